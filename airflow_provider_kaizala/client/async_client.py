@@ -1,0 +1,172 @@
+"""The async client: a loop around the policy, over httpx."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import httpx
+
+from airflow_provider_kaizala.client.multipart import Upload
+from airflow_provider_kaizala.client.policy import (
+    Effect,
+    Load,
+    Policy,
+    Reply,
+    Save,
+    Send,
+    Sleep,
+    TransportFailure,
+)
+from airflow_provider_kaizala.client.tokens import MemoryTokenStore, TokenStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+    from types import TracebackType
+
+    from airflow_provider_kaizala.client.calls import Call
+    from airflow_provider_kaizala.client.settings import Settings
+
+T = TypeVar("T")
+
+
+class AsyncKaizalaClient:
+    """Makes calls on an event loop, also several at once. The async twin of ``KaizalaClient``, with the same rules.
+
+    :param settings: the connector
+    :param store: keeps tokens between processes; called in a thread
+    :param policy: the rules, to inject a clock or share a budget
+    :param sleep: waits so many seconds
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: TokenStore | None = None,
+        *,
+        policy: Policy | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.settings = settings
+        self.policy = policy or Policy(settings)
+        self._store = store or MemoryTokenStore()
+        self._sleep = sleep
+        self._http: httpx.AsyncClient | None = None
+
+    async def run(self, call: Call[T]) -> T:
+        """Make a call and return what it brings.
+
+        :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
+        """
+        steps = self.policy.perform(call)
+        resume: Callable[[], Effect] = partial(next, steps)
+        while True:
+            try:
+                effect = resume()
+            except StopIteration as end:
+                value: T = end.value
+                return value
+            resume = await self._do(effect, steps)
+
+    async def _do(self, effect: Effect, steps: Generator[Effect, Any, Any]) -> Callable[[], Effect]:
+        """Do what the policy wants; return how to resume it."""
+        match effect:
+            case Send():
+                try:
+                    return partial(steps.send, await self._exchange(effect))
+                except TransportFailure as failure:
+                    return partial(steps.throw, failure)
+            case Sleep(seconds):
+                await self._sleep(seconds)
+                return partial(steps.send, None)
+            case Load(grant):
+                return partial(steps.send, await asyncio.to_thread(self._store.load, grant))
+            case Save(grant, tokens):
+                await asyncio.to_thread(self._store.save, grant, tokens)
+                return partial(steps.send, None)
+
+    async def _exchange(self, send: Send) -> Reply:
+        if self._http is None:
+            self._http = await asyncio.to_thread(self._open)
+        sent = False
+
+        async def trace(event: str, info: Any) -> None:
+            nonlocal sent
+            sent = sent or event.endswith("send_request_headers.started")
+
+        headers = dict(send.headers)
+        content: Any = send.content
+        if isinstance(content, Upload):
+            headers["Content-Length"] = str(await asyncio.to_thread(content.length))
+            content = _chunks(content)
+        bounds = httpx.Timeout(send.read_timeout, connect=send.connect_timeout, pool=send.total_timeout)
+        try:
+            async with asyncio.timeout(send.total_timeout):
+                response = await self._http.request(
+                    send.method,
+                    send.url,
+                    headers=headers,
+                    content=content,
+                    timeout=bounds,
+                    extensions={"trace": trace},
+                )
+        except TimeoutError:
+            raise TransportFailure("the time for the whole call is over", sent=sent) from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+            raise TransportFailure(str(error) or type(error).__name__, sent=sent) from None
+        return Reply(
+            response.status_code,
+            {name.lower(): value for name, value in response.headers.items()},
+            response.content,
+        )
+
+    def _open(self) -> httpx.AsyncClient:
+        """Make the pool of connections; reads CA files, so never on the event loop."""
+        settings = self.settings
+        verify: bool | ssl.SSLContext
+        if isinstance(settings.verify, str):
+            folder = Path(settings.verify).is_dir()
+            verify = ssl.create_default_context(
+                cafile=None if folder else settings.verify, capath=settings.verify if folder else None
+            )
+        else:
+            verify = settings.verify
+        mounts = {
+            f"{scheme}://": httpx.AsyncHTTPTransport(proxy=proxy, verify=verify)
+            for scheme, proxy in (settings.proxies or {}).items()
+        }
+        return httpx.AsyncClient(
+            verify=verify,
+            mounts=mounts,
+            trust_env=settings.proxies is None,
+            follow_redirects=False,
+            auth=_NoAuth(),
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class _NoAuth(httpx.Auth):
+    """Keeps httpx from adding a password of ``~/.netrc``."""
+
+
+async def _chunks(upload: Upload) -> AsyncIterator[bytes]:
+    """Read the files in a thread, a piece at a time."""
+    pieces = iter(upload)
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        yield piece

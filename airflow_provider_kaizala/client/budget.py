@@ -1,0 +1,25 @@
+"""A budget of calls: at most so many in any minute."""
+
+from __future__ import annotations
+
+from collections import deque
+
+
+class Budget:
+    """At most *limit* calls in any window of *seconds*; 0 means no limit. Not tied to a clock: the caller says what time it is."""
+
+    def __init__(self, limit: int, seconds: float = 60.0) -> None:
+        self.limit, self.seconds = limit, seconds
+        self._calls: deque[float] = deque()
+
+    def reserve(self, now: float) -> float:
+        """Take the next free place and return how many seconds to wait for it."""
+        if self.limit <= 0:
+            return 0.0
+        while self._calls and self._calls[0] <= now - self.seconds:
+            self._calls.popleft()
+        start = now
+        if len(self._calls) >= self.limit:
+            start = max(now, self._calls[-self.limit] + self.seconds)
+        self._calls.append(start)
+        return start - now

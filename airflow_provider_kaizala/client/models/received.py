@@ -1,0 +1,366 @@
+"""What comes back: replies as frozen dataclasses, each with a ``read`` that takes every documented variant."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire, iso, read_time
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+#: words by which a job's ``response`` says that it is done (the documentation gives none; compared without case and spaces)
+_DONE = frozenset({"completed", "complete", "done", "closed", "true"})
+#: what the service adds behind the real questions of a response
+_SYSTEM_QUESTIONS = frozenset({"responderlocation", "responsetime", "respondername"})
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """An access token; ``refresh_token`` is set only when the service rotates it."""
+
+    access_token: str = field(repr=False)
+    endpoint_url: str
+    expires_at: datetime
+    refresh_token: str | None = field(repr=False)
+    scope: str | None
+
+    @classmethod
+    def read(cls, body: Any) -> AccessToken:
+        """Read a reply of ``accessToken`` or of the OAuth token call."""
+        wire = Wire(body)
+        expires = wire.time("accessTokenExpiry")
+        if expires is None:
+            raise UnreadableReplyError("the reply holds no accessTokenExpiry")
+        return cls(
+            wire.need("accessToken"),
+            wire.need("endpointUrl"),
+            expires,
+            wire.text("refreshToken"),
+            wire.text("scope"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody, as far as Kaizala says who: of an anonymous answer nothing is known."""
+
+    mobile_number: str | None = None
+    name: str | None = None
+    id: str | None = None
+
+    @classmethod
+    def read(cls, body: Any) -> Person:
+        """Read an assignee, a subscriber or a user profile."""
+        wire = Wire(body)
+        return cls(wire.text("mobileNumber"), wire.text("name"), wire.text("id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of a group."""
+
+    id: str
+    role: str
+    mobile_number: str | None
+    name: str | None
+    is_provisioned: bool
+
+    @classmethod
+    def read(cls, body: Any) -> Member:
+        """Read an item of ``members``."""
+        wire = Wire(body)
+        return cls(
+            wire.need("id"),
+            wire.text("role") or "Member",
+            wire.text("mobileNumber"),
+            wire.text("name"),
+            wire.flag("isProvisioned") is not False,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group; counts and role are None where the service left them out."""
+
+    group_id: str
+    name: str
+    group_type: str
+    caller_role: str | None
+    user_count: int | None
+    has_sub_groups: bool
+    has_parent_groups: bool
+    welcome_message: str | None
+
+    @classmethod
+    def read(cls, body: Any) -> Group:
+        """Read a group, bare or wrapped in ``groups``."""
+        wire = Wire(body)
+        if wire.get("groupId") is None:
+            wrapped = wire.get("groups")
+            if isinstance(wrapped, list) and wrapped:
+                wire = Wire(wrapped[0])
+        return cls(
+            wire.need("groupId"),
+            wire.text("groupName", "name") or "",
+            wire.text("groupType") or "Group",
+            wire.text("callerRole"),
+            wire.integer("userCount"),
+            wire.flag("hasSubGroups") is True,
+            wire.flag("hasParentGroups") is True,
+            wire.text("welcomeMessage"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedGroup:
+    """A new group."""
+
+    group_id: str
+    name: str
+    members_added: bool | None
+    is_added_as_sub_group: bool
+
+    @classmethod
+    def read(cls, body: Any) -> CreatedGroup:
+        """Read the reply of ``createGroup``."""
+        wire = Wire(body)
+        return cls(
+            wire.need("groupId"),
+            wire.text("groupName", "name") or "",
+            wire.flag("membersAdded"),
+            wire.flag("isAddedAsSubGroup") is True,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A subscriber whom a message did not reach, and why."""
+
+    subscriber: str | None
+    reason: str | None
+    error_code: str | None
+
+    @classmethod
+    def read(cls, body: Any) -> Failure:
+        """Read an item of ``failedResult``."""
+        wire = Wire(body)
+        return cls(wire.text("subscriber", "subscriberId"), wire.text("errorReason"), wire.text("errorCode"))
+
+    def __str__(self) -> str:
+        return f"{self.subscriber or 'somebody'}: {self.reason or self.error_code or 'no reason given'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What was posted. ``action_id`` is None for texts and media; ``failed`` names whom it did not reach."""
+
+    reference_id: str
+    action_id: str | None
+    failed: tuple[Failure, ...] = ()
+
+    @classmethod
+    def read(cls, body: Any) -> Posted:
+        """Read the reply of a message or an action."""
+        wire = Wire(body)
+        return cls(wire.need("referenceId"), wire.text("actionId"), wire.items("failedResult", Failure.read))
+
+
+@dataclass(frozen=True, slots=True)
+class ListedAction:
+    """An item of an action list; ``raw`` is its ``actionBody`` as it came."""
+
+    reference_id: str
+    action_type: str
+    action_id: str | None
+    title: str | None
+    sender: str | None
+    sent_at: datetime | None
+    response_count: int | None
+    is_completed: bool | None
+    raw: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, body: Any) -> ListedAction:
+        """Read an item of ``actions``."""
+        wire = Wire(body)
+        inner = wire.inner("actionBody")
+        raw = wire.get("actionBody")
+        return cls(
+            wire.need("referenceId"),
+            wire.need("actionType"),
+            inner.text("actionId"),
+            inner.text("title", "question"),
+            wire.text("sender"),
+            wire.time("sentAt", "creationTime"),
+            inner.integer("responseCount"),
+            inner.flag("isCompleted"),
+            raw if isinstance(raw, Mapping) else {},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ActionPage:
+    """One page of an action list."""
+
+    actions: tuple[ListedAction, ...]
+    has_more: bool
+
+    @classmethod
+    def read(cls, body: Any) -> ActionPage:
+        """Read the reply of ``listActions``."""
+        wire = Wire(body)
+        return cls(wire.items("actions", ListedAction.read, required=True), wire.flag("hasMore") is True)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One person's answer.
+
+    :ivar answers: question title to answer, in plain JSON values: text, number, list of texts, ISO 8601 time,
+        ``{"latitude", "longitude", "name"}``, or ``[{"url", "file_name"}]``
+    :ivar completed: for a job: whether this assignee is done; None for everything else
+    """
+
+    responder: Person
+    response_id: str | None
+    responded_at: datetime | None
+    answers: Mapping[str, Any]
+    completed: bool | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether this is an answer: a job in progress is none yet."""
+        return self.completed is not False
+
+    @classmethod
+    def read_form(cls, body: Any) -> Response:
+        """Read a response to a survey, a poll, a meeting or a custom action."""
+        wire = Wire(body)
+        rows = wire.items("responseWithQuestions", Wire) or wire.inner("responseDetails").items(
+            "responseWithQuestions", Wire
+        )
+        real = list(rows)
+        responded_at = wire.time("responseTime")
+        for row in rows[-len(_SYSTEM_QUESTIONS) :]:
+            name = "".join((row.text("title") or "").split()).lower()
+            if row.flag("isInvisible") and name in _SYSTEM_QUESTIONS:
+                real.remove(row)
+                if name == "responsetime":
+                    responded_at = read_time(row.get("answer")) or responded_at
+        return cls(
+            Person(wire.text("responder"), wire.text("responderName"), wire.text("responderId")),
+            wire.text("responseId"),
+            responded_at,
+            _by_title(real),
+        )
+
+    @classmethod
+    def read_job(cls, body: Any, title: str, names: Mapping[str, Person]) -> Response:
+        """Read the state of one assignee of a job."""
+        wire = Wire(body)
+        number = wire.text("assignee", "mobileNumber")
+        state = wire.text("response") or ""
+        person = names.get(number or "", Person(number, wire.text("assigneeName")))
+        flag = wire.flag("isCompleted")
+        done = re.sub(r"[^a-z]", "", state.lower()) in _DONE if flag is None else flag
+        return cls(
+            person, wire.text("responseId"), _last_note(wire.get("notes")), {title: state or None}, done
+        )
+
+
+def _last_note(notes: Any) -> datetime | None:
+    """Return the time of the last entry of a job's ``notes``, a string that holds JSON."""
+    try:
+        entries = json.loads(notes) if isinstance(notes, str) else notes
+        times = [read_time(Wire(entry).get("UPDATE_TIME_EPOCH")) for entry in entries or ()]
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return max((time for time in times if time), default=None)
+
+
+def _by_title(rows: list[Wire]) -> dict[str, Any]:
+    """Key answers by question; questions of one title, as only other programs post them, get a number behind."""
+    found: dict[str, Any] = {}
+    for at, row in enumerate(rows, 1):
+        title = row.text("title") or f"Question {at}"
+        found[f"{title} ({at})" if title in found else title] = _answer(row)
+    return found
+
+
+def _answer(row: Wire) -> Any:
+    """Turn an answer of the wire into a plain value, by the type of its question."""
+    kind, value = (row.text("type") or "").lower(), row.get("answer")
+    if kind == "singleoption" and isinstance(value, list):
+        return value[0] if value else None
+    if kind in ("multioption", "multipleoption"):
+        return [value] if isinstance(value, str) else value
+    if kind in ("datetime", "date"):
+        moment = read_time(value)
+        return iso(moment) if moment else value
+    if kind == "location" and isinstance(value, Mapping):
+        place = Wire(value)
+        return {
+            "latitude": place.get("lt", "latitude"),
+            "longitude": place.get("lg", "longitude"),
+            "name": place.text("n", "name"),
+        }
+    if kind == "phonenumber" and isinstance(value, Mapping):
+        number = Wire(value)
+        return f"{number.text('cc') or ''}{number.text('pn') or ''}" or None
+    if kind in ("image", "attachmentlist") and isinstance(value, list):
+        return [_file(item) for item in value]
+    if kind == "numeric" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _file(item: Any) -> Any:
+    if not isinstance(item, Mapping):
+        return {"url": item, "file_name": None}
+    wire = Wire(item)
+    return {"url": wire.text("mediaUrl", "url"), "file_name": wire.text("mediaFileName", "fileName")}
+
+
+@dataclass(frozen=True, slots=True)
+class ActionDetails:
+    """One action and who has answered it. Responses are there only if they were asked for."""
+
+    action_type: str
+    action_id: str | None
+    title: str | None
+    creator_name: str | None
+    due: datetime | None
+    response_count: int | None
+    assignees: tuple[Person, ...]
+    responses: tuple[Response, ...]
+
+    @classmethod
+    def read(cls, body: Any) -> ActionDetails:
+        """Read the reply of ``getAction``."""
+        wire = Wire(body)
+        inner = wire.inner("actionDetails")
+        kind = wire.need("actionType")
+        title = inner.text("title", "question")
+        assignees = inner.items("assignee", Person.read)
+        by_number = {person.mobile_number: person for person in assignees if person.mobile_number}
+
+        def response(item: Any) -> Response:
+            if kind.lower() == "job":
+                return Response.read_job(item, title or "Job", by_number)
+            return Response.read_form(item)
+
+        return cls(
+            kind,
+            wire.text("actionId"),
+            title,
+            wire.text("creatorName"),
+            inner.time("dueDate", "expiryDate", "startingTime"),
+            inner.integer("responseCount"),
+            assignees,
+            inner.items("responses", response),
+        )

@@ -1,0 +1,376 @@
+"""What is sent: texts and actions, as frozen dataclasses that check themselves.
+
+A model names each of its arguments in ``checks``, so that one argument can be checked alone
+(:meth:`Sent.check`), when the others are still templates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.models.wire import hours_from, iso, read_due
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_kaizala.client.models.checks import Check, Location, Property, Question
+
+MEDIA_TYPES: Mapping[str, Mapping[str, str]] = {
+    "Image": {"jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png"},
+    "Audio": {"mp3": "audio/mpeg", "wav": "audio/wav"},
+    "Document": {
+        "doc": "application/msword",
+        "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "xls": "application/vnd.ms-excel",
+        "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "ppt": "application/vnd.ms-powerpoint",
+        "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        "pdf": "application/pdf",
+    },
+    "Video": {"mp4": "video/mp4", "3gpp": "video/3gpp"},
+}
+MEDIA_KINDS = (*MEDIA_TYPES, "Album")
+
+
+def media_type(file_name: str) -> tuple[str, str]:
+    """Return kind and MIME type of a file by its ending.
+
+    :raises KaizalaInputError: if Kaizala takes no such file
+    """
+    ending = file_name.rpartition(".")[2].lower() if "." in file_name else ""
+    for kind, endings in MEDIA_TYPES.items():
+        if ending in endings:
+            return kind, endings[ending]
+    taken = "; ".join(f"{kind}: {', '.join(endings)}" for kind, endings in MEDIA_TYPES.items())
+    raise KaizalaInputError(
+        f"file {file_name!r}: Kaizala takes no .{ending or '(no ending)'} files. It takes {taken}"
+    )
+
+
+def _media_kind(name: str, value: Any) -> str:
+    for kind in MEDIA_KINDS:
+        if isinstance(value, str) and value.lower() == kind.lower():
+            return kind
+    raise KaizalaInputError(f"{name}: {checks.shown(value)} is unknown; take one of {', '.join(MEDIA_KINDS)}")
+
+
+def _starts(name: str, value: Any) -> datetime:
+    moment = read_due(name, value)
+    if not isinstance(moment, datetime):
+        raise KaizalaInputError(
+            f"{name}: a datetime or an ISO 8601 string is needed, not {checks.shown(value)}"
+        )
+    return moment
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Base of what is sent. Each field named in ``checks`` is checked, and put into the form it is sent in."""
+
+    checks: ClassVar[Mapping[str, Check]] = {}
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            if each.name in self.checks:
+                object.__setattr__(self, each.name, self.check(each.name, getattr(self, each.name)))
+
+    @classmethod
+    def check(cls, name: str, value: Any) -> Any:
+        """Check one argument alone; returns it as it will be sent.
+
+        :raises KaizalaInputError: if Kaizala would not take it
+        """
+        check = cls.checks.get(name)
+        return check(name, value) if check else value
+
+
+@dataclass(frozen=True)
+class Audience(Sent):
+    """Whom a message goes to, and what it answers.
+
+    :param subscribers: phone numbers of chosen subscribers of a hub group
+    :param send_to_all_subscribers: to all subscribers of a hub group
+    :param reply_to_reference_id: the message this one answers; one that was sent to chosen subscribers wants them repeated
+    """
+
+    subscribers: tuple[str, ...] | None = None
+    send_to_all_subscribers: bool = False
+    reply_to_reference_id: str | None = None
+
+    checks: ClassVar[Mapping[str, Check]] = {
+        "subscribers": checks.optional(checks.phones),
+        "send_to_all_subscribers": checks.flag,
+        "reply_to_reference_id": checks.optional(checks.title),
+    }
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.subscribers and self.send_to_all_subscribers:
+            raise KaizalaInputError("give either subscribers or send_to_all_subscribers=True, not both")
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the fields of the request; those at rest are left out."""
+        body: dict[str, Any] = {}
+        if self.subscribers:
+            body["subscribers"] = list(self.subscribers)
+        if self.send_to_all_subscribers:
+            body["sendToAllSubscribers"] = True
+        if self.reply_to_reference_id:
+            body["replyToReferenceId"] = self.reply_to_reference_id
+        return body
+
+
+@dataclass(frozen=True)
+class Message(Sent):
+    """A text of up to 4,000 characters."""
+
+    text: str
+
+    checks: ClassVar[Mapping[str, Check]] = {"text": checks.text}
+
+
+@dataclass(frozen=True)
+class Action(Sent):
+    """Base of what ``POST .../actions`` takes."""
+
+    action_type: ClassVar[str] = ""
+
+    def body(self, now: datetime) -> dict[str, Any]:
+        """Return ``actionBody``; *now* is needed because due times travel as hours from now."""
+        raise TypeError(f"{type(self).__name__} cannot be posted")
+
+    def to_wire(self, now: datetime) -> dict[str, Any]:
+        """Return the request without its audience."""
+        return {"actionType": self.action_type, "actionBody": self.body(now)}
+
+
+@dataclass(frozen=True)
+class Announcement(Action):
+    """A notice, with a title and files if wanted. ``media`` holds media resources that were uploaded before."""
+
+    text: str
+    title: str | None = None
+    media: tuple[str, ...] = ()
+
+    action_type: ClassVar[str] = "Announcement"
+    checks: ClassVar[Mapping[str, Check]] = {"text": checks.text, "title": checks.optional(checks.title)}
+
+    def body(self, now: datetime) -> dict[str, Any]:
+        """Return ``actionBody``, in the Pascal case the documentation gives for this type alone."""
+        body: dict[str, Any] = {"Message": self.text}
+        if self.title:
+            body["Title"] = self.title
+        return body | {"MediaResources": list(self.media)} if self.media else body
+
+
+@dataclass(frozen=True)
+class Poll(Action):
+    """One question with two or more choices. ``expires``: Kaizala's default is 30 days."""
+
+    question: str
+    choices: tuple[str, ...]
+    expires: datetime | timedelta | str | None = None
+    sender_only: bool = False
+
+    action_type: ClassVar[str] = "Poll"
+    checks: ClassVar[Mapping[str, Check]] = {
+        "question": checks.title,
+        "choices": checks.choices,
+        "expires": read_due,
+        "sender_only": checks.flag,
+    }
+
+    def body(self, now: datetime) -> dict[str, Any]:
+        """Return ``actionBody``."""
+        body: dict[str, Any] = {
+            "question": self.question,
+            "choices": [{"title": each} for each in self.choices],
+        }
+        if isinstance(self.expires, (datetime, timedelta)):
+            body["expiryInHours"] = hours_from(now, "expires", self.expires)
+        return body | {"isSenderOnly": True} if self.sender_only else body
+
+
+def _form(
+    now: datetime,
+    due: datetime | timedelta | str | None,
+    anonymous: bool,
+    sender_only: bool,
+    accept_multiple_responses: bool,
+) -> dict[str, Any]:
+    """Fields that surveys and custom actions share."""
+    body: dict[str, Any] = {
+        "isAnonymous": anonymous,
+        "isSenderOnly": sender_only,
+        "acceptMultipleResponses": accept_multiple_responses,
+    }
+    if isinstance(due, (datetime, timedelta)):
+        body["dueDate"] = hours_from(now, "due", due)
+    return body
+
+
+@dataclass(frozen=True)
+class Survey(Action):
+    """Questions that each person answers. ``due``: Kaizala's default is 24 hours."""
+
+    title: str
+    questions: tuple[Question, ...]
+    due: datetime | timedelta | str | None = None
+    description: str | None = None
+    anonymous: bool = False
+    sender_only: bool = False
+    accept_multiple_responses: bool = False
+
+    action_type: ClassVar[str] = "Survey"
+    checks: ClassVar[Mapping[str, Check]] = {
+        "title": checks.title,
+        "questions": checks.questions,
+        "due": read_due,
+        "description": checks.optional(checks.text),
+        "anonymous": checks.flag,
+        "sender_only": checks.flag,
+        "accept_multiple_responses": checks.flag,
+    }
+
+    def body(self, now: datetime) -> dict[str, Any]:
+        """Return ``actionBody``."""
+        body: dict[str, Any] = {"title": self.title, "questions": [each.to_wire() for each in self.questions]}
+        if self.description:
+            body["description"] = self.description
+        return body | _form(now, self.due, self.anonymous, self.sender_only, self.accept_multiple_responses)
+
+
+@dataclass(frozen=True)
+class Job(Action):
+    """A task for named people, complete when all have done it. ``due``: Kaizala's default is 24 hours."""
+
+    title: str
+    assigned_to: tuple[str, ...]
+    due: datetime | timedelta | str | None = None
+
+    action_type: ClassVar[str] = "Job"
+    checks: ClassVar[Mapping[str, Check]] = {
+        "title": checks.title,
+        "assigned_to": checks.phones,
+        "due": read_due,
+    }
+
+    def body(self, now: datetime) -> dict[str, Any]:
+        """Return ``actionBody``."""
+        body: dict[str, Any] = {"title": self.title, "assignedTo": list(self.assigned_to)}
+        if isinstance(self.due, (datetime, timedelta)):
+            body["dueDate"] = hours_from(now, "due", self.due)
+        return body
+
+
+@dataclass(frozen=True)
+class Meeting(Action):
+    """Let's Meet: who comes? ``duration`` in minutes, 30 by default."""
+
+    title: str
+    starts_at: datetime | str
+    duration: int | timedelta = 30
+    place: Location | None = None
+    agenda: str | None = None
+    sender_only: bool = False
+
+    action_type: ClassVar[str] = "LetsMeet"
+    checks: ClassVar[Mapping[str, Check]] = {
+        "title": checks.title,
+        "starts_at": _starts,
+        "duration": checks.minutes,
+        "place": checks.optional(checks.location),
+        "agenda": checks.optional(checks.text),
+        "sender_only": checks.flag,
+    }
+
+    def body(self, now: datetime) -> dict[str, Any]:
+        """Return ``actionBody``."""
+        starts_at = _starts("starts_at", self.starts_at)
+        if starts_at <= now:
+            raise KaizalaInputError(f"starts_at: {iso(starts_at)} has passed; give a time in the future")
+        body: dict[str, Any] = {
+            "title": self.title,
+            "startingTime": iso(starts_at),
+            "duration": self.duration,
+        }
+        if self.place:
+            body["place"] = self.place.to_wire()
+        if self.agenda:
+            body["agenda"] = self.agenda
+        return body | {"isSenderOnly": True} if self.sender_only else body
+
+
+@dataclass(frozen=True)
+class Media(Action):
+    """A file, or several as an album, that was uploaded before."""
+
+    kind: str
+    media_resource: str
+    caption: str | None = None
+
+    checks: ClassVar[Mapping[str, Check]] = {
+        "kind": _media_kind,
+        "media_resource": checks.title,
+        "caption": checks.optional(checks.text),
+    }
+
+    def body(self, now: datetime) -> dict[str, Any]:
+        """Return ``actionBody``."""
+        body = {"mediaResource": self.media_resource}
+        return body | {"caption": self.caption} if self.caption else body
+
+    def to_wire(self, now: datetime) -> dict[str, Any]:
+        """Return the request without its audience; the kind of file is the action type."""
+        return {"actionType": self.kind, "actionBody": self.body(now)}
+
+
+@dataclass(frozen=True)
+class Package(Action):
+    """A custom action: a package with questions and properties of its own.
+
+    :param package_id: id of the action package, with its ``.version`` if it has one
+    :param validity: until when it can be answered
+    """
+
+    package_id: str
+    title: str | None = None
+    questions: tuple[Question, ...] = ()
+    properties: tuple[Property, ...] = ()
+    validity: datetime | timedelta | str | None = None
+    due: datetime | timedelta | str | None = None
+    anonymous: bool = False
+    sender_only: bool = False
+    accept_multiple_responses: bool = False
+
+    checks: ClassVar[Mapping[str, Check]] = {
+        "package_id": checks.title,
+        "title": checks.optional(checks.title),
+        "questions": checks.maybe_questions,
+        "properties": checks.properties,
+        "validity": read_due,
+        "due": read_due,
+        "anonymous": checks.flag,
+        "sender_only": checks.flag,
+        "accept_multiple_responses": checks.flag,
+    }
+
+    def body(self, now: datetime) -> dict[str, Any]:
+        """Return ``actionBody``."""
+        body: dict[str, Any] = {
+            "questions": [each.to_wire() for each in self.questions],
+            "properties": [each.to_wire() for each in self.properties],
+        }
+        if self.title:
+            body["title"] = self.title
+        if isinstance(self.validity, (datetime, timedelta)):
+            body["validity"] = hours_from(now, "validity", self.validity)
+        return body | _form(now, self.due, self.anonymous, self.sender_only, self.accept_multiple_responses)
+
+    def to_wire(self, now: datetime) -> dict[str, Any]:
+        """Return the request without its audience; a package is named by ``id``."""
+        return {"id": self.package_id, "actionBody": self.body(now)}

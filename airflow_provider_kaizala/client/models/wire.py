@@ -1,0 +1,146 @@
+"""The wire's casing and units: the one place that knows them.
+
+Names are matched without case, since production mixed ``groupId`` and ``GroupId`` freely. Times come as epoch seconds,
+epoch milliseconds or ISO 8601; all become aware datetimes in UTC.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from airflow_provider_kaizala.client.errors import KaizalaInputError
+
+T = TypeVar("T")
+
+
+class UnreadableReplyError(ValueError):
+    """A successful reply does not hold what it must."""
+
+
+class Wire:
+    """A JSON object of a reply, read by name without case."""
+
+    def __init__(self, value: Any, what: str = "the reply") -> None:
+        if not isinstance(value, Mapping):
+            raise UnreadableReplyError(f"{what} is no JSON object")
+        self._what = what
+        self._fields = {str(key).lower(): item for key, item in value.items()}
+
+    def get(self, *names: str) -> Any:
+        """Return the first of the named fields that is there and not null, else None."""
+        for name in names:
+            value = self._fields.get(name.lower())
+            if value is not None:
+                return value
+        return None
+
+    def text(self, *names: str) -> str | None:
+        """Return a field as text; numbers are turned into text, an empty string into None."""
+        value = self.get(*names)
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            return None
+        return str(value) or None
+
+    def need(self, *names: str) -> str:
+        """Return a text field that has to be there."""
+        value = self.text(*names)
+        if value is None:
+            raise UnreadableReplyError(f"{self._what} holds no {names[0]}")
+        return value
+
+    def integer(self, *names: str) -> int | None:
+        """Return a whole number, also when it was sent as text."""
+        value = self.get(*names)
+        try:
+            return None if value is None or isinstance(value, bool) else int(value)
+        except (TypeError, ValueError, OverflowError):
+            return None
+
+    def flag(self, *names: str) -> bool | None:
+        """Return a boolean; production sent both ``true`` and ``"true"``."""
+        value = self.get(*names)
+        if isinstance(value, bool):
+            return value
+        return {"true": True, "false": False}.get(str(value).strip().lower())
+
+    def items(self, name: str, read: Callable[[Any], T], *, required: bool = False) -> tuple[T, ...]:
+        """Return a list field, each element through *read*; null and absent are empty unless *required*."""
+        value = self.get(name)
+        if value is None and not required:
+            return ()
+        if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
+            raise UnreadableReplyError(f"{self._what} holds no list {name}")
+        return tuple(read(item) for item in value)
+
+    def inner(self, name: str) -> Wire:
+        """Return an object field, empty if it is not there."""
+        value = self.get(name)
+        return Wire(value if isinstance(value, Mapping) else {}, name)
+
+    def time(self, *names: str) -> datetime | None:
+        """Return the first of the named fields that can be read as a time."""
+        for name in names:
+            moment = read_time(self.get(name))
+            if moment is not None:
+                return moment
+        return None
+
+
+def read_time(value: Any) -> datetime | None:
+    """Read epoch seconds (below 10^11), epoch milliseconds or ISO 8601 into an aware UTC datetime; None if it is none."""
+    if isinstance(value, str):
+        text = value.strip()
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            try:
+                value = float(text)
+            except ValueError:
+                return None
+        else:
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        return datetime.fromtimestamp(value if abs(value) < 1e11 else value / 1000, tz=UTC)
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
+def iso(moment: datetime) -> str:
+    """Write a time as Kaizala does: ISO 8601 in UTC, with ``Z``."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def read_due(name: str, value: Any) -> datetime | timedelta | None:
+    """Read a due time given by a user: a datetime, an ISO 8601 string, or a timedelta from now. Without a zone it is UTC."""
+    if value is None or (isinstance(value, timedelta) and value > timedelta(0)):
+        return value
+    if isinstance(value, timedelta):
+        raise KaizalaInputError(f"{name}: {value!r} is not in the future; give a timedelta above zero")
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            raise KaizalaInputError(
+                f"{name}: {value!r} is no time; give a datetime, an ISO 8601 string such as '2026-03-01T17:00:00+00:00', or a timedelta"
+            ) from None
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    raise KaizalaInputError(
+        f"{name}: a {type(value).__name__} is no time; give a datetime, an ISO 8601 string or a timedelta"
+    )
+
+
+def hours_from(now: datetime, name: str, due: datetime | timedelta) -> int:
+    """Return the whole hours from *now* to *due*, rounded up, as the API counts them.
+
+    :raises KaizalaInputError: if it lies in the past
+    """
+    left = due if isinstance(due, timedelta) else due - now
+    if left <= timedelta(0):
+        raise KaizalaInputError(f"{name}: {due} has passed; give a time in the future")
+    return max(1, math.ceil(left / timedelta(hours=1)))

@@ -1,0 +1,408 @@
+"""How a call is made: token, redirects, throttles, repeats, outcomes. One generator, no I/O.
+
+:meth:`Policy.perform` yields what it wants done (:class:`Send`, :class:`Sleep`, :class:`Load`, :class:`Save`) and is
+resumed with the result; a transport that fails throws :class:`TransportFailure` into it. The sync and the async client
+are loops around it, so that both behave the same, and a test needs no network.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+from airflow_provider_kaizala.client import calls
+from airflow_provider_kaizala.client.budget import Budget
+from airflow_provider_kaizala.client.errors import (
+    KaizalaAuthError,
+    KaizalaError,
+    KaizalaNoReplyError,
+    KaizalaRefusedError,
+    KaizalaServerError,
+    KaizalaThrottledError,
+    KaizalaUnknownOutcomeError,
+    KaizalaUnreachableError,
+    KaizalaUntrustedHostError,
+    error_for,
+)
+from airflow_provider_kaizala.client.models import AccessToken, UnreadableReplyError
+from airflow_provider_kaizala.client.models.wire import Wire
+from airflow_provider_kaizala.client.multipart import Upload
+from airflow_provider_kaizala.client.tokens import Tokens
+
+if TYPE_CHECKING:
+    from airflow_provider_kaizala.client.calls import Call
+    from airflow_provider_kaizala.client.settings import Grant, Settings
+
+T = TypeVar("T")
+
+MAX_MOVES = 3
+BACKOFF_BASE = 1.0
+BACKOFF_CAP = 30.0
+#: an access token that ends within so many seconds is renewed before it is used
+EXPIRY_MARGIN = 60.0
+
+
+@dataclass(frozen=True)
+class Send:
+    """Make this HTTP request; resume with a :class:`Reply`, or throw :class:`TransportFailure`. Redirects are not followed."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes | Upload | None
+    connect_timeout: float
+    read_timeout: float
+    #: bound of the whole exchange in seconds, also while a reply drips in
+    total_timeout: float
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """Wait so many seconds; resume with None."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Load:
+    """Resume with what the token store has for this grant."""
+
+    grant: Grant
+
+
+@dataclass(frozen=True)
+class Save:
+    """Put tokens into the token store; resume with None."""
+
+    grant: Grant
+    tokens: Tokens
+
+
+Effect = Send | Sleep | Load | Save
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+class TransportFailure(Exception):
+    """No whole reply came.
+
+    :param sent: False only if it is certain that no connection was made, so nothing can have been sent
+    """
+
+    def __init__(self, detail: str, *, sent: bool) -> None:
+        super().__init__(detail)
+        self.detail, self.sent = detail, sent
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """One attempt's failure, and after how many seconds it may be repeated: a number as told, ``backoff``, or not at all."""
+
+    error: KaizalaError
+    again: float | str | None
+
+
+class Policy:
+    """The rules for one connector. Holds the tokens of each grant and the budget of calls.
+
+    :param settings: the connector
+    :param budget: shared between clients of one connector; by default one of its own
+    :param clock: seconds that only go forward
+    :param wall: seconds since the epoch
+    :param jitter: a number from 0 to 1
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        budget: Budget | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.settings = settings
+        self.budget = budget or Budget(settings.calls_per_minute)
+        self._clock, self._wall, self._jitter = clock, wall, jitter
+        self._tokens: dict[str, Tokens] = {}
+        self._root = settings.api_root
+        self._secrets = set(settings.secrets())
+
+    # --- the whole call ------------------------------------------------------------------------------------------------
+
+    def perform(self, call: Call[T]) -> Generator[Effect, Any, T]:
+        """Make *call*: with a token if it needs one, and once more with a new token if that one is refused."""
+        deadline = self._clock() + self.settings.timeouts.total
+        if not call.needs_token:
+            value, _ = yield from self._exchange(call, self._root, call.headers, deadline)
+            return value
+        grant = self.settings.grant_for(call.group_id)
+        tokens = yield from self._usable_tokens(grant, deadline)
+        try:
+            return (yield from self._with_token(call, grant, tokens, deadline))
+        except KaizalaAuthError:
+            tokens = yield from self._usable_tokens(grant, deadline, refused=tokens.access_token)
+        return (yield from self._with_token(call, grant, tokens, deadline))
+
+    def _with_token(
+        self, call: Call[T], grant: Grant, tokens: Tokens, deadline: float
+    ) -> Generator[Effect, Any, T]:
+        headers = {**call.headers, "accessToken": tokens.access_token}
+        value, base = yield from self._exchange(call, tokens.endpoint_url, headers, deadline)
+        if base != tokens.endpoint_url:
+            yield from self._keep(grant, replace(tokens, endpoint_url=base))
+        return value
+
+    # --- tokens --------------------------------------------------------------------------------------------------------
+
+    def _usable_tokens(
+        self, grant: Grant, deadline: float, refused: str | None = None
+    ) -> Generator[Effect, Any, Tokens]:
+        """Return tokens that should work: ours, else another task's, else new ones."""
+        known = self._tokens.get(grant.name)
+        if known and self._fresh(known, refused):
+            return known
+        stored: Tokens | None = yield Load(grant)
+        if stored is not None and stored.seed == grant.seed:
+            self._learn(grant, stored)
+            if self._fresh(stored, refused):
+                return stored
+        else:
+            stored = None
+        refresh_token = stored.refresh_token if stored and stored.refresh_token else grant.refresh_token
+        try:
+            granted = yield from self._fetch_token(refresh_token, deadline)
+        except KaizalaAuthError as error:
+            if refresh_token == grant.refresh_token:
+                raise self._explained(error, grant) from None
+            granted = yield from self._fetch_token(grant.refresh_token, deadline)
+            refresh_token = grant.refresh_token
+        latest = granted.refresh_token or refresh_token
+        tokens = Tokens(
+            granted.access_token,
+            int(granted.expires_at.timestamp() * 1000),
+            self._trusted_base(granted.endpoint_url),
+            latest if latest != grant.refresh_token else None,
+            grant.seed,
+        )
+        yield from self._keep(grant, tokens)
+        return tokens
+
+    def _fresh(self, tokens: Tokens, refused: str | None) -> bool:
+        usable = tokens.expires_ms / 1000 - EXPIRY_MARGIN > self._wall()
+        return (
+            usable and tokens.access_token != refused and self.settings.distrust(tokens.endpoint_url) is None
+        )
+
+    def _fetch_token(self, refresh_token: str, deadline: float) -> Generator[Effect, Any, AccessToken]:
+        self._secrets.add(refresh_token)
+        call = calls.access_token(self.settings.connector_id, self.settings.connector_secret, refresh_token)
+        granted, self._root = yield from self._exchange(call, self._root, call.headers, deadline)
+        return granted
+
+    def _keep(self, grant: Grant, tokens: Tokens) -> Generator[Effect, Any, None]:
+        self._learn(grant, tokens)
+        yield Save(grant, tokens)
+
+    def _learn(self, grant: Grant, tokens: Tokens) -> None:
+        self._tokens[grant.name] = tokens
+        self._secrets |= {secret for secret in (tokens.access_token, tokens.refresh_token) if secret}
+
+    @staticmethod
+    def _explained(error: KaizalaAuthError, grant: Grant) -> KaizalaAuthError:
+        whose = (
+            "the user's refresh token" if grant.name == "user" else f"the refresh token of group {grant.name}"
+        )
+        known = f"{error.message} — " if error.message else ""
+        return KaizalaAuthError(
+            error.operation, error.status, error.error_code, f"{known}refused for {whose}", error.group_id
+        )
+
+    # --- one exchange, with its repeats ----------------------------------------------------------------------------------
+
+    def _exchange(
+        self, call: Call[T], base: str, headers: Mapping[str, str], deadline: float
+    ) -> Generator[Effect, Any, tuple[T, str]]:
+        """Send until there is an outcome; return the value and the base that answered."""
+        moves = repeats = 0
+        while True:
+            delay = self.budget.reserve(self._clock())
+            if delay > 0:
+                if self._clock() + delay >= deadline:
+                    raise self._throttled(
+                        call, 429, None, "calls_per_minute of the connection is used up", delay
+                    )
+                yield Sleep(delay)
+            try:
+                reply = yield self._request(call, base, headers, deadline)
+            except TransportFailure as failure:
+                outcome: Any = self._not_answered(call, failure)
+            else:
+                if reply.status == 308:
+                    moves += 1
+                    base = self._moved(call, base, reply, moves)
+                    continue
+                outcome = self._judge(call, reply)
+            if not isinstance(outcome, _Failed):
+                return outcome, base
+            wait = outcome.again
+            if wait == "backoff":
+                repeats += 1
+                wait = self._backoff(repeats) if repeats <= self.settings.retries else None
+            if not isinstance(wait, float) or self._clock() + wait >= deadline:
+                raise outcome.error
+            yield Sleep(wait)
+
+    def _request(self, call: Call[T], base: str, headers: Mapping[str, str], deadline: float) -> Send:
+        url = f"{base}/v1{call.path}"
+        if call.query:
+            url += "?" + urlencode(call.query)
+        sent = {"Accept": "application/json", **headers}
+        content: bytes | Upload | None = None
+        if call.parts:
+            content = Upload(call.parts, f"kaizala{int(self._jitter() * 1e18):018x}")
+            sent["Content-Type"] = content.content_type
+        elif call.body is not None:
+            now = datetime.fromtimestamp(self._wall(), tz=UTC)
+            content = json.dumps(call.body(now)).encode()
+            sent["Content-Type"] = "application/json"
+        left = max(deadline - self._clock(), 0.001)
+        bounds = self.settings.timeouts
+        return Send(call.method, url, sent, content, min(bounds.connect, left), min(bounds.read, left), left)
+
+    def _backoff(self, repeats: int) -> float:
+        """Exponential, with jitter over its upper half."""
+        full = min(BACKOFF_CAP, BACKOFF_BASE * 2.0 ** (repeats - 1))
+        return float(full * (0.5 + 0.5 * self._jitter()))
+
+    # --- what an attempt means -------------------------------------------------------------------------------------------
+
+    def _not_answered(self, call: Call[T], failure: TransportFailure) -> _Failed:
+        detail = self.redact(failure.detail)
+        if not failure.sent:
+            where = urlsplit(self._root).netloc
+            error = KaizalaUnreachableError(
+                f"{call.operation}: no connection to Kaizala ({detail}); nothing was sent. "
+                f"Check host {where}, proxies and network"
+            )
+            return _Failed(error, "backoff")
+        return self._no_reply(call, detail)
+
+    def _no_reply(self, call: Call[T], known: str, status: int | None = None) -> _Failed:
+        """Sent, and nothing readable came back: repeated if that is safe, else the outcome is unknown."""
+        if call.repeatable:
+            return _Failed(KaizalaNoReplyError(f"{call.operation}: no readable reply ({known})"), "backoff")
+        return _Failed(KaizalaUnknownOutcomeError(call.operation, call.group_id, known, status), None)
+
+    def _judge(self, call: Call[T], reply: Reply) -> T | _Failed:
+        """Turn a whole reply into a value or a failure."""
+        try:
+            body = json.loads(reply.body) if reply.body.strip() else {}
+        except (ValueError, RecursionError):
+            body = None
+        error_code, message = self._said(body)
+        if 200 <= reply.status < 300 and not error_code:
+            try:
+                if body is None:
+                    raise UnreadableReplyError("it is no JSON")
+                return call.parse(body)
+            except UnreadableReplyError as error:
+                return self._no_reply(call, f"status {reply.status}, but {error}", reply.status)
+        if reply.status == 408:
+            return self._no_reply(call, "status 408, the service timed out", 408)
+        retry_after = self._retry_after(reply)
+        if reply.status == 429 or (reply.status == 503 and retry_after is not None):
+            throttled = self._throttled(call, reply.status, error_code, message, retry_after)
+            return _Failed(throttled, "backoff" if retry_after is None else retry_after)
+        failure = error_for(call.operation, reply.status, error_code, message, call.group_id)
+        if isinstance(failure, KaizalaServerError):
+            if call.repeatable:
+                return _Failed(failure, "backoff")
+            known = ", ".join(part for part in (f"status {reply.status}", error_code, message) if part)
+            return self._no_reply(call, known, reply.status)
+        return _Failed(failure, None)
+
+    def _said(self, body: Any) -> tuple[str | None, str | None]:
+        """Return errorCode and message of an error body, redacted."""
+        if not isinstance(body, Mapping):
+            return None, None
+        wire = Wire(body)
+        error_code, message = wire.text("errorCode"), wire.text("message")
+        return (
+            self.redact(error_code)[:100] if error_code else None,
+            self.redact(message)[:500] if message else None,
+        )
+
+    @staticmethod
+    def _throttled(
+        call: Call[T], status: int, error_code: str | None, message: str | None, retry_after: float | None
+    ) -> KaizalaThrottledError:
+        error = KaizalaThrottledError(call.operation, status, error_code, message, call.group_id)
+        error.retry_after = retry_after
+        return error
+
+    def _retry_after(self, reply: Reply) -> float | None:
+        """Read Retry-After, as seconds or as an HTTP date; None if there is none that can be read."""
+        value = reply.headers.get("retry-after", "").strip()
+        if value.isascii() and value.isdigit():
+            return float(value[:9])
+        try:
+            moment = parsedate_to_datetime(value)
+        except (ValueError, TypeError, IndexError):
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return max(0.0, moment.timestamp() - self._wall())
+
+    # --- where to ----------------------------------------------------------------------------------------------------------
+
+    def _moved(self, call: Call[T], base: str, reply: Reply, moves: int) -> str:
+        """Return the base that a 308 names: a full URL of the same path, or a bare base."""
+        if moves > MAX_MOVES:
+            raise KaizalaRefusedError(
+                call.operation, 308, None, f"moved more than {MAX_MOVES} times, last by {base}", call.group_id
+            )
+        location = reply.headers.get("location", "").strip()
+        if location.startswith("/") and not location.startswith("//"):
+            parts = urlsplit(base)
+            location = f"{parts.scheme}://{parts.netloc}{location}"
+        parts = urlsplit(location)
+        if not parts.netloc:
+            raise KaizalaRefusedError(
+                call.operation, 308, None, "moved, but the reply names no new address", call.group_id
+            )
+        path = parts.path.rstrip("/")
+        wanted = f"/v1{urlsplit(call.path).path}".rstrip("/")
+        if path.lower().replace("%40", "@").endswith(wanted.lower()):
+            path = path.replace("%40", "@")[: -len(wanted)]
+        return self._trusted_base(f"{parts.scheme}://{parts.netloc}{path}")
+
+    def _trusted_base(self, url: str) -> str:
+        """Return *url* as a base: no slash at the end, no ``/v1``; refuse hosts that may not see the credentials."""
+        problem = self.settings.distrust(url)
+        if problem:
+            raise KaizalaUntrustedHostError(
+                f"Kaizala named {self.redact(url)[:200]} as its address, and credentials are not sent there: {problem}"
+            )
+        base = url.split("?")[0].split("#")[0].rstrip("/")
+        return base[: -len("/v1")].rstrip("/") if base.lower().endswith("/v1") else base
+
+    def redact(self, text: str) -> str:
+        """Return *text* without any secret this policy knows."""
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            text = text.replace(secret, "***")
+        return text
