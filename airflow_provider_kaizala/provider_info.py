@@ -1,17 +1,57 @@
-"""What Airflow discovers about this package: one dict."""
+"""What Airflow discovers about this package: one dict. Imported at every start of Airflow, so it loads next to nothing."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from airflow_provider_kaizala import __version__
+from airflow_provider_kaizala.hooks.fields import HIDDEN_FIELDS, PLACEHOLDERS, RELABELING, conn_fields
+
+_PACKAGE = "airflow_provider_kaizala"
+_HOOK = f"{_PACKAGE}.hooks.kaizala.KaizalaHook"
 
 
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's metadata, as ``airflow/provider_info.schema.json`` describes it."""
+    modules = {
+        "operators": ["message", "action", "media"],
+        "sensors": ["response"],
+        "hooks": ["kaizala"],
+        "triggers": ["response"],
+    }
     return {
         "package-name": "airflow-provider-kaizala",
         "name": "Kaizala",
         "description": "Post to Microsoft Kaizala groups, wait for people's answers, go on with them.",
         "versions": [__version__],
+        "integrations": [
+            {
+                "integration-name": "Kaizala",
+                "external-doc-url": "https://learn.microsoft.com/kaizala/",
+                "tags": ["service"],
+            }
+        ],
+        **{
+            room: [
+                {
+                    "integration-name": "Kaizala",
+                    "python-modules": [f"{_PACKAGE}.{room}.{each}" for each in names],
+                }
+            ]
+            for room, names in modules.items()
+        },
+        "connection-types": [
+            {
+                "connection-type": "kaizala",
+                "hook-class-name": _HOOK,
+                "hook-name": "Kaizala",
+                "ui-field-behaviour": {
+                    "hidden-fields": [*HIDDEN_FIELDS],
+                    "relabeling": dict(RELABELING),
+                    "placeholders": dict(PLACEHOLDERS),
+                },
+                "conn-fields": conn_fields(),
+            }
+        ],
+        "notifications": [f"{_PACKAGE}.notifications.kaizala.KaizalaNotifier"],
     }

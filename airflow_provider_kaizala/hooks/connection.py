@@ -1,0 +1,164 @@
+"""Reads an Airflow connection: which connector, where, with which tokens."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.settings import DEFAULT_API_ROOT, Settings, Timeouts, is_loopback
+from airflow_provider_kaizala.hooks.fields import FIELDS
+
+#: the bound of a whole call, as a multiple of ``timeout``
+TOTAL = 10
+
+
+@dataclass(frozen=True)
+class KaizalaConnection:
+    """What an Airflow connection says.
+
+    :param settings: for the client
+    :param default_group: used where a task names no group
+    :param callback_token: what webhooks of this connector carry
+    """
+
+    settings: Settings
+    default_group: str | None = None
+    callback_token: str | None = field(default=None, repr=False)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every secret, for masking."""
+        return (*self.settings.secrets(), *((self.callback_token,) if self.callback_token else ()))
+
+
+def read_connection(conn: Any, extra: Mapping[str, Any]) -> KaizalaConnection:
+    """Read an Airflow connection and its extra.
+
+    :raises KaizalaInputError: names the field that is wrong and what is allowed; never shows a secret
+    """
+    try:
+        given = _known(extra)
+        seconds = _number("timeout", given.get("timeout", 60.0))
+        return KaizalaConnection(
+            Settings(
+                connector_id=(conn.login or "").strip(),
+                connector_secret=conn.password or "",
+                api_root=api_root(conn.host, conn.port, conn.schema),
+                refresh_token=_text("refresh_token", given.get("refresh_token")),
+                group_refresh_tokens=_texts("group_refresh_tokens", given.get("group_refresh_tokens")),
+                timeouts=Timeouts(seconds, seconds, seconds * TOTAL),
+                calls_per_minute=int(_number("calls_per_minute", given.get("calls_per_minute", 100))),
+                allow_http=_flag("allow_http", given.get("allow_http", False)),
+                allowed_hosts=_hosts(given.get("allowed_hosts", ())),
+                proxies=_texts("proxies", given.get("proxies")) or None,
+                verify=_verify(given.get("verify", True)),
+            ),
+            default_group=_text("default_group", given.get("default_group")),
+            callback_token=_text("callback_token", given.get("callback_token")),
+        )
+    except KaizalaInputError as error:
+        raise KaizalaInputError(f"connection {conn.conn_id!r}: {error}") from None
+
+
+def api_root(host: str | None, port: int | None, schema: str | None) -> str:
+    """Return the API root from a host with or without scheme and port, a port, and perhaps a scheme in ``schema``.
+
+    Without any scheme it is https, and http on this machine.
+    """
+    text = (host or "").strip()
+    if not text:
+        return DEFAULT_API_ROOT
+    if "://" not in text:
+        bare = text.strip("[]") if text.count(":") > 1 and "]:" not in text else None
+        name = bare or text.split("/")[0].rpartition("]")[0].strip("[") or text.split("/")[0].split(":")[0]
+        scheme = (schema or "").strip().lower()
+        if scheme not in ("http", "https"):
+            scheme = "http" if is_loopback(name) and port != 443 else "https"
+        text = f"{scheme}://[{bare}]" if bare else f"{scheme}://{text}"
+    try:
+        parts = urlsplit(text)
+        known_port = parts.port
+    except ValueError:
+        raise KaizalaInputError(
+            f"host {host!r} is no address; give a name, or a URL such as {DEFAULT_API_ROOT}"
+        ) from None
+    netloc = parts.netloc if known_port is not None or port is None else f"{parts.netloc}:{port}"
+    path = parts.path.rstrip("/")
+    path = path[: -len("/v1")] if path.lower().endswith("/v1") else path
+    return f"{parts.scheme.lower()}://{netloc}{path.rstrip('/')}"
+
+
+def _known(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the extras that are set, and refuse those nobody knows."""
+    known = [each.name for each in FIELDS]
+    for name in extra:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise KaizalaInputError(f"unknown extra {name!r}{hint} Known are: {', '.join(known)}")
+    return {name: value for name, value in extra.items() if value not in (None, "", {}, [])}
+
+
+def _wrong(name: str, needed: str) -> KaizalaInputError:
+    return KaizalaInputError(f"extra {name}: {needed} is needed")  # never the value: it may be a secret
+
+
+def _text(name: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise _wrong(name, "text")
+    return value.strip()
+
+
+def _json(name: str, value: Any, needed: str) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise _wrong(name, needed) from None
+
+
+def _texts(name: str, value: Any) -> dict[str, str]:
+    needed = 'a JSON object of texts such as {"name": "value"}'
+    found = _json(name, value, needed) or {}
+    if not isinstance(found, Mapping) or not all(isinstance(each, str) and each for each in found.values()):
+        raise _wrong(name, needed)
+    return {str(key).strip(): each.strip() for key, each in found.items()}
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        number = float("nan") if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not 0 <= number < 1e6:
+        raise _wrong(name, "a number, 0 or more,")
+    return number
+
+
+_WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def _flag(name: str, value: Any) -> bool:
+    found = _WORDS.get(str(value).strip().lower())
+    if found is None:
+        raise _wrong(name, "true or false")
+    return found
+
+
+def _verify(value: Any) -> bool | str:
+    if isinstance(value, str) and value.strip().lower() not in _WORDS:
+        return value.strip()
+    return _flag("verify", value)
+
+
+def _hosts(value: Any) -> tuple[str, ...]:
+    given = value.split(",") if isinstance(value, str) and not value.lstrip().startswith("[") else value
+    found = _json("allowed_hosts", given, "a list of host names, or names separated by commas,")
+    if not isinstance(found, (list, tuple)) or not all(isinstance(each, str) for each in found):
+        raise _wrong("allowed_hosts", "a list of host names, or names separated by commas,")
+    return tuple(each.strip().lower() for each in found if each.strip())

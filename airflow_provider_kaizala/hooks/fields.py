@@ -1,0 +1,107 @@
+"""The connection's extras: one table, from which the form, its older twin, and the check for unknown extras are made.
+
+Plain data, no imports: the API server shows the form without loading the hook.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Field:
+    """One extra.
+
+    :param schema: JSON Schema of its value, with ``format: password`` for a secret
+    """
+
+    name: str
+    label: str
+    description: str
+    schema: dict[str, Any]
+
+
+FIELDS = (
+    Field(
+        "refresh_token",
+        "Refresh token (user)",
+        "A user's refresh token: reaches all groups of that user. Lives 365 days.",
+        {"type": ["string", "null"], "format": "password"},
+    ),
+    Field(
+        "group_refresh_tokens",
+        "Refresh tokens (groups)",
+        'Group id to the refresh token of that group, as JSON: {"<group id>": "<token>"}. '
+        "Wins over the user's token for that group.",
+        {"type": ["object", "null"]},
+    ),
+    Field(
+        "default_group",
+        "Default group id",
+        "Used where a task names no group_id.",
+        {"type": ["string", "null"]},
+    ),
+    Field(
+        "timeout",
+        "Timeout (s)",
+        "Seconds to connect, and to wait between two pieces of a reply. A whole call with its repeats is bounded by ten times this.",
+        {"type": ["number", "null"], "default": 60, "minimum": 1},
+    ),
+    Field(
+        "calls_per_minute",
+        "Calls per minute",
+        "Own limit of each process; Kaizala allows 100 per connector. 0 for none.",
+        {"type": ["integer", "null"], "default": 100, "minimum": 0},
+    ),
+    Field(
+        "callback_token",
+        "Callback token",
+        "What Kaizala sends as kz-callback-token with each webhook.",
+        {"type": ["string", "null"], "format": "password"},
+    ),
+    Field(
+        "proxies",
+        "Proxies",
+        'As requests takes them, as JSON: {"https": "http://proxy:3128"}. By default those of the environment.',
+        {"type": ["object", "null"]},
+    ),
+    Field(
+        "verify",
+        "Verify TLS",
+        "true, false, or a path to a file or folder of CA certificates.",
+        {"type": ["string", "null"], "default": "true"},
+    ),
+    Field(
+        "allow_http",
+        "Allow plain http",
+        "Permit plain http to hosts other than this machine. The credentials are then readable on the network.",
+        {"type": ["boolean", "null"], "default": False},
+    ),
+    Field(
+        "allowed_hosts",
+        "Allowed hosts",
+        "Further hosts that may see the credentials when Kaizala redirects there, separated by commas.",
+        {"type": ["string", "null"]},
+    ),
+)
+
+HIDDEN_FIELDS = ("schema",)
+RELABELING = {
+    "host": "API root",
+    "login": "Connector id",
+    "password": "Connector secret",
+}
+PLACEHOLDERS = {
+    "host": "https://api.kaiza.la",
+    "login": "id of the connector (application)",
+    "password": "secret of the connector",
+}
+
+
+def conn_fields() -> dict[str, Any]:
+    """Return the form as Airflow 3.2+ wants it."""
+    return {
+        field.name: {"label": field.label, "description": field.description, "schema": field.schema}
+        for field in FIELDS
+    }

@@ -1,0 +1,209 @@
+"""Post what people answer: polls, surveys, jobs, meetings, custom actions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_kaizala.client.models import Job, Meeting, Package, Poll, Sent, Survey
+from airflow_provider_kaizala.operators.base import KaizalaPostOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
+
+    from airflow_provider_kaizala.client.models import Location, Property, Question
+
+    Due = datetime | timedelta | str | None
+
+
+class KaizalaSendPollOperator(KaizalaPostOperator):
+    """Post a poll: one question, two or more choices.
+
+    :param question: the question (templated)
+    :param choices: two or more different texts (templated)
+    :param expires: when voting ends: datetime, ISO 8601 text, or timedelta from when the task runs; rounded up to whole
+        hours; Kaizala's default is 30 days (templated)
+    :param sender_only: only the sender sees the result
+    """
+
+    sends: ClassVar[type[Sent]] = Poll
+    template_fields: Sequence[str] = ("question", "choices", "expires", *KaizalaPostOperator.template_fields)
+
+    def __init__(
+        self,
+        *,
+        question: str,
+        choices: Sequence[str],
+        expires: Due = None,
+        sender_only: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.question = question
+        self.choices = choices
+        self.expires = expires
+        self.sender_only = sender_only
+        self.check_literals()
+
+
+class KaizalaSendSurveyOperator(KaizalaPostOperator):
+    """Post a survey: questions that each person answers.
+
+    :param title: what it is about (templated)
+    :param questions: a list of ``{"title": "How many?", "type": "Numeric"}``; types are Text, Numeric, SingleOption and
+        MultiOption (with ``"options": [...]``), DateTime, Image, Location, AttachmentList, PhoneNumber; titles differ,
+        since answers are keyed by them (templated)
+    :param due: when answering ends: datetime, ISO 8601 text, or timedelta from when the task runs; rounded up to whole
+        hours; Kaizala's default is 24 hours (templated)
+    :param description: shown below the title (templated)
+    :param anonymous: nobody learns who answered what
+    :param sender_only: only the sender sees the answers
+    :param accept_multiple_responses: a person may answer more than once
+    """
+
+    sends: ClassVar[type[Sent]] = Survey
+    template_fields: Sequence[str] = (
+        "title",
+        "questions",
+        "due",
+        "description",
+        *KaizalaPostOperator.template_fields,
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"questions": "json"}
+
+    def __init__(
+        self,
+        *,
+        title: str,
+        questions: Sequence[Mapping[str, Any] | Question],
+        due: Due = None,
+        description: str | None = None,
+        anonymous: bool = False,
+        sender_only: bool = False,
+        accept_multiple_responses: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.title = title
+        self.questions = questions
+        self.due = due
+        self.description = description
+        self.anonymous = anonymous
+        self.sender_only = sender_only
+        self.accept_multiple_responses = accept_multiple_responses
+        self.check_literals()
+
+
+class KaizalaSendJobOperator(KaizalaPostOperator):
+    """Post a job: a task for named people, complete when all have done it.
+
+    :param title: what to do (templated)
+    :param assigned_to: phone numbers of those who must do it (templated)
+    :param due: by when: datetime, ISO 8601 text, or timedelta from when the task runs; rounded up to whole hours;
+        Kaizala's default is 24 hours (templated)
+    """
+
+    sends: ClassVar[type[Sent]] = Job
+    template_fields: Sequence[str] = ("title", "assigned_to", "due", *KaizalaPostOperator.template_fields)
+
+    def __init__(self, *, title: str, assigned_to: Sequence[str], due: Due = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.title = title
+        self.assigned_to = assigned_to
+        self.due = due
+        self.check_literals()
+
+
+class KaizalaSendMeetingOperator(KaizalaPostOperator):
+    """Post a meeting (Let's Meet): people say whether they come.
+
+    :param title: what it is about (templated)
+    :param starts_at: datetime or ISO 8601 text; without a zone it is UTC (templated)
+    :param duration: minutes, or a timedelta (templated)
+    :param place: ``{"latitude": 17.4, "longitude": 78.3, "name": "Office"}`` (templated)
+    :param agenda: what will be talked about (templated)
+    :param sender_only: only the sender sees who comes
+    """
+
+    sends: ClassVar[type[Sent]] = Meeting
+    template_fields: Sequence[str] = (
+        "title",
+        "starts_at",
+        "duration",
+        "place",
+        "agenda",
+        *KaizalaPostOperator.template_fields,
+    )
+
+    def __init__(
+        self,
+        *,
+        title: str,
+        starts_at: datetime | str,
+        duration: int | timedelta = 30,
+        place: Mapping[str, Any] | Location | None = None,
+        agenda: str | None = None,
+        sender_only: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.title = title
+        self.starts_at = starts_at
+        self.duration = duration
+        self.place = place
+        self.agenda = agenda
+        self.sender_only = sender_only
+        self.check_literals()
+
+
+class KaizalaSendActionOperator(KaizalaPostOperator):
+    """Post a custom action: a package that was installed in the group's tenant.
+
+    :param package_id: its id, with its ``.version`` if it has one, such as ``com.example.card.2`` (templated)
+    :param title: shown on the card (templated)
+    :param questions: as those of a survey (templated)
+    :param properties: ``{"status": "Open", "count": 3}``, or a list of ``{"name", "value", "type"}`` (templated)
+    :param validity: until when the card lives: datetime, ISO 8601 text or timedelta (templated)
+    :param due: until when it can be answered, likewise (templated)
+    :param anonymous: nobody learns who answered what
+    :param sender_only: only the sender sees the answers
+    :param accept_multiple_responses: a person may answer more than once
+    """
+
+    sends: ClassVar[type[Sent]] = Package
+    template_fields: Sequence[str] = (
+        "package_id",
+        "title",
+        "questions",
+        "properties",
+        "validity",
+        "due",
+        *KaizalaPostOperator.template_fields,
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"questions": "json", "properties": "json"}
+
+    def __init__(
+        self,
+        *,
+        package_id: str,
+        title: str | None = None,
+        questions: Sequence[Mapping[str, Any] | Question] = (),
+        properties: Mapping[str, Any] | Sequence[Mapping[str, Any] | Property] = (),
+        validity: Due = None,
+        due: Due = None,
+        anonymous: bool = False,
+        sender_only: bool = False,
+        accept_multiple_responses: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.package_id = package_id
+        self.title = title
+        self.questions = questions
+        self.properties = properties
+        self.validity = validity
+        self.due = due
+        self.anonymous = anonymous
+        self.sender_only = sender_only
+        self.accept_multiple_responses = accept_multiple_responses
+        self.check_literals()

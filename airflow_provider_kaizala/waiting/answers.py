@@ -1,0 +1,94 @@
+"""What a wait hands back: plain JSON dicts, the same from every sensor and in every mode.
+
+The shapes are public: results are stored as XComs and read by users' DAGs, so they change only by addition.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from airflow_provider_kaizala.client.models import ActionDetails, Person, Response
+
+
+class PersonDict(TypedDict):
+    """Somebody who was expected to answer."""
+
+    mobile_number: str | None
+    name: str | None
+
+
+class AnswerDict(TypedDict):
+    """One response.
+
+    ``answers`` maps question title to answer: text, number, list of texts, ISO 8601 time, ``{"latitude", "longitude",
+    "name"}`` or ``[{"url", "file_name"}]``. For a poll and a meeting its only key is the question or title; for a job it is
+    the title, with the state in Kaizala's word, and ``is_completed`` says whether it is done (None for everything else).
+    ``responder`` is a phone number; it, the name and the id are None where a survey is anonymous. ``responded_at`` is ISO 8601 in
+    UTC. ``response_id`` and ``responded_at`` are None where Kaizala gives none.
+    """
+
+    responder: str | None
+    responder_name: str | None
+    responder_id: str | None
+    response_id: str | None
+    responded_at: str | None
+    is_completed: bool | None
+    answers: dict[str, Any]
+
+
+class ResultDict(TypedDict):
+    """How a wait ended.
+
+    ``answers`` are oldest first as Kaizala lists them, a person who answered twice stands there twice. ``missing`` are those
+    who had to answer and have not; empty where nobody in particular had to. ``complete`` is False if the wait ended early.
+    """
+
+    group_id: str
+    action_id: str
+    action_type: str
+    title: str | None
+    complete: bool
+    answers: list[AnswerDict]
+    missing: list[PersonDict]
+
+
+def iso(moment: datetime | None) -> str | None:
+    """Write an aware UTC time as ISO 8601 with ``Z``."""
+    return moment.isoformat().replace("+00:00", "Z") if moment else None
+
+
+def answer_dict(response: Response) -> AnswerDict:
+    """Return one response as a plain dict."""
+    return {
+        "responder": response.responder.mobile_number,
+        "responder_name": response.responder.name,
+        "responder_id": response.responder.id,
+        "response_id": response.response_id,
+        "responded_at": iso(response.responded_at),
+        "is_completed": response.completed,
+        "answers": dict(response.answers),
+    }
+
+
+def result_dict(
+    group_id: str, action_id: str, action: ActionDetails, missing: Sequence[Person], *, complete: bool
+) -> ResultDict:
+    """Return what a wait hands back."""
+    return {
+        "group_id": group_id,
+        "action_id": action_id,
+        "action_type": action.action_type,
+        "title": action.title,
+        "complete": complete,
+        "answers": [answer_dict(response) for response in action.responses if response.counts],
+        "missing": [{"mobile_number": person.mobile_number, "name": person.name} for person in missing],
+    }
+
+
+def called(people: Iterable[Person]) -> str:
+    """Name people for a log."""
+    return ", ".join(person.name or person.mobile_number or "somebody" for person in people) or "nobody"
