@@ -16,3 +16,23 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-warn-script-location -c $(CONSTRAINTS) -e '.[dev]'
 	@$(BIN)/python -c 'import airflow_provider_kaizala, airflow, fastapi, pytest'
 	@touch $(STAMP)
+
+# The main job: a DAG posts to a group, people answer, the DAG goes on. KEEP=1 leaves everything up to look around.
+demo: $(STAMP)
+	@$(BIN)/python -m demo $(if $(KEEP),--keep)
+
+# All tests that need nothing but this machine; those with real components included. What the machine lacks is skipped, loudly.
+test: $(STAMP)
+	$(BIN)/python -m pytest -q
+
+e2e: $(STAMP)
+	$(BIN)/python -m pytest -q tests/e2e
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+clean:
+	rm -rf $(VENV) .build

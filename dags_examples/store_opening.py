@@ -1,0 +1,83 @@
+"""A store opens: the crew answers a survey, two people do a job, and the group reads what came of it.
+
+Needs a connection ``kaizala_default`` whose ``default_group`` is the store's group.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, task
+
+from airflow_provider_kaizala.operators import (
+    KaizalaSendAnnouncementOperator,
+    KaizalaSendJobOperator,
+    KaizalaSendMessageOperator,
+    KaizalaSendSurveyOperator,
+)
+from airflow_provider_kaizala.sensors import KaizalaResponseSensor
+
+RAVI, MEERA = "+910000000002", "+910000000003"
+
+with DAG(
+    "store_opening",
+    schedule="0 7 * * 1-6",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    tags=["kaizala"],
+):
+    announce = KaizalaSendAnnouncementOperator(
+        task_id="announce",
+        title="Opening check",
+        text="Good morning! Please answer the survey below before the doors open.",
+    )
+    ask = KaizalaSendSurveyOperator(
+        task_id="ask",
+        title="Is the store ready?",
+        questions=[
+            {"title": "Is the till counted?", "type": "SingleOption", "options": ["Yes", "No"]},
+            {"title": "How many of us are here?", "type": "Numeric"},
+            {"title": "Anything missing?", "type": "Text"},
+        ],
+        due=timedelta(hours=2),
+    )
+    assign = KaizalaSendJobOperator(
+        task_id="assign", title="Unlock the front door", assigned_to=[RAVI, MEERA], due=timedelta(hours=2)
+    )
+    answers = KaizalaResponseSensor(
+        task_id="wait_for_answers",
+        action_id=ask.output["action_id"],
+        until=3,
+        deferrable=True,
+        poke_interval=10,
+        timeout=timedelta(hours=2).total_seconds(),
+    )
+    unlocked = KaizalaResponseSensor(
+        task_id="wait_for_job",
+        action_id=assign.output["action_id"],
+        until="all",
+        deferrable=True,
+        poke_interval=10,
+        timeout=timedelta(hours=2).total_seconds(),
+    )
+
+    @task
+    def decide(survey: dict, job: dict) -> str:
+        """Turn the answers into what the group reads."""
+        said = [answer["answers"] for answer in survey["answers"]]
+        counted = all(each["Is the till counted?"] == "Yes" for each in said)
+        crew = max(each["How many of us are here?"] for each in said)
+        missing = [each["Anything missing?"] for each in said if each["Anything missing?"] not in ("", "No")]
+        verdict = "We open" if counted and crew >= 3 else "We stay closed for now"
+        doors = ", ".join(answer["responder_name"] for answer in job["answers"])
+        return (
+            f"{verdict}: {crew} of us, door unlocked by {doors}. Missing: {', '.join(missing) or 'nothing'}."
+        )
+
+    report = KaizalaSendMessageOperator(
+        task_id="report",
+        text=decide(answers.output, unlocked.output),
+        reply_to_reference_id=ask.output["reference_id"],
+    )
+
+    announce >> [ask, assign]

@@ -1,0 +1,161 @@
+"""``make demo``: a DAG posts to a group, three people answer, and the DAG goes on with their answers."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from demo.people import ASHA, MEERA, RAVI, Person
+from demo.stack import GROUP, Stack
+
+DAGS = Path(__file__).resolve().parent.parent / "dags_examples"
+DAG_ID = "store_opening"
+ANSWERS: dict[str, tuple[Any, ...]] = {
+    ASHA: ("Yes", 3, "No"),
+    RAVI: ("Yes", 3, "Paper bags"),
+    MEERA: ("Yes", 3, "No"),
+}
+ICONS = {"success": "✔", "failed": "✘", "upstream_failed": "✘", "deferred": "…", "running": "▶"}
+COLORS = {
+    "success": "green",
+    "failed": "red",
+    "upstream_failed": "red",
+    "deferred": "yellow",
+    "running": "cyan",
+}
+SECONDS = 170
+
+
+class Conversation:
+    """Shows what is posted, and lets the people answer each survey and job once, a little after they have read it."""
+
+    def __init__(self, stack: Stack, console: Console) -> None:
+        self.console = console
+        self.people = {number: Person(stack.kaizala, number) for number in ANSWERS}
+        self.after = 0
+        self.texts: list[str] = []
+        self._todo: list[tuple[float, str, str, str]] = []
+
+    def look(self) -> None:
+        """Read what is new, and answer what is due."""
+        page = self.people[ASHA].feed(GROUP, self.after)
+        self.after = page["after"]
+        for item in page["items"]:
+            self._show(item)
+        now = time.monotonic()
+        for due in [each for each in self._todo if each[0] <= now]:
+            self._todo.remove(due)
+            self._act(*due[1:])
+
+    def _show(self, item: dict[str, Any]) -> None:
+        title, text = item.get("title") or item.get("question"), item.get("text")
+        said = " — ".join(part for part in (title, text) if part)
+        if item["kind"] == "text":
+            self.texts.append(text or "")
+        self._print("airflow ▸", f"[{item['kind']}] {said}", "bold blue")
+        action, now = item.get("actionId"), time.monotonic()
+        if item["kind"] == "survey":
+            self._todo += [(now + 2 + 2 * at, "survey", number, action) for at, number in enumerate(ANSWERS)]
+        if item["kind"] == "job":
+            self._todo += [
+                (now + 3 + 3 * at, "job", number, action) for at, number in enumerate((RAVI, MEERA))
+            ]
+
+    def _act(self, what: str, number: str, action_id: str) -> None:
+        name = {ASHA: "Asha", RAVI: "Ravi", MEERA: "Meera"}[number]
+        if what == "survey":
+            self.people[number].answer(action_id, *ANSWERS[number])
+            self._print(f"{name:>7} ▸", ", ".join(str(answer) for answer in ANSWERS[number]), "magenta")
+        else:
+            self.people[number].complete(action_id)
+            self._print(f"{name:>7} ▸", "done ✔", "magenta")
+
+    def _print(self, who: str, what: str, style: str) -> None:
+        self.console.print(Text(f"  {who} ", style=style) + Text(what))
+
+
+def follow(stack: Stack, console: Console) -> bool:
+    """Run the DAG, show what happens, and say whether it ended as it should."""
+    run_id = stack.trigger(DAG_ID)
+    console.print(f"run [bold]{run_id}[/bold] of {DAG_ID}")
+    talk = Conversation(stack, console)
+    states: dict[str, str] = {}
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until:
+        stack.processes.check()
+        talk.look()
+        for task, state in stack.task_states(DAG_ID, run_id).items():
+            if states.get(task) != state and state not in ("none", "scheduled", "queued"):
+                icon, color = ICONS.get(state, "·"), COLORS.get(state, "dim")
+                console.print(Text(f"{'':38}{icon} {task} {state}", style=color))
+            states[task] = state
+        run = stack.run_state(DAG_ID, run_id)
+        if run in ("success", "failed"):
+            talk.look()
+            told = any(text.startswith("We open: 3 of us") and "Paper bags" in text for text in talk.texts)
+            if run == "success" and not told:
+                console.print("[red]the run succeeded, but the group was not told what people answered[/red]")
+            return run == "success" and told
+        time.sleep(0.5)
+    console.print(f"[red]the run did not end within {SECONDS} s[/red]")
+    return False
+
+
+def main() -> int:
+    """Run the demo; 0 if it went as it should."""
+    arguments = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    arguments.add_argument("--keep", action="store_true", help="leave everything running, to look around")
+    keep = arguments.parse_args().keep
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+    with tempfile.TemporaryDirectory(prefix="kaizala-demo-", ignore_cleanup_errors=True) as folder:
+        try:
+            began = time.monotonic()
+            console.print(
+                "starting kaizala-server, and Airflow's api-server, scheduler, dag-processor, triggerer …"
+            )
+            with Stack(Path(folder), DAGS) as stack:
+                console.print(f"ready after {time.monotonic() - began:.0f} s")
+                try:
+                    good = follow(stack, console)
+                except RuntimeError as error:
+                    console.print(Text(str(error), style="red"))
+                    good = False
+                if not good:
+                    console.print(f"logs of the components: {stack.logs}" if keep else "", end="")
+                console.print(
+                    "demo: success" if good else "demo: failed", style="bold green" if good else "bold red"
+                )
+                if keep:
+                    look_around(stack, console)
+                return 0 if good else 1
+        except KeyboardInterrupt:
+            console.print("demo: stopped")
+            return 130
+        except RuntimeError as error:
+            console.print(Text(str(error), style="red"))
+            console.print("demo: failed")
+            return 1
+
+
+def look_around(stack: Stack, console: Console) -> None:
+    """Print where everything is, and wait for Ctrl-C."""
+    console.print(f"\nAirflow:        {stack.airflow}/dags/{DAG_ID}")
+    console.print(f"kaizala-server: {stack.kaizala}  (people: {ASHA}, {RAVI}, {MEERA}; PIN 1234)")
+    console.print(f"logs:           {stack.logs}")
+    console.print("Ctrl-C ends it all.")
+    while True:
+        time.sleep(1)
+        stack.processes.check()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,186 @@
+"""The real thing, small: a Kaizala server and all components of Airflow, on free ports, in a folder of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import requests
+
+from demo.processes import Processes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+GROUP = "11111111-1111-4111-8111-111111111111@1"
+COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+_BIN = Path(sys.executable).parent
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(what: str, ready: Callable[[], bool], seconds: float, check: Callable[[], None]) -> None:
+    """Wait until *ready*, or raise after so many seconds."""
+    until = time.monotonic() + seconds
+    while not ready():
+        check()
+        if time.monotonic() > until:
+            raise RuntimeError(f"{what}: not ready within {seconds:.0f} s")
+        time.sleep(0.3)
+
+
+class Stack:
+    """A Kaizala server with the demo seed, and Airflow's api-server, scheduler, dag-processor and triggerer.
+
+    :param folder: for databases and logs
+    :param dags: folder of DAGs
+    :param environment: further environment variables of Airflow
+    """
+
+    def __init__(self, folder: Path, dags: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.folder, self.dags = folder, dags
+        self.home = folder / "airflow"
+        self.logs = folder / "logs"
+        for each in (self.home, self.logs):
+            each.mkdir(parents=True, exist_ok=True)
+        self.processes = Processes(self.logs)
+        port, airflow_port = free_port(), free_port()
+        self.kaizala = f"http://127.0.0.1:{port}"
+        self.airflow = f"http://localhost:{airflow_port}"
+        self._ports = (port, airflow_port)
+        connection = {
+            "conn_type": "kaizala",
+            "host": self.kaizala,
+            "login": "demo-connector",
+            "password": "demo-secret",
+            "extra": {
+                "refresh_token": "demo-refresh-token",
+                "group_refresh_tokens": {GROUP: "demo-group-token"},
+                "default_group": GROUP,
+            },
+        }
+        self.env = {
+            **os.environ,
+            "PATH": f"{_BIN}{os.pathsep}{os.environ.get('PATH', '')}",
+            "NO_PROXY": "localhost,127.0.0.1",
+            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+            "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.airflow}/execution/",
+            "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+            "AIRFLOW__API__PORT": str(airflow_port),
+            "AIRFLOW__API__BASE_URL": self.airflow,
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}",
+            "AIRFLOW_CONN_KAIZALA_DEFAULT": json.dumps(connection),
+            "PYTHONUNBUFFERED": "1",
+            **(environment or {}),
+        }
+
+    # --- up and down -----------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.processes.stop()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.processes.stop()
+
+    def start(self) -> None:
+        """Start everything and wait until it answers."""
+        port, airflow_port = self._ports
+        self.processes.start(
+            "kaizala-server",
+            [sys.executable, "-m", "airflow_provider_kaizala.server", "serve", "--port", str(port), "--seed", "demo",
+             "--database", f"sqlite:///{self.folder / 'kaizala.db'}", "--test-mode"],
+            self.env,
+        )  # fmt: skip
+        migrated = subprocess.run(
+            [str(_BIN / "airflow"), "db", "migrate"],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if migrated.returncode:
+            raise RuntimeError(f"airflow db migrate failed:\n{migrated.stderr[-2000:]}")
+        extra = {
+            "api-server": ["--port", str(airflow_port)],
+            "scheduler": ["--skip-serve-logs"],
+            "triggerer": ["--skip-serve-logs"],
+        }
+        for name in COMPONENTS:
+            self.start_component(name, *extra.get(name, []))
+        wait_for("kaizala-server", self._kaizala_ready, 30, self.processes.check)
+        wait_for("Airflow", self._airflow_ready, 120, self.processes.check)
+
+    def start_component(self, name: str, *more: str) -> None:
+        """Start one component of Airflow."""
+        self.processes.start(name, [str(_BIN / "airflow"), name, *more], self.env)
+
+    def _kaizala_ready(self) -> bool:
+        return f"ready {self.kaizala}" in self.processes.log("kaizala-server")
+
+    def _airflow_ready(self) -> bool:
+        try:
+            health = requests.get(f"{self.airflow}/api/v2/monitor/health", timeout=5).json()
+        except (requests.RequestException, ValueError):
+            return False
+        parts = ("metadatabase", "scheduler", "dag_processor", "triggerer")
+        return all(health.get(part, {}).get("status") == "healthy" for part in parts)
+
+    # --- Airflow's REST API ------------------------------------------------------------------------------------------------
+
+    def api(self, method: str, path: str, body: Any = None) -> Any:
+        """Call Airflow's REST API; returns the JSON, None for 404."""
+        reply = requests.request(method, f"{self.airflow}/api/v2{path}", json=body, timeout=30)
+        if reply.status_code == 404:
+            return None
+        reply.raise_for_status()
+        return reply.json()
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
+        """Run a DAG as soon as it is parsed; returns the run id."""
+        wait_for(dag_id, lambda: self.api("GET", f"/dags/{dag_id}") is not None, 60, self.processes.check)
+        self.api("PATCH", f"/dags/{dag_id}", {"is_paused": False})
+        run = self.api("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": dict(conf or {})})
+        return str(run["dag_run_id"])
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """Return the state of a run."""
+        return str(self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def task_states(self, dag_id: str, run_id: str) -> dict[str, str]:
+        """Return the state of each task of a run; a task that has none yet is ``waiting``."""
+        tasks = self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
+        return {each["task_id"]: each["state"] or "none" for each in tasks}
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
+        """Return what a task handed on."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}?deserialize=true"
+        entry = self.api("GET", path)
+        return entry["value"] if entry else None
+
+    def task_log(self, dag_id: str, run_id: str, task_id: str, attempt: int = 1) -> str:
+        """Return a task's log as text."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{attempt}"
+        return json.dumps(self.api("GET", path))
