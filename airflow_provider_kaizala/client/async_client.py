@@ -90,12 +90,18 @@ class AsyncKaizalaClient:
 
     async def _exchange(self, send: Send) -> Reply:
         if self._http is None:
-            self._http = await asyncio.to_thread(self._open)
+            opened = await asyncio.to_thread(self._open)
+            if self._http is None:
+                self._http = opened
+            else:  # another call was quicker
+                await opened.aclose()
         sent = False
 
         async def trace(event: str, info: Any) -> None:
             nonlocal sent
-            sent = sent or event.endswith("send_request_headers.started")
+            if event.endswith("send_request_headers.started"):
+                # a CONNECT goes to a proxy and holds nothing of the call
+                sent = sent or getattr(info.get("request"), "method", b"") != b"CONNECT"
 
         headers = dict(send.headers)
         content: Any = send.content

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import threading
 from collections import deque
 
 
@@ -11,15 +13,18 @@ class Budget:
     def __init__(self, limit: int, seconds: float = 60.0) -> None:
         self.limit, self.seconds = limit, seconds
         self._calls: deque[float] = deque()
+        self._lock = threading.Lock()
 
-    def reserve(self, now: float) -> float:
-        """Take the next free place and return how many seconds to wait for it."""
+    def reserve(self, now: float, patience: float = math.inf) -> float:
+        """Return how many seconds to wait for the next free place, and take it if that is less than *patience*."""
         if self.limit <= 0:
             return 0.0
-        while self._calls and self._calls[0] <= now - self.seconds:
-            self._calls.popleft()
-        start = now
-        if len(self._calls) >= self.limit:
-            start = max(now, self._calls[-self.limit] + self.seconds)
-        self._calls.append(start)
-        return start - now
+        with self._lock:
+            while self._calls and self._calls[0] <= now - self.seconds:
+                self._calls.popleft()
+            start = now
+            if len(self._calls) >= self.limit:
+                start = max(now, self._calls[-self.limit] + self.seconds)
+            if start - now < patience:
+                self._calls.append(start)
+            return start - now

@@ -186,16 +186,15 @@ class _Exchange:
     """The exchange under way in one thread."""
 
     def __init__(self) -> None:
-        self.connection: HTTPConnection | None = None
+        self.sock: Any = None
         self.sent = False
         self.expired = False
 
     def expire(self) -> None:
         self.expired = True
-        sock = getattr(self.connection, "sock", None)
-        if sock is not None:
+        if self.sock is not None:
             with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+                self.sock.shutdown(socket.SHUT_RDWR)
 
 
 _current = threading.local()
@@ -217,18 +216,26 @@ def _deadline(seconds: float) -> Iterator[_Exchange]:
 class _Watched(HTTPConnection):
     """Tells the exchange of its thread which socket it uses, and when the first byte may have gone out."""
 
-    def putrequest(self, *args: Any, **kwargs: Any) -> None:
-        exchange: _Exchange | None = getattr(_current, "exchange", None)
-        if exchange is not None:
-            exchange.connection = self
-        super().putrequest(*args, **kwargs)
+    _connecting = False
+
+    def connect(self) -> None:
+        self._connecting = True
+        try:
+            super().connect()
+        finally:
+            self._connecting = False
 
     def send(self, data: Any) -> None:
         exchange: _Exchange | None = getattr(_current, "exchange", None)
         if self.sock is None:
             self.connect()  # what super().send() would do; a failure here has sent nothing
         if exchange is not None:
-            exchange.sent = True
+            # kept here, since a connection lets go of its socket when the reply ends by closing
+            exchange.sock = self.sock
+            if exchange.expired:  # before there was a socket to shut down
+                raise TimeoutError
+            # what goes out while connecting asks a proxy for a tunnel, and holds nothing of the call
+            exchange.sent = exchange.sent or not self._connecting
         super().send(data)
 
 

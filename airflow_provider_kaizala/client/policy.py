@@ -11,6 +11,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -47,6 +48,8 @@ BACKOFF_BASE = 1.0
 BACKOFF_CAP = 30.0
 #: an access token that ends within so many seconds is renewed before it is used
 EXPIRY_MARGIN = 60.0
+#: seconds between looks whether another call has brought the token that this one needs too
+RENEWAL_POLL = 0.05
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Send:
     method: str
     url: str
     headers: Mapping[str, str] = field(repr=False)
-    content: bytes | Upload | None
+    content: bytes | Upload | None = field(repr=False)
     connect_timeout: float
     read_timeout: float
     #: bound of the whole exchange in seconds, also while a reply drips in
@@ -139,14 +142,20 @@ class Policy:
         self.budget = budget or Budget(settings.calls_per_minute)
         self._clock, self._wall, self._jitter = clock, wall, jitter
         self._tokens: dict[str, Tokens] = {}
-        self._root = settings.api_root
+        self._renewing: set[str] = set()
         self._secrets = set(settings.secrets())
+        self._root = self._trusted_base(settings.api_root)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._wall(), tz=UTC)
 
     # --- the whole call ------------------------------------------------------------------------------------------------
 
     def perform(self, call: Call[T]) -> Generator[Effect, Any, T]:
         """Make *call*: with a token if it needs one, and once more with a new token if that one is refused."""
         deadline = self._clock() + self.settings.timeouts.total
+        if call.body is not None:
+            call.body(self._now())  # says what is wrong, a due time in the past say, before anything is sent
         if not call.needs_token:
             value, _ = yield from self._exchange(call, self._root, call.headers, deadline)
             return value
@@ -163,7 +172,7 @@ class Policy:
     ) -> Generator[Effect, Any, T]:
         headers = {**call.headers, "accessToken": tokens.access_token}
         value, base = yield from self._exchange(call, tokens.endpoint_url, headers, deadline)
-        if base != tokens.endpoint_url:
+        if base != tokens.endpoint_url and self._tokens.get(grant.name) == tokens:
             yield from self._keep(grant, replace(tokens, endpoint_url=base))
         return value
 
@@ -173,9 +182,20 @@ class Policy:
         self, grant: Grant, deadline: float, refused: str | None = None
     ) -> Generator[Effect, Any, Tokens]:
         """Return tokens that should work: ours, else another task's, else new ones."""
-        known = self._tokens.get(grant.name)
-        if known and self._fresh(known, refused):
-            return known
+        while True:
+            known = self._tokens.get(grant.name)
+            if known and self._fresh(known, refused):
+                return known
+            if grant.name not in self._renewing or self._clock() >= deadline:
+                break
+            yield Sleep(RENEWAL_POLL)  # another call of this client is at it
+        self._renewing.add(grant.name)
+        try:
+            return (yield from self._renew(grant, deadline, refused))
+        finally:
+            self._renewing.discard(grant.name)
+
+    def _renew(self, grant: Grant, deadline: float, refused: str | None) -> Generator[Effect, Any, Tokens]:
         stored: Tokens | None = yield Load(grant)
         if stored is not None and stored.seed == grant.seed:
             self._learn(grant, stored)
@@ -184,21 +204,30 @@ class Policy:
         else:
             stored = None
         refresh_token = stored.refresh_token if stored and stored.refresh_token else grant.refresh_token
-        try:
-            granted = yield from self._fetch_token(refresh_token, deadline)
-        except KaizalaAuthError as error:
-            if refresh_token == grant.refresh_token:
-                raise self._explained(error, grant) from None
-            granted = yield from self._fetch_token(grant.refresh_token, deadline)
+        granted: AccessToken | None = None
+        if refresh_token != grant.refresh_token:
+            with suppress(KaizalaAuthError):
+                granted = yield from self._fetch_token(refresh_token, deadline)
+        if granted is None:
             refresh_token = grant.refresh_token
+            try:
+                granted = yield from self._fetch_token(refresh_token, deadline)
+            except KaizalaAuthError as error:
+                raise self._explained(error, grant) from None
         latest = granted.refresh_token or refresh_token
         tokens = Tokens(
             granted.access_token,
             int(granted.expires_at.timestamp() * 1000),
-            self._trusted_base(granted.endpoint_url),
+            granted.endpoint_url,
             latest if latest != grant.refresh_token else None,
             grant.seed,
         )
+        try:
+            tokens = replace(tokens, endpoint_url=self._trusted_base(granted.endpoint_url))
+        except KaizalaUntrustedHostError:
+            if granted.refresh_token:  # the old one may be dead by now
+                yield from self._keep(grant, tokens)
+            raise
         yield from self._keep(grant, tokens)
         return tokens
 
@@ -239,14 +268,20 @@ class Policy:
     ) -> Generator[Effect, Any, tuple[T, str]]:
         """Send until there is an outcome; return the value and the base that answered."""
         moves = repeats = 0
+        failed: KaizalaError | None = None
         while True:
-            delay = self.budget.reserve(self._clock())
+            left = deadline - self._clock()
+            delay = self.budget.reserve(self._clock(), patience=left)
             if delay > 0:
-                if self._clock() + delay >= deadline:
+                if delay >= left:
                     raise self._throttled(
                         call, 429, None, "calls_per_minute of the connection is used up", delay
                     )
                 yield Sleep(delay)
+            if self._clock() >= deadline:
+                raise failed or KaizalaUnreachableError(
+                    f"{call.operation}: the time for the whole call is over; nothing was sent"
+                )
             try:
                 reply = yield self._request(call, base, headers, deadline)
             except TransportFailure as failure:
@@ -263,8 +298,9 @@ class Policy:
             if wait == "backoff":
                 repeats += 1
                 wait = self._backoff(repeats) if repeats <= self.settings.retries else None
+            failed = outcome.error
             if not isinstance(wait, float) or self._clock() + wait >= deadline:
-                raise outcome.error
+                raise failed
             yield Sleep(wait)
 
     def _request(self, call: Call[T], base: str, headers: Mapping[str, str], deadline: float) -> Send:
@@ -277,8 +313,7 @@ class Policy:
             content = Upload(call.parts, f"kaizala{int(self._jitter() * 1e18):018x}")
             sent["Content-Type"] = content.content_type
         elif call.body is not None:
-            now = datetime.fromtimestamp(self._wall(), tz=UTC)
-            content = json.dumps(call.body(now)).encode()
+            content = json.dumps(call.body(self._now())).encode()
             sent["Content-Type"] = "application/json"
         left = max(deadline - self._clock(), 0.001)
         bounds = self.settings.timeouts
@@ -327,7 +362,7 @@ class Policy:
         retry_after = self._retry_after(reply)
         if reply.status == 429 or (reply.status == 503 and retry_after is not None):
             throttled = self._throttled(call, reply.status, error_code, message, retry_after)
-            return _Failed(throttled, "backoff" if retry_after is None else retry_after)
+            return _Failed(throttled, retry_after or "backoff")  # 0 is no leave to hammer
         failure = error_for(call.operation, reply.status, error_code, message, call.group_id)
         if isinstance(failure, KaizalaServerError):
             if call.repeatable:
@@ -380,23 +415,26 @@ class Policy:
         if location.startswith("/") and not location.startswith("//"):
             parts = urlsplit(base)
             location = f"{parts.scheme}://{parts.netloc}{location}"
-        parts = urlsplit(location)
+        try:
+            parts = urlsplit(location)
+        except ValueError:
+            parts = urlsplit("")
         if not parts.netloc:
             raise KaizalaRefusedError(
                 call.operation, 308, None, "moved, but the reply names no new address", call.group_id
             )
-        path = parts.path.rstrip("/")
-        wanted = f"/v1{urlsplit(call.path).path}".rstrip("/")
-        if path.lower().replace("%40", "@").endswith(wanted.lower()):
-            path = path.replace("%40", "@")[: -len(wanted)]
+        path = parts.path.replace("%40", "@").rstrip("/")
+        if path.lower().endswith(call.path.lower()):
+            path = path[: -len(call.path)]
         return self._trusted_base(f"{parts.scheme}://{parts.netloc}{path}")
 
     def _trusted_base(self, url: str) -> str:
         """Return *url* as a base: no slash at the end, no ``/v1``; refuse hosts that may not see the credentials."""
         problem = self.settings.distrust(url)
         if problem:
+            named, problem = self.redact(url)[:200], self.redact(problem)
             raise KaizalaUntrustedHostError(
-                f"Kaizala named {self.redact(url)[:200]} as its address, and credentials are not sent there: {problem}"
+                f"Kaizala named {named} as its address, and credentials are not sent there: {problem}"
             )
         base = url.split("?")[0].split("#")[0].rstrip("/")
         return base[: -len("/v1")].rstrip("/") if base.lower().endswith("/v1") else base

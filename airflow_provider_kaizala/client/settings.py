@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ DEFAULT_API_ROOT = "https://api.kaiza.la"
 #: Domains of the hosted service. Credentials go there, to the configured host and to ``allowed_hosts``, nowhere else.
 SERVICE_DOMAINS = ("kaiza.la", "osi.office.net")
 USER_GRANT = "user"
+_HOST_NAME = re.compile(r"[a-z0-9.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ class Settings:
             raise KaizalaInputError("connector id and connector secret are both needed")
         problem = self.distrust(self.api_root)
         if problem:
-            raise KaizalaInputError(f"API root {self.api_root!r}: {problem}")
+            # what stands before an @ may be a password
+            raise KaizalaInputError(f"API root {re.sub(r'//.*@', '//***@', self.api_root)!r}: {problem}")
 
     def grant_for(self, group_id: str | None) -> Grant:
         """Pick the refresh token for a call about *group_id*: the group's own first, else the user's.
@@ -138,7 +141,9 @@ class Settings:
             return "credentials in the URL are not taken"
         home = (urlsplit(self.api_root).hostname or "").lower()
         known = {home, *(allowed.lower() for allowed in self.allowed_hosts)}
-        if host not in known and not any(host.endswith("." + domain) for domain in SERVICE_DOMAINS):
+        # an ending proves nothing if HTTP libraries cut the name elsewhere, as they do at a backslash
+        ours = _HOST_NAME.fullmatch(host) and any(host.endswith("." + domain) for domain in SERVICE_DOMAINS)
+        if host not in known and not ours:
             return f"host {host} is neither the connection's host nor one of Kaizala's; if it is right, add it to the extra allowed_hosts"
         if parts.scheme == "http" and not self.allow_http and not is_loopback(host):
             return (

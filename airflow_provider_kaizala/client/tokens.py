@@ -43,7 +43,7 @@ class Tokens:
                 str(found["refresh_token"]) if found.get("refresh_token") else None,
                 str(found["seed"]),
             )
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             return None
 
 

@@ -18,7 +18,7 @@ Check = Callable[[str, Any], Any]
 
 TEXT_LIMIT = 4000
 _PHONE = re.compile(r"\+[0-9]{6,15}")
-_GROUP_ID = re.compile(r"[0-9a-fA-F-]{20,36}(@[0-9]+)?")
+_ID = re.compile(r"[^\s/?#%]{1,200}")
 QUESTION_TYPES = (
     "SingleOption",
     "MultiOption",
@@ -110,8 +110,8 @@ def phones(name: str, value: Any) -> tuple[str, ...]:
 
 
 def group_id(name: str, value: Any) -> str:
-    """A group id: a GUID, newer ones with ``@1``."""
-    if not isinstance(value, str) or not _GROUP_ID.fullmatch(value.strip()):
+    """A group id: in practice a GUID, newer ones with ``@1``; whether there is such a group only Kaizala knows."""
+    if not isinstance(value, str) or not _ID.fullmatch(value.strip()):
         raise KaizalaInputError(
             f"{name}: {shown(value)} is no Kaizala group id; give the GUID, with its @ and digit if it has one, "
             "such as '11111111-1111-4111-8111-111111111111@1'"
@@ -123,7 +123,7 @@ def minutes(name: str, value: Any) -> int:
     """A length: minutes as a whole number (or its digits), or a timedelta."""
     if isinstance(value, timedelta):
         value = -(-value // timedelta(minutes=1))
-    if isinstance(value, str) and value.strip().isdigit():
+    if isinstance(value, str) and value.strip().isdecimal():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
         raise KaizalaInputError(f"{name}: minutes above 0 or a timedelta is needed, not {shown(value)}")

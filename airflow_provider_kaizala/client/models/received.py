@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Mapping
@@ -288,7 +289,8 @@ def _by_title(rows: list[Wire]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for at, row in enumerate(rows, 1):
         title = row.text("title") or f"Question {at}"
-        found[f"{title} ({at})" if title in found else title] = _answer(row)
+        keys = itertools.chain([title], (f"{title} ({number})" for number in itertools.count(at)))
+        found[next(key for key in keys if key not in found)] = _answer(row)
     return found
 
 

@@ -94,14 +94,13 @@ def read_time(value: Any) -> datetime | None:
     if isinstance(value, str):
         text = value.strip()
         try:
-            moment = datetime.fromisoformat(text)
+            value = float(text)  # first: some runs of digits can be read as a date too
         except ValueError:
             try:
-                value = float(text)
-            except ValueError:
+                moment = datetime.fromisoformat(text)
+                return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+            except (ValueError, OverflowError):
                 return None
-        else:
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     try:
