@@ -78,6 +78,12 @@ class KaizalaNotifier(BaseNotifier):
 
         return super().get_template_env(dag=dag).overlay(undefined=ChainableUndefined)
 
+    def _update_context(self, context: Context) -> Context:
+        """Let a context without a DAG pass: Airflow 2 wants the key to be there."""
+        context.setdefault("dag", None)  # type: ignore[typeddict-item]
+        merged: Context = super()._update_context(context)
+        return merged
+
     # --- sending -------------------------------------------------------------------------------------------------------
 
     def _call(self, hook: KaizalaHook) -> Call[Posted]:
