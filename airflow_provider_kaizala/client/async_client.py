@@ -90,7 +90,10 @@ class AsyncKaizalaClient:
 
     async def _exchange(self, send: Send) -> Reply:
         if self._http is None:
-            opened = await asyncio.to_thread(self._open)
+            try:
+                opened = await asyncio.to_thread(self._open)
+            except (OSError, ValueError) as error:  # of a CA bundle or a proxy that is none
+                raise TransportFailure(str(error) or type(error).__name__, sent=False) from None
             if self._http is None:
                 self._http = opened
             else:  # another call was quicker

@@ -225,6 +225,14 @@ class _Watched(HTTPConnection):
         finally:
             self._connecting = False
 
+    def getresponse(self, *args: Any, **kwargs: Any) -> Any:
+        response = super().getresponse(*args, **kwargs)
+        if (
+            response.status < 200
+        ):  # an interim reply is taken for the last one: what follows must not meet the next call
+            self.close()
+        return response
+
     def send(self, data: Any) -> None:
         exchange: _Exchange | None = getattr(_current, "exchange", None)
         if self.sock is None:

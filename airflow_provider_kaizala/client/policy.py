@@ -345,6 +345,8 @@ class Policy:
 
     def _judge(self, call: Call[T], reply: Reply) -> T | _Failed:
         """Turn a whole reply into a value or a failure."""
+        if reply.status < 200:
+            return self._no_reply(call, f"status {reply.status} only, an interim reply", reply.status)
         try:
             body = json.loads(reply.body) if reply.body.strip() else {}
         except (ValueError, RecursionError):
@@ -442,5 +444,5 @@ class Policy:
     def redact(self, text: str) -> str:
         """Return *text* without any secret this policy knows."""
         for secret in sorted(self._secrets, key=len, reverse=True):
-            text = text.replace(secret, "***")
+            text = text.replace(secret, "***").replace(repr(secret)[1:-1], "***")
         return text

@@ -90,6 +90,19 @@ class Settings:
     def __post_init__(self) -> None:
         if not self.connector_id or not self.connector_secret:
             raise KaizalaInputError("connector id and connector secret are both needed")
+        for name, value in (
+            ("connector id", self.connector_id),
+            ("connector secret", self.connector_secret),
+            ("refresh_token", self.refresh_token or ""),
+            *(
+                (f"group_refresh_tokens of {group}", token)
+                for group, token in self.group_refresh_tokens.items()
+            ),
+        ):
+            if not (value.isascii() and value.isprintable()) or value != value.strip():
+                raise KaizalaInputError(
+                    f"{name}: holds blanks at an end or characters that no HTTP header can carry; copy it again"
+                )
         problem = self.distrust(self.api_root)
         if problem:
             # what stands before an @ may be a password

@@ -219,6 +219,7 @@ class RawServer:
             if self.tls:
                 connection.settimeout(5)
                 connection = self.tls.wrap_socket(connection, server_side=True)
+                self._sockets.append(connection)
             while (request := self._read(connection, number)) is not None and self._handle(
                 connection, request
             ):
@@ -356,6 +357,7 @@ class Driver:
 
     async def _async_sleep(self, seconds):
         self._sleep(seconds)
+        await asyncio.sleep(0)
 
     def run(self, call):
         return self._runner.run(self.client.run(call)) if self._runner else self.client.run(call)
@@ -378,7 +380,6 @@ class Driver:
     def close(self):
         if self._runner:
             self._runner.run(self.client.close())
-            self._runner.close()
         else:
             self.client.close()
 
@@ -397,3 +398,5 @@ def drive(request, make_settings):
     yield make
     for driver in opened:
         driver.close()
+        if driver._runner:
+            driver._runner.close()

@@ -1,0 +1,300 @@
+"""Both drivers behind proxies, over TLS, and on a machine that holds other credentials."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from airflow_provider_kaizala.client import calls
+from airflow_provider_kaizala.client.errors import (
+    KaizalaError,
+    KaizalaUnknownOutcomeError,
+    KaizalaUnreachableError,
+)
+from airflow_provider_kaizala.client.models import Message
+
+GOOD = {"referenceId": "ref-1", "members": []}
+NOWHERE = "http://kaizala.localhost:9"  # only a proxy can reach it
+
+
+@pytest.fixture
+def post(group):
+    return calls.send_message(group, Message("Hello"))
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """Make a self-signed certificate for 127.0.0.1 and for another host; return their files."""
+    folder = tmp_path_factory.mktemp("tls")
+    now = datetime.datetime.now(datetime.UTC)
+    made = {}
+    for label, name in (
+        ("good", x509.IPAddress(ipaddress.ip_address("127.0.0.1"))),
+        ("other", x509.DNSName("other.example")),
+    ):
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "kaizala test")])
+        signed = (
+            x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName([name]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        file = folder / f"{label}.pem"
+        file.write_bytes(
+            signed.public_bytes(serialization.Encoding.PEM)
+            + key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        made[label] = file
+    return made
+
+
+@pytest.fixture
+def serve_tls(serve, certificate):
+    def start(label="good"):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate[label])
+        server = serve(tls=context)
+        server.otherwise = server.answer(200, GOOD)
+        return server
+
+    return start
+
+
+@pytest.fixture
+def proxy(serve):
+    proxy = serve()
+    proxy.otherwise = proxy.answer(200, GOOD)
+    proxy.endpoint = NOWHERE
+    return proxy
+
+
+def tunnel(connection, request):
+    """Do what CONNECT asks for: pass bytes on, both ways, until either side ends."""
+    host, _, port = request.target.partition(":")
+    with socket.create_connection((host, int(port))) as far:
+        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+
+        def pump(source, sink):
+            try:
+                while piece := source.recv(65536):
+                    sink.sendall(piece)
+                sink.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+        back = threading.Thread(target=pump, args=(far, connection), daemon=True)
+        back.start()
+        pump(connection, far)
+        back.join(5)
+    return False
+
+
+class TestTls:
+    @pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")  # asked for
+    @pytest.mark.parametrize("label", ["good", "other"])
+    def test_verify_false_takes_any_certificate(self, drive, serve_tls, post, label):
+        server = serve_tls(label)
+        assert drive(server, verify=False).run(post).reference_id == "ref-1"
+
+    def test_verify_true_refuses_it_as_never_connected(self, drive, serve_tls, post):
+        server = serve_tls()
+        driver = drive(server, retries=2)
+        with pytest.raises(KaizalaUnreachableError, match=r"(?i)certificate verify failed.*nothing was sent"):
+            driver.run(post)
+        assert server.received == []
+        assert len(driver.sleeps) == 2
+
+    def test_a_post_to_an_endpoint_with_a_bad_certificate_was_never_connected_either(
+        self, drive, server, serve_tls, post
+    ):
+        secure = serve_tls()
+        server.endpoint = secure.root
+        with pytest.raises(KaizalaUnreachableError):
+            drive(server, retries=1).run(post)
+        assert secure.received == []
+
+    def test_verify_with_a_bundle(self, drive, serve_tls, certificate, post):
+        server = serve_tls()
+        driver = drive(server, verify=str(certificate["good"]))
+        assert driver.run(post).reference_id == "ref-1"
+        assert driver.run(post).reference_id == "ref-1"
+        assert {request.connection for request in server.received} == {1}
+
+    def test_the_host_name_is_verified_too(self, drive, serve_tls, certificate, post):
+        server = serve_tls("other")
+        with pytest.raises(KaizalaUnreachableError):
+            drive(server, verify=str(certificate["other"]), retries=0).run(post)
+        assert server.received == []
+
+    def test_a_bundle_that_is_missing(self, drive, serve_tls, tmp_path, post):
+        with pytest.raises(KaizalaUnreachableError, match="nothing was sent"):
+            drive(serve_tls(), verify=str(tmp_path / "missing.pem"), retries=0).run(post)
+
+    def test_https_to_a_server_that_speaks_http(self, drive, server, post):
+        with pytest.raises(KaizalaUnreachableError):
+            drive(server, api_root=server.root.replace("http:", "https:"), connect=0.3, retries=0).run(post)
+        assert server.received == []
+
+    def test_faults_after_the_handshake_are_unknown(self, drive, serve_tls, certificate, post):
+        server = serve_tls()
+        server.script = [server.pieces()]
+        with pytest.raises(KaizalaUnknownOutcomeError):
+            drive(server, verify=str(certificate["good"])).run(post)
+        assert len(server.calls) == 1
+
+    @pytest.mark.parametrize(
+        "head", [b"Content-Length: 9999\r\n\r\n", b"Connection: close\r\n\r\n", b"X-Drip: "]
+    )
+    def test_the_total_bound(self, drive, serve_tls, certificate, post, head):
+        server = serve_tls()
+        server.script = [server.pieces(b"HTTP/1.1 200 OK\r\n" + head, gap=0.02, forever=b" ")]
+        begun = time.monotonic()
+        with pytest.raises(KaizalaUnknownOutcomeError):
+            drive(server, verify=str(certificate["good"]), total=0.5, read=30).run(post)
+        assert time.monotonic() - begun < 2
+
+    def test_a_handshake_that_never_comes(self, drive, server, serve, post):
+        deaf = serve(listen=False)
+        deaf._listener.listen(8)
+        server.endpoint = deaf.root.replace("http:", "https:")
+        begun = time.monotonic()
+        with pytest.raises(KaizalaUnreachableError):
+            drive(server, connect=0.2, read=30, retries=0).run(post)
+        assert time.monotonic() - begun < 2
+
+
+class TestProxies:
+    def test_of_the_settings(self, drive, proxy, post):
+        drive(proxy, api_root=NOWHERE, proxies={"http": proxy.root}).run(post)
+        assert [request.target.partition("/v1/")[0] for request in proxy.received] == [NOWHERE] * 2
+        assert proxy.calls[0].headers["host"] == "kaizala.localhost:9"
+
+    def test_with_a_password(self, drive, proxy, post):
+        address = proxy.root.replace("//", "//me:pass%40word@")
+        drive(proxy, api_root=NOWHERE, proxies={"http": address}).run(post)
+        wanted = "Basic " + base64.b64encode(b"me:pass@word").decode()
+        assert [request.headers["proxy-authorization"] for request in proxy.received] == [wanted] * 2
+
+    def test_of_the_environment(self, drive, proxy, post, monkeypatch):
+        monkeypatch.setenv("http_proxy", proxy.root)
+        drive(proxy, api_root=NOWHERE, proxies=None).run(post)
+        assert len(proxy.received) == 2
+
+    def test_none_of_the_environment_when_the_connection_says_which(
+        self, drive, server, proxy, post, monkeypatch
+    ):
+        monkeypatch.setenv("http_proxy", proxy.root)
+        server.otherwise = server.answer(200, GOOD)
+        drive(server, proxies={}).run(post)
+        assert proxy.received == []
+
+    def test_one_that_is_down_was_never_connected(self, drive, server, serve, post):
+        down = serve(listen=False)
+        driver = drive(server, proxies={"http": down.root}, retries=2)
+        with pytest.raises(KaizalaUnreachableError):
+            driver.run(post)
+        assert server.received == []
+        assert len(driver.sleeps) == 2
+
+    @pytest.mark.parametrize("address", ["nonsense", "ftp://127.0.0.1:3128", "http://"])
+    def test_one_that_is_none(self, drive, server, address, post):
+        with pytest.raises(KaizalaUnreachableError, match="proxies"):
+            drive(server, proxies={"http": address}, retries=0).run(post)
+        assert server.received == []
+
+
+class TestTunnels:
+    @pytest.fixture
+    def drive_through(self, drive, proxy, serve_tls, certificate):
+        """Drive through the proxy: the token comes over plain http, the call goes over TLS."""
+        secure = serve_tls()
+        secure.endpoint = secure.root
+
+        def make(**options):
+            options = {"proxies": {"https": proxy.root}, "verify": str(certificate["good"]), **options}
+            return drive(secure, **options), secure
+
+        return make
+
+    def test_a_call_goes_through(self, drive_through, proxy, post):
+        proxy.otherwise = tunnel
+        driver, secure = drive_through()
+        assert driver.run(post).reference_id == "ref-1"
+        assert len(secure.calls) == 1
+        assert {request.method for request in proxy.received} == {"CONNECT"}
+        assert "accesstoken" not in proxy.received[0].headers
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda proxy: proxy.answer(502, b"", close=True),
+            lambda proxy: proxy.answer(407, b"", close=True),
+            lambda proxy: proxy.pieces(),
+            lambda proxy: proxy.pieces(b"HTTP/1.1 200 OK\r\n\r\n"),
+            lambda proxy: proxy.silence(),
+        ],
+        ids=["502", "407", "dropped", "dropped after the 200", "silence"],
+    )
+    def test_a_refused_tunnel_was_never_connected(self, drive_through, proxy, post, make):
+        token_once = [tunnel]
+        refuse = make(proxy)
+
+        def behave(connection, request):
+            return (token_once.pop() if token_once else refuse)(connection, request)
+
+        proxy.otherwise = behave
+        driver, secure = drive_through(retries=1, connect=0.3, read=0.3)
+        secure.token = lambda: {
+            **type(secure).token(secure),
+            "endpointUrl": secure.root.replace("127.0.0.1", "localhost"),
+        }
+        driver.client.settings.__dict__["allowed_hosts"] = ("localhost",)
+        with pytest.raises(KaizalaUnreachableError):
+            driver.run(post)
+        assert len(driver.sleeps) == 1
+        assert secure.calls == []
+
+    def test_a_drop_inside_the_tunnel_is_unknown(self, drive_through, proxy, post):
+        proxy.otherwise = tunnel
+        driver, secure = drive_through()
+        secure.script = [secure.pieces()]
+        with pytest.raises(KaizalaUnknownOutcomeError):
+            driver.run(post)
+        assert len(secure.calls) == 1
+
+
+class TestOtherCredentials:
+    def test_netrc_is_left_alone(self, drive, server, post, monkeypatch, tmp_path):
+        file = tmp_path / ".netrc"
+        file.write_text(
+            "machine 127.0.0.1 login me password netrc-password\ndefault login me password netrc-password\n"
+        )
+        file.chmod(0o600)
+        monkeypatch.setenv("NETRC", str(file))
+        monkeypatch.setenv("HOME", str(tmp_path))
+        server.otherwise = server.answer(200, GOOD)
+        drive(server, proxies=None).run(post)
+        assert len(server.received) == 2
+        assert not [request for request in server.received if "authorization" in request.headers]
+
+    def test_a_token_that_cannot_be_a_header_does_not_show(self, drive, server, post):
+        server.token = lambda: {**type(server).token(server), "accessToken": "line\r\nbreak"}
+        with pytest.raises(KaizalaError) as caught:
+            drive(server, retries=0).run(post)
+        assert "break" not in str(caught.value)
+        assert server.calls == []
