@@ -55,6 +55,19 @@ def _who_answered(action: ActionDetails) -> tuple[Person, ...]:
     return tuple(people.values())
 
 
+def _key(person: Person) -> str | None:
+    return person.mobile_number or person.id or person.name
+
+
+def _split(
+    wanted: Sequence[Person], answered: Sequence[Person]
+) -> tuple[tuple[Person, ...], tuple[Person, ...]]:
+    """Return those of *wanted* who have answered, and the others."""
+    known = {_key(person) for person in answered} - {None}
+    there = tuple(person for person in wanted if _key(person) in known)
+    return there, tuple(person for person in wanted if _key(person) not in known)
+
+
 @dataclass(frozen=True)
 class Rule:
     """Base of the rules."""
@@ -104,8 +117,7 @@ class AtLeast(Rule):
                 raise KaizalaInputError(
                     f"until: {self.count} answers can never come, the job has {len(action.assignees)} assignees"
                 )
-            numbers = {person.mobile_number for person in answered}
-            missing = tuple(person for person in action.assignees if person.mobile_number not in numbers)
+            missing = _split(action.assignees, answered)[1]
         return Progress(len(answered) >= self.count, answered, self.count, missing)
 
     def to_wire(self) -> dict[str, Any]:
@@ -126,9 +138,8 @@ class Everyone(Rule):
                 f"until: 'all' needs to know who must answer, and a {action.action_type} has no assignees; "
                 "name the people, or give a count"
             )
-        return People(
-            tuple(person.mobile_number for person in action.assignees if person.mobile_number)
-        ).progress(action)
+        answered, missing = _split(action.assignees, _who_answered(action))
+        return Progress(not missing, answered, len(action.assignees), missing)
 
 
 @dataclass(frozen=True)
@@ -150,11 +161,10 @@ class People(Rule):
 
     def progress(self, action: ActionDetails) -> Progress:
         """Look for each of them among those who have answered."""
-        known = {person.mobile_number: person for person in (*action.assignees, *_who_answered(action))}
-        numbers = {person.mobile_number for person in _who_answered(action)}
+        there = _who_answered(action)
+        known = {person.mobile_number: person for person in (*action.assignees, *there)}
         wanted = [known.get(number, Person(number)) for number in self.people]
-        answered = tuple(person for person in wanted if person.mobile_number in numbers)
-        missing = tuple(person for person in wanted if person.mobile_number not in numbers)
+        answered, missing = _split(wanted, there)
         needed = len(wanted) if self.need == "all" else 1
         return Progress(len(answered) >= needed, answered, needed, missing)
 
@@ -164,6 +174,11 @@ class People(Rule):
 
 
 _FORMS = "'any', 'all', a count, a list of phone numbers, or a rule such as {'kind': 'at_least', 'count': 3}"
+
+
+def _is_count(value: Any) -> bool:
+    """Tell whether *value* is digits, as a template renders a count."""
+    return isinstance(value, str) and value.strip().isdecimal() and len(value) < 10
 
 
 def read_rule(until: Any) -> Rule:
@@ -177,7 +192,7 @@ def read_rule(until: Any) -> Rule:
         raise KaizalaInputError(f"until: a function cannot travel to a trigger; give {_FORMS}")
     if isinstance(until, str):
         word = until.strip().lower()
-        if word.isdigit():
+        if _is_count(word):
             return AtLeast(int(word))
         short = {"any": AnyAnswer(), "all": Everyone(), "everyone": Everyone()}
         if word in short:
@@ -210,4 +225,6 @@ def _from_wire(wire: Mapping[str, Any]) -> Rule:
         )
     if isinstance(given.get("people"), list):
         given["people"] = tuple(given["people"])
+    if _is_count(given.get("count")):
+        given["count"] = int(given["count"])
     return made(**given)

@@ -1,0 +1,29 @@
+"""An Airflow of its own for the tests: its environment is set before anything imports it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+_home = Path(tempfile.mkdtemp(prefix="kaizala-tests-airflow-"))
+_dags = _home / "dags"
+_dags.mkdir()
+
+for _name in [name for name in os.environ if name.startswith(("AIRFLOW_", "_AIRFLOW_"))]:
+    del os.environ[_name]
+os.environ.update(
+    {
+        "AIRFLOW_HOME": str(_home),
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(_dags),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_home / 'airflow.db'}",
+    }
+)
+
+
+def pytest_unconfigure() -> None:
+    """Remove it again."""
+    shutil.rmtree(_home, ignore_errors=True)

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_kaizala.client.models import ActionDetails, Person
+from airflow_provider_kaizala.waiting.answers import called, iso, result_dict
+
+ASHA, RAVI = "+910000000001", "+910000000002"
+#: a response as the contract shows it, system questions and all
+SURVEY = {
+    "actionType": "Survey",
+    "actionId": "a2",
+    "actionDetails": {
+        "title": "Daily",
+        "responseCount": 2,
+        "responses": [
+            {
+                "responseId": "r2",
+                "responder": ASHA,
+                "responderId": "u1",
+                "responderName": "Asha",
+                "responseWithQuestions": [
+                    {"title": "Site?", "type": "SingleOption", "answer": ["A"]},
+                    {"title": "Which?", "type": "MultiOption", "answer": ["x", "y"]},
+                    {"title": "How many?", "type": "Numeric", "answer": 3.0},
+                    {"title": "When?", "type": "DateTime", "answer": 1_700_000_000_000},
+                    {"title": "Where?", "type": "Location", "answer": {"lt": 17.4, "lg": 78.3, "n": "Here"}},
+                    {
+                        "title": "Photo?",
+                        "type": "Image",
+                        "answer": [{"mediaUrl": "https://m/1", "mediaFileName": "1.jpg"}],
+                    },
+                    {"title": "Note?", "type": "Text", "answer": None},
+                    {"title": "Responder Location", "type": "Location", "isInvisible": True, "answer": {}},
+                    {
+                        "title": "Response Time",
+                        "type": "DateTime",
+                        "isInvisible": True,
+                        "answer": 1_700_000_100_000,
+                    },
+                    {"title": "Responder Name", "type": "Text", "isInvisible": True, "answer": "Asha"},
+                ],
+            },
+            {"responseWithQuestions": [{"title": "Site?", "type": "SingleOption", "answer": []}]},
+        ],
+    },
+}
+JOB = {
+    "actionType": "Job",
+    "actionId": "a1",
+    "actionDetails": {
+        "title": "Check pump",
+        "assignee": [{"mobileNumber": ASHA, "name": "Asha"}, {"mobileNumber": RAVI, "name": "Ravi"}],
+        "responses": [
+            {
+                "assignee": ASHA,
+                "response": "Completed",
+                "notes": json.dumps([{"UPDATE_TIME_EPOCH": 1_700_000_000_000}]),
+            },
+            {"assignee": RAVI, "response": "InProgress"},
+        ],
+    },
+}
+
+
+def test_the_answers_of_a_survey():
+    action = ActionDetails.read(SURVEY)
+    result = result_dict("g1", "a2", action, [Person(RAVI, None)], complete=False)
+    assert result == {
+        "group_id": "g1",
+        "action_id": "a2",
+        "action_type": "Survey",
+        "title": "Daily",
+        "complete": False,
+        "answers": [
+            {
+                "responder": ASHA,
+                "responder_name": "Asha",
+                "responder_id": "u1",
+                "response_id": "r2",
+                "responded_at": "2023-11-14T22:15:00Z",
+                "is_completed": None,
+                "answers": {
+                    "Site?": "A",
+                    "Which?": ["x", "y"],
+                    "How many?": 3,
+                    "When?": "2023-11-14T22:13:20Z",
+                    "Where?": {"latitude": 17.4, "longitude": 78.3, "name": "Here"},
+                    "Photo?": [{"url": "https://m/1", "file_name": "1.jpg"}],
+                    "Note?": None,
+                },
+            },
+            {
+                "responder": None,
+                "responder_name": None,
+                "responder_id": None,
+                "response_id": None,
+                "responded_at": None,
+                "is_completed": None,
+                "answers": {"Site?": None},
+            },
+        ],
+        "missing": [{"mobile_number": RAVI, "name": None}],
+    }
+    assert json.loads(json.dumps(result)) == result
+
+
+def test_the_answers_of_a_job_hold_only_what_is_done():
+    result = result_dict("g1", "a1", ActionDetails.read(JOB), [Person(RAVI, "Ravi")], complete=True)
+    assert result["answers"] == [
+        {
+            "responder": ASHA,
+            "responder_name": "Asha",
+            "responder_id": None,
+            "response_id": None,
+            "responded_at": "2023-11-14T22:13:20Z",
+            "is_completed": True,
+            "answers": {"Check pump": "Completed"},
+        }
+    ]
+    assert result["missing"] == [{"mobile_number": RAVI, "name": "Ravi"}]
+
+
+def test_somebody_who_answered_twice_stands_there_twice():
+    rows = [
+        {
+            "responder": ASHA,
+            "responseId": each,
+            "responseWithQuestions": [{"title": "Q", "type": "Text", "answer": each}],
+        }
+        for each in ("r1", "r2")
+    ]
+    action = ActionDetails.read({"actionType": "Survey", "actionDetails": {"responses": rows}})
+    answers = result_dict("g", "a", action, [], complete=True)["answers"]
+    assert [each["answers"] for each in answers] == [{"Q": "r1"}, {"Q": "r2"}]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.text(), st.sampled_from(["Text", "Numeric", "Location", "Image", "DateTime"]), json_values
+        )
+    )
+)
+def test_whatever_people_answer_is_plain_json(rows):
+    """An XCom takes nothing else; and no answer is lost, however the questions are called."""
+    body = [{"title": title, "type": kind, "answer": answer} for title, kind, answer in rows]
+    action = ActionDetails.read(
+        {
+            "actionType": "Survey",
+            "actionDetails": {"responses": [{"responder": ASHA, "responseWithQuestions": body}]},
+        }
+    )
+    result = result_dict("g", "a", action, [], complete=True)
+    assert json.loads(json.dumps(result)) == result
+    assert len(result["answers"][0]["answers"]) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("people", "text"),
+    [
+        ([], "nobody"),
+        ([Person(ASHA, "Asha"), Person(RAVI), Person()], f"Asha, {RAVI}, somebody"),
+    ],
+)
+def test_called(people, text):
+    assert called(people) == text
+
+
+def test_iso():
+    assert iso(datetime(2026, 3, 1, 8, tzinfo=UTC)) == "2026-03-01T08:00:00Z"
+    assert iso(None) is None
