@@ -1,0 +1,90 @@
+"""The ASGI application: routes, path tidying, and one place where every failure becomes the error body."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from sqlalchemy import select
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from airflow_provider_kaizala.server.config import ServerConfig
+from airflow_provider_kaizala.server.control import routes as control
+from airflow_provider_kaizala.server.people import routes as people
+from airflow_provider_kaizala.server.routes import actions, auth, groups, media
+from airflow_provider_kaizala.server.startup import open_state
+from airflow_provider_kaizala.server.state import ServerState, state_of
+from airflow_provider_kaizala.server.wire.bodies import error_reply, json_reply
+from airflow_provider_kaizala.server.wire.errors import ApiError, not_found
+from airflow_provider_kaizala.server.wire.paths import TidyPaths
+
+log = logging.getLogger(__name__)
+ROUTERS = (auth.router, groups.router, actions.router, media.router, people.router)
+
+
+def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAPI:
+    """Build the application; its database is opened here and closed when the application shuts down."""
+    server = state or open_state(config)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        server.database.close()
+
+    app = FastAPI(
+        title="Kaizala",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.state.kaizala = server
+    for router in (*ROUTERS, *((control.router,) if config.test_mode else ())):
+        app.include_router(router)
+    app.add_api_route("/healthz", health, methods=["GET"])
+    for route in app.routes:
+        if isinstance(route, Route):
+            # Production matched routes without case; ids keep theirs.
+            route.path_regex = re.compile(route.path_regex.pattern, re.IGNORECASE)
+    app.add_exception_handler(ApiError, _refused)
+    app.add_exception_handler(HTTPException, _no_route)
+    app.add_exception_handler(Exception, _failed)
+    app.add_middleware(TidyPaths)
+    return app
+
+
+async def health(request: Request) -> Response:
+    """Tell that the server and its database answer."""
+    await state_of(request).database.read(lambda conn: conn.execute(select(1)).scalar_one())
+    return json_reply({"status": "ok"})
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)  # noqa: S101
+    return error_reply(error)
+
+
+async def _no_route(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    if error.status_code == 405:
+        message = "This path does not take this method"
+        wrong_method = ApiError(405, "MethodNotAllowed", message, "BadRequestException", error.headers)
+        return error_reply(wrong_method)
+    if error.status_code == 404:
+        return error_reply(not_found("The path"))
+    return error_reply(
+        ApiError(error.status_code, "InvalidParameters", str(error.detail), "BadRequestException")
+    )
+
+
+async def _failed(request: Request, _error: Exception) -> Response:
+    # Starlette logs the traceback; the caller only learns that it was not their fault.
+    log.error("%s %s failed", request.method, request.url.path)
+    return error_reply(ApiError(500, "InternalError", "The server failed on this call", "ServerException"))

@@ -1,0 +1,83 @@
+"""The command ``kaizala-server``."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import sys
+
+import click
+
+from airflow_provider_kaizala.server.config import DEFAULT_DATABASE, ServerConfig
+from airflow_provider_kaizala.server.run import serve
+from airflow_provider_kaizala.server.startup import StartError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """A Kaizala-compatible server."""
+
+
+@cli.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=8787, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free port."
+)
+@click.option(
+    "--database", default=DEFAULT_DATABASE, show_default=True, help="sqlite:///FILE or postgresql+psycopg://"
+)
+@click.option(
+    "--seed", default=None, help="Built-in seed (demo) or seed file; applied only to an empty database."
+)
+@click.option("--test-mode", is_flag=True, help="Open the control plane under /_test/. Never in production.")
+@click.option("--public-url", default=None, help="The server's address as clients see it, behind a proxy.")
+@click.option("--media-dir", default=None, help="Where uploads lie; by default beside the SQLite file.")
+@click.option(
+    "--connector-limit", default=100, show_default=True, type=click.IntRange(0), help="Calls/min; 0 = off."
+)
+@click.option(
+    "--tenant-limit", default=300, show_default=True, type=click.IntRange(0), help="Calls/min; 0 = off."
+)
+@click.option("--accept-bearer", is_flag=True, help="Also take Authorization: Bearer as the access token.")
+@click.option("--allow-private-callbacks", is_flag=True, help="Let webhooks call private addresses.")
+@click.option(
+    "--log-level",
+    default="info",
+    show_default=True,
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="What is logged to stderr.",
+)
+def serve_command(**options: object) -> None:
+    """Serve the Kaizala API; prints one line `ready URL` when it answers."""
+    config = ServerConfig(**options)  # type: ignore[arg-type]
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=config.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    _warn_if_exposed(config)
+    try:
+        serve(config, lambda url: click.echo(f"ready {url}"))
+    except StartError as error:
+        click.echo(f"kaizala-server: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(0)
+
+
+def _warn_if_exposed(config: ServerConfig) -> None:
+    try:
+        loopback = ipaddress.ip_address(config.host).is_loopback
+    except ValueError:
+        loopback = config.host == "localhost"
+    if loopback:
+        return
+    if config.seed == "demo":
+        click.echo(
+            f"warning: the demo seed's secrets are public, and {config.host} is not loopback", err=True
+        )
+    if config.test_mode:
+        click.echo(
+            f"warning: --test-mode lets anybody who reaches {config.host} control the server", err=True
+        )

@@ -1,0 +1,244 @@
+"""Reading actions: the list of one type, and one in detail."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import func, select
+
+from airflow_provider_kaizala.server.kaizala.access import find_group, need_member
+from airflow_provider_kaizala.server.kaizala.action_bodies import PACKAGE
+from airflow_provider_kaizala.server.kaizala.action_records import (
+    ActionRecord,
+    find_action,
+    properties_of,
+    questions_of,
+)
+from airflow_provider_kaizala.server.kaizala.context import Operation
+from airflow_provider_kaizala.server.kaizala.media import as_announced, media_url
+from airflow_provider_kaizala.server.kaizala.response_objects import (
+    load_assignees,
+    load_job_responses,
+    load_responses,
+    may_see_responses,
+)
+from airflow_provider_kaizala.server.store import tables as t
+from airflow_provider_kaizala.server.wire.errors import bad_request
+from airflow_provider_kaizala.server.wire.fields import Fields
+from airflow_provider_kaizala.server.wire.ids import package_base
+from airflow_provider_kaizala.server.wire.times import iso, iso_or_none
+
+LISTED_TYPES = (
+    "Image",
+    "Document",
+    "Job",
+    "Survey",
+    "Poll",
+    "LetsMeet",
+    "PhotoWithLocation",
+    "ShareLocation",
+)
+DEFAULT_COUNT = 30
+# High enough that all actions of one second fit in a page, as fromDate counts whole seconds.
+MAX_COUNT = 5000
+
+_a, _j, _q = t.action.c, t.job_assignment.c, t.question.c
+
+
+def list_actions(op: Operation, group_id: str, query: Fields) -> dict[str, object]:
+    """List actions of one type, oldest first, from ``fromDate`` (epoch seconds, inclusive) on."""
+    access = need_member(find_group(op, group_id))
+    if query.optional_text("actionType"):
+        action_type = query.choice(LISTED_TYPES, "actionType") or ""
+        wanted: list[Any] = [_a.action_type == action_type]
+    elif package_id := query.optional_text("id"):
+        action_type = PACKAGE
+        wanted = [_a.action_type == PACKAGE, _a.package_base == package_base(package_id)]
+    else:
+        raise bad_request("actionType is required")
+    from_seconds = query.integer("fromDate") or 0
+    count = query.integer("count", least=1)
+    count = DEFAULT_COUNT if count is None else min(count, MAX_COUNT)
+    rows = op.conn.execute(
+        select(t.action, t.person.c.mobile.label("creator_mobile"), t.post.c.text)
+        .join(t.person, t.person.c.id == _a.creator_id)
+        .join(t.post, t.post.c.reference_id == _a.reference_id)
+        .where(
+            _a.group_id == access.id, *wanted, _a.created_ms >= from_seconds * 1000, _a.deleted_ms.is_(None)
+        )
+        .order_by(_a.created_ms, _a.seq)
+        .limit(count + 1)
+    ).mappings()
+    found = [ActionRecord(row, json.loads(row["detail_json"] or "{}"), access) for row in rows]
+    page = found[:count]
+    extra = _list_extra(op, action_type, [action.id for action in page])
+    return {
+        "actions": [
+            {
+                "referenceId": action.row["reference_id"],
+                "actionType": action.public_type,
+                "sender": action.row["creator_mobile"] or "",
+                "creationTime": action.row["created_ms"] // 1000,
+                "sentAt": iso(action.row["created_ms"]),
+                "actionBody": _list_body(op, action, extra.get(action.id)),
+            }
+            for action in page
+        ],
+        "hasMore": len(found) > count,
+    }
+
+
+def _list_extra(op: Operation, action_type: str, ids: list[str]) -> dict[str, Any]:
+    """Fetch what a page of a type needs beyond the actions themselves, in one query."""
+    if action_type == "Job":
+        rows = op.conn.execute(
+            select(_j.action_id, func.count()).where(_j.action_id.in_(ids)).group_by(_j.action_id)
+        )
+        return {row[0]: row[1] for row in rows}
+    if action_type == "Poll":
+        rows = op.conn.execute(
+            select(_q.action_id, _q.options_json).where(_q.action_id.in_(ids), _q.position == 0)
+        )
+        return {row[0]: json.loads(row[1]) for row in rows}
+    return {}
+
+
+def _list_body(op: Operation, action: ActionRecord, extra: Any) -> dict[str, object]:
+    row, detail = action.row, action.detail
+    if action.type in ("Image", "Document"):
+        name = "imageUrl" if action.type == "Image" else "mediaUrl"
+        urls = [media_url(op.base_url, ref) for ref in detail.get("media", [])]
+        return {name: urls[0] if urls else "", "caption": row["text"]}
+    body: dict[str, object] = {
+        "actionId": row["id"],
+        "title": row["title"],
+        "responseCount": row["response_count"],
+    }
+    match action.type:
+        case "Job":
+            assignees = extra or 0
+            body |= {
+                "assigneeCount": assignees,
+                "isCompleted": 0 < assignees <= row["response_count"],
+                "dueDate": iso_or_none(row["expires_ms"]),
+            }
+        case "Poll":
+            body |= {"question": row["title"], "choices": extra or []}
+        case "LetsMeet":
+            body |= _meeting(detail)
+    if action.type in ("Poll", "LetsMeet"):
+        body["isSenderOnly"] = row["is_sender_only"]
+    if action.type != "Job" and row["expires_ms"] is not None:
+        body["expiryDate"] = iso(row["expires_ms"])
+    return body
+
+
+def _meeting(detail: dict[str, Any]) -> dict[str, object]:
+    shown: dict[str, object] = {
+        "startingTime": iso(detail["starting_ms"]),
+        "duration": detail["duration"],
+        "agenda": detail["agenda"],
+    }
+    return {**shown, "place": detail["place"]} if "place" in detail else shown
+
+
+def get_action(op: Operation, group_id: str, action_id: str, *, with_details: bool) -> dict[str, object]:
+    """Return one action, with its responses if asked and if the caller may see them."""
+    action = find_action(op, group_id, action_id)
+    row = action.row
+    return {
+        "actionType": action.public_type,
+        "actionId": row["id"],
+        "referenceId": row["reference_id"],
+        "creatorId": row["creator_id"],
+        "creatorName": row["creator_name"],
+        "sender": row["creator_mobile"] or "",
+        "creationTime": row["created_ms"] // 1000,
+        "sentAt": iso(row["created_ms"]),
+        "actionDetails": action_details(op, action, with_responses=with_details),
+    }
+
+
+def action_details(op: Operation, action: ActionRecord, *, with_responses: bool) -> dict[str, object]:
+    """Return ``actionDetails`` of an action of any type."""
+    row, detail = action.row, action.detail
+    shown: dict[str, object] = {"title": row["title"], "responseCount": row["response_count"]}
+    if row["expires_ms"] is not None:
+        shown["expiryDate"] = iso(row["expires_ms"])
+    visible = with_responses and may_see_responses(op, action)
+    match action.type:
+        case "Job":
+            assignees = load_assignees(op, action.id)
+            done = bool(assignees) and all(one["isCompleted"] for one in assignees)
+            shown |= {
+                "dueDate": iso_or_none(row["expires_ms"]),
+                "assigneeCount": len(assignees),
+                "assignee": [{"mobileNumber": one["mobileNumber"], "name": one["name"]} for one in assignees],
+                "status": done,
+                "isCompleted": done,
+            }
+        case "Poll" | "LetsMeet":
+            shown |= _voted(op, action, with_counts=visible)
+        case "Survey" | "Package":
+            shown |= _form(op, action)
+        case _:
+            media = [as_announced(op.base_url, ref) for ref in detail.get("media", [])]
+            return {"title": row["title"], "text": row["text"], "caption": row["text"], "media": media}
+    if with_responses:
+        load = load_job_responses if action.type == "Job" else load_responses
+        shown["responses"] = load(op, action) if visible else []
+    return shown
+
+
+def _voted(op: Operation, action: ActionRecord, *, with_counts: bool) -> dict[str, object]:
+    shown: dict[str, object] = {"isSenderOnly": action.row["is_sender_only"]}
+    if action.type == "Poll":
+        shown["question"] = action.row["title"]
+    else:
+        shown |= _meeting(action.detail)
+    choices: list[dict[str, object]] = [
+        dict(option) for option in questions_of(op.conn, action.id)[0].options
+    ]
+    if with_counts:
+        for choice, count in zip(choices, choice_counts(op, action.id, len(choices)), strict=True):
+            choice["count"] = count
+    shown["choices"] = choices
+    return shown
+
+
+def choice_counts(op: Operation, action_id: str, choices: int) -> list[int]:
+    """Count the votes for each choice."""
+    r = t.response.c
+    rows = op.conn.execute(select(r.choice, func.count()).where(r.action_id == action_id).group_by(r.choice))
+    counts: dict[int | None, int] = {row[0]: row[1] for row in rows}
+    return [counts.get(index, 0) for index in range(choices)]
+
+
+def _form(op: Operation, action: ActionRecord) -> dict[str, object]:
+    row = action.row
+    shown: dict[str, object] = {
+        **action.detail,
+        "acceptMultipleResponses": row["accept_multiple"],
+        "isAnonymous": row["is_anonymous"],
+        "isSenderOnly": row["is_sender_only"],
+        "questions": [
+            {
+                "title": question.title,
+                "type": question.type,
+                "isInvisible": question.is_invisible,
+                "options": [{"title": option["title"]} for option in question.options],
+            }
+            for question in questions_of(op.conn, action.id)
+        ],
+    }
+    if action.type == PACKAGE:
+        shown |= {
+            "packageId": row["package_id"],
+            "actionPackageId": row["package_base"],
+            "version": row["version"],
+            "properties": properties_of(op.conn, action.id),
+        }
+    elif row["expires_ms"] is not None:
+        shown["dueDate"] = iso(row["expires_ms"])
+    return shown

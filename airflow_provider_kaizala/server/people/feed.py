@@ -1,0 +1,149 @@
+"""What a person sees of a group: ``GET /people/groups/{groupId}/feed?after=&count=``.
+
+Reply: ``{"items": [...], "after": 17, "hasMore": false}``, oldest first. ``after`` is a cursor: pass it on to get what
+came later; it is safe to follow while others write, as a group's sequence grows in the order of commits. Changes of an
+item (votes, likes) do not move it; read ``after`` one lower, or ``GET /people/actions/{actionId}``.
+
+Each item::
+
+    {"seq": 17, "kind": "poll", "referenceId": "...", "actionId": "..." | null, "groupId": "...",
+     "sender": {"mobileNumber": "+91...", "name": "Asha", "id": "..."}, "sentAt": "2024-03-22T18:29:59.123Z",
+     "title": "...", "text": "...", "replyToReferenceId": "..." | null, "likes": 0, "comments": 0, "liked": false}
+
+``kind`` is text, announcement, media, poll, survey, job, letsMeet, package, memberAdded or memberRemoved. With it come:
+
+- media, announcement: ``media`` ``[{"mediaUrl", "mediaFileName", "url", "fileName"}]``; media also ``mediaType``
+- memberAdded, memberRemoved: ``members`` ``[{"mobileNumber", "name", "id"}]``
+- poll, survey, job, letsMeet, package: ``responseCount``, ``expiryDate`` (ISO or null), ``myAnswer``, ``mayAnswer``
+- poll, letsMeet: ``choices`` ``[{"title", "count"?, "image"?}]`` (``count`` if the caller may see results); ``myAnswer``
+  is the title chosen, or null
+- survey, package: ``questions`` ``[{"title", "type", "isInvisible", "options": [{"title"}]}]``,
+  ``acceptMultipleResponses``, ``isAnonymous``; ``myAnswer`` is ``{"responseId", "answers": [...]}`` of the latest answer,
+  or null; package also ``packageId`` and ``properties``
+- job: ``assignees`` ``[{"mobileNumber", "name", "id", "isCompleted"}]``, ``dueDate``, ``isCompleted``; ``myAnswer`` is
+  ``{"isCompleted"}`` for an assignee, else null
+- letsMeet: ``startingTime``, ``duration`` (minutes), ``agenda``, ``place``?
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import RowMapping, and_, or_, select
+
+from airflow_provider_kaizala.server.kaizala.access import BELOW, GroupAccess, find_group
+from airflow_provider_kaizala.server.kaizala.action_records import ActionRecord, find_action_by_id
+from airflow_provider_kaizala.server.kaizala.context import SUBSCRIBER, Operation
+from airflow_provider_kaizala.server.kaizala.media import as_announced
+from airflow_provider_kaizala.server.people.feed_actions import action_part
+from airflow_provider_kaizala.server.store import tables as t
+from airflow_provider_kaizala.server.wire.errors import denied, not_found
+from airflow_provider_kaizala.server.wire.fields import Fields
+from airflow_provider_kaizala.server.wire.times import iso_ms
+
+DEFAULT_COUNT = 50
+MAX_COUNT = 200
+
+_f, _p, _w = t.feed_entry.c, t.post.c, t.person.c
+_mine = t.reaction.alias("mine")
+
+
+def read_feed(op: Operation, group_id: str, query: Fields) -> dict[str, object]:
+    """Return the items of a group after a cursor."""
+    access = find_group(op, group_id)
+    if access.role == BELOW:
+        raise denied("You are not a member of this group")
+    after = query.integer("after", least=0) or 0
+    count = min(query.integer("count", least=1) or DEFAULT_COUNT, MAX_COUNT)
+    rows = op.conn.execute(
+        _items(op, access).where(_f.seq > after).order_by(_f.seq).limit(count + 1)
+    ).mappings()
+    found = list(rows)
+    page = found[:count]
+    return {
+        "items": [_item(op, row) for row in page],
+        "after": page[-1]["seq"] if page else after,
+        "hasMore": len(found) > count,
+    }
+
+
+def _items(op: Operation, access: GroupAccess) -> Any:
+    query = (
+        select(
+            _f.seq,
+            t.post,
+            _w.mobile.label("sender_mobile"),
+            _w.name.label("sender_name"),
+            _mine.c.id.label("my_like"),
+        )
+        .join(t.post, _p.reference_id == _f.reference_id)
+        .join(t.person, _w.id == _p.sender_id)
+        .outerjoin(
+            _mine,
+            and_(
+                _mine.c.reference_id == _p.reference_id,
+                _mine.c.person_id == op.caller.person_id,
+                _mine.c.reaction_type == "Like",
+            ),
+        )
+        .where(_f.group_id == access.id, _p.deleted_ms.is_(None))
+    )
+    if access.role == SUBSCRIBER:
+        r = t.post_recipient.c
+        chosen = select(r.person_id).where(
+            r.reference_id == _p.reference_id, r.person_id == op.caller.person_id
+        )
+        query = query.where(or_(_p.audience == "all", chosen.exists()))
+    return query
+
+
+def _item(op: Operation, row: RowMapping) -> dict[str, object]:
+    detail = json.loads(row["detail_json"] or "{}")
+    item: dict[str, object] = {
+        "seq": row["seq"],
+        "kind": row["kind"],
+        "referenceId": row["reference_id"],
+        "actionId": None if row["kind"] == "media" else row["action_id"],
+        "groupId": row["group_id"],
+        "sender": {
+            "mobileNumber": row["sender_mobile"] or "",
+            "name": row["sender_name"],
+            "id": row["sender_id"],
+        },
+        "sentAt": iso_ms(row["sent_ms"]),
+        "title": "",
+        "text": row["text"],
+        "replyToReferenceId": row["reply_to"],
+        "likes": row["like_count"],
+        "comments": row["comment_count"],
+        "liked": row["my_like"] is not None,
+    }
+    if "members" in detail:
+        item["members"] = detail["members"]
+    if row["action_id"]:
+        action = find_action_by_id(op, row["action_id"])
+        item["title"] = action.row["title"]
+        item |= _media_part(op, action) if action.type in _SHOWN_AS_MEDIA else action_part(op, action)
+    return item
+
+
+_SHOWN_AS_MEDIA = ("Announcement", "Image", "Document", "Audio", "Video", "Album")
+
+
+def _media_part(op: Operation, action: ActionRecord) -> dict[str, object]:
+    media = [as_announced(op.base_url, ref) for ref in action.detail.get("media", [])]
+    return {"media": media} if action.type == "Announcement" else {"media": media, "mediaType": action.type}
+
+
+def read_item(op: Operation, action_id: str) -> dict[str, object]:
+    """Return the feed item of one action as it is now."""
+    action = find_action_by_id(op, action_id)
+    row = (
+        op.conn.execute(_items(op, action.access).where(_f.reference_id == action.row["reference_id"]))
+        .mappings()
+        .first()
+    )
+    if row is None:
+        raise not_found("The action")
+    return _item(op, row)

@@ -1,0 +1,136 @@
+"""The JSON API for people, under ``/people/``; ``Authorization: Bearer`` holds the session's token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import APIRouter
+from sqlalchemy.engine import Connection
+from starlette.requests import Request
+from starlette.responses import Response
+
+from airflow_provider_kaizala.server.kaizala.context import Operation
+from airflow_provider_kaizala.server.people import feed, operations, sessions
+from airflow_provider_kaizala.server.routes.operation import query_fields, read_fields
+from airflow_provider_kaizala.server.state import base_url, state_of
+from airflow_provider_kaizala.server.wire.bodies import json_reply
+from airflow_provider_kaizala.server.wire.errors import ApiError
+from airflow_provider_kaizala.server.wire.fields import Fields
+
+router = APIRouter(prefix="/people")
+Reply = dict[str, object]
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+async def _read(request: Request, operate: Callable[[Operation], Reply]) -> Response:
+    server, token, base = state_of(request), _bearer(request), base_url(request)
+
+    def work(conn: Connection) -> Reply:
+        now_ms = server.clock.now_ms()
+        return operate(Operation(conn, now_ms, sessions.find_session(conn, now_ms, token), base))
+
+    return json_reply(await server.database.read(work))
+
+
+async def _write(request: Request, operate: Callable[[Operation, Fields], Reply]) -> Response:
+    server, token, base = state_of(request), _bearer(request), base_url(request)
+    fields = await read_fields(request)
+
+    def work(conn: Connection) -> Reply:
+        now_ms = server.clock.now_ms()
+        caller = sessions.find_session(conn, now_ms, token)
+        if isinstance(fields, ApiError):
+            raise fields
+        return operate(Operation(conn, now_ms, caller, base), fields)
+
+    return json_reply(await server.database.write(work))
+
+
+@router.post("/session")
+async def sign_in(request: Request) -> Response:
+    """Trade phone number and PIN for a session's token."""
+    server = state_of(request)
+    fields = await read_fields(request)
+    if isinstance(fields, ApiError):
+        raise fields
+    mobile, pin = fields.text("mobileNumber", most=100), fields.text("pin", most=100)
+
+    def work(conn: Connection) -> str | ApiError:
+        now_ms = server.clock.now_ms()
+        found = sessions.check_person_pin(conn, now_ms, mobile.strip(), pin)
+        return found if isinstance(found, ApiError) else "." + sessions.open_session(conn, now_ms, found)
+
+    token = await server.database.write(work)
+    if isinstance(token, ApiError):
+        raise token
+    return json_reply({"token": token[1:]})
+
+
+@router.delete("/session")
+async def sign_out(request: Request) -> Response:
+    """End the session."""
+
+    def work(op: Operation, _fields: Fields) -> Reply:
+        sessions.end_session(op.conn, op.now_ms, _bearer(request))
+        return {}
+
+    return await _write(request, work)
+
+
+@router.get("/groups")
+async def list_groups(request: Request) -> Response:
+    """List the caller's groups."""
+    return await _read(request, operations.list_groups)
+
+
+@router.get("/groups/{group_id}/feed")
+async def read_feed(request: Request, group_id: str) -> Response:
+    """Return what came in a group after a cursor."""
+    query = query_fields(request)
+    return await _read(request, lambda op: feed.read_feed(op, group_id, query))
+
+
+@router.post("/groups/{group_id}/messages")
+async def write_text(request: Request, group_id: str) -> Response:
+    """Write a text."""
+    return await _write(request, lambda op, fields: operations.write_text(op, group_id, fields))
+
+
+@router.get("/actions/{action_id}")
+async def read_action(request: Request, action_id: str) -> Response:
+    """Return the feed item of one action as it is now."""
+    return await _read(request, lambda op: feed.read_item(op, action_id))
+
+
+@router.post("/actions/{action_id}/votes")
+async def vote(request: Request, action_id: str) -> Response:
+    """Vote in a poll or answer a meeting."""
+    return await _write(request, lambda op, fields: operations.vote(op, action_id, fields))
+
+
+@router.post("/actions/{action_id}/responses")
+async def answer(request: Request, action_id: str) -> Response:
+    """Answer a survey or package."""
+    return await _write(request, lambda op, fields: operations.answer(op, action_id, fields))
+
+
+@router.post("/actions/{action_id}/completion")
+async def complete(request: Request, action_id: str) -> Response:
+    """Complete a job."""
+    return await _write(request, lambda op, fields: operations.complete(op, action_id, fields))
+
+
+@router.post("/references/{reference_id}/likes")
+async def like(request: Request, reference_id: str) -> Response:
+    """Like something posted."""
+    return await _write(request, lambda op, fields: operations.like(op, reference_id, fields))
+
+
+@router.post("/references/{reference_id}/comments")
+async def comment(request: Request, reference_id: str) -> Response:
+    """Comment on something posted."""
+    return await _write(request, lambda op, fields: operations.comment(op, reference_id, fields))

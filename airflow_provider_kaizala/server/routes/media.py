@@ -1,0 +1,119 @@
+"""Uploading media over REST, and serving it by its unguessable URL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from fastapi import APIRouter
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, Response
+
+from airflow_provider_kaizala.server.kaizala.context import MEDIA, Caller, Operation
+from airflow_provider_kaizala.server.kaizala.media import StoredFile, add_resource, find_file
+from airflow_provider_kaizala.server.kaizala.media_kinds import kind_of
+from airflow_provider_kaizala.server.routes.operation import Reply, admit
+from airflow_provider_kaizala.server.state import ServerState, base_url, state_of
+from airflow_provider_kaizala.server.wire.bodies import json_reply
+from airflow_provider_kaizala.server.wire.errors import (
+    ApiError,
+    bad_request,
+    not_found,
+    too_large,
+    unsupported_media,
+)
+
+router = APIRouter()
+MAX_FILES = 50
+_SHOWN_INLINE = ("image/", "audio/", "video/")
+_SAFE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "private, max-age=31536000, immutable",
+}
+
+
+@router.post("/v1/media")
+async def upload_media(request: Request) -> Response:
+    """Take a multipart upload: any part names, several files make an album."""
+    caller = await admit(request, MEDIA)
+    server = state_of(request)
+    uploads = await _read_uploads(request, server.config.max_media)
+    try:
+        named = [(upload, *kind_of(upload.filename or "", upload.content_type)) for upload in uploads]
+        files = []
+        for upload, kind, mime_type in named:
+            file_id, size = await asyncio.to_thread(server.media.save, upload.file)
+            files.append(StoredFile(file_id, _plain_name(upload.filename), kind, mime_type, size))
+    finally:
+        for upload in uploads:
+            await upload.close()
+    return json_reply(await register(server, caller, base_url(request), files))
+
+
+async def register(server: ServerState, caller: Caller, base: str, files: list[StoredFile]) -> Reply:
+    """Register files that are on disk; they are removed again if that is refused."""
+    try:
+        return await server.database.write(
+            lambda conn: add_resource(Operation(conn, server.clock.now_ms(), caller, base), files)
+        )
+    except ApiError:
+        for one in files:
+            server.media.discard(one.id)
+        raise
+
+
+async def _read_uploads(request: Request, limit: int) -> list[UploadFile]:
+    if not request.headers.get("content-type", "").lower().startswith("multipart/"):
+        raise unsupported_media("An upload must be multipart/form-data")
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise too_large(limit)
+    parser = MultiPartParser(request.headers, _bounded(request, limit), max_files=MAX_FILES, max_fields=100)
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError, ValueError, UnicodeError):
+        raise bad_request("The multipart body cannot be read") from None
+    except ClientDisconnect:
+        raise bad_request("The body ended early") from None
+    uploads = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+    if not uploads:
+        raise bad_request("The upload holds no file")
+    return uploads
+
+
+async def _bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise too_large(limit)
+        yield chunk
+
+
+def _plain_name(name: str | None) -> str:
+    """Drop folders and what a header or a path could trip over."""
+    last = (name or "").replace("\\", "/").rpartition("/")[2]
+    clean = "".join(letter for letter in last if letter.isprintable() and letter != '"')
+    return clean.encode("utf-8", "replace").decode()[-200:] or "file"
+
+
+@router.get("/media/{file_id}")
+@router.get("/media/{file_id}/{name}")
+async def serve_media(request: Request, file_id: str) -> Response:
+    """Serve an uploaded file; a browser never runs it."""
+    server = state_of(request)
+    found = await server.database.read(lambda conn: find_file(conn, file_id))
+    if found is None or not server.media.path(found.id).is_file():
+        raise not_found("The file")
+    inline = found.mime_type.startswith(_SHOWN_INLINE)
+    return FileResponse(
+        server.media.path(found.id),
+        media_type=found.mime_type,
+        filename=found.name,
+        content_disposition_type="inline" if inline else "attachment",
+        headers=_SAFE_HEADERS,
+    )

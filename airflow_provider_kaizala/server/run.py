@@ -1,0 +1,120 @@
+"""Running the server: in the foreground for the command, or in a thread for tests."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+
+from airflow_provider_kaizala.server.app import create_app
+from airflow_provider_kaizala.server.config import ServerConfig
+from airflow_provider_kaizala.server.startup import StartError, open_state
+from airflow_provider_kaizala.server.state import ServerState
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind the port before anything else is touched; port 0 takes a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(512)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or error
+        raise StartError(f"cannot listen on {host}:{port}: {reason}") from None
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return the address of a listening socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Uvicorn(uvicorn.Server):
+    """Uvicorn that tells when it answers."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._on_ready()
+
+
+def _build(config: ServerConfig, state: ServerState, on_ready: Callable[[], None]) -> _Uvicorn:
+    settings = uvicorn.Config(
+        create_app(config, state),
+        log_config=None,
+        access_log=False,
+        log_level=config.log_level,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    return _Uvicorn(settings, on_ready)
+
+
+def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; raises :class:`StartError` if that is impossible."""
+    with listen(config.host, config.port) as listener:
+        state = open_state(config)
+        _build(config, state, lambda: on_ready(url_of(listener))).run(sockets=[listener])
+
+
+class RunningServer:
+    """A server in a thread of this process, on a free port unless the settings name one.
+
+    ::
+
+        with RunningServer(ServerConfig(port=0, database="sqlite:////tmp/k.db", seed="demo")) as server:
+            httpx.get(server.url + "/healthz")
+    """
+
+    def __init__(self, config: ServerConfig) -> None:
+        self.config = config
+        self.url = ""
+        self._listener = listen(config.host, config.port)
+        try:
+            self.state = open_state(config)
+        except BaseException:
+            self._listener.close()
+            raise
+        self._ready = threading.Event()
+        self._server = _build(config, self.state, self._ready.set)
+        self._thread = threading.Thread(target=self._run, name="kaizala-server", daemon=True)
+
+    def start(self) -> Self:
+        """Start, and return when the server answers."""
+        self._thread.start()
+        while not self._ready.wait(0.05):
+            if not self._thread.is_alive():
+                raise StartError("the server ended before it answered")
+        self.url = url_of(self._listener)
+        return self
+
+    def stop(self) -> None:
+        """Stop, and return when everything is closed."""
+        self._server.should_exit = True
+        self._thread.join()
+        self._listener.close()
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._listener])
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

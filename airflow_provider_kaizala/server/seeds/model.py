@@ -1,0 +1,126 @@
+"""The form of a seed file (YAML or JSON).
+
+::
+
+    tenants:    [{id, name}]                                   # optional; the first is the default
+    people:     [{mobileNumber, name, pin?, id?, tenantAdmin?}]
+    connectors: [{id, secret, name?, permissions?: all | [..], redirectUrl?}]
+    groups:     [{id, name, type?, parent?, welcomeMessage?, admins, members?, subscribers?}]   # phone numbers
+    grants:     [{connector, kind: user | group | tenant, person, group?, refreshToken}]
+    actions:    [{group, sender, actionType | id, actionBody}]  # as in POST /groups/{groupId}/actions
+
+Names are taken with and without underscores; a mistake is told with the place where it is.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from airflow_provider_kaizala.server.kaizala.context import PERMISSIONS
+from airflow_provider_kaizala.server.wire.ids import canonical
+
+
+def _phone(value: str) -> str:
+    if not re.fullmatch(r"\+[0-9]{6,15}", value):
+        raise ValueError("must be a phone number with + and country code, in quotes")
+    return value
+
+
+def _permission(value: str) -> str:
+    if value not in PERMISSIONS:
+        raise ValueError(f"must be one of {', '.join(PERMISSIONS)}")
+    return value
+
+
+Phone = Annotated[str, AfterValidator(_phone)]
+Id = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(canonical)]
+Permission = Annotated[str, AfterValidator(_permission)]
+Secret = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+class TenantSeed(_Entry):
+    """An organisation."""
+
+    id: Id = "default"
+    name: str = "Default"
+
+
+class PersonSeed(_Entry):
+    """A person who can sign in with a PIN."""
+
+    mobile_number: Phone
+    name: str
+    pin: str | None = None
+    id: Id | None = None
+    tenant: Id | None = None
+    tenant_admin: bool = False
+
+
+class ConnectorSeed(_Entry):
+    """A connector, with all permissions unless some are named."""
+
+    id: Id
+    secret: Secret
+    name: str | None = None
+    tenant: Id | None = None
+    permissions: Literal["all"] | list[Permission] = "all"
+    redirect_url: str | None = None
+
+
+class GroupSeed(_Entry):
+    """A group; people are named by phone number."""
+
+    id: Id
+    name: str
+    type: Literal["Group", "ConnectGroup"] = "Group"
+    tenant: Id | None = None
+    parent: Id | None = None
+    welcome_message: str = ""
+    admins: list[Phone] = []
+    members: list[Phone] = []
+    subscribers: list[Phone] = []
+
+
+class GrantSeed(_Entry):
+    """A refresh token of a connector."""
+
+    connector: Id
+    kind: Literal["user", "group", "tenant"]
+    person: Phone
+    group: Id | None = None
+    refresh_token: Secret
+
+    @model_validator(mode="after")
+    def _group_for_group_token(self) -> GrantSeed:
+        if (self.kind == "group") != (self.group is not None):
+            raise ValueError("group is for grants of the kind group, and they need it")
+        return self
+
+
+class ActionSeed(_Entry):
+    """An action that was posted already."""
+
+    group: Id
+    sender: Phone
+    action_type: str | None = None
+    id: str | None = None
+    action_body: dict[str, object]
+
+
+class Seed(_Entry):
+    """A whole seed file."""
+
+    tenants: list[TenantSeed] = []
+    people: list[PersonSeed] = []
+    connectors: list[ConnectorSeed] = []
+    groups: list[GroupSeed] = []
+    grants: list[GrantSeed] = []
+    actions: list[ActionSeed] = []

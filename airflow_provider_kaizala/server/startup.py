@@ -1,0 +1,48 @@
+"""Opening a database for serving: migrations, then the seed if the database is empty."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine
+from sqlalchemy.engine import Connection
+
+from airflow_provider_kaizala.server.clock import Clock
+from airflow_provider_kaizala.server.config import ServerConfig
+from airflow_provider_kaizala.server.seeds.apply import apply_seed, clear, is_empty
+from airflow_provider_kaizala.server.seeds.load import SeedError, load_seed
+from airflow_provider_kaizala.server.state import ServerState, media_folder
+from airflow_provider_kaizala.server.store.database import Database
+from airflow_provider_kaizala.server.store.engine import WRITES, DatabaseUnusable, open_engine
+from airflow_provider_kaizala.server.store.media_files import MediaFiles
+from airflow_provider_kaizala.server.store.migrate import migrate
+
+
+class StartError(Exception):
+    """The server cannot start; the message is one sentence."""
+
+
+def open_state(config: ServerConfig) -> ServerState:
+    """Open, migrate and seed a database; raises :class:`StartError`."""
+    clock = Clock()
+    try:
+        engine = open_engine(config.database)
+        migrate(engine)
+        _seed_if_empty(engine, config, clock.now_ms())
+    except (DatabaseUnusable, SeedError) as error:
+        raise StartError(str(error)) from None
+    return ServerState(config, clock, Database(engine), MediaFiles(media_folder(config)))
+
+
+def _seed_if_empty(engine: Engine, config: ServerConfig, now_ms: int) -> None:
+    if config.seed is None:
+        return
+    seed = load_seed(config.seed)
+    with engine.connect().execution_options(**WRITES) as connection, connection.begin():
+        if is_empty(connection):
+            apply_seed(connection, seed, now_ms)
+
+
+def start_over(conn: Connection, config: ServerConfig, now_ms: int) -> None:
+    """Empty the database and apply the seed again."""
+    clear(conn)
+    if config.seed is not None:
+        apply_seed(conn, load_seed(config.seed), now_ms)

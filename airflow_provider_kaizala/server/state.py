@@ -1,0 +1,49 @@
+"""What a running server holds, reachable from each request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from sqlalchemy.engine import make_url
+from starlette.requests import Request
+
+from airflow_provider_kaizala.server.clock import Clock
+from airflow_provider_kaizala.server.config import ServerConfig
+from airflow_provider_kaizala.server.store.database import Database
+from airflow_provider_kaizala.server.store.media_files import MediaFiles
+
+
+@dataclass
+class ServerState:
+    """The open parts of one server."""
+
+    config: ServerConfig
+    clock: Clock
+    database: Database
+    media: MediaFiles
+
+
+def state_of(request: Request) -> ServerState:
+    """Return the server that handles a request."""
+    return cast(ServerState, request.app.state.kaizala)
+
+
+def base_url(request: Request) -> str:
+    """Return the server's own address without a trailing slash, as the caller sees it."""
+    config = state_of(request).config
+    if config.public_url:
+        return config.public_url.rstrip("/")
+    host = request.headers.get("host") or f"{config.host}:{config.port}"
+    return f"{request.url.scheme}://{host}"
+
+
+def media_folder(config: ServerConfig) -> Path:
+    """Return where uploads lie: the folder of the settings, or one beside the SQLite file."""
+    if config.media_dir:
+        return Path(config.media_dir)
+    url = make_url(config.database)
+    if url.get_backend_name() == "sqlite" and url.database:
+        return Path(url.database + ".media")
+    return Path("kaizala-media")

@@ -1,0 +1,129 @@
+"""The open database: readers in a small pool, and one writer that commits several requests together.
+
+A write is a function of the connection. The writer runs each in its own savepoint, commits the batch, and only then
+answers: whatever a caller was told is on disk, and one fsync serves all requests that waited for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from airflow_provider_kaizala.server.store.engine import WRITES
+from airflow_provider_kaizala.server.wire.errors import unavailable
+
+Result = TypeVar("Result")
+log = logging.getLogger(__name__)
+
+BATCH = 64
+READERS = 4
+
+
+class _Job:
+    __slots__ = ("error", "future", "result", "work")
+
+    def __init__(self, work: Callable[[Connection], Any]) -> None:
+        self.work = work
+        self.future: Future[Any] = Future()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+class Database:
+    """Runs functions against the database, off the event loop."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="kaizala-reader")
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write_batches, name="kaizala-writer", daemon=True)
+        self._writer.start()
+
+    async def read(self, work: Callable[[Connection], Result]) -> Result:
+        """Run a function in a read transaction."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    async def write(self, work: Callable[[Connection], Result]) -> Result:
+        """Run a function in a write transaction; returns once it is durable. An exception undoes its changes."""
+        return await asyncio.wrap_future(self.submit(work))
+
+    def submit(self, work: Callable[[Connection], Result]) -> Future[Result]:
+        """Queue a write from any thread."""
+        job = _Job(work)
+        self._jobs.put(job)
+        return job.future
+
+    def close(self) -> None:
+        """Finish what is queued and close all connections."""
+        self._jobs.put(None)
+        self._writer.join()
+        self._readers.shutdown()
+        self.engine.dispose()
+
+    def _read(self, work: Callable[[Connection], Result]) -> Result:
+        try:
+            with self.engine.connect() as connection, connection.begin():
+                return work(connection)
+        except SQLAlchemyError:
+            log.exception("a read failed")
+            raise unavailable() from None
+
+    def _write_batches(self) -> None:
+        while (first := self._jobs.get()) is not None:
+            batch = [first]
+            closing = False
+            while len(batch) < BATCH:
+                try:
+                    job = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+                if job is None:
+                    closing = True
+                    break
+                batch.append(job)
+            self._write(batch)
+            if closing:
+                break
+
+    def _write(self, batch: list[_Job]) -> None:
+        try:
+            with self.engine.connect().execution_options(**WRITES) as connection, connection.begin():
+                for job in batch:
+                    _run(connection, job)
+        except SQLAlchemyError:
+            log.exception("a commit of %d writes failed", len(batch))
+            for job in batch:
+                job.error = unavailable()
+        for job in batch:
+            if job.future.cancelled() or not job.future.set_running_or_notify_cancel():
+                continue
+            if job.error is not None:
+                job.future.set_exception(job.error)
+            else:
+                job.future.set_result(job.result)
+
+
+def _run(connection: Connection, job: _Job) -> None:
+    savepoint = connection.begin_nested()
+    try:
+        job.result = job.work(connection)
+    except SQLAlchemyError as error:
+        savepoint.rollback()
+        log.exception("a write failed")
+        job.error = unavailable()
+        if connection.invalidated:
+            raise
+    except Exception as error:  # noqa: BLE001 - it is the caller's, and is raised there
+        savepoint.rollback()
+        job.error = error
+    else:
+        savepoint.commit()

@@ -1,0 +1,70 @@
+"""How the database is opened: SQLite durable and with one writer at a time, or PostgreSQL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+BUSY_TIMEOUT_MS = 15_000
+WRITES = {"writes": True}
+
+
+class DatabaseUnusable(Exception):
+    """The database cannot be used; the message is one sentence for the person who starts the server."""
+
+
+def parse_url(database: str) -> URL:
+    """Check a database URL."""
+    try:
+        url = make_url(database)
+        backend = url.get_backend_name()
+    except (ArgumentError, ValueError):
+        raise DatabaseUnusable(
+            "the database URL cannot be read; use sqlite:///FILE or postgresql+psycopg://..."
+        ) from None
+    if backend not in ("sqlite", "postgresql"):
+        raise DatabaseUnusable(f"the database {backend!r} is not supported; use sqlite or postgresql")
+    if backend == "sqlite":
+        if not url.database or url.database == ":memory:":
+            raise DatabaseUnusable("an in-memory database keeps nothing; name a file: sqlite:///FILE")
+        if not Path(url.database).absolute().parent.is_dir():
+            raise DatabaseUnusable(f"the folder of the database {url.database} does not exist")
+    return url
+
+
+def open_engine(database: str) -> Engine:
+    """Open the database; a connection with the option ``writes`` takes SQLite's write lock at once."""
+    url = parse_url(database)
+    try:
+        if url.get_backend_name() != "sqlite":
+            return create_engine(url, pool_pre_ping=True)
+        engine = create_engine(
+            url,
+            connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000},
+            query_cache_size=1000,
+        )
+    except (SQLAlchemyError, ImportError) as error:
+        raise DatabaseUnusable(f"the database driver cannot be loaded: {error}") from None
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # FULL: a committed transaction survives a power cut, not only a killed process.
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # The driver would begin only at the first write, and then fail where it had read before another wrote.
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

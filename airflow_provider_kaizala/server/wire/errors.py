@@ -1,0 +1,100 @@
+"""Every refusal of the server, as the body ``{"message", "errorCode", "errorCategoryKey"}``.
+
+==== ================== ===============================================
+400  InvalidParameters  body or parameters are wrong; nothing was stored
+401  InvalidToken       access token missing, wrong or expired
+401  Unauthenticated    wrong connector pair or refresh token, wrong PIN
+403  AccessDenied       permission, grant scope, membership or role
+404  NotFound           unknown id or path
+405  MethodNotAllowed   known path, other method
+413  PayloadTooLarge    body over the limit
+415  UnsupportedMedia   MIME type missing or not taken
+429  TooManyRequests    with Retry-After
+503  Unavailable        the database does not answer; with Retry-After
+==== ================== ===============================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+TOKEN_MISSING = "Token missing. Header should have token as value of ACCESSTOKEN"  # noqa: S105 - a text of the contract
+TOKEN_INVALID = "Invalid token. Failure reason:Token validation failed due to unknown reason!"  # noqa: S105
+WRONG_CONNECTOR = "Dont have correct applicationId and secret in header!"
+
+
+class ApiError(Exception):
+    """A refusal that the caller sees."""
+
+    def __init__(
+        self, status: int, code: str, message: str, category: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.category = category
+        self.headers = dict(headers or {})
+
+    def body(self) -> dict[str, str]:
+        """Return the error body of the contract."""
+        return {"message": self.message, "errorCode": self.code, "errorCategoryKey": self.category}
+
+
+def bad_request(message: str) -> ApiError:
+    """The body or a parameter is wrong; the message names the field."""
+    return ApiError(400, "InvalidParameters", message, "BadRequestException")
+
+
+def token_missing() -> ApiError:
+    """No access token in the header."""
+    return ApiError(401, "InvalidToken", TOKEN_MISSING, "AuthException")
+
+
+def token_invalid() -> ApiError:
+    """Wrong, expired or revoked access token; clients match this exact text."""
+    return ApiError(401, "InvalidToken", TOKEN_INVALID, "AuthException")
+
+
+def wrong_connector() -> ApiError:
+    """Wrong connector id, secret or refresh token."""
+    return ApiError(401, "Unauthenticated", WRONG_CONNECTOR, "AuthException")
+
+
+def not_signed_in(message: str) -> ApiError:
+    """Wrong PIN, or no session."""
+    return ApiError(401, "Unauthenticated", message, "AuthException")
+
+
+def denied(message: str) -> ApiError:
+    """Permission, scope, membership or role is missing."""
+    return ApiError(403, "AccessDenied", message, "AuthorizationException")
+
+
+def not_found(what: str) -> ApiError:
+    """An id that does not exist."""
+    return ApiError(404, "NotFound", f"{what} was not found", "NotFoundException")
+
+
+def too_large(limit: int) -> ApiError:
+    """A body over the limit."""
+    return ApiError(413, "PayloadTooLarge", f"The body is larger than {limit} bytes", "BadRequestException")
+
+
+def unsupported_media(message: str) -> ApiError:
+    """A part without a MIME type, or of one Kaizala does not take."""
+    return ApiError(415, "UnsupportedMedia", message, "BadRequestException")
+
+
+def throttled(message: str, seconds: int) -> ApiError:
+    """Over a limit; whole seconds until the next try."""
+    return ApiError(
+        429, "TooManyRequests", message, "ThrottlingException", {"Retry-After": str(max(1, seconds))}
+    )
+
+
+def unavailable() -> ApiError:
+    """The database does not answer."""
+    return ApiError(
+        503, "Unavailable", "The server cannot reach its database", "ServerException", {"Retry-After": "1"}
+    )

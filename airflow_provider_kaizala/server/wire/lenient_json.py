@@ -1,0 +1,108 @@
+"""JSON as production took it: strict, JSON5-like (bare keys, single quotes), or a Python ``str(dict)``."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+
+import pyjson5
+
+from airflow_provider_kaizala.server.wire.errors import ApiError, bad_request
+
+MAX_DEPTH = 64
+
+# A string with its optional Python 2 prefix, or a Python word outside of strings.
+_PYTHON_TOKEN = re.compile(
+    r"""(?P<prefix>\bu)?(?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\b(?P<word>True|False|None)\b""",
+    re.DOTALL,
+)
+_PYTHON_WORDS = {"True": "true", "False": "false", "None": "null"}
+_LONG_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\U([0-9a-fA-F]{8})")
+_RAW_NEWLINES = {"\n": "\\n", "\r": "\\r", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+def parse_object(raw: bytes, lenient_limit: int) -> dict[str, object]:
+    """Parse a request body into an object; an empty body is an empty object.
+
+    :param raw: the body as it came, in UTF-8, UTF-16 or UTF-32
+    :param lenient_limit: bytes up to which anything but strict JSON is tried
+    """
+    if not raw.strip():
+        return {}
+    try:
+        text = raw.decode(json.detect_encoding(raw))
+    except (UnicodeDecodeError, LookupError):
+        raise bad_request("The body is not text in UTF-8") from None
+    value = _parse(text.removeprefix("\ufeff"), len(raw) <= lenient_limit)
+    if not isinstance(value, dict):
+        raise bad_request("The body must be a JSON object")
+    _check(value, 0)
+    return {str(key): item for key, item in value.items()}
+
+
+def _parse(text: str, lenient: bool) -> object:
+    try:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        if not lenient:
+            raise _malformed() from None
+    try:
+        return pyjson5.decode(text, MAX_DEPTH)
+    except (pyjson5.Json5Exception, ValueError, RecursionError, OverflowError):
+        pass
+    try:
+        return pyjson5.decode(_PYTHON_TOKEN.sub(_as_json5, text), MAX_DEPTH)
+    except (pyjson5.Json5Exception, ValueError, RecursionError, OverflowError):
+        raise _malformed() from None
+
+
+def _malformed() -> ApiError:
+    return bad_request("The body is not valid JSON")
+
+
+def _as_json5(token: re.Match[str]) -> str:
+    if word := token["word"]:
+        return _PYTHON_WORDS[word]
+    string = token["string"]
+    for newline, escape in _RAW_NEWLINES.items():
+        string = string.replace(newline, escape)
+    return _LONG_ESCAPE.sub(_short_escapes, string)
+
+
+def _short_escapes(escape: re.Match[str]) -> str:
+    code = int(escape[2], 16)
+    if code > 0x10FFFF:
+        return escape[0]
+    return escape[1] + json.dumps(chr(code))[1:-1]
+
+
+def _check(value: object, depth: int) -> None:
+    """Refuse what can be parsed but neither stored nor sent on."""
+    if depth > MAX_DEPTH:
+        raise bad_request(f"The body is nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, str):
+        check_text(value)
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise bad_request("A number in the body is not finite")
+    elif isinstance(value, int):
+        if value.bit_length() > 1024:
+            raise bad_request("A number in the body is too large")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            check_text(str(key))
+            _check(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check(item, depth + 1)
+
+
+def check_text(text: str) -> None:
+    """Refuse NUL and lone surrogates, which neither a database nor UTF-8 can hold."""
+    if "\0" in text:
+        raise bad_request("A text in the body holds a NUL character")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise bad_request("A text in the body holds half of a surrogate pair") from None
