@@ -72,33 +72,38 @@ def api_root(host: str | None, port: int | None, schema: str | None) -> str:
     text = (host or "").strip()
     if not text:
         return DEFAULT_API_ROOT
-    if "://" not in text:
-        bare = text.strip("[]") if text.count(":") > 1 and "]:" not in text else None
-        name = bare or text.split("/")[0].rpartition("]")[0].strip("[") or text.split("/")[0].split(":")[0]
-        scheme = (schema or "").strip().lower()
-        if scheme not in ("http", "https"):
-            scheme = "http" if is_loopback(name) and port != 443 else "https"
-        text = f"{scheme}://[{bare}]" if bare else f"{scheme}://{text}"
+    scheme, mark, rest = text.partition("://")
+    if not mark:
+        scheme, rest = (schema or "").strip(), text
+    authority, _, path = rest.partition("/")
+    if authority.count(":") > 1 and "[" not in authority and "@" not in authority:
+        authority = f"[{authority}]"  # IPv6: a connection given as a URI loses the brackets
     try:
-        parts = urlsplit(text)
-        known_port = parts.port
+        parts = urlsplit(f"//{authority}/{path}")
+        name, known_port = parts.hostname or "", parts.port
     except ValueError:
+        shown = "***@" + text.rpartition("@")[2] if "@" in text else text
         raise KaizalaInputError(
-            f"host {host!r} is no address; give a name, or a URL such as {DEFAULT_API_ROOT}"
+            f"host {shown!r} is no address; give a name, or a URL such as {DEFAULT_API_ROOT}"
         ) from None
-    netloc = parts.netloc if known_port is not None or port is None else f"{parts.netloc}:{port}"
+    if known_port is None and port is not None:
+        authority = f"{authority}:{port}"
+    if not mark and scheme.lower() not in ("http", "https"):
+        scheme = "http" if is_loopback(name) and (known_port or port) != 443 else "https"
     path = parts.path.rstrip("/")
     path = path[: -len("/v1")] if path.lower().endswith("/v1") else path
-    return f"{parts.scheme.lower()}://{netloc}{path.rstrip('/')}"
+    return f"{scheme.lower()}://{authority}{path.rstrip('/')}"
 
 
-def _known(extra: Mapping[str, Any]) -> dict[str, Any]:
+def _known(extra: Any) -> dict[str, Any]:
     """Return the extras that are set, and refuse those nobody knows."""
+    if not isinstance(extra, Mapping):
+        raise KaizalaInputError('extra: a JSON object is needed, such as {"refresh_token": "..."}')
     known = [each.name for each in FIELDS]
     for name in extra:
         if name not in known:
             near = difflib.get_close_matches(str(name), known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = f"; did you mean {near[0]!r}?" if near else "."
             raise KaizalaInputError(f"unknown extra {name!r}{hint} Known are: {', '.join(known)}")
     return {name: value for name, value in extra.items() if value not in (None, "", {}, [])}
 

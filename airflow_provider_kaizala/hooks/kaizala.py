@@ -72,7 +72,7 @@ class KaizalaHook(BaseHook):
 
     def _read(self, conn: Any, extra: Any) -> KaizalaConnection:
         for name in ("refresh_token", "callback_token"):
-            if isinstance(extra.get(name), str):
+            if isinstance(extra, dict) and isinstance(extra.get(name), str):
                 mask_secret(extra[name])
         found = read_connection(conn, extra)
         for secret in found.secrets():

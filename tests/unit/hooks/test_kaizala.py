@@ -1,0 +1,328 @@
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from airflow_provider_kaizala.client import calls
+from airflow_provider_kaizala.client.errors import KaizalaGrantError, KaizalaInputError, KaizalaThrottledError
+from airflow_provider_kaizala.client.models import Message
+from airflow_provider_kaizala.hooks import kaizala as module
+from airflow_provider_kaizala.hooks.kaizala import KaizalaHook, shared_budget
+
+
+def hello(group):
+    return calls.send_message(group, Message("Hello"))
+
+
+def test_names_that_airflow_goes_by():
+    assert KaizalaHook.conn_name_attr == "kaizala_conn_id"
+    assert KaizalaHook.default_conn_name == "kaizala_default"
+    assert (KaizalaHook.conn_type, KaizalaHook.hook_name) == ("kaizala", "Kaizala")
+    assert KaizalaHook(kaizala_conn_id="other").kaizala_conn_id == "other"
+
+
+# --- clients ---------------------------------------------------------------------------------------------------------------
+
+
+def test_one_client_for_the_life_of_the_hook(kaizala, group):
+    hook = KaizalaHook()
+    client = hook.get_conn()
+    assert hook.get_conn() is client
+    assert hook.run(hello(group)).reference_id == "ref-2"
+    assert client.run(hello(group)).reference_id == "ref-3"
+    assert len(kaizala.token_calls) == 1
+    hook.close()
+    assert hook.get_conn() is not client
+    hook.close()
+    hook.close()
+
+
+def test_the_async_client_does_the_same(kaizala, group):
+    async def post():
+        async with await KaizalaHook().get_async_conn() as client:
+            return await client.run(hello(group))
+
+    assert asyncio.run(post()).reference_id == "ref-2"
+    (post,) = kaizala.posts
+    assert post.path == f"/groups/{group}/messages"
+    assert post.json == {"message": "Hello"}
+    assert post.headers["accesstoken"] == "access-token-for-refresh-token-of-the-group"
+
+
+def test_the_async_client_reads_the_connection_once(kaizala, monkeypatch):
+    async def twice():
+        hook = KaizalaHook()
+        first = await hook.get_async_conn()
+        monkeypatch.delenv("AIRFLOW_CONN_KAIZALA_DEFAULT")
+        second = await hook.get_async_conn()
+        await asyncio.gather(first.close(), second.close())
+        return first, second
+
+    first, second = asyncio.run(twice())
+    assert first is not second
+    assert first.settings == second.settings
+
+
+def test_tokens_are_shared_between_tasks_sync_and_async(kaizala, group, variables):
+    KaizalaHook().run(hello(group))
+
+    async def post():
+        async with await KaizalaHook().get_async_conn() as client:
+            await client.run(hello(group))
+
+    asyncio.run(post())
+    assert len(kaizala.posts) == 2
+    assert len(kaizala.token_calls) == 1
+    assert list(variables) == [f"kaizala_token_kaizala_default_{group}"]
+
+
+def test_the_grant_of_the_group_wins(kaizala, group):
+    hook = KaizalaHook()
+    hook.run(hello(group))
+    hook.run(hello("another-group"))
+    assert [call.headers["refreshtoken"] for call in kaizala.token_calls] == [
+        "refresh-token-of-the-group",
+        "refresh-token-of-the-user",
+    ]
+
+
+def test_a_group_that_nobody_granted(kaizala, connect):
+    connect(extra={"refresh_token": None})
+    with pytest.raises(
+        KaizalaGrantError, match=r"no refresh token for group another-group.*group_refresh_tokens"
+    ):
+        KaizalaHook().run(hello("another-group"))
+    assert kaizala.requests == []
+
+
+def test_bound_shortens_everything(connect):
+    connect()
+    timeouts = KaizalaHook(bound=7).connection.settings.timeouts
+    assert (timeouts.connect, timeouts.read, timeouts.total) == (7, 7, 7)
+    connect(extra={"timeout": 2})
+    timeouts = KaizalaHook(bound=7).connection.settings.timeouts
+    assert (timeouts.connect, timeouts.read, timeouts.total) == (2, 2, 7)
+
+
+def test_the_default_group(connect, group):
+    connect()
+    assert KaizalaHook().group(None) == group
+    assert KaizalaHook().group("") == group
+    assert KaizalaHook().group("another") == "another"
+    connect(extra={"default_group": None})
+    assert KaizalaHook().group("another") == "another"
+    with pytest.raises(
+        KaizalaInputError, match="set the extra default_group of connection 'kaizala_default'"
+    ):
+        KaizalaHook().group(None)
+
+
+def test_no_such_connection():
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+    with pytest.raises(AirflowNotFoundException, match="nowhere"):
+        KaizalaHook("nowhere").get_conn()
+
+
+# --- the budget ------------------------------------------------------------------------------------------------------------
+
+
+def test_all_clients_of_a_connector_share_one_budget(connect):
+    connect(login="budget-connector", extra={"calls_per_minute": 7})
+    first, second = KaizalaHook(), KaizalaHook()
+    assert first.get_conn().policy.budget is second.get_conn().policy.budget
+    assert first.get_conn().policy.budget.limit == 7
+    connect(login="budget-connector", extra={"calls_per_minute": 9})
+    assert KaizalaHook().get_conn().policy.budget is first.get_conn().policy.budget
+    assert first.get_conn().policy.budget.limit == 9
+    connect(login="another-connector")
+    other = shared_budget(KaizalaHook().connection.settings)
+    assert other is not first.get_conn().policy.budget
+
+
+def test_a_budget_that_is_used_up(kaizala, connect, group):
+    connect(login="busy-connector", extra={"calls_per_minute": 1, "timeout": 1})
+    with pytest.raises(KaizalaThrottledError, match="calls_per_minute of the connection is used up"):
+        KaizalaHook().run(hello(group))
+    assert len(kaizala.token_calls) == 1
+    assert kaizala.posts == []
+
+
+# --- masking ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def masked(monkeypatch):
+    found = []
+    monkeypatch.setattr(module, "mask_secret", lambda secret, name=None: found.append(secret))
+    monkeypatch.setattr(
+        "airflow_provider_kaizala.hooks.token_store.mask_secret",
+        lambda secret, name=None: found.append(secret),
+    )
+    return found
+
+
+def test_every_secret_is_masked(kaizala, connect, group, masked, secrets_of_the_connection):
+    connect(extra={"proxies": {"https": "http://me:pr%40xy-password@proxy:3128"}})
+    hook = KaizalaHook()
+    assert hook.connection is hook.connection
+    configured = [each for each in secrets_of_the_connection if not each.startswith("access-token")]
+    assert {*configured, "pr%40xy-password", "pr@xy-password"} <= set(masked)
+
+
+def test_tokens_are_masked_as_they_come_and_go(kaizala, group, masked):
+    kaizala.tokens.append(lambda request: kaizala.token(request, refresh="rotated-refresh-token"))
+    KaizalaHook().run(hello(group))
+    new = {"access-token-for-refresh-token-of-the-group", "rotated-refresh-token"}
+    assert new <= set(masked)
+    masked.clear()
+    KaizalaHook().run(hello(group))  # reads them from the Variable
+    assert new <= set(masked)
+    assert len(kaizala.token_calls) == 1
+
+
+def test_tokens_are_masked_even_if_the_connection_is_wrong(connect, masked):
+    connect(extra={"no_such_extra": "x"})
+    with pytest.raises(KaizalaInputError, match="no_such_extra"):
+        _ = KaizalaHook().connection
+    assert {"refresh-token-of-the-user", "callback-token-of-the-connector"} <= set(masked)
+
+
+def test_a_secret_that_was_masked_is_gone_from_what_airflow_shows(connect, secrets_of_the_connection):
+    from airflow.providers.common.compat.sdk import redact
+
+    connect()
+    _ = KaizalaHook().connection
+    configured = [each for each in secrets_of_the_connection if not each.startswith("access-token")]
+    shown = redact(" and ".join(configured))
+    assert [secret for secret in configured if secret in shown] == []
+
+
+# --- the connection test ---------------------------------------------------------------------------------------------------
+
+
+def test_a_good_connection(kaizala, group):
+    ok, text = KaizalaHook().test_connection()
+    assert ok
+    assert text == (
+        "Connected to https://api.kaiza.la as connector connector-1: the user's refresh token works; "
+        f"the refresh token of group {group} works"
+    )
+    assert [call.path for call in kaizala.calls()] == ["/groups", f"/groups/{group}"]
+
+
+def test_a_good_connection_with_a_user_only(kaizala, connect):
+    connect(extra={"group_refresh_tokens": None})
+    ok, text = KaizalaHook().test_connection()
+    assert ok
+    assert text.endswith(": the user's refresh token works")
+
+
+def test_a_good_connection_with_a_group_only(kaizala, connect, group):
+    connect(extra={"refresh_token": None})
+    ok, text = KaizalaHook().test_connection()
+    assert ok
+    assert text.endswith(f": the refresh token of group {group} works")
+
+
+@pytest.mark.parametrize(
+    ("refused", "says"),
+    [
+        (
+            (401, "InvalidApplicationSecret", "wrong secret"),
+            "wrong secret — refused for the user's refresh token",
+        ),
+        ((401, "InvalidRefreshToken", "revoked"), "revoked — refused for the user's refresh token"),
+    ],
+)
+def test_a_connection_that_kaizala_refuses(kaizala, refused, says):
+    kaizala.tokens += [kaizala.error(*refused)] * 3
+    ok, text = KaizalaHook().test_connection()
+    assert not ok
+    assert text.startswith("the user's refresh token: ")
+    assert says in text
+    assert "check connector id, connector secret and refresh token" in text
+
+
+def test_one_of_two_tokens_is_revoked(kaizala, group):
+    def by_token(request):
+        if request.headers["refreshtoken"] == "refresh-token-of-the-group":
+            return kaizala.error(401, "InvalidRefreshToken", "revoked")
+        return kaizala.token(request)
+
+    kaizala.tokens += [by_token] * 4
+    ok, text = KaizalaHook().test_connection()
+    assert not ok
+    assert text.startswith(f"the refresh token of group {group}: ")
+    assert f"revoked — refused for the refresh token of group {group}" in text
+
+
+def test_no_token_at_all(kaizala, connect):
+    connect(extra={"refresh_token": None, "group_refresh_tokens": None})
+    ok, text = KaizalaHook().test_connection()
+    assert not ok
+    assert "holds no refresh token: set the extra refresh_token or group_refresh_tokens" in text
+    assert kaizala.requests == []
+
+
+def test_unreachable(kaizala):
+    kaizala.tokens += [ConnectionRefusedError("connection refused")] * 5
+    ok, text = KaizalaHook().test_connection()
+    assert not ok
+    assert "no connection to Kaizala (connection refused); nothing was sent. Check host api.kaiza.la" in text
+    assert len(kaizala.requests) == 2, "a person waits for this: one repeat and no more"
+
+
+def test_a_token_that_belongs_to_another_group(kaizala, connect, group):
+    connect(extra={"refresh_token": None})
+    kaizala.script.append(kaizala.error(403, "Forbidden", "the token does not reach this group"))
+    ok, text = KaizalaHook().test_connection()
+    assert not ok
+    assert text.startswith(f"the refresh token of group {group}: getGroup failed for group {group} (403")
+    assert "was not granted this group" in text
+
+
+def test_a_group_that_is_gone(kaizala, connect, group):
+    connect(extra={"refresh_token": None})
+    kaizala.script.append(kaizala.error(404, "GroupNotFound", "no such group"))
+    ok, text = KaizalaHook().test_connection()
+    assert (ok, "no such group" in text) == (False, True)
+
+
+def test_a_connector_that_may_not_read_groups_is_not_wrong(kaizala):
+    """It may be there to post and no more; that its tokens work is known by then."""
+    kaizala.script += [kaizala.error(403, "NoPermission", "the connector lacks the permission GroupRead")] * 2
+    ok, text = KaizalaHook().test_connection()
+    assert ok
+    assert text.count("works, but the connector may not read groups") == 2
+
+
+def test_a_connection_that_cannot_be_read(connect):
+    connect(host="http://kaizala.example")
+    ok, text = KaizalaHook().test_connection()
+    assert (ok, "plain http would show" in text) == (False, True)
+    ok, text = KaizalaHook("nowhere").test_connection()
+    assert (ok, "nowhere" in text) == (False, True)
+
+
+def test_the_connection_test_leaves_the_kept_tokens_alone(kaizala, variables):
+    """What is tested may be a form that was never saved."""
+    KaizalaHook().test_connection()
+    assert variables == {}
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
+@pytest.mark.parametrize("at", ["token", "call"])
+def test_no_secret_in_what_the_connection_test_says(kaizala, secrets_of_the_connection, status, at):
+    def echo(request):
+        return kaizala.error(status, request.headers.get("accesstoken", "Echo"), json.dumps(request.headers))
+
+    if at == "token":
+        kaizala.tokens += [echo] * 9
+    else:
+        kaizala.otherwise = echo
+    _, text = KaizalaHook().test_connection()
+    assert "***" in text or (status, at) == (403, "call")
+    assert [secret for secret in secrets_of_the_connection if secret in text] == []
