@@ -1,0 +1,97 @@
+"""The demo's components, once: real Airflow, the real server, three people. And what must never be seen, is not."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+
+from demo.__main__ import DAG_ID, DAGS, follow
+from demo.stack import COMPONENTS, GROUP, Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+
+SECRETS = ("demo-secret", "demo-refresh-token", "demo-group-token")
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with Stack(tmp_path_factory.mktemp("stack"), DAGS) as stack:
+        yield stack
+
+
+def test_the_run_goes_on_with_peoples_answers(stack: Stack) -> None:
+    console = Console(record=True, width=120, file=(stack.folder / "console.txt").open("w"))
+    assert follow(stack, console), console.export_text()
+    run = stack.api("GET", f"/dags/{DAG_ID}/dagRuns")["dag_runs"][0]["dag_run_id"]
+    assert set(stack.task_states(DAG_ID, run).values()) == {"success"}
+    survey = stack.xcom(DAG_ID, run, "wait_for_answers")
+    assert survey["group_id"] == GROUP
+    assert sorted(each["responder_name"] for each in survey["answers"]) == ["Asha", "Meera", "Ravi"]
+    log = stack.task_log(DAG_ID, run, "wait_for_job")
+    assert re.search(r"0 answered, 2 needed: nobody; missing: Ravi, Meera", log), (
+        "the log says who is missing"
+    )
+
+
+def test_no_secret_is_in_any_log_or_in_the_database(stack: Stack) -> None:
+    """Logs, XComs, rendered fields and trigger rows; the connection itself comes from the environment."""
+    seen = 0
+    for path in stack.folder.rglob("*"):
+        if not path.is_file() or path.name.startswith("kaizala.db"):
+            continue
+        content = path.read_bytes()
+        seen += 1
+        for secret in SECRETS:
+            assert secret.encode() not in content, f"{secret} is in {path.relative_to(stack.folder)}"
+    assert seen > len(COMPONENTS)
+    assert (stack.home / "airflow.db").exists()
+
+
+def _sessions(marker: str) -> list[str]:
+    """Return the command lines of processes that name *marker*."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if marker in line and "pytest" not in line:
+            found.append(line)
+    return found
+
+
+def test_a_killed_demo_leaves_no_process_behind(tmp_path: Path) -> None:
+    marker = f"kaizala-e2e-{os.getpid()}"
+    script = (
+        "import sys, time; from pathlib import Path; from demo.processes import Processes\n"
+        "p = Processes(Path(sys.argv[1]))\n"
+        f"p.start('a', [sys.executable, '-c', 'import os, time; os.fork(); time.sleep(300)', '{marker}'], {{}})\n"
+        "print('started', flush=True); time.sleep(300)\n"
+    )
+    demo = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, cwd=DAGS.parent, text=True
+    )
+    assert demo.stdout is not None
+    assert demo.stdout.readline() == "started\n"
+    until = time.monotonic() + 10
+    while len(_sessions(marker)) < 2 and time.monotonic() < until:
+        time.sleep(0.1)
+    assert len(_sessions(marker)) == 2, "a component and the child it forked"
+    demo.kill()
+    demo.wait()
+    demo.stdout.close()
+    until = time.monotonic() + 15
+    while _sessions(marker) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert _sessions(marker) == []
