@@ -1,0 +1,170 @@
+"""Connection settings: which grant, which hosts, what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_kaizala.client.errors import KaizalaGrantError, KaizalaInputError
+from airflow_provider_kaizala.client.settings import Grant, Settings, Timeouts, is_loopback
+
+
+class TestTimeouts:
+    def test_defaults(self):
+        assert Timeouts() == Timeouts(60.0, 60.0, 600.0)
+
+    @pytest.mark.parametrize("name", ["connect", "read", "total"])
+    @pytest.mark.parametrize("value", [0, -1, "60", None, True, float("nan"), float("inf"), 10**9])
+    def test_what_is_refused(self, name, value):
+        with pytest.raises(KaizalaInputError, match=f"timeout: {name} must be a number of seconds above 0"):
+            Timeouts(**{name: value})
+
+    def test_whole_numbers_will_do(self):
+        assert Timeouts(1, 2, 3).total == 3
+
+
+class TestGrants:
+    def test_a_user_token_reaches_all_groups(self, make_settings, group):
+        settings = make_settings()
+        assert settings.grant_for(group) == settings.grant_for(None) == Grant("user", settings.refresh_token)
+
+    def test_a_groups_own_token_wins_whatever_the_case_of_its_id(self, make_settings):
+        settings = make_settings(group_refresh_tokens={"ABC-1@1": "of the group"})
+        assert settings.grant_for("abc-1@1") == Grant("ABC-1@1", "of the group")
+        assert settings.grant_for("abc-1@2").name == "user"
+        assert settings.grant_for(None).name == "user"
+
+    def test_a_missing_grant_names_group_remedy_and_what_is_there(self, make_settings, group):
+        settings = make_settings(refresh_token=None, group_refresh_tokens={"g2": "t-2", "g1": "t-1"})
+        with pytest.raises(KaizalaGrantError, match=f"{group}.*group_refresh_tokens.*g1, g2") as caught:
+            settings.grant_for(group)
+        assert "t-1" not in str(caught.value)
+        with pytest.raises(KaizalaGrantError, match=r"no group.*user's refresh token.*g1, g2"):
+            settings.grant_for(None)
+
+    def test_no_grant_at_all(self, make_settings, group):
+        with pytest.raises(KaizalaGrantError, match="none"):
+            make_settings(refresh_token="").grant_for(group)
+
+
+class TestWhatIsRefused:
+    @pytest.mark.parametrize(("connector_id", "secret"), [("", "s"), ("c", ""), (None, "s")])
+    def test_connector_without_id_or_secret(self, connector_id, secret):
+        with pytest.raises(KaizalaInputError, match="both needed"):
+            Settings(connector_id, secret)
+
+    @pytest.mark.parametrize(
+        "bad", ["copied\n", " copied", "co\r\npied: x", "geheim-ß", "a\x00b", "tab\tbed", "del\x7f"]
+    )
+    @pytest.mark.parametrize("name", ["connector_id", "connector_secret", "refresh_token", "group"])
+    def test_secrets_that_no_header_can_carry(self, make_settings, name, bad):
+        change = {"group_refresh_tokens": {"g1": bad}} if name == "group" else {name: bad}
+        with pytest.raises(
+            KaizalaInputError, match=name.replace("connector_", "connector ").replace("group", "g1")
+        ) as caught:
+            make_settings(**change)
+        assert "pied" not in str(caught.value).replace("copied again", "")
+        assert bad.strip() not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("root", "reason"),
+        [
+            ("", "not an http"),
+            ("api.kaiza.la", "not an http"),
+            ("ftp://api.kaiza.la", "not an http"),
+            ("https://", "not an http"),
+            ("https://[broken", "not a URL"),
+            ("https://host:port", "not a URL"),
+            ("http://api.kaiza.la", "plain http.*allow_http"),
+            ("http://10.0.0.1", "plain http"),
+        ],
+    )
+    def test_roots(self, make_settings, root, reason):
+        with pytest.raises(KaizalaInputError, match=reason):
+            make_settings(api_root=root)
+
+    @pytest.mark.parametrize(
+        "root", ["https://me:passw0rd@host", "https://passw0rd@host/", "https://a:passw0rd@b@host"]
+    )
+    def test_a_root_with_a_password_does_not_show_it(self, make_settings, root):
+        with pytest.raises(KaizalaInputError, match="credentials in the URL") as caught:
+            make_settings(api_root=root)
+        assert "passw0rd" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "root", ["http://localhost:8787", "http://127.0.0.1", "http://[::1]:1/v1", "HTTPS://Api.Kaiza.la/"]
+    )
+    def test_roots_that_will_do(self, make_settings, root):
+        assert make_settings(api_root=root).api_root == root
+
+    def test_http_with_leave(self, make_settings):
+        assert (
+            make_settings(api_root="http://kaizala.corp", allow_http=True).distrust("http://kaizala.corp/v1")
+            is None
+        )
+
+
+class TestTrust:
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://api.kaiza.la",
+            "https://KMS2.KAIZA.LA:443/x",
+            "https://inc-001.KaizalaMessaging.osi.office.net/",
+            "https://home.example/v1",
+            "https://home.example:8443",
+            "https://extra.example",
+        ],
+    )
+    def test_hosts_that_may_see_credentials(self, make_settings, url):
+        settings = make_settings(api_root="https://Home.example", allowed_hosts=("Extra.Example",))
+        assert settings.distrust(url) is None
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://kaiza.la.evil.example",
+            "https://notkaiza.la",
+            "https://office.net",
+            "https://sub.home.example",
+            "https://evil.example\\.kaiza.la",
+            "https://evil.example;.kaiza.la",
+            "https://evil.example .kaiza.la",
+            "https://evil.example\u2024kaiza.la",
+            "https://evil.example/.kaiza.la",
+        ],
+    )
+    def test_hosts_that_may_not(self, make_settings, url):
+        assert "allowed_hosts" in make_settings(api_root="https://home.example").distrust(url)
+
+    def test_loopback_may_use_http_but_must_be_known(self, make_settings):
+        settings = make_settings()
+        assert "allowed_hosts" in settings.distrust("http://127.0.0.1")
+        assert make_settings(allowed_hosts=("127.0.0.1",)).distrust("http://127.0.0.1:5") is None
+
+    @pytest.mark.parametrize(
+        ("host", "yes"),
+        [("localhost", True), ("a.localhost", True), ("127.0.0.1", True), ("127.9.9.9", True), ("::1", True),
+         ("128.0.0.1", False), ("localhost.example", False), ("0.0.0.0", False), ("::2", False), ("", False)],
+    )  # fmt: skip
+    def test_loopback(self, host, yes):
+        assert is_loopback(host) is yes
+
+
+def test_secrets_hold_all_there_are_also_proxy_passwords_in_both_spellings(make_settings):
+    settings = make_settings(
+        connector_secret="one",
+        refresh_token="two",
+        group_refresh_tokens={"g": "three"},
+        proxies={"https": "http://me:fo%40ur@proxy:1", "http": "http://proxy:1"},
+    )
+    assert set(settings.secrets()) == {"one", "two", "three", "fo%40ur", "fo@ur"}
+
+
+def test_defaults():
+    settings = Settings("c", "s")
+    assert (settings.api_root, settings.verify, settings.calls_per_minute) == (
+        "https://api.kaiza.la",
+        True,
+        100,
+    )
+    assert settings.secrets() == ("s",)
