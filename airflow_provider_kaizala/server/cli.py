@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import signal
 import sys
 
 import click
@@ -57,6 +58,8 @@ def serve_command(**options: object) -> None:
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
     _warn_if_exposed(config)
+    # Uvicorn raises the signal again after its shutdown; to be stopped is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         serve(config, lambda url: click.echo(f"ready {url}"))
     except StartError as error:

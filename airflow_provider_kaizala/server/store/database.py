@@ -116,7 +116,7 @@ def _run(connection: Connection, job: _Job) -> None:
     savepoint = connection.begin_nested()
     try:
         job.result = job.work(connection)
-    except SQLAlchemyError as error:
+    except SQLAlchemyError:
         savepoint.rollback()
         log.exception("a write failed")
         job.error = unavailable()

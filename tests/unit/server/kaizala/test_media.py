@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import httpx
+import pytest
+
+GROUP = "11111111-1111-4111-8111-111111111111@1"
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 5000
+
+
+def test_upload_post_and_fetch(api, ravi) -> None:
+    resource = api.ok("POST", "/media", files={"anything": ("site.png", PNG, "image/png")})["mediaResource"]
+    posted = api.post_action("Image", {"mediaResource": resource, "caption": "Site"})
+    assert set(posted) == {"referenceId"}
+    [item] = ravi.feed()["items"]
+    assert (item["kind"], item["mediaType"], item["text"]) == ("media", "Image", "Site")
+    served = httpx.get(item["media"][0]["mediaUrl"])
+    assert served.content == PNG
+    assert served.headers["x-content-type-options"] == "nosniff"
+    assert served.headers["content-type"] == "image/png"
+    [listed] = api.ok("GET", f"/groups/{GROUP}/actions", params={"actionType": "Image"})["actions"]
+    assert listed["actionBody"]["imageUrl"] == item["media"][0]["mediaUrl"]
+
+
+def test_several_files_are_an_album(api, ravi) -> None:
+    files = [(f"FileName{n}", (f"{n}.jpg", PNG, "image/jpeg")) for n in range(3)]
+    resource = api.ok("POST", "/media", files=files)["mediaResource"]
+    api.refused(
+        400,
+        "POST",
+        f"/groups/{GROUP}/actions",
+        json={"actionType": "Image", "actionBody": {"mediaResource": resource}},
+    )
+    api.post_action("Album", {"mediaResource": resource})
+    assert [m["fileName"] for m in ravi.feed()["items"][0]["media"]] == ["0.jpg", "1.jpg", "2.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "mime"),
+    [
+        ("a.exe", "application/x-msdownload"),
+        ("a.png", "text/html"),
+        ("a.html", "image/png"),
+        ("a.svg", "image/svg+xml"),
+        ("a.pdf", "image/png"),
+    ],
+)
+def test_415(server, api, name, mime) -> None:
+    api.refused(415, "POST", "/media", files={"f": (name, PNG, mime)})
+
+
+def test_a_part_without_a_type_is_415(api) -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="f"; filename="a.png"\r\n\r\nx\r\n--b--\r\n'
+    api.refused(
+        415, "POST", "/media", content=body, headers={"Content-Type": "multipart/form-data; boundary=b"}
+    )
+
+
+@pytest.mark.parametrize(
+    "kind", ["multipart/form-data", "multipart/form-data; boundary=x", "multipart/form-data; boundary="]
+)
+def test_broken_multipart(api, kind) -> None:
+    api.refused(400, "POST", "/media", content=b"nonsense", headers={"Content-Type": kind})
+
+
+def test_the_limit_leaves_nothing_behind(make_server, call_with) -> None:
+    server = make_server(max_media=100_000)
+    api = call_with("demo-group-token", url=server.url)
+    api.refused(413, "POST", "/media", files={"f": ("a.png", b"x" * 200_000, "image/png")})
+    api.refused(415, "POST", "/media", files={"f": ("a.exe", b"x", "application/x-exe")})
+    assert not server.state.media.folder.exists() or not list(server.state.media.folder.iterdir())
+
+
+def test_documents_are_attachments_and_names_are_harmless(api, ravi) -> None:
+    resource = api.ok("POST", "/media", files={"f": ('../../x"y\r\n.pdf', b"%PDF", "application/pdf")})[
+        "mediaResource"
+    ]
+    api.post_action("Document", {"mediaResource": resource})
+    served = httpx.get(ravi.feed()["items"][0]["media"][0]["mediaUrl"])
+    assert served.status_code == 200
+    assert served.headers["content-disposition"].startswith("attachment")
+    assert "sandbox" in served.headers["content-security-policy"]
+
+
+def test_guessed_urls(server) -> None:
+    for path in ("/media/x", "/media/x/a.png", "/media/../k.db", "/media/..%2f..%2fk.db"):
+        assert httpx.get(server.url + path).status_code == 404
+
+
+def test_announcement_with_media_in_a_comma_string(api, ravi) -> None:
+    resources = [
+        api.ok("POST", "/media", files={"f": ("a.png", PNG, "image/png")})["mediaResource"] for _ in range(2)
+    ]
+    api.post_action("Announcement", {"Title": "T", "message": "M", "MediaResources": ",".join(resources)})
+    [item] = ravi.feed()["items"]
+    assert (item["title"], item["text"], len(item["media"])) == ("T", "M", 2)

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from airflow_provider_kaizala.server.wire.errors import TOKEN_INVALID, TOKEN_MISSING
+
+if TYPE_CHECKING:
+    from airflow_provider_kaizala.server.run import RunningServer
+
+GROUP = "11111111-1111-4111-8111-111111111111@1"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/v1/groups/{GROUP}",
+        f"//v1/groups/{GROUP}/",
+        f"/V1/GROUPS/{GROUP.upper()}",
+        f"/v1//groups/{GROUP.replace('@', '%40')}",
+    ],
+)
+def test_paths_as_clients_send_them(server: RunningServer, api, path: str) -> None:
+    reply = httpx.get(server.url + path, headers={"ACCESSTOKEN": api.http.headers["accessToken"]})
+    assert reply.json()["groupName"] == "Store 12"
+
+
+def test_known_error_texts(server: RunningServer) -> None:
+    missing = httpx.get(server.url + "/v1/groups")
+    assert (missing.status_code, missing.json()["message"], missing.json()["errorCode"]) == (
+        401,
+        TOKEN_MISSING,
+        "InvalidToken",
+    )
+    wrong = httpx.get(server.url + "/v1/groups", headers={"accessToken": "x"})
+    assert (wrong.status_code, wrong.json()["message"]) == (401, TOKEN_INVALID)
+    assert wrong.json()["errorCategoryKey"] == "AuthException"
+
+
+def test_a_missing_token_is_told_before_a_broken_body(server: RunningServer) -> None:
+    reply = httpx.post(f"{server.url}/v1/groups/{GROUP}/messages", content="{{{")
+    assert reply.json()["message"] == TOKEN_MISSING
+
+
+def test_bearer_is_no_access_token_unless_allowed(
+    server: RunningServer, api, make_server, fetch_token
+) -> None:
+    bearer = {"Authorization": f"Bearer {api.http.headers['accessToken']}"}
+    assert httpx.get(server.url + "/v1/groups", headers=bearer).status_code == 401
+    lenient = make_server(accept_bearer=True)
+    token = fetch_token(lenient.url, "demo-refresh-token")["accessToken"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert httpx.get(lenient.url + "/v1/groups", headers=bearer).status_code == 200
+
+
+def test_405_404_413(server: RunningServer, api) -> None:
+    wrong_method = api.http.patch(f"/groups/{GROUP}")
+    assert (wrong_method.status_code, wrong_method.json()["errorCode"]) == (405, "MethodNotAllowed")
+    assert "GET" in wrong_method.headers["allow"]
+    api.refused(404, "GET", "/nothing")
+    api.refused(413, "POST", f"/groups/{GROUP}/messages", content=b" " * 50_000_000)
+    api.ok("POST", f"/groups/{GROUP}/messages", json={"message": "still here"})
+
+
+def test_a_body_without_a_length_is_bounded_too(api) -> None:
+    def endless():
+        for _ in range(100):
+            yield b" " * 100_000
+
+    api.refused(413, "POST", f"/groups/{GROUP}/messages", content=endless())
+
+
+def test_control_plane_only_in_test_mode(make_server) -> None:
+    server = make_server(test_mode=False)
+    assert httpx.post(server.url + "/_test/reset").status_code == 404
+
+
+def test_health(server: RunningServer) -> None:
+    assert httpx.get(server.url + "/healthz").json() == {"status": "ok"}
+
+
+def test_endpoint_url_follows_the_caller_or_the_settings(server: RunningServer, make_server) -> None:
+    headers = {
+        "applicationId": "demo-connector",
+        "applicationSecret": "demo-secret",
+        "refreshToken": "demo-refresh-token",
+        "Host": "kaizala.example:8443",
+    }
+    reply = httpx.get(server.url + "/v1/accessToken", headers=headers)
+    assert reply.json()["endpointUrl"] == "http://kaizala.example:8443"
+    behind = make_server(public_url="https://k.example/")
+    assert (
+        httpx.get(behind.url + "/v1/accessToken", headers=headers).json()["endpointUrl"]
+        == "https://k.example"
+    )
+
+
+def test_garbage_on_the_wire_does_not_stop_the_server(server: RunningServer, api) -> None:
+    host, port = server.url.removeprefix("http://").split(":")
+    for garbage in (
+        b"\x00" * 1000,
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"POST /v1/groups HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
+    ):
+        with socket.create_connection((host, int(port))) as raw:
+            raw.sendall(garbage)
+    assert api.ok("GET", "/groups")["groups"]

@@ -1,0 +1,149 @@
+"""The command as a real process: its output, its end, and what survives kill -9."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+GROUP = "11111111-1111-4111-8111-111111111111@1"
+
+
+@contextmanager
+def process(*options):
+    command = [sys.executable, "-m", "airflow_provider_kaizala.server", "serve", "--port", "0", *options]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        line = running.stdout.readline()
+        assert line.startswith("ready http://127.0.0.1:"), line + running.stderr.read()
+        yield running, line.split()[1]
+    finally:
+        if running.poll() is None:
+            running.kill()
+        running.communicate()
+
+
+def token(url):
+    headers = {
+        "applicationId": "demo-connector",
+        "applicationSecret": "demo-secret",
+        "refreshToken": "demo-group-token",
+    }
+    return httpx.get(url + "/v1/accessToken", headers=headers).json()["accessToken"]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_one_line_and_a_clean_end(tmp_path, stop) -> None:
+    with process("--database", f"sqlite:///{tmp_path}/k.db", "--seed", "demo") as (running, url):
+        assert httpx.get(url + "/healthz").json() == {"status": "ok"}
+        running.send_signal(stop)
+        out, errors = running.communicate(timeout=15)
+        assert (running.returncode, out) == (0, "")
+        assert "Traceback" not in errors
+
+
+def test_what_was_accepted_survives_kill_9(tmp_path) -> None:
+    database = (
+        "--database",
+        f"sqlite:///{tmp_path}/k.db",
+        "--seed",
+        "demo",
+        "--connector-limit",
+        "0",
+        "--tenant-limit",
+        "0",
+    )
+    accepted: set[str] = set()
+    lock = threading.Lock()
+
+    def post(url, access):
+        try:
+            with httpx.Client(headers={"accessToken": access}) as http:
+                while True:
+                    reply = http.post(f"{url}/v1/groups/{GROUP}/messages", json={"message": "x"})
+                    with lock:
+                        accepted.add(reply.json()["referenceId"])
+        except httpx.HTTPError:
+            pass
+
+    with process(*database) as (running, url):
+        access = token(url)
+        posters = [threading.Thread(target=post, args=(url, access)) for _ in range(4)]
+        for poster in posters:
+            poster.start()
+        while len(accepted) < 200:
+            pass
+        os.kill(running.pid, signal.SIGKILL)
+        for poster in posters:
+            poster.join()
+    with process(*database) as (_, url), httpx.Client() as http:
+        session = http.post(
+            url + "/people/session", json={"mobileNumber": "+910000000002", "pin": "1234"}
+        ).json()
+        http.headers["Authorization"] = f"Bearer {session['token']}"
+        kept, after, more = set(), 0, True
+        while more:
+            page = http.get(f"{url}/people/groups/{GROUP}/feed", params={"after": after, "count": 200}).json()
+            kept |= {item["referenceId"] for item in page["items"]}
+            after, more = page["after"], page["hasMore"]
+        assert accepted <= kept
+        assert httpx.get(url + "/v1/groups", headers={"accessToken": access}).status_code == 200
+
+
+def refusal(*options):
+    command = [sys.executable, "-m", "airflow_provider_kaizala.server", "serve", *options]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_one_sentence_when_it_cannot_start(tmp_path) -> None:
+    good = f"sqlite:///{tmp_path}/k.db"
+    assert "database URL" in refusal("--port", "0", "--database", "nonsense")
+    assert "not supported" in refusal("--port", "0", "--database", "mysql://x/y")
+    assert "does not exist" in refusal("--port", "0", "--database", "sqlite:////no/such/folder/k.db")
+    assert "'nothing'" in refusal("--port", "0", "--database", good, "--seed", "nothing")
+    (tmp_path / "text.db").write_text("this is not a database, but long enough to look at" * 50)
+    assert "cannot be opened" in refusal("--port", "0", "--database", f"sqlite:///{tmp_path}/text.db")
+    with process("--database", good) as (_, url):
+        assert "cannot listen" in refusal("--port", url.rpartition(":")[2], "--database", good)
+
+
+def test_a_warning_when_exposed(tmp_path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "airflow_provider_kaizala.server",
+        "serve",
+        "--host",
+        "0.0.0.0",
+        "--port",
+        "0",
+    ]
+    command += ["--database", f"sqlite:///{tmp_path}/k.db", "--seed", "demo", "--test-mode"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert running.stdout.readline().startswith("ready http://0.0.0.0:")
+    running.terminate()
+    _, errors = running.communicate(timeout=15)
+    assert errors.count("warning:") == 2
+
+
+def test_a_seed_is_for_an_empty_database_only(tmp_path) -> None:
+    database = ("--database", f"sqlite:///{tmp_path}/k.db", "--seed", "demo")
+    with process(*database) as (_, url):
+        httpx.post(
+            f"{url}/v1/groups/{GROUP}/messages", headers={"accessToken": token(url)}, json={"message": "kept"}
+        )
+    with process(*database) as (_, url):
+        session = httpx.post(
+            url + "/people/session", json={"mobileNumber": "+910000000002", "pin": "1234"}
+        ).json()
+        headers = {"Authorization": f"Bearer {session['token']}"}
+        assert len(httpx.get(f"{url}/people/groups/{GROUP}/feed", headers=headers).json()["items"]) == 1
