@@ -23,12 +23,11 @@ SECRET = "s3cret-of-the-connector"
 REFRESH = "refresh-token-of-the-user"
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 CLOCK, WALL = 5_000.0, 1_700_000_000.0
-PROXY_NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 @pytest.fixture(autouse=True)
 def no_proxies_of_this_machine(monkeypatch):
-    for name in PROXY_NAMES:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
 
@@ -47,9 +46,6 @@ def make_settings():
         )
 
     return make
-
-
-# --- the world in memory -------------------------------------------------------------------------------------------------
 
 
 class World:
@@ -324,8 +320,7 @@ def serve():
     started = []
 
     def start(**options):
-        started.append(RawServer(**options))
-        return started[-1]
+        return started.append(RawServer(**options)) or started[-1]
 
     yield start
     for server in started:

@@ -1,0 +1,156 @@
+"""Bad input: each wrong argument gets one error that names it and the remedy, before anything is sent."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.models import (
+    Announcement,
+    Audience,
+    Job,
+    Media,
+    Meeting,
+    Message,
+    Package,
+    Poll,
+    Property,
+    Question,
+    Survey,
+    checks,
+)
+
+ASHA = "+910000000001"
+ONE = (Question("Site?"),)
+LONG = "x" * 4001
+BAD = [
+    ("text", lambda: Message(LONG), "text has 4001 characters.*at most 4000: shorten or split"),
+    ("text", lambda: Announcement(LONG), "text has 4001"),
+    ("text", lambda: Message(""), "text is empty"),
+    ("text", lambda: Message(" \n\t"), "text is empty"),
+    ("text", lambda: Message(None), "text: text is needed, not None"),
+    ("text", lambda: Message(7), "text: text is needed, not 7"),
+    ("caption", lambda: Media("Image", "m", LONG), "caption has 4001"),
+    ("agenda", lambda: Meeting("t", "2030-01-01", agenda=LONG), "agenda has 4001"),
+    ("description", lambda: Survey("t", ONE, description=LONG), "description has 4001"),
+    ("title", lambda: Survey(" ", ONE), "title is empty"),
+    ("title", lambda: Job("", (ASHA,)), "title is empty"),
+    ("title", lambda: Announcement("t", ""), "title is empty"),
+    ("question", lambda: Poll("", ("a", "b")), "question is empty"),
+    ("choices", lambda: Poll("q", ("a",)), "choices: 1 given; at least 2 choices"),
+    ("choices", lambda: Poll("q", ()), "choices: 0 given"),
+    ("choices", lambda: Poll("q", ("a", "b", "a")), "choices: two choices are 'a'"),
+    ("choices", lambda: Poll("q", ("a", "b", " a ")), "choices: two choices are ' a '"),
+    ("choices", lambda: Poll("q", ("a", "")), "choices is empty"),
+    ("choices", lambda: Poll("q", ("a", None)), "choices: text is needed, not None"),
+    ("choices", lambda: Poll("q", "ab"), "choices: a list of choices"),
+    ("choices", lambda: Poll("q", {"a": 1, "b": 2}), "choices: a list of choices"),
+    ("options", lambda: Question("Site?", "SingleOption"), "question 'Site\\?': a SingleOption question needs options"),
+    ("options", lambda: Question("Site?", "MultiOption", ()), "a MultiOption question needs options"),
+    ("options", lambda: Question("Site?", "SingleOption", ("A",)), "'Site\\?', options: 1 given; at least 2"),
+    ("options", lambda: Question("Site?", "SingleOption", ("A", "A")), "'Site\\?', options: two options are 'A'"),
+    ("options", lambda: Question("Site?", "SingleOption", "AB"), "options: a list of options"),
+    ("options", lambda: Question("Site?", "Text", ("A", "B")), "takes no options; make it SingleOption"),
+    ("type", lambda: Question("Site?", "Dropdown"), "type 'Dropdown' is unknown; take one of SingleOption"),
+    ("type", lambda: Question("Site?", None), "type None is unknown"),
+    ("questions", lambda: Survey("t", ()), "questions is empty; a survey needs at least one question"),
+    ("questions", lambda: Survey("t", None), "questions: a list of questions"),
+    ("questions", lambda: Survey("t", "Site?"), "questions: a list of questions"),
+    ("questions", lambda: Survey("t", ["Site?"]), "questions: a dict with title, type"),
+    ("questions", lambda: Survey("t", (*ONE, *ONE)), "questions: two questions are 'Site\\?'"),
+    ("questions", lambda: Survey("t", [{"title": "a", "type": "Text"}, Question(" a")]), "questions: two questions"),
+    ("questions", lambda: Package("p", questions=(*ONE, *ONE)), "questions: two questions are"),
+    ("questions", lambda: Survey("t", [{"title": "a"}]), "question .* lacks type"),
+    ("questions", lambda: Survey("t", [{"type": "Text"}]), "question .* lacks title"),
+    ("questions", lambda: Survey("t", [{"title": "a", "type": "Text", "choices": []}]), "unknown choices; known are title"),
+    ("questions", lambda: Survey("t", [{"title": 5, "type": "Text"}]), "question title: text is needed, not 5"),
+    ("questions", lambda: Survey("t", [{"title": "a", "type": "SingleOption", "options": "AB"}]), "options: a list of texts"),
+    ("assigned_to", lambda: Job("t", ()), "assigned_to is empty; give at least one phone number"),
+    ("assigned_to", lambda: Job("t", []), "assigned_to is empty"),
+    ("assigned_to", lambda: Job("t", None), "assigned_to: a list of phone numbers"),
+    ("assigned_to", lambda: Job("t", ASHA), "assigned_to: a list of phone numbers"),
+    ("package_id", lambda: Package(""), "package_id is empty"),
+    ("properties", lambda: Package("p", properties={"a": None}), "property 'a' must be text or a number, not None"),
+    ("properties", lambda: Package("p", properties={"a": True}), "must be text or a number, not True"),
+    ("properties", lambda: Package("p", properties=[{"name": "a", "value": 1}] * 2), "two properties are 'a'"),
+    ("properties", lambda: Property("a", "Boolean", "x"), "property 'a': type 'Boolean' is unknown"),
+    ("kind", lambda: Media("Gif", "m"), "kind: 'Gif' is unknown; take one of Image, Audio, Document, Video, Album"),
+    ("media_resource", lambda: Media("Image", ""), "media_resource is empty"),
+    ("duration", lambda: Meeting("t", "2030-01-01", 0), "duration: minutes above 0"),
+    ("duration", lambda: Meeting("t", "2030-01-01", "²"), "duration: minutes above 0"),
+    ("duration", lambda: Meeting("t", "2030-01-01", True), "duration: minutes above 0"),
+    ("duration", lambda: Meeting("t", "2030-01-01", timedelta(0)), "duration: minutes above 0"),
+    ("place", lambda: Meeting("t", "2030-01-01", place={"latitude": 91, "longitude": 0}), "place: latitude lies within"),
+    ("place", lambda: Meeting("t", "2030-01-01", place={"latitude": "nan", "longitude": 0}), "place: latitude lies"),
+    ("place", lambda: Meeting("t", "2030-01-01", place={"latitude": "N17", "longitude": 0}), "place: .* must be degrees"),
+    ("place", lambda: Meeting("t", "2030-01-01", place={"latitude": 1}), "place .* lacks longitude"),
+    ("sender_only", lambda: Poll("q", ("a", "b"), sender_only="maybe"), "sender_only: True or False is needed"),
+    ("anonymous", lambda: Survey("t", ONE, anonymous=1), "anonymous: True or False is needed, not 1"),
+    ("subscribers", lambda: Audience(()), "subscribers is empty"),
+    ("subscribers", lambda: Audience((ASHA,), True), "either subscribers or send_to_all_subscribers"),
+]  # fmt: skip
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("name", "make", "says"), BAD, ids=[f"{at}-{name}" for at, (name, *_) in enumerate(BAD)]
+    )
+    def test_it_is_refused_by_name(self, name, make, says):
+        with pytest.raises(KaizalaInputError, match=says):
+            make()
+
+    @pytest.mark.parametrize("number", ["910000000001", "+91 0000000001", "+12345", "+1234567890123456", "+91-000000", "",
+                                        "+٩١٠٠٠٠٠٠٠٠٠١", "00910000000001", 910000000001, None, "+910000000001\n+91"])  # fmt: skip
+    @pytest.mark.parametrize("make", [lambda n: Job("t", (ASHA, n)), lambda n: Audience((n,))])
+    def test_a_phone_number_that_is_none(self, number, make):
+        with pytest.raises(KaizalaInputError, match=r"(assigned_to|subscribers): .* E.164 .* such as '\+91"):
+            make(number)
+
+    @pytest.mark.parametrize("number", ["+000000", "+999999999999999", " +910000000001 "])
+    def test_phone_numbers_of_no_numbering_plan_will_do(self, number):
+        assert Job("t", (number,)).assigned_to == (number.strip(),)
+
+    def test_4000_characters_will_do_whatever_their_bytes(self):
+        for character in "x🎉ש":
+            assert len(Message(character * 4000).text) == 4000
+
+    def test_long_values_are_cut_in_errors(self):
+        with pytest.raises(KaizalaInputError) as caught:
+            Poll("q", "x" * 10_000)
+        assert len(str(caught.value)) < 200
+
+
+class TestGroupIds:
+    @pytest.mark.parametrize(
+        "group",
+        [
+            "11111111-1111-4111-8111-111111111111@1",
+            "df91cb37-0000-4ccd-a8c2-b2a3ba5eac62",
+            " DF91CB37-0000-4CCD-A8C2-B2A3BA5EAC62@12 ",
+        ],
+    )
+    def test_what_kaizala_issues(self, group):
+        assert checks.group_id("group_id", group) == group.strip()
+
+    @pytest.mark.parametrize(
+        "group", ["Store 12", "", None, 12, "11111111-1111-4111-8111-111111111111@", "../../../../../../../x"]
+    )
+    def test_what_it_does_not(self, group):
+        with pytest.raises(KaizalaInputError, match=r"group_id: .* is no Kaizala group id; give the GUID"):
+            checks.group_id("group_id", group)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"), [(True, True), ("true", True), (" FALSE ", False), (False, False)]
+)
+def test_flags_as_a_template_renders_them(value, read):
+    assert checks.flag("f", value) is read
+
+
+@pytest.mark.parametrize(
+    ("value", "read"), [(45, 45), ("45", 45), (timedelta(minutes=45), 45), (timedelta(seconds=1), 1)]
+)
+def test_minutes(value, read):
+    assert checks.minutes("m", value) == read
