@@ -13,7 +13,7 @@ TEMPLATE_EXT = (".j2", ".jinja")
 def is_literal(value: Any) -> bool:
     """Tell whether *value* is known now: holds no Jinja, names no template file, and comes from no other task."""
     if isinstance(value, str):
-        return "{{" not in value and "{%" not in value and not value.endswith(TEMPLATE_EXT)
+        return not any(mark in value for mark in ("{{", "{%", "{#")) and not value.endswith(TEMPLATE_EXT)
     if isinstance(value, Mapping):
         return all(is_literal(item) for pair in value.items() for item in pair)
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -22,3 +22,17 @@ def is_literal(value: Any) -> bool:
         return True
     # XComArg and its kin resolve when the task runs; a callable is called then
     return not hasattr(value, "resolve") and not callable(value)
+
+
+class LiteralsStay:
+    """Mixin that keeps text without a template as it is.
+
+    In a DAG with ``render_template_as_native_obj=True`` Jinja makes numbers of all texts that look like one, be they templates
+    or not: of ``"+910000000001"``, or of the choice ``"1.50"``.
+    """
+
+    def render_template(self, content: Any, *args: Any, **kwargs: Any) -> Any:
+        """Render *content*, unless there is nothing in it to render."""
+        if isinstance(content, str) and is_literal(content):
+            return content
+        return super().render_template(content, *args, **kwargs)  # type: ignore[misc]

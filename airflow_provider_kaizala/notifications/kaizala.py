@@ -10,7 +10,7 @@ from airflow.providers.common.compat.notifier import BaseNotifier
 from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.models import Audience, Message, checks
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-from airflow_provider_kaizala.templating import TEMPLATE_EXT, is_literal
+from airflow_provider_kaizala.templating import TEMPLATE_EXT, LiteralsStay, is_literal
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -32,7 +32,7 @@ DEFAULT_TEXT = (
 )
 
 
-class KaizalaNotifier(BaseNotifier):
+class KaizalaNotifier(LiteralsStay, BaseNotifier):
     """Post a text to a group from ``on_failure_callback`` and its kin, or from a deadline.
 
     It never turns a task's failure into another error: whatever goes wrong here is logged and that is all. What a template

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 from airflow_provider_kaizala.client.errors import KaizalaInputError, KaizalaUnknownOutcomeError
 from airflow_provider_kaizala.client.models import Audience, Posted, Sent, checks
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-from airflow_provider_kaizala.templating import TEMPLATE_EXT, is_literal
+from airflow_provider_kaizala.templating import TEMPLATE_EXT, LiteralsStay, is_literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ class PostedResult(TypedDict):
     action_id: str | None
 
 
-class KaizalaPostOperator(BaseOperator):
+class KaizalaPostOperator(LiteralsStay, BaseOperator):
     """Base of the operators that post to a group.
 
     A subclass names in ``sends`` the model of what it posts, and has an attribute of the same name for each of the model's
@@ -42,7 +42,7 @@ class KaizalaPostOperator(BaseOperator):
     :param fail_on_partial: fail if Kaizala names people whom it could not reach; else they are only logged. The task is
         then not retried, since the others have it already
     :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`
-    :return: ``{"group_id", "reference_id", "action_id"}``
+    :return: ``{"group_id", "reference_id", "action_id"}``, each also by itself: ``ask.output["action_id"]``
     """
 
     sends: ClassVar[type[Sent]]
@@ -67,6 +67,7 @@ class KaizalaPostOperator(BaseOperator):
         kaizala_conn_id: str = KaizalaHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
+        kwargs.setdefault("multiple_outputs", True)  # so that ask.output["action_id"] is what it looks like
         super().__init__(**kwargs)
         self.group_id = group_id
         self.subscribers = subscribers

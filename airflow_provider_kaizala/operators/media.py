@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
-from airflow_provider_kaizala.client.models import Announcement, Audience, Media, Posted, Sent, media_type
+from airflow_provider_kaizala.client.models import (
+    Announcement,
+    Audience,
+    Media,
+    Posted,
+    Sent,
+    checks,
+    media_type,
+)
 from airflow_provider_kaizala.client.multipart import Part
 from airflow_provider_kaizala.operators.base import KaizalaPostOperator
 from airflow_provider_kaizala.templating import is_literal
@@ -30,25 +39,33 @@ def _listed(files: Any) -> list[Any]:
 
 def _check_type(file: Any) -> tuple[str, str]:
     """Return kind and MIME type, by the name."""
-    return media_type(PurePosixPath(str(file)).name)
+    if not isinstance(file, (str, os.PathLike)) and not hasattr(file, "open"):
+        raise KaizalaInputError(f"files: a path is needed, not {checks.shown(file)}")
+    try:
+        return media_type(PurePosixPath(str(file)).name)
+    except KaizalaInputError as error:
+        raise KaizalaInputError(f"files: {error}") from None
 
 
 def _part(file: Any) -> Part:
     """Return one file of an upload; it has to be there, and to hold something."""
-    path: Any
-    if isinstance(file, str) and "://" in file:
-        from airflow.providers.common.compat.sdk import ObjectStoragePath
+    content_type = _check_type(file)[1]
+    path: Any = Path(file) if isinstance(file, str) else file
+    try:
+        if isinstance(file, str) and "://" in file:
+            from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-        path = ObjectStoragePath(file)
-    else:
-        path = Path(file) if isinstance(file, str) else file
-    if not path.is_file():
+            path = ObjectStoragePath(file)
+        there = path.is_file()
+    except (ImportError, ValueError) as error:  # no such protocol, or its library is not installed
+        raise KaizalaInputError(f"files: {str(file)!r} cannot be opened here: {error}") from None
+    if not there:
         raise KaizalaInputError(
             f"files: {str(file)!r} is not there, or is no file; the worker must be able to read it"
         )
     if path.stat().st_size == 0:
         raise KaizalaInputError(f"files: {str(file)!r} is empty; Kaizala shows nothing of it")
-    return Part(path.name, _check_type(path)[1], partial(path.open, "rb"))
+    return Part(path.name, content_type, partial(path.open, "rb"))
 
 
 class KaizalaSendMediaOperator(KaizalaPostOperator):

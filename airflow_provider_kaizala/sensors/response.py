@@ -18,7 +18,7 @@ from airflow_provider_kaizala.client.errors import KaizalaError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.hooks.transient import is_transient
-from airflow_provider_kaizala.templating import TEMPLATE_EXT, is_literal
+from airflow_provider_kaizala.templating import TEMPLATE_EXT, LiteralsStay, is_literal
 from airflow_provider_kaizala.waiting.answers import called, result_dict
 from airflow_provider_kaizala.waiting.rules import read_rule
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 GRACE = timedelta(minutes=10)
 
 
-class KaizalaResponseSensor(BaseSensorOperator):
+class KaizalaResponseSensor(LiteralsStay, BaseSensorOperator):
     """Wait until people have answered a poll, a survey, a job, a meeting or a custom action.
 
     :param action_id: what they answer, ``ask.output["action_id"]`` say (templated)

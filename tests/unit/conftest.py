@@ -10,6 +10,7 @@ import time
 import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
 
@@ -324,11 +325,19 @@ class TaskInstance:
 
 @pytest.fixture
 def run_task():
-    """Render an operator's templates and execute it: ``run_task(operator, xcoms={...}, params={...})``."""
+    """Render an operator's templates and execute it: ``run_task(operator, {"upstream": value}, params={...})``."""
 
-    def run(operator, xcoms=None, **context):
-        context = {"ti": TaskInstance(xcoms or {}), "params": {}, **context}
+    def run(operator, xcoms=None, *, map_index=-1, **context):
+        ti = TaskInstance(xcoms or {})
+        ti.map_index = map_index
+        context = {
+            "ti": ti,
+            "params": {},
+            "dag": operator.dag if operator.has_dag() else None,
+            "dag_run": SimpleNamespace(conf={}, run_id="manual__1"),
+            **context,
+        }
         operator.render_template_fields(context)
-        return operator.execute(context)
+        return context.get("task", operator).execute(context)  # a mapped one leaves its task there
 
     return run

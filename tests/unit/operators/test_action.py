@@ -1,0 +1,238 @@
+"""What each of the operators refuses, when the DAG is parsed and when it runs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+
+from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.operators import (
+    KaizalaSendActionOperator,
+    KaizalaSendAnnouncementOperator,
+    KaizalaSendJobOperator,
+    KaizalaSendMeetingOperator,
+    KaizalaSendMessageOperator,
+    KaizalaSendPollOperator,
+    KaizalaSendSurveyOperator,
+)
+
+TEXT = (KaizalaSendMessageOperator, {})
+NOTICE = (KaizalaSendAnnouncementOperator, {"text": "Hello"})
+POLL = (KaizalaSendPollOperator, {"question": "Tea?", "choices": ["Yes", "No"]})
+SURVEY = (KaizalaSendSurveyOperator, {"title": "Daily", "questions": [{"title": "Q", "type": "Text"}]})
+JOB = (KaizalaSendJobOperator, {"title": "Check pump", "assigned_to": ["+910000000001"]})
+MEETING = (KaizalaSendMeetingOperator, {"title": "Stand-up", "starts_at": "2099-01-01T09:00:00+00:00"})
+CARD = (KaizalaSendActionOperator, {"package_id": "com.example.card"})
+
+
+def question(**changes):
+    return {"title": "Site?", "type": "SingleOption", "options": ["A", "B"], **changes}
+
+
+#: operator, argument, what is given, what the error says
+BAD = [
+    (TEXT, "text", "x" * 4001, "text has 4001 characters; Kaizala takes at most 4000: shorten or split it"),
+    (TEXT, "text", "  \n ", "text is empty; give some text"),
+    (TEXT, "text", 5, "text: text is needed, not 5"),
+    (NOTICE, "text", "x" * 4001, "text has 4001 characters"),
+    (NOTICE, "title", " ", "title is empty"),
+    (POLL, "question", " ", "question is empty"),
+    (POLL, "choices", ["Yes"], "choices: 1 given; at least 2 choices are needed to choose from"),
+    (POLL, "choices", ["Yes", "Yes "], "choices: two choices are 'Yes '; each needs a text of its own"),
+    (POLL, "choices", ["Yes", " "], "choices is empty"),
+    (POLL, "choices", "Yes, No", "choices: a list of choices (texts) is needed, not 'Yes, No'"),
+    (POLL, "expires", "tomorrow", "expires: 'tomorrow' is no time; give a datetime, an ISO 8601 string"),
+    (POLL, "expires", timedelta(0), "is not in the future; give a timedelta above zero"),
+    (POLL, "expires", 24, "expires: a int is no time"),
+    (SURVEY, "title", " ", "title is empty"),
+    (SURVEY, "questions", [], "questions is empty; a survey needs at least one question"),
+    (SURVEY, "questions", {"title": "Q"}, "questions: a list of questions is needed"),
+    (
+        SURVEY,
+        "questions",
+        ["How many?"],
+        "questions: a dict with title, type, options, is_invisible is needed",
+    ),
+    (SURVEY, "questions", [question(options=[])], "'Site?': a SingleOption question needs options to choose"),
+    (SURVEY, "questions", [question(options=["A"])], "question 'Site?', options: 1 given; at least 2"),
+    (SURVEY, "questions", [question(options=["A", "A"])], "options: two options are 'A'"),
+    (SURVEY, "questions", [question(type="Text")], "'Site?': a Text question takes no options"),
+    (SURVEY, "questions", [question(type="Choice")], "'Site?': type 'Choice' is unknown; take one of Single"),
+    (SURVEY, "questions", [question(), question()], "questions: two questions are 'Site?'; each needs"),
+    (SURVEY, "questions", [{"type": "Text"}], "lacks title"),
+    (SURVEY, "questions", [question(hint="x")], "question has unknown hint; known are title, type, options"),
+    (SURVEY, "due", -timedelta(hours=1), "due: "),
+    (SURVEY, "description", "x" * 4001, "description has 4001 characters"),
+    (JOB, "title", " ", "title is empty"),
+    (JOB, "assigned_to", [], "assigned_to is empty; give at least one phone number such as '+910000000001'"),
+    (JOB, "assigned_to", ["+91 0000 000 001"], "assigned_to: '+91 0000 000 001' is no phone number in E.164"),
+    (JOB, "assigned_to", ["910000000001"], "assigned_to: '910000000001' is no phone number in E.164 form"),
+    (JOB, "assigned_to", "+910000000001", "assigned_to: a list of phone numbers is needed"),
+    (JOB, "due", "2020-13-01", "due: '2020-13-01' is no time"),
+    (MEETING, "title", " ", "title is empty"),
+    (MEETING, "starts_at", "soon", "starts_at: 'soon' is no time"),
+    (MEETING, "starts_at", timedelta(hours=1), "starts_at: a datetime or an ISO 8601 string is needed"),
+    (MEETING, "duration", -1, "duration: minutes above 0 or a timedelta is needed, not -1"),
+    (MEETING, "duration", "long", "duration: minutes above 0 or a timedelta is needed, not 'long'"),
+    (MEETING, "place", {"latitude": 17.4}, "lacks longitude"),
+    (MEETING, "place", {"latitude": 97, "longitude": 1}, "place: latitude lies within ±90"),
+    (MEETING, "place", {"latitude": "x", "longitude": 1}, "place: latitude and longitude must be degrees"),
+    (MEETING, "agenda", "x" * 4001, "agenda has 4001 characters"),
+    (CARD, "package_id", " ", "package_id is empty"),
+    (CARD, "title", " ", "title is empty"),
+    (CARD, "questions", [question(), question()], "questions: two questions are 'Site?'"),
+    (CARD, "properties", {"a": ["x"]}, "properties: the value of property 'a' must be text or a number"),
+    (CARD, "properties", [{"name": "a", "value": "1", "type": "X"}], "property 'a': type 'X' is unknown"),
+    (CARD, "properties", [{"name": "a", "value": "1"}] * 2, "properties: two properties are 'a'"),
+    (CARD, "properties", "a=1", "properties: a list of properties is needed"),
+    (CARD, "validity", "never", "validity: 'never' is no time"),
+    (CARD, "due", timedelta(0), "due: "),
+]
+NO_TEMPLATES = [
+    (POLL, "sender_only", "yes", "sender_only: True or False is needed, not 'yes'"),
+    (SURVEY, "anonymous", 1, "anonymous: True or False is needed, not 1"),
+    (SURVEY, "sender_only", None, "sender_only: True or False is needed"),
+    (SURVEY, "accept_multiple_responses", "x", "accept_multiple_responses: True or False is needed"),
+    (MEETING, "sender_only", "x", "sender_only: True or False is needed"),
+    (CARD, "anonymous", "x", "anonymous: True or False is needed"),
+]
+bad_arguments = pytest.mark.parametrize(("case", "name", "value", "says"), BAD)
+
+
+def make(case, name, value, task_id="post"):
+    operator, given = case
+    return operator(task_id=task_id, **{**given, name: value})
+
+
+@pytest.mark.parametrize(("case", "name", "value", "says"), BAD + NO_TEMPLATES)
+def test_a_literal_is_refused_when_the_dag_is_parsed(case, name, value, says):
+    with pytest.raises(KaizalaInputError) as refused:
+        make(case, name, value)
+    assert says in str(refused.value)
+    assert len(str(refused.value)) < 400
+
+
+@bad_arguments
+def test_what_another_task_hands_on_is_refused_before_anything_is_sent(
+    case, name, value, says, kaizala, run_task, dag
+):
+    with dag:
+        up = KaizalaSendMessageOperator(task_id="up", text="Hi")
+        operator = make(case, name, up.output)
+    with pytest.raises(AirflowFailException) as refused:
+        run_task(operator, {"up": value})
+    assert str(refused.value).startswith("post: ")
+    assert says in str(refused.value)
+    assert kaizala.requests == []
+
+
+@bad_arguments
+def test_what_a_template_renders_is_refused_before_anything_is_sent(
+    case, name, value, says, kaizala, run_task
+):
+    with DAG(
+        "native",
+        schedule=None,
+        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        render_template_as_native_obj=True,
+    ):
+        operator = make(case, name, "{{ params.bad }}")
+    with pytest.raises(AirflowFailException) as refused:
+        run_task(operator, params={"bad": value})
+    assert str(refused.value).startswith("post: ")
+    assert says in str(refused.value)
+    assert kaizala.requests == []
+
+
+@bad_arguments
+def test_every_argument_that_is_checked_late_is_templated(case, name, value, says):
+    assert name in case[0].template_fields
+
+
+def test_the_rest_is_checked_though_one_is_a_template():
+    with pytest.raises(KaizalaInputError, match="two choices are 'Yes'"):
+        KaizalaSendPollOperator(task_id="t", question="{{ params.q }}", choices=["Yes", "Yes"])
+    with pytest.raises(KaizalaInputError, match="assigned_to is empty"):
+        KaizalaSendJobOperator(task_id="t", title="{{ params.q }}", assigned_to=[])
+
+
+def test_4000_characters_are_taken(kaizala, run_task):
+    run_task(KaizalaSendMessageOperator(task_id="t", text="ü" * 4000))
+    assert len(kaizala.posts[0].json["message"]) == 4000
+
+
+def test_templates_inside_lists_and_dicts(kaizala, run_task):
+    run_task(
+        KaizalaSendSurveyOperator(
+            task_id="t",
+            title="{{ params.site }}",
+            questions=[
+                {"title": "At {{ params.site }}?", "type": "SingleOption", "options": ["{{ 1 }}", "B"]}
+            ],
+            due="{{ params.due }}",
+        ),
+        params={"site": "Store 12", "due": (datetime.now(tz=UTC) + timedelta(hours=5)).isoformat()},
+    )
+    body = kaizala.posts[0].json["actionBody"]
+    assert body["title"] == "Store 12"
+    assert body["questions"][0]["title"] == "At Store 12?"
+    assert body["questions"][0]["options"] == [{"title": "1"}, {"title": "B"}]
+    assert body["dueDate"] == 5
+
+
+def test_a_template_may_render_the_minutes_of_a_meeting(kaizala, run_task):
+    operator = make(MEETING, "duration", "{{ params.minutes }}")
+    run_task(operator, params={"minutes": 45})
+    assert kaizala.posts[0].json["actionBody"]["duration"] == 45
+
+
+@pytest.mark.parametrize(
+    ("due", "hours"),
+    [
+        (timedelta(minutes=1), 1),
+        (timedelta(hours=1), 1),
+        (timedelta(hours=1, seconds=1), 2),
+        (timedelta(days=7), 168),
+    ],
+)
+def test_due_times_are_rounded_up_to_whole_hours(kaizala, run_task, due, hours):
+    run_task(make(JOB, "due", due))
+    assert kaizala.posts[0].json["actionBody"]["dueDate"] == hours
+
+
+@pytest.mark.parametrize(
+    "zone", [lambda moment: moment, lambda moment: moment.replace(tzinfo=None)], ids=["aware", "naive"]
+)
+def test_due_times_without_a_zone_are_utc(kaizala, run_task, zone):
+    run_task(make(JOB, "due", zone(datetime.now(tz=UTC) + timedelta(hours=9, minutes=30))))
+    assert kaizala.posts[0].json["actionBody"]["dueDate"] == 10
+
+
+@pytest.mark.parametrize(
+    ("case", "name"),
+    [(POLL, "expires"), (SURVEY, "due"), (JOB, "due"), (MEETING, "starts_at"), (CARD, "due")],
+)
+def test_a_time_that_has_passed_is_refused_when_the_task_runs(case, name, kaizala, run_task):
+    """Not when the DAG is parsed: it was in the future when it was written."""
+    operator = make(case, name, "2020-01-01T00:00:00+00:00")
+    with pytest.raises(AirflowFailException, match=rf"post: {name}: 2020-01-01.*has passed; give a time in"):
+        run_task(operator)
+    assert kaizala.requests == []
+
+
+def test_a_native_dag_leaves_texts_alone_that_look_like_numbers(kaizala, run_task):
+    native = {"schedule": None, "render_template_as_native_obj": True}
+    with DAG("native", start_date=datetime(2026, 1, 1, tzinfo=UTC), **native):
+        job = KaizalaSendJobOperator(task_id="job", title="007", assigned_to=["+910000000001"])
+        poll = KaizalaSendPollOperator(task_id="poll", question="(1, 2)", choices=["1.50", "True", "None"])
+    run_task(job)
+    run_task(poll)
+    assert kaizala.posts[0].json["actionBody"] == {"title": "007", "assignedTo": ["+910000000001"]}
+    assert [choice["title"] for choice in kaizala.posts[1].json["actionBody"]["choices"]] == [
+        "1.50",
+        "True",
+        "None",
+    ]
+    assert kaizala.posts[1].json["actionBody"]["question"] == "(1, 2)"
