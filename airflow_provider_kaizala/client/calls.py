@@ -64,6 +64,9 @@ class Call(Generic[T]):
 
 
 def _id(value: str) -> str:
+    """Return an id as a segment of a path; one of dots alone would name another path."""
+    if not value.strip(". "):
+        raise KaizalaInputError(f"{value!r} is no id; give the id as Kaizala gave it")
     return quote(value, safe="@")
 
 
