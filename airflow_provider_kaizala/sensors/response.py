@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowSensorTimeout,
+    AirflowSkipException,
     BaseSensorOperator,
     PokeReturnValue,
     conf,
@@ -23,12 +25,12 @@ from airflow_provider_kaizala.waiting.answers import called, result_dict
 from airflow_provider_kaizala.waiting.rules import read_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_kaizala.client.models import ActionDetails
-    from airflow_provider_kaizala.waiting.rules import Progress, Rule
+    from airflow_provider_kaizala.waiting.answers import ResultDict
+    from airflow_provider_kaizala.waiting.rules import Rule
 
 #: the trigger watches the deadline itself; Airflow's own timeout of a deferral only catches a triggerer that is gone
 GRACE = timedelta(minutes=10)
@@ -79,7 +81,12 @@ class KaizalaResponseSensor(LiteralsStay, BaseSensorOperator):
         """The hook of this task."""
         return KaizalaHook(self.kaizala_conn_id)
 
-    def _look(self) -> tuple[ActionDetails, Progress] | None:
+    def _where(self) -> tuple[str, str]:
+        """Return group and action, without what a template left around them."""
+        group_id = checks.group_id("group_id", self.hook.group(self.group_id))
+        return group_id, checks.title("action_id", self.action_id).strip()
+
+    def _look(self) -> ResultDict | None:
         """Read who has answered, and log it if it is news; None if Kaizala cannot be read now.
 
         :raises AirflowFailException: for what waiting does not mend: a deleted action, a revoked grant, a rule that does not fit
@@ -88,8 +95,8 @@ class KaizalaResponseSensor(LiteralsStay, BaseSensorOperator):
 
         try:
             rule = read_rule(self.until)
-            group_id = checks.group_id("group_id", self.hook.group(self.group_id))
-            action = self.hook.run(calls.get_action(group_id, checks.title("action_id", self.action_id)))
+            group_id, action_id = self._where()
+            action = self.hook.run(calls.get_action(group_id, action_id))
             progress = rule.progress(action)
         except KaizalaError as error:
             if is_transient(error):
@@ -98,34 +105,42 @@ class KaizalaResponseSensor(LiteralsStay, BaseSensorOperator):
             raise AirflowFailException(str(error)) from error
         if str(progress) != self._said:
             self._said = str(progress)
-            self.log.info("%r: %s", action.title or self.action_id, progress)
-        return action, progress
+            self.log.info("%r: %s", action.title or action_id, progress)
+        return result_dict(group_id, action_id, action, progress.missing, complete=progress.met)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
         seen = self._look()
-        if seen is None or not seen[1].met:
+        if seen is None or not seen["complete"]:
             return PokeReturnValue(is_done=False)
-        action, progress = seen
-        result = result_dict(
-            self.hook.group(self.group_id), self.action_id, action, progress.missing, complete=True
-        )
-        return PokeReturnValue(is_done=True, xcom_value=dict(result))
+        return PokeReturnValue(is_done=True, xcom_value=dict(seen))
 
     def execute(self, context: Context) -> Any:
         """Wait, in the mode that was chosen."""
-        if not self.deferrable:
-            return super().execute(context)
+        try:
+            return self._wait_in_triggerer(context) if self.deferrable else super().execute(context)
+        finally:
+            self.hook.close()
+
+    def _wait_in_triggerer(self, context: Context) -> Any:
         from airflow_provider_kaizala.triggers.response import KaizalaResponseTrigger
 
         deadline = datetime.now(tz=UTC) + timedelta(seconds=self.timeout)
-        now = self.poke(context)
+        try:
+            now = self.poke(context)
+        except Exception as error:
+            # as Airflow does it in the other modes
+            if self.never_fail or (self.soft_fail and isinstance(error, AirflowFailException)):
+                which = "never_fail" if self.never_fail else "soft_fail"
+                raise AirflowSkipException(f"Skipping, since {which} is set: {error}") from error
+            raise
         if now.is_done:
             return now.xcom_value
+        group_id, action_id = self._where()
         self.defer(
             trigger=KaizalaResponseTrigger(
-                group_id=self.hook.group(self.group_id),
-                action_id=self.action_id,
+                group_id=group_id,
+                action_id=action_id,
                 until=read_rule(self.until).to_wire(),
                 poll_interval=float(self.poke_interval),
                 deadline=deadline.isoformat(),
@@ -142,15 +157,16 @@ class KaizalaResponseSensor(LiteralsStay, BaseSensorOperator):
         :raises AirflowSensorTimeout: if the deadline has passed
         :raises AirflowFailException: for what waiting does not mend
         """
-        result = event.get("result")
-        match event.get("status"):
+        known = event if isinstance(event, Mapping) else {}
+        result = known.get("result")
+        match known.get("status"):
             case "success" if result:
                 self.log.info("%d answers to %r", len(result["answers"]), result["title"] or self.action_id)
                 return result
             case "timeout":
                 raise AirflowSensorTimeout(f"No end within {self.timeout:g} s. {self._so_far(result)}")
             case _:
-                raise AirflowFailException(str(event.get("message") or f"unknown event {event}"))
+                raise AirflowFailException(str(known.get("message") or f"unknown event {event!r}"))
 
     @staticmethod
     def _so_far(result: Mapping[str, Any] | None) -> str:

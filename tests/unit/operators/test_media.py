@@ -260,7 +260,9 @@ def test_a_file_that_cannot_be_sent(kaizala, run_task, tmp_path, operator, schem
 
 
 def test_a_store_that_this_worker_does_not_know(kaizala, run_task):
-    with pytest.raises(AirflowFailException, match=r"files: 'nowhere://bucket/a\.jpg' cannot be opened here: "):
+    with pytest.raises(
+        AirflowFailException, match=r"files: 'nowhere://bucket/a\.jpg' cannot be opened here: "
+    ):
         run_task(send("nowhere://bucket/a.jpg"))
     assert kaizala.requests == []
 

@@ -1,0 +1,371 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from airflow.providers.common.compat.sdk import (
+    DAG,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
+
+from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.operators import KaizalaSendPollOperator
+from airflow_provider_kaizala.sensors import KaizalaResponseSensor
+from airflow_provider_kaizala.sensors.response import GRACE
+from airflow_provider_kaizala.triggers.response import KaizalaResponseTrigger
+from airflow_provider_kaizala.waiting.rules import AtLeast
+
+ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
+
+
+def wait(**changes):
+    given = {"task_id": "wait", "action_id": "act-1", "poke_interval": 0, "timeout": 60, "deferrable": False}
+    return KaizalaResponseSensor(**{**given, **changes})
+
+
+# --- arguments ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("until", "wire"),
+    [
+        ("any", {"kind": "any"}),
+        ("all", {"kind": "everyone"}),
+        (3, {"kind": "at_least", "count": 3}),
+        (AtLeast(2), {"kind": "at_least", "count": 2}),
+        ([ASHA], {"kind": "people", "people": [ASHA], "need": "all"}),
+        (
+            {"kind": "people", "people": [ASHA], "need": "any"},
+            {"kind": "people", "people": [ASHA], "need": "any"},
+        ),
+    ],
+)
+def test_until_is_kept_as_it_travels(until, wire):
+    """Airflow writes templated fields down, so there must be nothing in them but plain values."""
+    assert wait(until=until).until == wire
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("group_id", "no group", "group_id: 'no group' is no Kaizala group id; give the GUID"),
+        ("action_id", " ", "action_id is empty"),
+        ("action_id", None, "action_id: text is needed, not None"),
+        ("until", "most", "until: 'most' is no rule; give 'any', 'all', a count, a list of phone numbers"),
+        ("until", ["0123"], "until: '0123' is no phone number in E.164 form"),
+        ("until", 0, "until: a count of at least 1 is needed"),
+        ("until", lambda answers: True, "until: a function cannot travel to a trigger"),
+    ],
+)
+def test_a_literal_is_refused_when_the_dag_is_parsed(name, value, says, kaizala, run_task, dag):
+    with pytest.raises(KaizalaInputError) as refused:
+        wait(**{name: value})
+    assert says in str(refused.value)
+    if callable(value):
+        return
+    with dag:
+        up = KaizalaSendPollOperator(task_id="up", question="Tea?", choices=["Yes", "No"])
+        later = [wait(task_id=f"wait_{mode}", deferrable=mode, **{name: up.output}) for mode in (True, False)]
+    for each in later:
+        with pytest.raises(AirflowFailException) as failed:
+            run_task(each, {"up": value})
+        assert says in str(failed.value)
+    assert kaizala.requests == []
+
+
+def test_no_group_anywhere(kaizala, connect, run_task):
+    connect(extra={"default_group": None})
+    with pytest.raises(AirflowFailException, match="set the extra default_group"):
+        run_task(wait())
+    assert kaizala.requests == []
+
+
+def test_templates(kaizala, run_task, dag):
+    kaizala.survey(ASHA, RAVI)
+    with dag:
+        ask = KaizalaSendPollOperator(task_id="ask", question="Tea?", choices=["Yes", "No"])
+        sensor = wait(
+            action_id=ask.output["action_id"],
+            group_id="{{ params.group }}",
+            until="{{ params.count }}",
+            kaizala_conn_id="{{ params.conn }}",
+        )
+    assert sensor.upstream_task_ids == {"ask"}
+    params = {"group": " another-group\n", "count": 2, "conn": "kaizala_default"}
+    result = run_task(sensor, {"ask": {"action_id": "act-1"}}, params=params)
+    assert result["group_id"] == "another-group"
+    assert len(result["answers"]) == 2
+
+
+@pytest.mark.parametrize(
+    "until",
+    [
+        {"kind": "people", "people": ["{{ params.who }}"]},
+        ["{{ params.who }}"],
+        {"kind": "at_least", "count": "{{ params.count }}"},
+    ],
+)
+def test_templates_inside_a_rule(kaizala, run_task, until):
+    kaizala.survey(ASHA)
+    result = run_task(wait(until=until), params={"who": ASHA, "count": 1})
+    assert result["complete"] is True
+
+
+def test_a_native_dag_leaves_phone_numbers_alone(kaizala, run_task):
+    kaizala.survey(ASHA)
+    with DAG(
+        "native",
+        schedule=None,
+        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        render_template_as_native_obj=True,
+    ):
+        sensor = wait(until=[ASHA])
+    assert run_task(sensor)["complete"] is True
+
+
+def test_mapped(kaizala, run_task, dag):
+    kaizala.survey(ASHA, action_id="a1")
+    kaizala.survey(RAVI, action_id="a2")
+    with dag:
+        KaizalaResponseSensor.partial(task_id="each", poke_interval=0, until="any").expand(
+            action_id=["a1", "a2"]
+        )
+    results = [run_task(dag.get_task("each"), map_index=at) for at in range(2)]
+    assert [each["answers"][0]["responder"] for each in results] == [ASHA, RAVI]
+
+
+# --- a look ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_look_that_finds_enough(kaizala, group, logs):
+    kaizala.survey(ASHA)
+    found = wait().poke({})
+    assert found.is_done
+    assert found.xcom_value["answers"][0]["answers"] == {"How many?": 1}
+    assert (found.xcom_value["group_id"], found.xcom_value["complete"]) == (group, True)
+    assert json.loads(json.dumps(found.xcom_value)) == found.xcom_value
+    assert type(found.xcom_value) is dict
+
+
+def test_a_look_that_does_not(kaizala, logs):
+    kaizala.job([ASHA, RAVI], done=[RAVI])
+    found = wait(until="all").poke({})
+    assert not found.is_done
+    assert found.xcom_value is None
+    assert "'Open the shutters': 1 answered, 2 needed: Name of 2; missing: Name of 1" in logs.text
+
+
+def test_the_log_says_it_once(kaizala, logs):
+    kaizala.survey()
+    sensor = wait()
+    for _ in range(3):
+        sensor.poke({})
+    kaizala.survey(ASHA)
+    sensor.poke({})
+    assert len([line for line in logs.of("info") if "answered" in line]) == 2
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [(500, {}), (200, "no object"), ConnectionRefusedError("refused")],
+    ids=["500", "unreadable", "down"],
+)
+def test_a_failure_that_may_be_over_is_sat_out(kaizala, logs, failure):
+    kaizala.survey(ASHA)
+    sensor = wait()
+    kaizala.script += [failure] * 5
+    assert not sensor.poke({}).is_done
+    assert "Kaizala cannot be read now; looking again" in logs.of("warning")[0]
+    assert sensor.poke({}).is_done
+
+
+@pytest.mark.parametrize(
+    ("status", "says"), [(404, "no such action"), (403, "was not granted"), (400, "400")]
+)
+def test_what_kaizala_refuses_fails_at_once(kaizala, run_task, status, says):
+    kaizala.otherwise = lambda request: kaizala.error(status, "Refused", "no such action")
+    with pytest.raises(AirflowFailException, match=says):
+        run_task(wait())
+    assert len(kaizala.calls()) == 1
+
+
+def test_a_rule_that_does_not_fit_fails_at_once(kaizala, run_task):
+    kaizala.survey(ASHA)
+    with pytest.raises(
+        AirflowFailException, match="a Survey has no assignees; name the people, or give a count"
+    ):
+        run_task(wait(until="all"))
+    kaizala.job([ASHA])
+    with pytest.raises(AirflowFailException, match="2 answers can never come, the job has 1 assignees"):
+        run_task(wait(until=2))
+
+
+def test_waiting_in_the_worker(kaizala, run_task):
+    def look(request):
+        kaizala.survey(*[ASHA, RAVI][: len(kaizala.calls()) - 1])
+        return kaizala.default(request)
+
+    kaizala.otherwise = look
+    assert len(run_task(wait(until=2))["answers"]) == 2
+    assert (len(kaizala.calls()), len(kaizala.token_calls)) == (3, 1)
+
+
+def test_the_time_is_over_in_the_worker(kaizala, run_task):
+    kaizala.survey()
+    with pytest.raises(AirflowSensorTimeout):
+        run_task(wait(timeout=0))
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_the_client_is_closed(kaizala, run_task, deferrable):
+    kaizala.survey(ASHA)
+    sensor = wait(deferrable=deferrable)
+    run_task(sensor)
+    assert sensor.hook._client is None
+    kaizala.survey()
+    sensor = wait(deferrable=deferrable, timeout=0)
+    with pytest.raises((AirflowSensorTimeout, TaskDeferred)):
+        run_task(sensor)
+    assert sensor.hook._client is None
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize("softly", ["soft_fail", "never_fail"])
+def test_a_wait_that_may_fail_is_skipped_in_every_mode(kaizala, run_task, deferrable, softly):
+    kaizala.otherwise = lambda request: kaizala.error(404, "Refused", "no such action")
+    with pytest.raises(AirflowSkipException, match=softly):
+        run_task(wait(deferrable=deferrable, **{softly: True}))
+
+
+# --- waiting in the triggerer ------------------------------------------------------------------------------------------------
+
+
+def test_no_trigger_for_what_is_there_already(kaizala, run_task):
+    kaizala.survey(ASHA)
+    assert run_task(wait(deferrable=True))["complete"] is True
+
+
+@pytest.fixture
+def deferred(kaizala, run_task):
+    def defer(**changes):
+        with pytest.raises(TaskDeferred) as found:
+            run_task(wait(deferrable=True, **changes))
+        return found.value
+
+    return defer
+
+
+def test_deferral(kaizala, deferred, group):
+    kaizala.survey()
+    before = datetime.now(tz=UTC)
+    found = deferred(until=2, poke_interval=timedelta(seconds=30), timeout=timedelta(hours=1))
+    assert isinstance(found.trigger, KaizalaResponseTrigger)
+    kwargs = found.trigger.serialize()[1]
+    deadline = datetime.fromisoformat(kwargs.pop("deadline"))
+    assert before + timedelta(hours=1) <= deadline <= datetime.now(tz=UTC) + timedelta(hours=1)
+    assert kwargs == {
+        "group_id": group,
+        "action_id": "act-1",
+        "until": {"kind": "at_least", "count": 2},
+        "poll_interval": 30.0,
+        "kaizala_conn_id": "kaizala_default",
+    }
+    assert found.method_name == "execute_complete"
+    assert found.timeout == timedelta(hours=1) + GRACE
+
+
+def test_what_travels_is_clean(kaizala, deferred):
+    """A template may render with white space around, and the trigger knows no templates."""
+    kaizala.survey(action_id="act-1")
+    kwargs = deferred(group_id="{{ ' another-group ' }}", action_id="{{ ' act-1 ' }}").trigger.serialize()[1]
+    assert (kwargs["group_id"], kwargs["action_id"]) == ("another-group", "act-1")
+
+
+def test_no_secret_travels(kaizala, deferred, secrets_of_the_connection):
+    kaizala.survey()
+    found = deferred()
+    text = json.dumps(found.trigger.serialize()) + repr(vars(found))
+    assert [secret for secret in secrets_of_the_connection if secret in text] == []
+
+
+def test_deferral_though_kaizala_cannot_be_read(kaizala, deferred, logs):
+    kaizala.script += [(500, {})] * 5
+    assert deferred().trigger.action_id == "act-1"
+    assert "looking again" in logs.text
+
+
+def test_what_kaizala_refuses_is_no_reason_to_defer(kaizala, run_task):
+    with pytest.raises(AirflowFailException, match="404"):
+        run_task(wait(deferrable=True))
+
+
+@pytest.mark.parametrize("default", ["True", None])
+def test_the_default_of_airflow_is_honoured(default):
+    """It is read when the module is imported, as Airflow's own sensors do."""
+    code = (
+        "from airflow_provider_kaizala.sensors import KaizalaResponseSensor as S; "
+        "print([S(task_id='a', action_id='b').deferrable, S(task_id='a', action_id='b', deferrable=True).deferrable])"
+    )
+    env = dict(os.environ)
+    if default is not None:
+        env["AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE"] = default
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.splitlines()[-1] == f"[{default == 'True'}, True]"
+
+
+# --- and back ----------------------------------------------------------------------------------------------------------------
+
+
+RESULT = {
+    "group_id": "g",
+    "action_id": "act-1",
+    "action_type": "Job",
+    "title": "Open the shutters",
+    "complete": False,
+    "answers": [{"responder": ASHA, "responder_name": "Asha"}, {"responder": None, "responder_name": None}],
+    "missing": [{"mobile_number": RAVI, "name": "Ravi"}, {"mobile_number": MEERA, "name": None}],
+}
+
+
+def test_success(logs):
+    assert wait().execute_complete({}, {"status": "success", "result": RESULT}) == RESULT
+    assert "2 answers to 'Open the shutters'" in logs.text
+
+
+def test_timeout():
+    with pytest.raises(AirflowSensorTimeout) as over:
+        wait(timeout=90).execute_complete({}, {"status": "timeout", "result": RESULT})
+    assert str(over.value) == (f"No end within 90 s. Answered: Asha, somebody. Missing: Ravi, {MEERA}.")
+
+
+def test_timeout_without_a_look():
+    with pytest.raises(AirflowSensorTimeout, match=r"No end within 60 s\. Kaizala could not be read\."):
+        wait().execute_complete({}, {"status": "timeout", "result": None})
+
+
+def test_error():
+    with pytest.raises(AirflowFailException, match=r"^getAction failed: gone$"):
+        wait().execute_complete({}, {"status": "error", "message": "getAction failed: gone"})
+
+
+@pytest.mark.parametrize("event", [{"status": "newer"}, {}, {"status": "success"}, "success", None])
+def test_an_event_that_nobody_knows(event):
+    with pytest.raises(AirflowFailException, match="unknown event"):
+        wait().execute_complete({}, event)
+
+
+@pytest.mark.parametrize("softly", ["soft_fail", "never_fail"])
+def test_a_wait_that_may_fail_is_skipped_after_its_deferral(softly):
+    sensor = wait(**{softly: True})
+    for event in ({"status": "timeout", "result": None}, {"status": "error", "message": "gone"}):
+        with pytest.raises(AirflowSkipException):
+            sensor.resume_execution("execute_complete", {"event": event}, {})

@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from pkgutil import resolve_name
+
+import pytest
+
+from airflow_provider_kaizala.triggers.response import KaizalaResponseTrigger
+
+ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
+PATH = "airflow_provider_kaizala.triggers.response.KaizalaResponseTrigger"
+
+
+@pytest.fixture
+def trigger(group):
+    def make(**changes):
+        given = {"group_id": group, "action_id": "act-1", "until": {"kind": "any"}, "poll_interval": 0.001}
+        return KaizalaResponseTrigger(**{**given, **changes})
+
+    return make
+
+
+def ago(seconds):
+    return (datetime.now(tz=UTC) - timedelta(seconds=seconds)).isoformat()
+
+
+def events(trigger):
+    """Run a trigger to its end, within a time; returns the payload of each event."""
+
+    async def run():
+        async with asyncio.timeout(10):
+            return [event.payload async for event in trigger.run()]
+
+    return asyncio.run(run())
+
+
+# --- what travels ------------------------------------------------------------------------------------------------------------
+
+
+def test_path_and_arguments_are_fixed(trigger, group):
+    assert trigger(deadline="2026-03-01T08:00:00+00:00", kaizala_conn_id="other").serialize() == (
+        PATH,
+        {
+            "group_id": group,
+            "action_id": "act-1",
+            "until": {"kind": "any"},
+            "poll_interval": 0.001,
+            "deadline": "2026-03-01T08:00:00+00:00",
+            "kaizala_conn_id": "other",
+        },
+    )
+
+
+def test_it_survives_the_database(trigger):
+    before = trigger(until={"kind": "people", "people": [ASHA], "need": "any"}, deadline=ago(-60))
+    path, kwargs = before.serialize()
+    after = KaizalaResponseTrigger(**json.loads(json.dumps(kwargs)))
+    assert after.serialize() == (path, kwargs)
+
+
+def test_a_row_of_an_older_version_still_loads(group):
+    """What was added since has a default."""
+    old = KaizalaResponseTrigger(group_id=group, action_id="act-1", until={"kind": "any"})
+    assert old.serialize()[1]["kaizala_conn_id"] == "kaizala_default"
+    assert old.serialize()[1]["deadline"] is None
+
+
+def test_airflow_finds_it_by_its_path():
+    from airflow.triggers.base import BaseTrigger
+
+    assert resolve_name(PATH.replace("response.K", "response:K")) is KaizalaResponseTrigger
+    assert issubclass(KaizalaResponseTrigger, BaseTrigger)
+
+
+def test_no_secret_travels(trigger, secrets_of_the_connection, connect):
+    connect()
+    text = json.dumps(trigger().serialize())
+    assert [secret for secret in secrets_of_the_connection if secret in text] == []
+
+
+# --- how it ends -------------------------------------------------------------------------------------------------------------
+
+
+def test_somebody_has_answered_already(trigger, kaizala, group):
+    kaizala.survey(ASHA)
+    (event,) = events(trigger())
+    assert event["status"] == "success"
+    result = event["result"]
+    assert (result["group_id"], result["action_id"], result["complete"]) == (group, "act-1", True)
+    assert [each["responder"] for each in result["answers"]] == [ASHA]
+    assert json.loads(json.dumps(event)) == event
+    (call,) = kaizala.calls()
+    assert call.url.endswith(f"/v1/groups/{group}/actions/act-1?getDetails=true")
+
+
+def test_it_looks_until_enough_have_answered(trigger, kaizala, logs):
+    def look(request):
+        kaizala.survey(*[ASHA, ASHA, RAVI, MEERA][: len(kaizala.calls()) // 2])
+        return kaizala.default(request)
+
+    kaizala.otherwise = look
+    (event,) = events(trigger(until={"kind": "at_least", "count": 2}))
+    assert event["status"] == "success"
+    assert [each["responder"] for each in event["result"]["answers"]] == [ASHA, ASHA, RAVI]
+    assert len(kaizala.calls()) == 6
+    assert len(kaizala.token_calls) == 1
+    assert [line for line in logs.of("info") if "answered" in line] == [
+        "INFO 'Opening check': 0 answered, 2 needed: nobody ",
+        "INFO 'Opening check': 1 answered, 2 needed: Name of 1 ",
+        "INFO 'Opening check': 2 answered, 2 needed: Name of 1, Name of 2 ",
+    ]
+
+
+def test_the_log_names_who_is_missing(trigger, kaizala, logs):
+    kaizala.job([ASHA, RAVI], done=[RAVI])
+    events(trigger(until={"kind": "everyone"}, deadline=ago(1)))
+    assert "'Open the shutters': 1 answered, 2 needed: Name of 2; missing: Name of 1" in logs.text
+
+
+def test_the_deadline_passes(trigger, kaizala):
+    kaizala.job([ASHA, RAVI], done=[RAVI])
+    (event,) = events(trigger(until={"kind": "everyone"}, deadline=ago(-0.05), poll_interval=60))
+    assert event["status"] == "timeout"
+    assert event["result"]["complete"] is False
+    assert [each["responder"] for each in event["result"]["answers"]] == [RAVI]
+    assert event["result"]["missing"] == [{"mobile_number": ASHA, "name": "Name of 1"}]
+    assert len(kaizala.calls()) == 2, "it looks once more at the deadline"
+
+
+def test_an_answer_at_the_last_moment_counts(trigger, kaizala):
+    """A triggerer that was down over the deadline must not throw away what is there."""
+    kaizala.survey(ASHA)
+    (event,) = events(trigger(deadline=ago(3600)))
+    assert event["status"] == "success"
+
+
+def test_the_deadline_passes_while_kaizala_cannot_be_read(trigger, kaizala):
+    kaizala.otherwise = lambda request: kaizala.error(500, "Internal")
+    (event,) = events(trigger(deadline=ago(1)))
+    assert event == {"status": "timeout", "result": None}
+
+
+def test_a_failure_that_may_be_over_is_sat_out(trigger, kaizala, logs):
+    kaizala.survey(ASHA)
+    kaizala.script += [(500, {})] * 5 + [ConnectionRefusedError("refused")] * 5 + [(200, [])] * 5
+    kaizala.script.append(kaizala.error(429, "TooManyRequests", Retry_After="99999"))
+    (event,) = events(trigger())
+    assert event["status"] == "success"
+    assert len([line for line in logs.of("warning") if "cannot be read now; looking again" in line]) == 4
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "says"),
+    [
+        (404, "ActionNotFound", "getAction failed for group"),
+        (403, "Forbidden", "was not granted this group"),
+        (400, "BadRequest", "getAction failed"),
+    ],
+)
+def test_what_kaizala_refuses_ends_the_wait_at_once(trigger, kaizala, status, code, says):
+    kaizala.otherwise = lambda request: kaizala.error(status, code, "because")
+    (event,) = events(trigger())
+    assert event["status"] == "error"
+    assert says in event["message"]
+    assert "because" in event["message"]
+    assert len(kaizala.calls()) == 1
+
+
+def test_a_revoked_token_ends_the_wait(trigger, kaizala):
+    kaizala.tokens += [kaizala.error(401, "InvalidRefreshToken", "revoked")] * 3
+    (event,) = events(trigger())
+    assert event["status"] == "error"
+    assert "revoked — refused for the refresh token of group" in event["message"]
+    assert kaizala.calls() == []
+
+
+def test_a_rule_that_does_not_fit_ends_the_wait(trigger, kaizala):
+    kaizala.survey(ASHA)
+    (event,) = events(trigger(until={"kind": "everyone"}))
+    assert event["status"] == "error"
+    assert event["message"].startswith(
+        "until: 'all' needs to know who must answer, and a Survey has no assignees"
+    )
+
+
+@pytest.mark.parametrize("broken", [{"kind": "newer"}, {}, "any of them"])
+def test_a_rule_that_this_version_does_not_know(trigger, kaizala, broken):
+    (event,) = events(trigger(until=broken))
+    assert event["status"] == "error"
+    assert event["message"].startswith("until: ")
+    assert kaizala.requests == []
+
+
+def test_a_connection_that_is_gone(trigger, kaizala):
+    (event,) = events(trigger(kaizala_conn_id="nowhere"))
+    assert event["status"] == "error"
+    assert "nowhere" in event["message"]
+
+
+def test_a_connection_that_is_wrong(trigger, kaizala, connect):
+    connect(extra={"no_such": 1})
+    (event,) = events(trigger())
+    assert event["status"] == "error"
+    assert "connection 'kaizala_default': unknown extra 'no_such'" in event["message"]
+
+
+def test_it_stops_when_airflow_says_so(trigger, kaizala, monkeypatch):
+    from airflow_provider_kaizala.client.async_client import AsyncKaizalaClient
+
+    closed = []
+    close = AsyncKaizalaClient.close
+
+    async def noted(client):
+        closed.append(client)
+        await close(client)
+
+    monkeypatch.setattr(AsyncKaizalaClient, "close", noted)
+
+    async def cancel():
+        looked = asyncio.Event()
+
+        def look(request):
+            looked.set()
+            kaizala.survey()
+            return kaizala.default(request)
+
+        kaizala.otherwise = look
+        task = asyncio.ensure_future(anext(trigger(poll_interval=60).run()))
+        await looked.wait()
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancel())
+    assert len(closed) == 1
+
+
+def test_many_at_once_on_one_loop(trigger, kaizala):
+    kaizala.survey(ASHA)
+
+    async def together():
+        async def first(each):
+            return (await anext(each.run())).payload["status"]
+
+        return await asyncio.gather(*(first(trigger()) for _ in range(20)))
+
+    assert asyncio.run(together()) == ["success"] * 20
