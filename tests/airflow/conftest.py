@@ -50,21 +50,21 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "--test-mode",
     ]
     limits = ["--connector-limit", "0", "--tenant-limit", "0"]
-    process = subprocess.Popen(
-        [*command, *limits, "--database", f"sqlite:///{folder / 'kaizala.db'}"],
-        stdout=subprocess.PIPE,
-        stderr=(folder / "server.log").open("w"),
-        text=True,
-        cwd=Path(__file__).parents[2],
-        env={key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
-    )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line.startswith("ready http://"), (folder / "server.log").read_text()
-    yield line.split()[1]
-    process.terminate()
-    process.wait(10)
-    process.stdout.close()
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            [*command, *limits, "--database", f"sqlite:///{folder / 'kaizala.db'}"],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            cwd=Path(__file__).parents[2],
+            env={key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
+        )
+    with process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("ready http://"), (folder / "server.log").read_text()
+        yield line.split()[1]
+        process.terminate()
 
 
 @pytest.fixture
