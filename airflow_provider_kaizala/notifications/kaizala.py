@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.notifier import BaseNotifier
@@ -66,10 +67,12 @@ class KaizalaNotifier(LiteralsStay, BaseNotifier):
         self.send_to_all_subscribers = send_to_all_subscribers
         self.kaizala_conn_id = kaizala_conn_id
         self.bound = bound
-        if isinstance(text, str) and is_literal(text):
+        if is_literal(text):
             checks.title("text", text)
         if group_id is not None and is_literal(group_id):
             checks.group_id("group_id", group_id)
+        if subscribers is not None and is_literal(subscribers):
+            checks.phones("subscribers", subscribers)
         super().__init__(**compat.notifier_context(context))
 
     def get_template_env(self, dag: Any = None) -> Environment:
@@ -89,9 +92,11 @@ class KaizalaNotifier(LiteralsStay, BaseNotifier):
     def _call(self, hook: KaizalaHook) -> Call[Posted]:
         from airflow_provider_kaizala.client import calls
 
-        text = self.text if len(self.text) <= checks.TEXT_LIMIT else self.text[: checks.TEXT_LIMIT - 1] + "…"
+        text = str(self.text)  # a DAG that renders native objects makes numbers of some
+        if len(text) > checks.TEXT_LIMIT:
+            text = text[: checks.TEXT_LIMIT - 1] + "…"
         audience = Audience(
-            subscribers=tuple(self.subscribers) if self.subscribers else None,
+            subscribers=checks.optional(checks.phones)("subscribers", self.subscribers),
             send_to_all_subscribers=self.send_to_all_subscribers,
         )
         return calls.send_message(hook.group(self.group_id), Message(text), audience)
@@ -111,15 +116,15 @@ class KaizalaNotifier(LiteralsStay, BaseNotifier):
     # --- and never make things worse -----------------------------------------------------------------------------------
 
     def __call__(self, *args: Any) -> None:
-        """Render and send; log what goes wrong."""
+        """Render and send; log what goes wrong. Rendered is a copy, since one notifier may serve many tasks."""
         try:
-            super().__call__(*args)
+            super(KaizalaNotifier, copy(self)).__call__(*args)
         except Exception as error:  # noqa: BLE001
             self._failed(error)
 
     def __await__(self) -> Generator[Any, None, None]:
         """Render and send, from the triggerer; log what goes wrong."""
-        return self._send_safely().__await__()
+        return copy(self)._send_safely().__await__()
 
     async def _send_safely(self) -> None:
         try:

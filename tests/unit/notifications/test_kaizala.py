@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.notifications import KaizalaNotifier
+
+TI = SimpleNamespace(dag_id="opening", task_id="ask", run_id="manual__1", state="failed", try_number=2)
+#: what a deadline gives, in the shape of the REST API: ``dag_run_id``, no ``run_id``; no ti, no dag
+DEADLINE = {
+    "dag_run": {"dag_id": "opening", "dag_run_id": "manual__1", "state": "running", "conf": {"store": "12"}},
+    "deadline": {"id": "d1", "deadline_time": "2026-03-01T09:00:00Z"},
+}
+
+
+def call_it(notifier, context):
+    notifier(context)
+
+
+def await_it(notifier, context):
+    async def run():
+        notifier.context = context
+        await notifier
+
+    asyncio.run(run())
+
+
+@pytest.fixture(params=[call_it, await_it], ids=["sync", "async"])
+def tell(request):
+    """Both ways in which Airflow makes a notifier speak: ``tell(notifier, context)``."""
+    return request.param
+
+
+def texts(kaizala):
+    return [post.json["message"] for post in kaizala.posts]
+
+
+# --- what is said ------------------------------------------------------------------------------------------------------------
+
+
+def test_template_fields():
+    assert set(KaizalaNotifier.template_fields) == {"text", "group_id", "subscribers", "kaizala_conn_id"}
+    assert KaizalaNotifier.template_ext == (".j2", ".jinja")
+
+
+@pytest.mark.parametrize(
+    ("context", "text"),
+    [
+        ({"ti": TI, "dag": None}, "Task opening.ask is failed (run manual__1)"),
+        (
+            {"ti": TI, "exception": ValueError("no shutters")},
+            "Task opening.ask is failed (run manual__1): no shutters",
+        ),
+        (
+            {
+                "dag_run": SimpleNamespace(dag_id="opening", run_id="r1", state="failed"),
+                "reason": "task_failure",
+            },
+            "DAG opening (run r1) is failed: task_failure",
+        ),
+        (DEADLINE, "DAG opening (run manual__1) missed its deadline"),
+        ({"dag_run": {"dag_id": "opening", "dag_run_id": "r1"}}, "DAG opening (run r1)"),
+        ({}, "DAG  (run )"),
+    ],
+    ids=["task", "exception", "run", "deadline", "bare run", "nothing"],
+)
+def test_what_it_says_by_itself(kaizala, tell, context, text, group, logs):
+    tell(KaizalaNotifier(), dict(context))
+    (post,) = kaizala.posts
+    assert post.path == f"/groups/{group}/messages"
+    assert post.json == {"message": text}
+    assert logs.of("warning") == []
+
+
+@pytest.mark.parametrize("context", [{"ti": TI}, {}, {"dag_run": None}, DEADLINE], ids=len)
+def test_what_is_missing_is_a_gap(kaizala, tell, context):
+    notifier = KaizalaNotifier(
+        "[{{ dag.dag_id }}|{{ ti.a.b.c }}|{{ dag_run.conf.store }}|{{ nothing[1].x }}]"
+    )
+    tell(notifier, dict(context))
+    assert texts(kaizala) == ["[||12|]" if context is DEADLINE else "[|||]"]
+
+
+def test_everything_is_templated(kaizala, tell, connect):
+    connect("other", login="connector-2")
+    notifier = KaizalaNotifier(
+        text="Late: {{ dag_run.dag_run_id }}",
+        group_id="group-{{ dag_run.conf.store }}",
+        subscribers=["+9100000000{{ dag_run.conf.store }}"],
+        kaizala_conn_id="{{ 'other' }}",
+    )
+    tell(notifier, dict(DEADLINE))
+    assert kaizala.posts[0].path == "/groups/group-12/messages"
+    assert kaizala.posts[0].json == {"message": "Late: manual__1", "subscribers": ["+910000000012"]}
+    assert kaizala.token_calls[0].headers["applicationid"] == "connector-2"
+
+
+def test_all_subscribers(kaizala, tell):
+    tell(KaizalaNotifier("Hi", send_to_all_subscribers=True), {})
+    assert kaizala.posts[0].json == {"message": "Hi", "sendToAllSubscribers": True}
+
+
+@pytest.mark.parametrize(("length", "end"), [(4000, "x"), (4001, "…"), (9000, "…")])
+def test_a_long_text_is_cut(kaizala, tell, length, end):
+    tell(KaizalaNotifier("{{ 'x' * " + str(length) + " }}"), {})
+    (text,) = texts(kaizala)
+    assert len(text) == 4000
+    assert text == "x" * 3999 + end
+
+
+def test_a_long_literal_is_cut_too(kaizala, tell):
+    tell(KaizalaNotifier("x" * 5000), {})
+    assert len(texts(kaizala)[0]) == 4000
+
+
+def test_each_callback_speaks_for_itself(kaizala, tell):
+    """One notifier is given to many tasks, and what it rendered for the first must not stick."""
+    notifier = KaizalaNotifier("{{ ti.task_id }}", subscribers=["{{ who }}"])
+    for task_id, who in (("one", "+910000000001"), ("two", "+910000000002")):
+        tell(notifier, {"ti": SimpleNamespace(task_id=task_id), "who": who})
+    assert texts(kaizala) == ["one", "two"]
+    assert kaizala.posts[1].json["subscribers"] == ["+910000000002"]
+
+
+def test_a_context_that_was_given_at_the_start(kaizala):
+    """How the triggerer calls it for a deadline."""
+
+    async def run():
+        await KaizalaNotifier(text="{{ dag_run.dag_id }} is late", context=dict(DEADLINE))
+
+    asyncio.run(run())
+    assert texts(kaizala) == ["opening is late"]
+
+
+def test_arguments_of_a_deadline_are_plain(kaizala):
+    """They are written down as JSON."""
+    kwargs = {"text": "Late", "group_id": "g", "subscribers": ["+910000000001"], "bound": 5.0}
+    KaizalaNotifier(**json.loads(json.dumps(kwargs)))({})
+    assert kaizala.posts[0].json == {"message": "Late", "subscribers": ["+910000000001"]}
+
+
+def test_the_four_arguments_of_older_callbacks(kaizala, dag):
+    KaizalaNotifier("{{ dag.dag_id }} {{ task_list }}")(dag, "tasks", [], [])
+    assert texts(kaizala) == ["a_dag tasks"]
+
+
+def test_files_with_templates(kaizala, tell, tmp_path):
+    (tmp_path / "late.j2").write_text("{{ dag.dag_id }} is late")
+    with DAG(
+        "opening",
+        schedule=None,
+        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        template_searchpath=str(tmp_path),
+    ) as dag:
+        notifier = KaizalaNotifier("late.j2")
+    tell(notifier, {"dag": dag})
+    tell(KaizalaNotifier("see late.md"), {"dag": dag})
+    assert texts(kaizala) == ["opening is late", "see late.md"]
+
+
+@pytest.mark.parametrize("text", ["{{ ti.try_number }}", "007", "+91", "[1, 2]"])
+def test_a_native_dag(kaizala, tell, text):
+    native = DAG(
+        "native",
+        schedule=None,
+        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        render_template_as_native_obj=True,
+    )
+    tell(KaizalaNotifier(text, subscribers=["+910000000001"]), {"ti": TI, "dag": native})
+    assert texts(kaizala) == ["2" if "{" in text else text]
+
+
+def test_it_is_bounded(kaizala, tell, monkeypatch):
+    from airflow_provider_kaizala.client.policy import Policy
+
+    bounds = []
+    policy = Policy.__init__
+
+    def noted(self, settings, **kwargs):
+        bounds.append(settings.timeouts)
+        policy(self, settings, **kwargs)
+
+    monkeypatch.setattr(Policy, "__init__", noted)
+    tell(KaizalaNotifier("Hi"), {})
+    tell(KaizalaNotifier("Hi", bound=3), {})
+    assert [each.total for each in bounds] == [30, 3]
+    assert [each.read for each in bounds] == [30, 3]
+
+
+# --- what is wrong when the DAG is parsed --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"text": "  "}, "text is empty"),
+        ({"text": 5}, "text: text is needed, not 5"),
+        ({"text": "Hi", "group_id": "no group"}, "group_id: 'no group' is no Kaizala group id"),
+        ({"text": "Hi", "subscribers": ["0123"]}, "subscribers: '0123' is no phone number"),
+        ({"text": "Hi", "subscribers": "+910000000001"}, "subscribers: a list of phone numbers is needed"),
+    ],
+)
+def test_literals_are_checked_at_once(given, says):
+    with pytest.raises(KaizalaInputError) as refused:
+        KaizalaNotifier(**given)
+    assert says in str(refused.value)
+
+
+# --- what goes wrong later -------------------------------------------------------------------------------------------------------
+
+
+def boom(*args, **kwargs):
+    raise RuntimeError("anything at all")
+
+
+FAILURES = {
+    "no connection": (lambda k, c, m: m.delenv("AIRFLOW_CONN_KAIZALA_DEFAULT"), {}, "kaizala_default"),
+    "wrong connection": (lambda k, c, m: c(extra={"no_such": 1}), {}, "unknown extra 'no_such'"),
+    "no group": (lambda k, c, m: c(extra={"default_group": None}), {}, "group_id is missing"),
+    "500": (lambda k, c, m: k.script.append((500, {})), {}, "was sent, but no readable answer"),
+    "403": (lambda k, c, m: k.script.append(k.error(403)), {}, "KaizalaForbiddenError: sendMessage failed"),
+    "wrong secret": (lambda k, c, m: k.tokens.extend([k.error(401)] * 3), {}, "KaizalaAuthError"),
+    "network": (
+        lambda k, c, m: k.tokens.extend([ConnectionRefusedError("down")] * 9),
+        {},
+        "no connection to Kaizala",
+    ),
+    "template": (lambda k, c, m: None, {"text": "{{ broken"}, "TemplateSyntaxError"),
+    "error in a template": (lambda k, c, m: None, {"text": "{{ 1 / 0 }}"}, "ZeroDivisionError"),
+    "nothing to say": (lambda k, c, m: None, {"text": "{{ nothing }}"}, "text is empty"),
+    "no file": (lambda k, c, m: None, {"text": "nowhere.j2"}, "The Kaizala group was not told"),
+    "not a phone": (lambda k, c, m: None, {"subscribers": ["{{ x }}"]}, "subscribers: '' is no phone number"),
+    "chosen, but nobody": (lambda k, c, m: None, {"subscribers": "{{ nobody }}"}, "subscribers"),
+    "text for a list": (
+        lambda k, c, m: None,
+        {"subscribers": "{{ 'Asha' }}"},
+        "a list of phone numbers is needed",
+    ),
+    "a bug": (
+        lambda k, c, m: m.setattr("airflow_provider_kaizala.hooks.kaizala.store_for", boom),
+        {},
+        "RuntimeError: anything at all",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spoil", "given", "says"), FAILURES.values(), ids=FAILURES)
+def test_a_failure_is_logged_and_that_is_all(
+    kaizala, connect, monkeypatch, tell, logs, secrets_of_the_connection, spoil, given, says
+):
+    spoil(kaizala, connect, monkeypatch)
+    tell(KaizalaNotifier(**{"text": "Hi", **given}), {})
+    (line,) = [line for line in logs.of("warning") if "The Kaizala group was not told" in line]
+    assert says in line
+    assert len(kaizala.posts) <= 1
+    assert [secret for secret in secrets_of_the_connection if secret in logs.text] == []
+
+
+def test_no_context_at_all(kaizala, logs):
+    KaizalaNotifier("Hi")(None)
+    assert "The Kaizala group was not told" in logs.text
+    assert kaizala.requests == []
+
+
+def test_a_task_that_is_killed_stays_killed(kaizala, monkeypatch):
+    """Only failures are swallowed: what ends a process must end it."""
+    monkeypatch.setattr(KaizalaNotifier, "notify", lambda self, context: (_ for _ in ()).throw(SystemExit(1)))
+    with pytest.raises(SystemExit):
+        KaizalaNotifier("Hi")({})
