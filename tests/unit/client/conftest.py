@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+import hypothesis
 import pytest
 
 from airflow_provider_kaizala.client.async_client import AsyncKaizalaClient
@@ -23,6 +24,10 @@ SECRET = "s3cret-of-the-connector"
 REFRESH = "refresh-token-of-the-user"
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 CLOCK, WALL = 5_000.0, 1_700_000_000.0
+
+
+hypothesis.settings.register_profile("same everywhere", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("same everywhere")
 
 
 @pytest.fixture(autouse=True)
@@ -318,11 +323,7 @@ class RawServer:
 def serve():
     """Start a RawServer; all are stopped at the end."""
     started = []
-
-    def start(**options):
-        return started.append(RawServer(**options)) or started[-1]
-
-    yield start
+    yield lambda **options: started.append(RawServer(**options)) or started[-1]
     for server in started:
         server.close()
 
@@ -385,7 +386,8 @@ def drive(request, make_settings):
     opened = []
 
     def make(server, kind=request.param, store=None, connect=5.0, read=5.0, total=20.0, **changes):
-        changes.setdefault("api_root", server.root)
+        # without TLS there is nothing to verify, and no CA files to read, which takes its time
+        changes = {"api_root": server.root, "verify": server.tls is not None, **changes}
         opened.append(Driver(kind, make_settings(timeouts=Timeouts(connect, read, total), **changes), store))
         return opened[-1]
 
