@@ -1,0 +1,85 @@
+"""What is loaded when: Airflow imports the provider's metadata at every start, and operators whenever a DAG is parsed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+#: what our modules take from Airflow, and so what Airflow loads anyway
+BARE = (
+    "from airflow.providers.common.compat.sdk import (AirflowFailException, AirflowSensorTimeout, AirflowSkipException, "
+    "BaseHook, BaseOperator, BaseSensorOperator, PokeReturnValue, conf, mask_secret)\n"
+    "from airflow.providers.common.compat.connection import get_async_connection\n"
+    "from airflow.providers.common.compat.notifier import BaseNotifier\n"
+    "from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS\n"
+    "import jinja2\n"
+)
+HEAVY = ("requests", "httpx", "fastapi", "sqlalchemy", "uvicorn", "urllib3")
+
+
+def loaded(code, before=""):
+    """Return the names of the modules that *code* loads in a new process, beyond what *before* has loaded."""
+    script = (
+        f"{before}\nimport sys, json\nseen = set(sys.modules)\n{code}\n"
+        "print(json.dumps(sorted(set(sys.modules) - seen)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_the_metadata_loads_next_to_nothing():
+    names = loaded(
+        "from airflow_provider_kaizala.provider_info import get_provider_info; get_provider_info()"
+    )
+    ours = [name for name in names if name.startswith("airflow_provider_kaizala")]
+    assert ours == [
+        "airflow_provider_kaizala",
+        "airflow_provider_kaizala.hooks",
+        "airflow_provider_kaizala.hooks.fields",
+        "airflow_provider_kaizala.provider_info",
+    ]
+    assert not [name for name in names if name.split(".")[0] in ("airflow", *HEAVY)]
+
+
+@pytest.mark.parametrize(
+    "module", ["operators", "sensors", "notifications", "hooks.kaizala"], ids=lambda name: name.split(".")[0]
+)
+def test_parsing_a_dag_loads_no_http_library(module):
+    names = loaded(f"import airflow_provider_kaizala.{module}", before=BARE)
+    assert f"airflow_provider_kaizala.{module}" in names
+    assert [name for name in names if name.split(".")[0] in HEAVY] == []
+    # Airflow may have loaded them already; these two are the only modules of ours that use them
+    assert not {
+        "airflow_provider_kaizala.client.client",
+        "airflow_provider_kaizala.client.async_client",
+    } & set(names)
+    assert not [name for name in names if name.startswith("airflow_provider_kaizala.server")]
+
+
+def test_an_operator_is_made_and_mapped_without_them():
+    code = (
+        "from airflow.providers.common.compat.sdk import DAG\n"
+        "from airflow_provider_kaizala.operators import KaizalaSendPollOperator\n"
+        "from airflow_provider_kaizala.sensors import KaizalaResponseSensor\n"
+        "with DAG('d', schedule=None):\n"
+        "    ask = KaizalaSendPollOperator(task_id='ask', question='Tea?', choices=['Yes', 'No'])\n"
+        "    KaizalaResponseSensor(task_id='wait', action_id=ask.output['action_id'], until=3)\n"
+    )
+    before = BARE + "from airflow.providers.common.compat.sdk import DAG\nDAG('first', schedule=None)\n"
+    assert [name for name in loaded(code, before) if name.split(".")[0] in HEAVY] == []
+
+
+def test_the_client_is_found_by_its_name():
+    from airflow_provider_kaizala import client
+    from airflow_provider_kaizala.client.async_client import AsyncKaizalaClient
+    from airflow_provider_kaizala.client.client import KaizalaClient
+
+    assert (client.KaizalaClient, client.AsyncKaizalaClient) == (KaizalaClient, AsyncKaizalaClient)
+    with pytest.raises(AttributeError, match="has no attribute 'Kaizala'"):
+        _ = client.Kaizala
