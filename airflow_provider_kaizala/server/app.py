@@ -17,7 +17,7 @@ from starlette.routing import Route
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.control import routes as control
 from airflow_provider_kaizala.server.people import routes as people
-from airflow_provider_kaizala.server.routes import actions, auth, groups, media
+from airflow_provider_kaizala.server.routes import actions, auth, bots, groups, media
 from airflow_provider_kaizala.server.startup import open_state
 from airflow_provider_kaizala.server.state import ServerState, state_of
 from airflow_provider_kaizala.server.wire.bodies import error_reply, json_reply
@@ -25,7 +25,7 @@ from airflow_provider_kaizala.server.wire.errors import ApiError, not_found
 from airflow_provider_kaizala.server.wire.paths import TidyPaths
 
 log = logging.getLogger(__name__)
-ROUTERS = (auth.router, groups.router, actions.router, media.router, people.router)
+ROUTERS = (auth.router, groups.router, actions.router, media.router, bots.router, people.router)
 
 
 def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAPI:

@@ -58,6 +58,8 @@ def _build(config: ServerConfig, state: ServerState, on_ready: Callable[[], None
         access_log=False,
         log_level=config.log_level,
         server_header=False,
+        # Longer than clients keep idle connections, so that the server is not the one who closes under a request.
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=5,
         h11_max_incomplete_event_size=64 * 1024,
     )

@@ -143,3 +143,24 @@ def exchange(
         "refreshToken": rotated,
         "scope": SCOPE,
     }
+
+
+def end_access_tokens(conn: Connection, now_ms: int, person_id: str) -> None:
+    """End all access tokens that act as a person or bot."""
+    a = t.access_token.c
+    conn.execute(update(t.access_token).where(a.person_id == person_id).values(revoked_ms=now_ms))
+
+
+def sign_in(
+    conn: Connection, now_ms: int, connector_id: str, person_id: str, endpoint_url: str
+) -> dict[str, object]:
+    """Issue a user refresh token after a PIN or OAuth sign-in; the one before it ends."""
+    grant_id = find_grant(conn, now_ms, connector_id, "user", person_id, None)
+    token, expires_ms = issue_refresh_token(conn, now_ms, grant_id)
+    return {
+        "refreshToken": token,
+        "grantedScope": GRANTED_SCOPE,
+        "refreshTokenExpiry": expires_ms,
+        # Clients append v1/accessToken without a slash of their own.
+        "endpointUrl": endpoint_url + "/",
+    }

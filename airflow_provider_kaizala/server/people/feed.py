@@ -10,10 +10,12 @@ Each item::
      "sender": {"mobileNumber": "+91...", "name": "Asha", "id": "..."}, "sentAt": "2024-03-22T18:29:59.123Z",
      "title": "...", "text": "...", "replyToReferenceId": "..." | null, "likes": 0, "comments": 0, "liked": false}
 
-``kind`` is text, announcement, media, poll, survey, job, letsMeet, package, memberAdded or memberRemoved. With it come:
+``kind`` is text, announcement, media, poll, survey, job, letsMeet, package, reminder, memberAdded or memberRemoved. A
+reminder looks like the action it repeats, as ``actionType`` tells, and replies to it. With it come:
 
 - media, announcement: ``media`` ``[{"mediaUrl", "mediaFileName", "url", "fileName"}]``; media also ``mediaType``
 - memberAdded, memberRemoved: ``members`` ``[{"mobileNumber", "name", "id"}]``
+- all that have an action: ``actionType``, as in the REST API
 - poll, survey, job, letsMeet, package: ``responseCount``, ``expiryDate`` (ISO or null), ``myAnswer``, ``mayAnswer``
 - poll, letsMeet: ``choices`` ``[{"title", "count"?, "image"?}]`` (``count`` if the caller may see results); ``myAnswer``
   is the title chosen, or null
@@ -124,6 +126,7 @@ def _item(op: Operation, row: RowMapping) -> dict[str, object]:
     if row["action_id"]:
         action = find_action_by_id(op, row["action_id"])
         item["title"] = action.row["title"]
+        item["actionType"] = action.public_type
         item |= _media_part(op, action) if action.type in _SHOWN_AS_MEDIA else action_part(op, action)
     return item
 

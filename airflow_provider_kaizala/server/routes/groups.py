@@ -6,9 +6,10 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from airflow_provider_kaizala.server.kaizala import groups, members
+from airflow_provider_kaizala.server.kaizala import groups, members, sub_groups, subscribers
 from airflow_provider_kaizala.server.kaizala.context import GROUP_INFORMATION, GROUP_MEMBER_LIST, USER_PROFILE
 from airflow_provider_kaizala.server.routes.operation import query_fields, read_call, write_call
+from airflow_provider_kaizala.server.wire.fields import Fields
 
 router = APIRouter(prefix="/v1")
 
@@ -80,4 +81,73 @@ async def remove_member(request: Request, group_id: str, member_id: str) -> Resp
     """Remove a member."""
     return await write_call(
         request, GROUP_MEMBER_LIST, lambda op, _fields: members.remove_member(op, group_id, member_id)
+    )
+
+
+@router.get("/groups/{group_id}/subGroups")
+async def list_sub_groups(request: Request, group_id: str) -> Response:
+    """Return a group with its sub-groups."""
+    all_levels = query_fields(request).boolean("fetchAllGroups")
+    return await read_call(
+        request,
+        GROUP_INFORMATION,
+        lambda op: sub_groups.list_sub_groups(op, group_id, all_levels=all_levels),
+    )
+
+
+@router.post("/groups/{group_id}/subGroups")
+async def create_sub_group(request: Request, group_id: str) -> Response:
+    """Create a group under a parent."""
+    return await write_call(
+        request, GROUP_INFORMATION, lambda op, fields: sub_groups.create_sub_group(op, group_id, fields)
+    )
+
+
+@router.put("/groups/{group_id}/subGroups")
+async def attach_sub_groups(request: Request, group_id: str) -> Response:
+    """Attach existing groups as sub-groups."""
+    return await write_call(
+        request, GROUP_INFORMATION, lambda op, fields: sub_groups.attach_sub_groups(op, group_id, fields)
+    )
+
+
+@router.delete("/groups/{group_id}/subGroups/{sub_group_id}")
+async def detach_sub_group(request: Request, group_id: str, sub_group_id: str) -> Response:
+    """Detach a sub-group."""
+    return await write_call(
+        request,
+        GROUP_INFORMATION,
+        lambda op, _fields: sub_groups.detach_sub_group(op, group_id, sub_group_id),
+    )
+
+
+@router.post("/groups/{group_id}/subscribers")
+async def list_subscribers(request: Request, group_id: str) -> Response:
+    """Return a page of subscribers; a read done with POST."""
+    return await write_call(
+        request, GROUP_MEMBER_LIST, lambda op, fields: subscribers.list_subscribers(op, group_id, fields)
+    )
+
+
+@router.get("/groups/{group_id}/subscribers")
+async def list_first_subscribers(request: Request, group_id: str) -> Response:
+    """Return the first page of subscribers (C21)."""
+    return await read_call(
+        request, GROUP_MEMBER_LIST, lambda op: subscribers.list_subscribers(op, group_id, Fields({}))
+    )
+
+
+@router.put("/groups/{group_id}/subscribers/add")
+async def add_subscribers(request: Request, group_id: str) -> Response:
+    """Subscribe phone numbers."""
+    return await write_call(
+        request, GROUP_MEMBER_LIST, lambda op, fields: subscribers.add_subscribers(op, group_id, fields)
+    )
+
+
+@router.put("/groups/{group_id}/subscribers/remove")
+async def remove_subscribers(request: Request, group_id: str) -> Response:
+    """Unsubscribe phone numbers."""
+    return await write_call(
+        request, GROUP_MEMBER_LIST, lambda op, fields: subscribers.remove_subscribers(op, group_id, fields)
     )

@@ -37,15 +37,19 @@ def parse_url(database: str) -> URL:
 
 
 def open_engine(database: str) -> Engine:
-    """Open the database; a connection with the option ``writes`` takes SQLite's write lock at once."""
+    """Open the database; a connection with the option ``writes`` takes SQLite's write lock at once.
+
+    Errors in the log do not show parameters: they hold people's texts.
+    """
     url = parse_url(database)
     try:
         if url.get_backend_name() != "sqlite":
-            return create_engine(url, pool_pre_ping=True)
+            return create_engine(url, pool_pre_ping=True, hide_parameters=True)
         engine = create_engine(
             url,
             connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000},
             query_cache_size=1000,
+            hide_parameters=True,
         )
     except (SQLAlchemyError, ImportError) as error:
         raise DatabaseUnusable(f"the database driver cannot be loaded: {error}") from None

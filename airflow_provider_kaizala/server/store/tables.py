@@ -7,45 +7,60 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
+from airflow_provider_kaizala.server.store.columns import (
+    Serial,
+    flag_column,
+    key_column,
+    metadata,
+    text_column,
+    time_column,
 )
-# SQLite counts up only an INTEGER primary key.
-Serial = BigInteger().with_variant(Integer(), "sqlite")
+from airflow_provider_kaizala.server.store.media_tables import media_file, media_resource
+from airflow_provider_kaizala.server.store.webhook_tables import webhook, webhook_delivery
 
-
-def _text(name: str) -> Column[str]:
-    return Column(name, Text, nullable=True)
-
-
-def _time(name: str, *, required: bool = True) -> Column[int]:
-    return Column(name, BigInteger, nullable=not required)
-
-
-def _flag(name: str) -> Column[bool]:
-    return Column(name, Boolean, nullable=False)
-
-
-def _key(name: str, *, required: bool = True) -> Column[str]:
-    return Column(name, String(128), nullable=not required)
-
+__all__ = [
+    "access_token",
+    "action",
+    "action_property",
+    "bot",
+    "chat_group",
+    "connector",
+    "connector_grant",
+    "connector_permission",
+    "feed_entry",
+    "group_parent",
+    "job_assignment",
+    "media_file",
+    "media_resource",
+    "membership",
+    "metadata",
+    "oauth_code",
+    "person",
+    "person_session",
+    "pin_attempt",
+    "post",
+    "post_recipient",
+    "question",
+    "reaction",
+    "refresh_token",
+    "response",
+    "setting",
+    "subscription",
+    "tenant",
+    "throttle_counter",
+    "webhook",
+    "webhook_delivery",
+]
 
 # --- Who may call -------------------------------------------------------------------------------------------------
 tenant = Table(
@@ -53,7 +68,7 @@ tenant = Table(
     metadata,
     Column("id", String(128), primary_key=True),
     Column("name", Text, nullable=False),
-    _time("created_ms"),
+    time_column("created_ms"),
 )
 
 connector = Table(
@@ -62,10 +77,10 @@ connector = Table(
     Column("id", String(128), primary_key=True),
     Column("tenant_id", ForeignKey("tenant.id"), nullable=False, index=True),
     Column("name", Text, nullable=False),
-    _key("secret_hash"),
-    _text("redirect_url"),
-    _time("created_ms"),
-    _time("deleted_ms", required=False),
+    key_column("secret_hash"),
+    text_column("redirect_url"),
+    time_column("created_ms"),
+    time_column("deleted_ms", required=False),
 )
 
 connector_permission = Table(
@@ -84,10 +99,10 @@ person = Table(
     Column("mobile", String(16), nullable=True, unique=True),
     Column("name", Text, nullable=False),
     Column("profile_pic", Text, nullable=False, server_default=""),
-    _text("pin_hash"),
-    _flag("is_provisioned"),
-    _flag("is_tenant_admin"),
-    _time("created_ms"),
+    text_column("pin_hash"),
+    flag_column("is_provisioned"),
+    flag_column("is_tenant_admin"),
+    time_column("created_ms"),
 )
 
 bot = Table(
@@ -97,8 +112,8 @@ bot = Table(
     Column("connector_id", ForeignKey("connector.id"), nullable=False, index=True),
     Column("creator_id", ForeignKey("person.id"), nullable=False),
     Column("status", String(20), nullable=False),
-    _time("created_ms"),
-    _time("deleted_ms", required=False),
+    time_column("created_ms"),
+    time_column("deleted_ms", required=False),
 )
 
 # "grant" is a word of SQL. One per (connector, kind, person, group); its refresh tokens come and go.
@@ -110,8 +125,8 @@ connector_grant = Table(
     Column("kind", String(10), nullable=False),
     Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
     Column("group_id", ForeignKey("chat_group.id"), nullable=True),
-    _time("created_ms"),
-    _time("revoked_ms", required=False),
+    time_column("created_ms"),
+    time_column("revoked_ms", required=False),
 )
 
 refresh_token = Table(
@@ -119,9 +134,9 @@ refresh_token = Table(
     metadata,
     Column("token_hash", String(64), primary_key=True),
     Column("grant_id", ForeignKey("connector_grant.id"), nullable=False, index=True),
-    _time("issued_ms"),
-    _time("expires_ms"),
-    _time("revoked_ms", required=False),
+    time_column("issued_ms"),
+    time_column("expires_ms"),
+    time_column("revoked_ms", required=False),
 )
 
 access_token = Table(
@@ -131,9 +146,9 @@ access_token = Table(
     Column("grant_id", ForeignKey("connector_grant.id"), nullable=False, index=True),
     # The grant's person, or a bot that acts under the grant.
     Column("person_id", ForeignKey("person.id"), nullable=False),
-    _time("issued_ms"),
+    time_column("issued_ms"),
     Column("expires_ms", BigInteger, nullable=False, index=True),
-    _time("revoked_ms", required=False),
+    time_column("revoked_ms", required=False),
 )
 
 oauth_code = Table(
@@ -143,8 +158,8 @@ oauth_code = Table(
     Column("connector_id", ForeignKey("connector.id"), nullable=False),
     Column("person_id", ForeignKey("person.id"), nullable=False),
     Column("redirect_url", Text, nullable=False),
-    _time("expires_ms"),
-    _time("used_ms", required=False),
+    time_column("expires_ms"),
+    time_column("used_ms", required=False),
 )
 
 person_session = Table(
@@ -152,9 +167,9 @@ person_session = Table(
     metadata,
     Column("token_hash", String(64), primary_key=True),
     Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
-    _time("created_ms"),
+    time_column("created_ms"),
     Column("expires_ms", BigInteger, nullable=False, index=True),
-    _time("ended_ms", required=False),
+    time_column("ended_ms", required=False),
 )
 
 pin_attempt = Table(
@@ -163,7 +178,7 @@ pin_attempt = Table(
     Column("id", Serial, primary_key=True),
     # What was typed, known or not, so that both are answered alike.
     Column("mobile", String(64), nullable=False),
-    _time("at_ms"),
+    time_column("at_ms"),
     Index("ix_pin_attempt_mobile_at_ms", "mobile", "at_ms"),
 )
 
@@ -199,8 +214,8 @@ chat_group = Table(
     # Grow only under the write lock, so that readers that follow them miss nothing.
     Column("last_seq", BigInteger, nullable=False, server_default="0"),
     Column("last_reaction_ticks", BigInteger, nullable=False, server_default="0"),
-    _time("created_ms"),
-    _time("deleted_ms", required=False),
+    time_column("created_ms"),
+    time_column("deleted_ms", required=False),
 )
 
 group_parent = Table(
@@ -208,7 +223,7 @@ group_parent = Table(
     metadata,
     Column("parent_id", ForeignKey("chat_group.id"), primary_key=True),
     Column("child_id", ForeignKey("chat_group.id"), primary_key=True, index=True),
-    _time("created_ms"),
+    time_column("created_ms"),
 )
 
 membership = Table(
@@ -217,7 +232,7 @@ membership = Table(
     Column("group_id", ForeignKey("chat_group.id"), primary_key=True),
     Column("person_id", ForeignKey("person.id"), primary_key=True, index=True),
     Column("role", String(10), nullable=False),
-    _time("joined_ms"),
+    time_column("joined_ms"),
 )
 
 subscription = Table(
@@ -226,7 +241,7 @@ subscription = Table(
     Column("id", Serial, primary_key=True),
     Column("group_id", ForeignKey("chat_group.id"), nullable=False),
     Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
-    _time("created_ms"),
+    time_column("created_ms"),
     UniqueConstraint("group_id", "person_id"),
     Index("ix_subscription_group_id_id", "group_id", "id"),
 )
@@ -239,16 +254,16 @@ post = Table(
     Column("group_id", ForeignKey("chat_group.id"), nullable=False),
     Column("kind", String(20), nullable=False),
     Column("sender_id", ForeignKey("person.id"), nullable=False),
-    _time("sent_ms"),
+    time_column("sent_ms"),
     Column("text", Text, nullable=False, server_default=""),
-    _key("reply_to", required=False),
-    _key("action_id", required=False),
+    key_column("reply_to", required=False),
+    key_column("action_id", required=False),
     # members, all (hub group: every subscriber too), chosen (hub group: see post_recipient)
     Column("audience", String(10), nullable=False),
-    _text("detail_json"),
+    text_column("detail_json"),
     Column("like_count", Integer, nullable=False, server_default="0"),
     Column("comment_count", Integer, nullable=False, server_default="0"),
-    _time("deleted_ms", required=False),
+    time_column("deleted_ms", required=False),
 )
 
 # One line of a group's conversation. What is posted in a parent has a line in every descendant too.
@@ -276,20 +291,20 @@ action = Table(
     # Position in the group, which orders actions of one second.
     Column("seq", BigInteger, nullable=False),
     Column("action_type", String(20), nullable=False),
-    _key("package_id", required=False),
-    _key("package_base", required=False),
+    key_column("package_id", required=False),
+    key_column("package_base", required=False),
     Column("creator_id", ForeignKey("person.id"), nullable=False),
     Column("title", Text, nullable=False),
-    _time("created_ms"),
-    _time("expires_ms", required=False),
-    _flag("is_anonymous"),
-    _flag("is_sender_only"),
-    _flag("accept_multiple"),
+    time_column("created_ms"),
+    time_column("expires_ms", required=False),
+    flag_column("is_anonymous"),
+    flag_column("is_sender_only"),
+    flag_column("accept_multiple"),
     Column("visibility", String(1), nullable=False, server_default="0"),
     Column("response_count", Integer, nullable=False, server_default="0"),
     Column("version", Integer, nullable=False, server_default="1"),
-    _text("detail_json"),
-    _time("deleted_ms", required=False),
+    text_column("detail_json"),
+    time_column("deleted_ms", required=False),
     Index("ix_action_listing", "group_id", "action_type", "created_ms", "seq"),
 )
 
@@ -300,7 +315,7 @@ question = Table(
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("title", Text, nullable=False),
     Column("question_type", String(20), nullable=False),
-    _flag("is_invisible"),
+    flag_column("is_invisible"),
     Column("options_json", Text, nullable=False),
 )
 
@@ -315,10 +330,10 @@ response = Table(
     # Index of the choice of a poll or meeting, for counting.
     Column("choice", Integer, nullable=True),
     Column("answers_json", Text, nullable=False),
-    _text("responder_name"),
-    _text("location_json"),
-    _time("created_ms"),
-    _time("updated_ms"),
+    text_column("responder_name"),
+    text_column("location_json"),
+    time_column("created_ms"),
+    time_column("updated_ms"),
     Column("revision", Integer, nullable=False, server_default="0"),
     UniqueConstraint("action_id", "person_id", "slot"),
     Index("ix_response_action_id_created_ms", "action_id", "created_ms"),
@@ -330,10 +345,10 @@ job_assignment = Table(
     Column("action_id", ForeignKey("action.id"), primary_key=True),
     Column("person_id", ForeignKey("person.id"), primary_key=True, index=True),
     Column("position", Integer, nullable=False),
-    _flag("is_completed"),
-    _key("response_id", required=False),
+    flag_column("is_completed"),
+    key_column("response_id", required=False),
     Column("notes_json", Text, nullable=False),
-    _time("updated_ms", required=False),
+    time_column("updated_ms", required=False),
 )
 
 action_property = Table(
@@ -355,80 +370,11 @@ reaction = Table(
     Column("person_id", ForeignKey("person.id"), nullable=False),
     Column("reaction_type", String(10), nullable=False),
     # Empty for a like, which one person gives once; the reaction's own id for a comment.
-    _key("slot"),
+    key_column("slot"),
     Column("comment", Text, nullable=False, server_default=""),
-    _time("modified_ms"),
-    _time("modified_ticks"),
+    time_column("modified_ms"),
+    time_column("modified_ticks"),
     UniqueConstraint("reference_id", "person_id", "reaction_type", "slot"),
     Index("ix_reaction_group_id_modified_ticks", "group_id", "modified_ticks"),
     Index("ix_reaction_reference", "reference_id", "reaction_type", "modified_ticks"),
-)
-
-# --- Media --------------------------------------------------------------------------------------------------------
-media_resource = Table(
-    "media_resource",
-    metadata,
-    # What a mediaResource string names: one file, or the files of an album.
-    Column("id", String(128), primary_key=True),
-    Column("tenant_id", ForeignKey("tenant.id"), nullable=False),
-    Column("uploader_id", ForeignKey("person.id"), nullable=False),
-    Column("kind", String(20), nullable=False),
-    _time("created_ms"),
-)
-
-media_file = Table(
-    "media_file",
-    metadata,
-    # The id is the unguessable part of the file's URL and its name on disk.
-    Column("id", String(128), primary_key=True),
-    Column("resource_id", ForeignKey("media_resource.id"), nullable=False, index=True),
-    Column("position", Integer, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("mime_type", Text, nullable=False),
-    Column("size", BigInteger, nullable=False),
-)
-
-# --- Webhooks -----------------------------------------------------------------------------------------------------
-webhook = Table(
-    "webhook",
-    metadata,
-    Column("id", String(128), primary_key=True),
-    Column("tenant_id", ForeignKey("tenant.id"), nullable=False),
-    Column("connector_id", ForeignKey("connector.id"), nullable=False, index=True),
-    Column("person_id", ForeignKey("person.id"), nullable=False),
-    Column("object_type", String(20), nullable=False),
-    _key("object_id"),
-    # Narrows an ActionPackage webhook to one group.
-    _key("group_id", required=False),
-    Column("events_json", Text, nullable=False),
-    Column("callback_url", Text, nullable=False),
-    _text("callback_token"),
-    _text("callback_context"),
-    _text("callback_headers_json"),
-    _time("changed_ms"),
-    _time("validity_ms"),
-    _flag("active"),
-    _time("created_ms"),
-    Index("ix_webhook_object", "object_id", "object_type"),
-)
-
-# The outbox: an event is written in the transaction of the change it tells of.
-webhook_delivery = Table(
-    "webhook_delivery",
-    metadata,
-    Column("id", Serial, primary_key=True),
-    Column("webhook_id", String(128), nullable=False),
-    _key("event_id"),
-    Column("event_type", String(40), nullable=False),
-    Column("payload_json", Text, nullable=False),
-    # pending, delivered, failed
-    Column("state", String(10), nullable=False),
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    _time("next_attempt_ms"),
-    Column("last_status", Integer, nullable=True),
-    _text("last_error"),
-    _time("created_ms"),
-    _time("finished_ms", required=False),
-    Index("ix_webhook_delivery_due", "state", "next_attempt_ms"),
-    Index("ix_webhook_delivery_webhook_id_id", "webhook_id", "id"),
 )

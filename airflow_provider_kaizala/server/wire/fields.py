@@ -80,7 +80,7 @@ class Fields:
         elif isinstance(value, int):
             number = value
         elif (isinstance(value, float) and value.is_integer()) or (
-            isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,17}\s*", value, re.ASCII)
+            isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,19}\s*", value, re.ASCII)
         ):
             number = int(value)
         if number is None:

@@ -10,8 +10,8 @@ _SLASHES = re.compile(r"/{2,}")
 
 
 def tidy(path: str) -> str:
-    """Collapse repeated slashes and drop the last one."""
-    return _SLASHES.sub("/", path).rstrip("/") or "/"
+    """Collapse repeated slashes and drop the last one; a NUL, which no database takes, becomes a mark."""
+    return _SLASHES.sub("/", path).rstrip("/").replace("\0", "\ufffd") or "/"
 
 
 class TidyPaths:
@@ -24,6 +24,6 @@ class TidyPaths:
         """Pass the request on with its path tidied."""
         if scope["type"] == "http":
             path = scope["path"]
-            if "//" in path or path.endswith("/"):
+            if "//" in path or "\0" in path or path.endswith("/"):
                 scope = {**scope, "path": tidy(path)}
         await self.app(scope, receive, send)

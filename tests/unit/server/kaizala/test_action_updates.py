@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+GROUP = "11111111-1111-4111-8111-111111111111@1"
+
+
+@pytest.fixture
+def card(api) -> str:
+    body = {
+        "id": "com.example.card.2",
+        "actionBody": {"title": "T", "properties": [{"name": "status", "type": 0, "value": "Open"}]},
+    }
+    return f"/groups/{GROUP}/actions/" + api.ok("POST", f"/groups/{GROUP}/actions", json=body)["actionId"]
+
+
+def properties(api, card):
+    return {p["name"]: p["value"] for p in api.ok("GET", card)["actionDetails"]["properties"]}
+
+
+def test_properties_change_in_place(api, card) -> None:
+    change = [
+        {"name": "status", "type": "Text", "value": "Closed"},
+        {"name": "by", "type": 0, "value": "Ravi"},
+    ]
+    assert api.ok("PUT", card, json={"version": -1, "updateProperties": change}) == {}
+    assert properties(api, card) == {"status": "Closed", "by": "Ravi"}
+    earlier = {"actionProperties": [{"propertyType": "Custom", "name": "by", "type": 0, "value": "Meera"}]}
+    assert api.ok("PUT", card + "/properties", json=earlier) == {}
+    assert properties(api, card)["by"] == "Meera"
+
+
+def test_versions(api, card) -> None:
+    change = {"updateProperties": [{"name": "status", "type": 0, "value": "x"}]}
+    api.ok("PUT", card, json={**change, "version": 1})
+    api.refused(400, "PUT", card, json={**change, "version": 1})
+    api.ok("PUT", card, json={**change, "version": 2})
+
+
+def test_only_cards_have_properties(api, survey) -> None:
+    action_id = api.post_action("Survey", survey)["actionId"]
+    body = {"updateProperties": [{"name": "a", "type": 0, "value": "x"}]}
+    api.refused(400, "PUT", f"/groups/{GROUP}/actions/{action_id}", json=body)
+
+
+def test_a_reminder_brings_the_action_up_again(api, ravi, survey) -> None:
+    posted = api.post_action("Survey", survey)
+    reply = api.ok("POST", f"/groups/{GROUP}/actions/{posted['actionId']}/reminder")
+    assert reply["actionId"] == posted["actionId"]
+    first, again = ravi.feed()["items"]
+    assert (again["kind"], again["actionType"], again["actionId"]) == (
+        "reminder",
+        "Survey",
+        posted["actionId"],
+    )
+    assert (again["replyToReferenceId"], again["mayAnswer"]) == (first["referenceId"], True)
+    ravi.ok("POST", f"/actions/{posted['actionId']}/responses", json={"answers": ["Yes"]})
+    assert [item["mayAnswer"] for item in ravi.feed()["items"]] == [False, False]
+    assert api.details(posted["actionId"])["responseCount"] == 1
