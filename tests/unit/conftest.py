@@ -280,8 +280,6 @@ class Logs:
 @pytest.fixture
 def logs():
     """Collect everything that is logged."""
-    import structlog
-
     collected = Logs()
     handler = logging.Handler(logging.DEBUG)
     handler.emit = collected.handle
@@ -290,7 +288,12 @@ def logs():
     for each in ours:
         each.setLevel(logging.DEBUG)
         each.addHandler(handler)
-    processors = structlog.get_config()["processors"]
+    try:
+        import structlog
+
+        processors = structlog.get_config()["processors"]
+    except ImportError:  # Airflow 2 logs by logging alone
+        processors = []
     kept = list(processors)
     format_args = [each for each in kept if "positional" in getattr(each, "__name__", "")]
     processors[:] = [*format_args, collected.process]
@@ -318,6 +321,9 @@ class TaskInstance:
         self.values, self.task, self.map_index = values, None, -1
         self.dag_id, self.task_id, self.run_id, self.state = "a_dag", "a_task", "manual__1", "failed"
 
+    def get_relevant_upstream_map_indexes(self, *_, **__):
+        return None
+
     def xcom_pull(self, task_ids=None, key="return_value", **_):
         task_id = task_ids[0] if isinstance(task_ids, list) else task_ids
         return self.values[task_id] if key == "return_value" else self.values[task_id][key]
@@ -333,6 +339,8 @@ def run_task():
         context = {
             "ti": ti,
             "params": {},
+            "run_id": "manual__1",
+            "expanded_ti_count": None,
             "dag": operator.dag if operator.has_dag() else None,
             "dag_run": SimpleNamespace(conf={}, run_id="manual__1"),
             **context,
