@@ -227,9 +227,7 @@ class _Watched(HTTPConnection):
 
     def getresponse(self, *args: Any, **kwargs: Any) -> Any:
         response = super().getresponse(*args, **kwargs)
-        if (
-            response.status < 200
-        ):  # an interim reply is taken for the last one: what follows must not meet the next call
+        if response.status < 200:  # taken for the last one; what follows it must not meet the next call
             self.close()
         return response
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
 import pytest
 
 from airflow_provider_kaizala.client import calls
-from airflow_provider_kaizala.client.errors import KaizalaNoReplyError, KaizalaUnknownOutcomeError
+from airflow_provider_kaizala.client.errors import (
+    KaizalaNoReplyError,
+    KaizalaUnknownOutcomeError,
+    KaizalaUnreachableError,
+)
 from airflow_provider_kaizala.client.models import Message
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -150,6 +155,23 @@ class TestBounds:
             drive(tokens, total=TOTAL, read=60, connect=60, retries=0).run(calls.upload_media(group, [part]))
         assert time.monotonic() - begun < TOTAL + 4
 
+    def test_it_bounds_a_slow_name_server_too_and_nothing_is_sent_after(
+        self, drive, server, serve, post, monkeypatch
+    ):
+        second, look_up = serve(), socket.getaddrinfo
+        second.otherwise = second.answer(200, GOOD)
+        server.endpoint = second.root.replace("127.0.0.1", "localhost")
+
+        def slowly(host, port, *args, **options):
+            if port == second.port:
+                time.sleep(TOTAL + 0.2)
+            return look_up(host, port, *args, **options)
+
+        monkeypatch.setattr(socket, "getaddrinfo", slowly)
+        with pytest.raises(KaizalaUnreachableError, match="time for the whole call is over"):
+            drive(server, total=TOTAL, allowed_hosts=("localhost",)).run(post)
+        assert second.received == []
+
 
 class TestIdleConnections:
     @pytest.mark.parametrize("wait", [0.0, 0.1])
@@ -188,3 +210,19 @@ class TestIdleConnections:
         driver.idle(0.1)
         assert driver.run(post).reference_id == "ref-1"
         assert len(server.calls) == 2
+
+    def test_what_follows_an_interim_reply_is_not_taken_for_the_next_reply(self, drive, server, post):
+        def late(connection, request):
+            connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+            server.stop.wait(0.1)
+            connection.sendall(OK + b'Content-Length: 24\r\n\r\n{"referenceId": "first"}')
+            return True
+
+        server.script = [late, server.answer(200, {"referenceId": "second"})]
+        driver = drive(server)
+        if driver.kind == "async":  # waits for the last reply
+            assert driver.run(post).reference_id == "first"
+        else:
+            with pytest.raises(KaizalaUnknownOutcomeError, match="103"):
+                driver.run(post)
+        assert driver.run(post).reference_id == "second"
