@@ -282,10 +282,14 @@ def test_deferral(kaizala, deferred, group):
 
 
 def test_what_travels_is_clean(kaizala, deferred):
-    """A template may render with white space around, and the trigger knows no templates."""
+    """A template may render with white space around, and the trigger knows neither templates nor short forms."""
     kaizala.survey(action_id="act-1")
-    kwargs = deferred(group_id="{{ ' another-group ' }}", action_id="{{ ' act-1 ' }}").trigger.serialize()[1]
+    found = deferred(
+        group_id="{{ ' another-group ' }}", action_id="{{ ' act-1 ' }}", until="{{ params.count or ' 2 ' }}"
+    )
+    kwargs = found.trigger.serialize()[1]
     assert (kwargs["group_id"], kwargs["action_id"]) == ("another-group", "act-1")
+    assert kwargs["until"] == {"kind": "at_least", "count": 2}
 
 
 def test_no_secret_travels(kaizala, deferred, secrets_of_the_connection):
