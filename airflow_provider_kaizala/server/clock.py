@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 SECOND = 1000
 MINUTE = 60 * SECOND
@@ -12,9 +13,14 @@ DAY = 24 * HOUR
 
 
 class Clock:
-    """Epoch milliseconds, which a test may freeze and advance."""
+    """Epoch milliseconds, which a test may freeze and advance.
+
+    Who sleeps until a moment of this clock puts a callable into ``on_move``; it is called, from any thread, when the clock
+    was moved instead of having run.
+    """
 
     def __init__(self) -> None:
+        self.on_move: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._offset_ms = 0
         self._frozen_at_ms: int | None = None
@@ -26,12 +32,18 @@ class Clock:
                 return self._frozen_at_ms
             return time.time_ns() // 1_000_000 + self._offset_ms
 
+    @property
+    def is_frozen(self) -> bool:
+        """Whether time stands still."""
+        with self._lock:
+            return self._frozen_at_ms is not None
+
     def freeze(self, at_ms: int | None = None) -> int:
         """Stop the clock, now or at a given moment, and return that moment."""
         now = self.now_ms() if at_ms is None else at_ms
         with self._lock:
             self._frozen_at_ms = now
-        return now
+        return self._moved()
 
     def advance(self, by_ms: int) -> int:
         """Move the clock, frozen or running, and return the new time."""
@@ -40,7 +52,7 @@ class Clock:
                 self._frozen_at_ms += by_ms
             else:
                 self._offset_ms += by_ms
-        return self.now_ms()
+        return self._moved()
 
     def resume(self) -> int:
         """Let a frozen clock run on from where it stands."""
@@ -48,11 +60,16 @@ class Clock:
             if self._frozen_at_ms is not None:
                 self._offset_ms = self._frozen_at_ms - time.time_ns() // 1_000_000
                 self._frozen_at_ms = None
-        return self.now_ms()
+        return self._moved()
 
     def reset(self) -> int:
         """Go back to real time."""
         with self._lock:
             self._offset_ms = 0
             self._frozen_at_ms = None
+        return self._moved()
+
+    def _moved(self) -> int:
+        for tell in self.on_move:
+            tell()
         return self.now_ms()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -17,12 +18,18 @@ from airflow_provider_kaizala.server.store.media_files import MediaFiles
 
 @dataclass
 class ServerState:
-    """The open parts of one server."""
+    """The open parts of one server.
+
+    :param on_delivery: told of each delivery attempt of a webhook, and of each validation; the control plane's journal. What is
+        handed over is plain JSON: ``operation`` (deliverEvent or validateCallback), ``webhookId``, ``eventId``, ``eventType``,
+        ``callbackUrl``, ``attempt``, ``status`` (None without a reply), ``error``, ``durationMs``, ``body``
+    """
 
     config: ServerConfig
     clock: Clock
     database: Database
     media: MediaFiles
+    on_delivery: Callable[[Mapping[str, object]], None] | None = None
 
 
 def state_of(request: Request) -> ServerState:
