@@ -16,6 +16,8 @@ from starlette.routing import Route
 
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.control import routes as control
+from airflow_provider_kaizala.server.control.layer import ControlLayer
+from airflow_provider_kaizala.server.control.plane import ControlPlane
 from airflow_provider_kaizala.server.people import routes as people
 from airflow_provider_kaizala.server.routes import actions, auth, bots, groups, media
 from airflow_provider_kaizala.server.startup import open_state
@@ -56,6 +58,10 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
     app.add_exception_handler(ApiError, _refused)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(Exception, _failed)
+    if config.test_mode:
+        app.state.kaizala_control = plane = ControlPlane(server.clock, config.seed)
+        server.on_delivery = plane.journal.delivered
+        app.add_middleware(ControlLayer, plane=plane)
     app.add_middleware(TidyPaths)
     return app
 

@@ -12,6 +12,7 @@ import uvicorn
 
 from airflow_provider_kaizala.server.app import create_app
 from airflow_provider_kaizala.server.config import ServerConfig
+from airflow_provider_kaizala.server.control.cutting import CuttableProtocol
 from airflow_provider_kaizala.server.startup import StartError, open_state
 from airflow_provider_kaizala.server.state import ServerState
 
@@ -61,6 +62,7 @@ def _build(config: ServerConfig, state: ServerState, on_ready: Callable[[], None
         # Longer than clients keep idle connections, so that the server is not the one who closes under a request.
         timeout_keep_alive=75,
         timeout_graceful_shutdown=5,
+        http=CuttableProtocol if config.test_mode else "auto",
         h11_max_incomplete_event_size=64 * 1024,
     )
     return _Uvicorn(settings, on_ready)

@@ -1,0 +1,38 @@
+"""Connections that a fault can cut: uvicorn's own, handing their transport on to the application."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.types import Receive, Scope
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+_TRANSPORT = "kaizala.transport"
+
+
+class CuttableProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type] # chosen when uvicorn is imported
+    """Uvicorn's protocol; the state of each request holds the transport of its connection."""
+
+    app_state: dict[str, object]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a new connection."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, _TRANSPORT: transport}
+
+
+async def cut(scope: Scope, receive: Receive, *, flush: bool = False) -> None:
+    """Close the connection of a request, and return when it is closed.
+
+    :param flush: let what was sent go out first
+    """
+    transport = scope.get("state", {}).get(_TRANSPORT)
+    if transport is None:
+        raise RuntimeError("only kaizala-server itself can cut connections")
+    if flush:
+        transport.close()
+    else:
+        transport.abort()
+    # Uvicorn would answer for an application that returns without a reply, unless it knows that nobody is there.
+    while (await receive())["type"] != "http.disconnect":
+        pass
