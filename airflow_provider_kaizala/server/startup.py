@@ -7,6 +7,7 @@ from sqlalchemy.engine import Connection
 
 from airflow_provider_kaizala.server.clock import Clock
 from airflow_provider_kaizala.server.config import ServerConfig
+from airflow_provider_kaizala.server.outbound.calls import Outbound
 from airflow_provider_kaizala.server.seeds.apply import apply_seed, clear, is_empty
 from airflow_provider_kaizala.server.seeds.load import SeedError, load_seed
 from airflow_provider_kaizala.server.state import ServerState, media_folder
@@ -29,7 +30,8 @@ def open_state(config: ServerConfig) -> ServerState:
         _seed_if_empty(engine, config, clock.now_ms())
     except (DatabaseUnusable, SeedError) as error:
         raise StartError(str(error)) from None
-    return ServerState(config, clock, Database(engine), MediaFiles(media_folder(config)))
+    outbound = Outbound(allow_private=config.allow_private_callbacks or config.test_mode)
+    return ServerState(config, clock, Database(engine), MediaFiles(media_folder(config)), outbound)
 
 
 def _seed_if_empty(engine: Engine, config: ServerConfig, now_ms: int) -> None:

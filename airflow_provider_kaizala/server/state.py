@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from airflow_provider_kaizala.server.clock import Clock
 from airflow_provider_kaizala.server.config import ServerConfig
+from airflow_provider_kaizala.server.outbound.calls import Outbound
 from airflow_provider_kaizala.server.store.database import Database
 from airflow_provider_kaizala.server.store.media_files import MediaFiles
 
@@ -29,6 +30,7 @@ class ServerState:
     clock: Clock
     database: Database
     media: MediaFiles
+    outbound: Outbound
     on_delivery: Callable[[Mapping[str, object]], None] | None = None
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from airflow_provider_kaizala.server.kaizala.context import Operation
+from airflow_provider_kaizala.server.kaizala.access import find_group
+from airflow_provider_kaizala.server.kaizala.context import ADMIN, MEMBER, Caller, Operation
 from airflow_provider_kaizala.server.kaizala.persons import Person, caller_as_person
-from airflow_provider_kaizala.server.store.tables import webhook, webhook_delivery
+from airflow_provider_kaizala.server.store.tables import connector, connector_grant, webhook, webhook_delivery
+from airflow_provider_kaizala.server.wire.errors import ApiError
 from airflow_provider_kaizala.server.wire.ids import new_id, package_base
 
 EVENT_TYPES = (
@@ -33,19 +36,30 @@ EVENT_TYPES = (
     "UserJoined",
 )
 
-_LISTENING = select(
-    webhook.c.id,
-    webhook.c.object_id,
-    webhook.c.object_type,
-    webhook.c.group_id,
-    webhook.c.tenant_id,
-    webhook.c.events_json,
-    webhook.c.callback_context,
-).where(
-    webhook.c.object_id.in_(bindparam("objects", expanding=True)),
-    webhook.c.active.is_(True),
-    webhook.c.validity_ms > bindparam("now_ms"),
+_LISTENING = (
+    select(
+        webhook.c.id,
+        webhook.c.object_id,
+        webhook.c.object_type,
+        webhook.c.group_id,
+        webhook.c.tenant_id,
+        webhook.c.person_id,
+        webhook.c.events_json,
+        webhook.c.callback_context,
+        connector_grant.c.kind,
+        connector_grant.c.group_id.label("scope_group_id"),
+    )
+    .join(connector_grant, connector_grant.c.id == webhook.c.grant_id)
+    .join(connector, connector.c.id == webhook.c.connector_id)
+    .where(
+        webhook.c.object_id.in_(bindparam("objects", expanding=True)),
+        webhook.c.active.is_(True),
+        webhook.c.validity_ms > bindparam("now_ms"),
+        connector_grant.c.revoked_ms.is_(None),
+        connector.c.deleted_ms.is_(None),
+    )
 )
+Sees = Callable[[str, str], bool]
 
 
 def emit(
@@ -57,8 +71,14 @@ def emit(
     action_id: str | None = None,
     package_id: str | None = None,
     by: Person | None = None,
+    sees: Sees | None = None,
 ) -> None:
-    """Put one event into the outbox of each webhook that listens to the group, the action or its package."""
+    """Put one event into the outbox of each webhook that listens to the group, the action or its package.
+
+    A webhook hears what the person it acts for could read: as a member of the group, or by its token's reach.
+
+    :param sees: tells by person id and role who may see the event, where that is not every member
+    """
     objects = {group_id: "Group"}
     if action_id:
         objects[action_id] = "Action"
@@ -74,6 +94,9 @@ def emit(
             continue
         if hook.tenant_id != op.caller.tenant_id or (hook.group_id and hook.group_id != group_id):
             continue
+        role = _role(op, hook, group_id)
+        if role not in (ADMIN, MEMBER) or (sees is not None and not sees(hook.person_id, role)):
+            continue
         payload = {
             "subscriptionId": hook.id,
             "objectId": hook.object_id,
@@ -82,7 +105,8 @@ def emit(
             "eventId": event_id,
             "data": data,
             "context": hook.callback_context or "",
-            "fromUser": who.mobile,
+            # A bot has no number.
+            **({"fromUser": who.mobile} if who.mobile else {}),
             "fromUserId": who.id,
             "fromUserName": who.name,
             "fromUserProfilePic": who.profile_pic,
@@ -100,3 +124,14 @@ def emit(
                 "created_ms": op.now_ms,
             },
         )
+
+
+def _role(op: Operation, hook: Any, group_id: str) -> str | None:
+    """Return what a webhook's person is in a group, None where its grant does not reach."""
+    listener = Caller(
+        hook.kind, hook.tenant_id, hook.person_id, "", "", "", scope_group_id=hook.scope_group_id
+    )
+    try:
+        return find_group(Operation(op.conn, op.now_ms, listener, ""), group_id).role
+    except ApiError:
+        return None

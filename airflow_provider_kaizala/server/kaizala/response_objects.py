@@ -116,9 +116,14 @@ def load_assignees(op: Operation, action_id: str) -> list[dict[str, object]]:
 
 
 def may_see_responses(op: Operation, action: ActionRecord) -> bool:
-    """Tell whether results are shown to the caller: all, the sender only, or admins only."""
-    if action.row["creator_id"] == op.caller.person_id:
+    """Tell whether results are shown to the caller."""
+    return are_shown_to(action, op.caller.person_id, action.access.role)
+
+
+def are_shown_to(action: ActionRecord, person_id: str, role: str) -> bool:
+    """Tell whether results are shown to somebody: to all, the sender only, or admins only."""
+    if action.row["creator_id"] == person_id:
         return True
     if action.row["is_sender_only"]:
         return False
-    return action.row["visibility"] != "2" or action.access.role == ADMIN
+    return action.row["visibility"] != "2" or role == ADMIN

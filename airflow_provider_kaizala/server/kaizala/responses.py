@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 
 from sqlalchemy import func, select, update
 
@@ -13,7 +14,8 @@ from airflow_provider_kaizala.server.kaizala.action_records import ActionRecord,
 from airflow_provider_kaizala.server.kaizala.answers import check_answers, stored_json
 from airflow_provider_kaizala.server.kaizala.context import Operation
 from airflow_provider_kaizala.server.kaizala.events import emit
-from airflow_provider_kaizala.server.kaizala.response_objects import load_responses
+from airflow_provider_kaizala.server.kaizala.persons import Person
+from airflow_provider_kaizala.server.kaizala.response_objects import are_shown_to, load_responses
 from airflow_provider_kaizala.server.store import tables as t
 from airflow_provider_kaizala.server.wire.errors import bad_request, denied, not_found
 from airflow_provider_kaizala.server.wire.fields import Fields
@@ -23,6 +25,8 @@ from airflow_provider_kaizala.server.wire.times import short_human
 _r, _j = t.response.c, t.job_assignment.c
 ANSWERABLE = ("Survey", PACKAGE)
 VOTED = ("Poll", "LetsMeet")
+# Who an event says it is from when the answer is nobody's.
+ANONYMOUS = Person("", "", "", "", True)
 
 
 def post_response(op: Operation, group_id: str, action_id: str, fields: Fields) -> dict[str, object]:
@@ -141,7 +145,16 @@ def _tell(op: Operation, action: ActionRecord, response_id: str, *, is_update: b
     data = {**data, "isUpdateResponse": is_update}
     data.pop("responseWithQuestions")
     event = "ActionResponse" if action.type == PACKAGE else f"{action.type}Response"
-    emit(op, action.row["group_id"], event, data, action_id=action.id, package_id=action.row["package_id"])
+    emit(
+        op,
+        action.row["group_id"],
+        event,
+        data,
+        action_id=action.id,
+        package_id=action.row["package_id"],
+        by=ANONYMOUS if action.row["is_anonymous"] else None,
+        sees=partial(are_shown_to, action),
+    )
 
 
 def vote(op: Operation, action: ActionRecord, choice: object) -> str:

@@ -20,6 +20,8 @@ webhook = Table(
     Column("tenant_id", ForeignKey("tenant.id"), nullable=False),
     Column("connector_id", ForeignKey("connector.id"), nullable=False, index=True),
     Column("person_id", ForeignKey("person.id"), nullable=False),
+    # The grant it was made or last changed under; when that ends, or no longer reaches the group, it hears nothing.
+    key_column("grant_id", required=False),
     Column("object_type", String(20), nullable=False),
     key_column("object_id"),
     # Narrows an ActionPackage webhook to one group.
@@ -33,6 +35,9 @@ webhook = Table(
     time_column("validity_ms"),
     flag_column("active"),
     time_column("created_ms"),
+    # The server process that delivers for this webhook, and until when (in real time, not the server's clock).
+    key_column("lease_owner", required=False),
+    time_column("lease_until_ms", required=False),
     Index("ix_webhook_object", "object_id", "object_type"),
 )
 
@@ -55,4 +60,5 @@ webhook_delivery = Table(
     time_column("finished_ms", required=False),
     Index("ix_webhook_delivery_due", "state", "next_attempt_ms"),
     Index("ix_webhook_delivery_webhook_id_id", "webhook_id", "id"),
+    Index("ix_webhook_delivery_turn", "webhook_id", "state", "next_attempt_ms"),
 )

@@ -33,6 +33,12 @@ class Fields:
         """Tell whether a field is there and not null."""
         return self.raw(*names) is not None
 
+    def over(self, **values: object) -> Fields:
+        """Return these fields with some of them replaced."""
+        return Fields(
+            {**self._values, **{name.lower(): value for name, value in values.items()}}, self._where
+        )
+
     def path(self, name: str) -> str:
         """Return a field's name as an error shows it."""
         return f"{self._where}{name}"
