@@ -18,8 +18,9 @@ from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.control import routes as control
 from airflow_provider_kaizala.server.control.layer import ControlLayer
 from airflow_provider_kaizala.server.control.plane import ControlPlane
+from airflow_provider_kaizala.server.delivery.deliverer import Deliverer
 from airflow_provider_kaizala.server.people import routes as people
-from airflow_provider_kaizala.server.routes import actions, auth, bots, groups, media
+from airflow_provider_kaizala.server.routes import actions, auth, bots, groups, media, webhooks
 from airflow_provider_kaizala.server.startup import open_state
 from airflow_provider_kaizala.server.state import ServerState, state_of
 from airflow_provider_kaizala.server.wire.bodies import error_reply, json_reply
@@ -27,7 +28,15 @@ from airflow_provider_kaizala.server.wire.errors import ApiError, not_found
 from airflow_provider_kaizala.server.wire.paths import TidyPaths
 
 log = logging.getLogger(__name__)
-ROUTERS = (auth.router, groups.router, actions.router, media.router, bots.router, people.router)
+ROUTERS = (
+    auth.router,
+    groups.router,
+    actions.router,
+    media.router,
+    webhooks.router,
+    bots.router,
+    people.router,
+)
 
 
 def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAPI:
@@ -36,7 +45,11 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        deliverer = Deliverer(server)
+        await deliverer.start()
         yield
+        await deliverer.stop()
+        await server.outbound.close()
         server.database.close()
 
     app = FastAPI(
