@@ -21,6 +21,12 @@ class CuttableProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type] # ch
         self.app_state = {**self.app_state, _TRANSPORT: transport}
 
 
+def is_cut(scope: Scope) -> bool:
+    """Tell whether the connection of a request is closed, from either side."""
+    transport = scope.get("state", {}).get(_TRANSPORT)
+    return transport is not None and transport.is_closing()
+
+
 async def cut(scope: Scope, receive: Receive, *, flush: bool = False) -> None:
     """Close the connection of a request, and return when it is closed.
 

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from airflow_provider_kaizala.server.control.cutting import cut
+from airflow_provider_kaizala.server.control.cutting import cut, is_cut
 from airflow_provider_kaizala.server.control.faults import Fault
 from airflow_provider_kaizala.server.control.journal import Body, Exchange
 from airflow_provider_kaizala.server.control.operations import called
@@ -163,6 +163,8 @@ class _Call:
         await self._send(start)
         piece = max(1, int(bytes_a_second / 10))
         for at in range(0, len(body), piece):
+            if is_cut(self._scope):
+                return
             await self._send({"type": "http.response.body", "body": body[at : at + piece], "more_body": True})
             await asyncio.sleep(piece / bytes_a_second)
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -62,6 +62,18 @@ def _add_tenants(conn: Connection, seed: Seed, now_ms: int) -> str:
     for tenant in seed.tenants:
         if tenant.id not in known:
             conn.execute(t.tenant.insert(), {"id": tenant.id, "name": tenant.name, "created_ms": now_ms})
+            known.append(tenant.id)
+    named = {
+        "people": [one.tenant for one in seed.people],
+        "connectors": [one.tenant for one in seed.connectors],
+        "groups": [one.tenant for one in seed.groups],
+    }
+    for name, tenants in named.items():
+        for index, tenant_id in enumerate(tenants):
+            if tenant_id is not None and tenant_id not in known:
+                raise SeedError(
+                    f"the seed is wrong at {name}.{index}.tenant: there is no tenant {tenant_id!r}"
+                )
     if seed.tenants:
         return seed.tenants[0].id
     if known:
@@ -79,6 +91,10 @@ def _add_people(conn: Connection, seed: Seed, tenant_id: str, now_ms: int) -> No
     for index, one in enumerate(seed.people):
         query = select(t.person.c.id).where(t.person.c.mobile == one.mobile_number)
         _need_new(conn, f"people.{index}.mobileNumber", one.mobile_number, query)
+        if one.id is not None:
+            _need_new(
+                conn, f"people.{index}.id", one.id, select(t.person.c.id).where(t.person.c.id == one.id)
+            )
         conn.execute(
             t.person.insert(),
             {
@@ -168,6 +184,8 @@ def _add_group(conn: Connection, one: GroupSeed, where: str, tenant_id: str, now
         conn.execute(
             t.subscription.insert(), {"group_id": one.id, "person_id": person_id, "created_ms": now_ms}
         )
+    if one.parent == one.id:
+        raise SeedError(f"the seed is wrong at {where}.parent: a group is not its own parent")
     if one.parent:
         _tenant_of(conn, one.parent, f"{where}.parent")
         hierarchy.attach(conn, one.parent, one.id, now_ms)
