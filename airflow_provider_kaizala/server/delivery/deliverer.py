@@ -21,8 +21,8 @@ from airflow_provider_kaizala.server.state import ServerState
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
 TURN_SECONDS = 1.0
-MOST_AT_ONCE = 64
-MOST_FOR_ONE_RECEIVER = 16
+MOST_AT_ONCE = 128
+MOST_FOR_ONE_RECEIVER = 8
 SWEEP_SECONDS = 3600.0
 
 

@@ -65,9 +65,13 @@ _NEXT_ROW = (
 
 @dataclass(frozen=True)
 class Delivery:
-    """One event to post now."""
+    """One event to post now.
+
+    :param at_ms: the attempt's begin, which the gap to the next one is counted from
+    """
 
     id: int
+    at_ms: int
     webhook_id: str
     event_id: str
     event_type: str
@@ -167,6 +171,7 @@ def _next(conn: Connection, webhook_id: str, now_ms: int) -> Delivery | None:
         return None
     return Delivery(
         id=row.id,
+        at_ms=now_ms,
         webhook_id=webhook_id,
         event_id=row.event_id,
         event_type=row.event_type,
@@ -189,11 +194,13 @@ def _record(conn: Connection, done: Outcome, now_ms: int, retries: Retries) -> N
     if done.delivered:
         values |= {"state": DELIVERED, "finished_ms": now_ms}
     elif gap_ms is not None:
-        values |= {"next_attempt_ms": now_ms + gap_ms}
+        values |= {"next_attempt_ms": one.at_ms + gap_ms}
     else:
         values |= {"state": FAILED, "finished_ms": now_ms}
+    # SQLite gives the numbers of removed rows again: the webhook may be gone by now, and the row be another's.
+    same = (_d.id == one.id, _d.webhook_id == one.webhook_id, _d.event_id == one.event_id)
     changed = conn.execute(
-        update(webhook_delivery).where(_d.id == one.id, _d.state == PENDING).values(**values)
+        update(webhook_delivery).where(*same, _d.state == PENDING).values(**values)
     ).rowcount
     if changed and values.get("state") == FAILED:
         conn.execute(update(webhook).where(_w.id == one.webhook_id).values(active=False, changed_ms=now_ms))

@@ -1,0 +1,139 @@
+"""Callback listeners on loopback, and a database to look into."""
+
+from __future__ import annotations
+
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+GROUP = "11111111-1111-4111-8111-111111111111@1"
+
+
+class Listener:
+    """A callback: echoes the token, notes what it is told, and answers as it was told to."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.asked: list[str] = []
+        self.got: list[dict[str, Any]] = []
+        self.statuses: list[int] = []
+        self.status = 200
+        self.delay = 0.0
+        self.answer_get: Callable[[BaseHTTPRequestHandler, str], None] | None = None
+        self._changed = threading.Condition()
+        self._http = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
+        self._http.daemon_threads = True
+        self.port = self._http.server_port
+        self.url = f"http://127.0.0.1:{self.port}/hook"
+        threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+    def wait(self, count: int, seconds: float = 10) -> list[dict[str, Any]]:
+        """Return the bodies once there are so many."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.got) >= count, seconds), self.got
+            return [one["body"] for one in self.got]
+
+    def events(self, count: int) -> list[str]:
+        return [body["eventType"] for body in self.wait(count)]
+
+    def stays_at(self, count: int, seconds: float = 0.7) -> None:
+        time.sleep(seconds)
+        assert len(self.got) == count
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        import json
+
+        listener = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_args: object) -> None:
+                pass
+
+            def do_GET(self) -> None:
+                listener.asked.append(self.path)
+                token = parse_qs(urlsplit(self.path).query).get("validationToken", [""])[0]
+                if listener.answer_get is not None:
+                    listener.answer_get(self, token)
+                    return
+                self.send_response(200)
+                self.send_header("Content-Type", "text/plain")
+                self.end_headers()
+                self.wfile.write(token.encode())
+
+            def do_POST(self) -> None:
+                raw = self.rfile.read(int(self.headers["Content-Length"]))
+                time.sleep(listener.delay)
+                with listener._changed:
+                    status = listener.statuses.pop(0) if listener.statuses else listener.status
+                    listener.got.append(
+                        {
+                            "body": json.loads(raw),
+                            "headers": self.headers,
+                            "path": self.path,
+                            "at": time.monotonic(),
+                        }
+                    )
+                    listener._changed.notify_all()
+                self.send_response(status)
+                if 300 <= status < 400:
+                    self.send_header("Location", listener.url + "/elsewhere")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+        return Handler
+
+
+@pytest.fixture
+def listen() -> Iterator[Callable[..., Listener]]:
+    opened: list[Listener] = []
+
+    def start(port: int = 0) -> Listener:
+        opened.append(listener := Listener(port))
+        return listener
+
+    yield start
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def listener(listen: Callable[..., Listener]) -> Listener:
+    return listen()
+
+
+@pytest.fixture
+def subscribe(listener: Listener) -> Callable[..., str]:
+    """Create webhooks; return their ids."""
+
+    def create(api: Any, *events: str, to: Listener = listener, **fields: Any) -> str:
+        body = {
+            "objectId": GROUP,
+            "objectType": "Group",
+            "eventTypes": list(events) or ["TextMessageCreated"],
+            "callBackUrl": to.url,
+            **fields,
+        }
+        return api.ok("POST", "/webhook", json=body)["webhookId"]
+
+    return create
+
+
+@pytest.fixture
+def say() -> Callable[..., None]:
+    """Write texts in the group."""
+
+    def write(api: Any, *texts: str) -> None:
+        for text in texts:
+            api.ok("POST", f"/groups/{GROUP}/messages", json={"message": text})
+
+    return write
