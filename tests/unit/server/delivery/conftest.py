@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import ssl
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 
@@ -19,16 +22,25 @@ GROUP = "11111111-1111-4111-8111-111111111111@1"
 class Listener:
     """A callback: echoes the token, notes what it is told, and answers as it was told to."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, certificate: Path | None = None) -> None:
+        self.named: list[str | None] = []
         self.asked: list[str] = []
         self.got: list[dict[str, Any]] = []
         self.statuses: list[int] = []
         self.status = 200
         self.delay = 0.0
         self.answer_get: Callable[[BaseHTTPRequestHandler, str], None] | None = None
+        self.began = 0
         self._changed = threading.Condition()
         self._http = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._http.daemon_threads = True
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            context.sni_callback = lambda _socket, name, _context: self.named.append(name)
+            self._http.socket = context.wrap_socket(
+                self._http.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.port = self._http.server_port
         self.url = f"http://127.0.0.1:{self.port}/hook"
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
@@ -43,6 +55,11 @@ class Listener:
             assert self._changed.wait_for(lambda: len(self.got) >= count, seconds), self.got
             return [one["body"] for one in self.got]
 
+    def reached(self, count: int, seconds: float = 10) -> None:
+        """Wait until so many posts arrived, answered or not."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.began >= count, seconds)
+
     def events(self, count: int) -> list[str]:
         return [body["eventType"] for body in self.wait(count)]
 
@@ -51,8 +68,6 @@ class Listener:
         assert len(self.got) == count
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
-        import json
-
         listener = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -72,6 +87,9 @@ class Listener:
 
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["Content-Length"]))
+                with listener._changed:
+                    listener.began += 1
+                    listener._changed.notify_all()
                 time.sleep(listener.delay)
                 with listener._changed:
                     status = listener.statuses.pop(0) if listener.statuses else listener.status
@@ -97,8 +115,8 @@ class Listener:
 def listen() -> Iterator[Callable[..., Listener]]:
     opened: list[Listener] = []
 
-    def start(port: int = 0) -> Listener:
-        opened.append(listener := Listener(port))
+    def start(port: int = 0, certificate: Path | None = None) -> Listener:
+        opened.append(listener := Listener(port, certificate))
         return listener
 
     yield start

@@ -1,0 +1,69 @@
+"""kill -9 between accepting an event and delivering it: after a restart it is delivered."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+GROUP = "11111111-1111-4111-8111-111111111111@1"
+
+
+@contextmanager
+def process(database):
+    command = [sys.executable, "-m", "airflow_provider_kaizala.server", "serve", "--port", "0"]
+    command += ["--database", database, "--seed", "demo", "--allow-private-callbacks"]
+    command += ["--connector-limit", "0", "--tenant-limit", "0"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        line = running.stdout.readline()
+        assert line.startswith("ready "), line + running.stderr.read()
+        yield running, line.split()[1]
+    finally:
+        if running.poll() is None:
+            running.kill()
+        running.communicate()
+
+
+def open_api(url):
+    headers = {
+        "applicationId": "demo-connector",
+        "applicationSecret": "demo-secret",
+        "refreshToken": "demo-group-token",
+    }
+    token = httpx.get(url + "/v1/accessToken", headers=headers).json()["accessToken"]
+    return httpx.Client(base_url=url + "/v1", headers={"accessToken": token})
+
+
+@pytest.mark.parametrize("under_way", [True, False])
+def test_what_was_accepted_is_delivered(tmp_path, listener, under_way) -> None:
+    database = f"sqlite:///{tmp_path}/k.db"
+    listener.delay = 30
+    hook = {
+        "objectId": GROUP,
+        "objectType": "Group",
+        "eventTypes": ["TextMessageCreated"],
+        "callBackUrl": listener.url,
+    }
+    with process(database) as (running, url), open_api(url) as api:
+        assert api.post("/webhook", json=hook).status_code == 200
+        accepted = []
+        for n in range(10):
+            reply = api.post(f"/groups/{GROUP}/messages", json={"message": str(n)})
+            accepted.append(str(n))
+            assert reply.status_code == 200
+            if under_way and n == 0:
+                listener.reached(1)
+        os.kill(running.pid, signal.SIGKILL)
+        running.wait()
+    listener.delay = 0
+    listener.got.clear()
+    with process(database):
+        listener.wait(len(accepted), 15)
+    assert [one["body"]["data"]["text"] for one in listener.got][: len(accepted)] == accepted
+    assert len({one["body"]["eventId"] for one in listener.got}) == len(accepted)
