@@ -9,6 +9,8 @@ import sys
 
 import click
 
+from airflow_provider_kaizala.server.admin.commands import COMMANDS
+from airflow_provider_kaizala.server.admin.commands.shown import DATABASE_VARIABLE
 from airflow_provider_kaizala.server.config import DEFAULT_DATABASE, ServerConfig
 from airflow_provider_kaizala.server.run import serve
 from airflow_provider_kaizala.server.startup import StartError
@@ -19,13 +21,21 @@ def cli() -> None:
     """A Kaizala-compatible server."""
 
 
+for _command in COMMANDS:
+    cli.add_command(_command)
+
+
 @cli.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", default=8787, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free port."
 )
 @click.option(
-    "--database", default=DEFAULT_DATABASE, show_default=True, help="sqlite:///FILE or postgresql+psycopg://"
+    "--database",
+    envvar=DATABASE_VARIABLE,
+    default=DEFAULT_DATABASE,
+    show_default=True,
+    help=f"sqlite:///FILE or postgresql+psycopg://; also from {DATABASE_VARIABLE}.",
 )
 @click.option(
     "--seed", default=None, help="Built-in seed (demo) or seed file; applied only to an empty database."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
 SECOND = 1000
 MINUTE = 60 * SECOND
@@ -13,14 +12,9 @@ DAY = 24 * HOUR
 
 
 class Clock:
-    """Epoch milliseconds, which a test may freeze and advance.
-
-    Who sleeps until a moment of this clock puts a callable into ``on_move``; it is called, from any thread, when the clock
-    was moved instead of having run.
-    """
+    """Epoch milliseconds, which a test may freeze and advance."""
 
     def __init__(self) -> None:
-        self.on_move: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._offset_ms = 0
         self._frozen_at_ms: int | None = None
@@ -43,7 +37,7 @@ class Clock:
         now = self.now_ms() if at_ms is None else at_ms
         with self._lock:
             self._frozen_at_ms = now
-        return self._moved()
+        return now
 
     def advance(self, by_ms: int) -> int:
         """Move the clock, frozen or running, and return the new time."""
@@ -52,7 +46,7 @@ class Clock:
                 self._frozen_at_ms += by_ms
             else:
                 self._offset_ms += by_ms
-        return self._moved()
+        return self.now_ms()
 
     def resume(self) -> int:
         """Let a frozen clock run on from where it stands."""
@@ -60,16 +54,11 @@ class Clock:
             if self._frozen_at_ms is not None:
                 self._offset_ms = self._frozen_at_ms - time.time_ns() // 1_000_000
                 self._frozen_at_ms = None
-        return self._moved()
+        return self.now_ms()
 
     def reset(self) -> int:
         """Go back to real time."""
         with self._lock:
             self._offset_ms = 0
             self._frozen_at_ms = None
-        return self._moved()
-
-    def _moved(self) -> int:
-        for tell in self.on_move:
-            tell()
         return self.now_ms()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
+from airflow_provider_kaizala.server.admin.grants import revoke
 from airflow_provider_kaizala.server.store import tables as t
 from airflow_provider_kaizala.server.wire.errors import bad_request, not_found
 from airflow_provider_kaizala.server.wire.fields import Fields
@@ -26,22 +27,15 @@ def delete_action(conn: Connection, now_ms: int, action_id: str) -> None:
 
 def revoke_grants(conn: Connection, now_ms: int, fields: Fields) -> int:
     """Revoke a connector's grant of a group, or those of a person (user and tenant); return how many."""
-    connector_id = canonical(fields.text("connectorId", most=128))
+    connector_id = fields.text("connectorId", most=128)
     group_id = fields.optional_text("groupId", most=128)
-    phone = fields.optional_text("mobileNumber", most=100)
-    if (group_id is None) == (phone is None):
+    mobile = fields.optional_text("mobileNumber", most=100)
+    if (group_id is None) == (mobile is None):
         raise bad_request("groupId or mobileNumber is required, and not both")
-    g = t.connector_grant.c
-    wanted = [g.connector_id == connector_id, g.revoked_ms.is_(None)]
-    if group_id is not None:
-        wanted.append(g.group_id == canonical(group_id))
-    else:
-        who = select(t.person.c.id).where(t.person.c.mobile == phone)
-        wanted += [g.group_id.is_(None), g.person_id.in_(who)]
-    done = conn.execute(update(t.connector_grant).where(*wanted).values(revoked_ms=now_ms))
-    if not done.rowcount:
+    count = revoke(conn, now_ms, connector_id, group_id=group_id, mobile=mobile)
+    if not count:
         raise not_found("The grant")
-    return int(done.rowcount)
+    return count
 
 
 def list_people(conn: Connection) -> dict[str, object]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -16,9 +18,7 @@ MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 def migrate(engine: Engine) -> None:
     """Run the migrations this database has not seen yet, in one transaction."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
+    config = _config()
     try:
         with engine.connect().execution_options(**WRITES) as connection, connection.begin():
             config.attributes["connection"] = connection
@@ -26,3 +26,17 @@ def migrate(engine: Engine) -> None:
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise DatabaseUnusable(f"the database cannot be opened: {reason}") from None
+
+
+def is_current(engine: Engine) -> bool:
+    """Tell whether a database has seen all migrations, and none this version does not know."""
+    with engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_heads()
+    return set(current) == set(ScriptDirectory.from_config(_config()).get_heads())
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config

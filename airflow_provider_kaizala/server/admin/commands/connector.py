@@ -1,0 +1,59 @@
+"""``kaizala-server connector``."""
+
+from __future__ import annotations
+
+import click
+
+from airflow_provider_kaizala.server.admin import connectors
+from airflow_provider_kaizala.server.admin.commands.shown import Listing, Record, administers, named
+from airflow_provider_kaizala.server.admin.session import Admin
+from airflow_provider_kaizala.server.kaizala.context import PERMISSIONS
+
+ONCE = "The secret is shown only now; it is stored as a hash."
+
+
+@click.group()
+def connector() -> None:
+    """Connectors: what programs call the API as."""
+
+
+@connector.command("create")
+@named("--name", required=True, help="What people see.")
+@named("--id", "connector_id", help="An id of your own instead of a new one.")
+@click.option(
+    "--permission",
+    "permissions",
+    multiple=True,
+    type=click.Choice(PERMISSIONS, case_sensitive=False),
+    help="What it may do, once for each; all by default.",
+)
+@click.option("--redirect-url", help="Where the sign-in page leads back to.")
+@named("--tenant", help="The tenant's id, where there are several.")
+@administers
+def create(admin: Admin, name: str, connector_id: str | None, **more: object) -> Record:
+    """Make a connector; prints its secret, once."""
+    made = connectors.create(admin, name, connector_id=connector_id, **more)  # type: ignore[arg-type]
+    return Record(made, ONCE)
+
+
+@connector.command("list")
+@administers
+def list_(admin: Admin) -> Listing:
+    """List the connectors."""
+    return Listing(connectors.list_all(admin), "There is no connector.")
+
+
+@connector.command("renew-secret")
+@click.argument("connector_id", metavar="CONNECTOR")
+@administers
+def renew_secret(admin: Admin, connector_id: str) -> Record:
+    """Give CONNECTOR a new secret; prints it, once. The one before it ends."""
+    return Record(connectors.renew_secret(admin, connector_id), ONCE)
+
+
+@connector.command("delete")
+@click.argument("connector_id", metavar="CONNECTOR")
+@administers
+def delete(admin: Admin, connector_id: str) -> Record:
+    """Delete CONNECTOR: all its tokens end, its webhooks hear nothing any more."""
+    return Record(connectors.delete(admin, connector_id))

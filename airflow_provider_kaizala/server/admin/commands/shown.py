@@ -1,0 +1,130 @@
+"""How a command shows what it did: a table for people, ``--json`` for programs; errors are one sentence."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from airflow_provider_kaizala.server.admin.session import AdminError, administration
+from airflow_provider_kaizala.server.config import DEFAULT_DATABASE
+from airflow_provider_kaizala.server.wire.fields import PHONE
+
+DATABASE_VARIABLE = "KAIZALA_SERVER_DATABASE"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Rows of a table; what there is none of is said by *nothing*."""
+
+    rows: Sequence[Mapping[str, object]]
+    nothing: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """One thing, field by field, and a sentence about it."""
+
+    values: Mapping[str, object]
+    note: str = ""
+
+
+class Failed(click.ClickException):
+    """A sentence, and exit status 2."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        """Write the sentence."""
+        click.echo(f"kaizala-server: {self.message}", err=True)
+
+
+def administers(carry_out: Callable[..., Listing | Record]) -> Callable[..., None]:
+    """Give a command the options of all, a transaction as its first argument, and show what it returns once it is committed."""
+
+    @click.option(
+        "--database",
+        envvar=DATABASE_VARIABLE,
+        default=DEFAULT_DATABASE,
+        show_default=True,
+        help=f"The server's database; also from {DATABASE_VARIABLE}.",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    @functools.wraps(carry_out)
+    def run(database: str, as_json: bool, **options: object) -> None:
+        try:
+            with administration(database) as admin:
+                result = carry_out(admin, **options)
+        except AdminError as error:
+            raise Failed(str(error)) from None
+        _show(result, as_json)
+
+    return run
+
+
+def _show(result: Listing | Record, as_json: bool) -> None:
+    if as_json:
+        shown = list(result.rows) if isinstance(result, Listing) else dict(result.values)
+        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+    elif isinstance(result, Record):
+        width = max(len(_title(name)) for name in result.values)
+        for name, value in result.values.items():
+            click.echo(f"{_title(name):<{width}}  {_plain(value)}")
+        if result.note:
+            click.echo(result.note, err=True)
+    elif not result.rows:
+        click.echo(result.nothing, err=True)
+    else:
+        table = Table(box=None, pad_edge=False)
+        for name in result.rows[0]:
+            table.add_column(_title(name), overflow="fold")
+        for row in result.rows:
+            table.add_row(*(Text(_plain(value)) for value in row.values()))
+        # Into a pipe or a file a row is one line, however long.
+        Console(width=None if sys.stdout.isatty() else 10_000).print(table)
+
+
+def _title(name: str) -> str:
+    return re.sub(r"([a-z])([A-Z])", lambda found: f"{found[1]} {found[2].lower()}", name).replace(
+        " url", " URL"
+    )
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value))
+    # Names are people's: what could steer a terminal is not printed.
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(value))
+
+
+def a_phone(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Check a phone number, or several; for an option's or argument's ``callback``."""
+    if isinstance(value, tuple):
+        return tuple(a_phone(ctx, param, one) for one in value)
+    if value is not None and not PHONE.match(value):
+        raise click.BadParameter(f"{value[:40]!r} is not a phone number with + and country code")
+    return value
+
+
+def _not_blank(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.strip():
+        raise click.BadParameter("must not be blank")
+    return value
+
+
+def named(*names: str, **settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make an option whose text is not blank."""
+    return click.option(*names, callback=_not_blank, **settings)

@@ -1,0 +1,175 @@
+"""Groups: made, listed, filled, deleted. Who comes and goes is told to the group and its webhooks, as by the API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import RowMapping, func, select, update
+
+from airflow_provider_kaizala.server.admin.session import Admin, AdminError
+from airflow_provider_kaizala.server.kaizala import members, subscribers
+from airflow_provider_kaizala.server.kaizala.context import ADMIN, TENANT, Caller, Operation
+from airflow_provider_kaizala.server.kaizala.groups import MAX_MEMBERS
+from airflow_provider_kaizala.server.kaizala.persons import by_phones, named
+from airflow_provider_kaizala.server.store import tables as t
+from airflow_provider_kaizala.server.wire.fields import Fields
+from airflow_provider_kaizala.server.wire.ids import canonical, new_unit_id
+from airflow_provider_kaizala.server.wire.times import iso
+
+_g, _m, _p, _s = t.chat_group.c, t.membership.c, t.person.c, t.subscription.c
+Shown = dict[str, object]
+
+
+def create(admin: Admin, name: str, *, group_id: str | None, hub: bool, **more: object) -> Shown:
+    """Make a group.
+
+    :param more: parent, tenant, welcomeMessage, admins, members, subscribers, as in a seed
+    """
+    group_id = canonical(group_id) if group_id else new_unit_id()
+    admin.add(groups=[{"id": group_id, "name": name, "type": "ConnectGroup" if hub else "Group", **more}])
+    return _shown(admin, find(admin, group_id))
+
+
+def list_all(admin: Admin) -> list[Shown]:
+    """List the groups."""
+    rows = admin.conn.execute(select(t.chat_group).where(_g.deleted_ms.is_(None)).order_by(_g.name, _g.id))
+    return [_shown(admin, row) for row in rows.mappings().all()]
+
+
+def list_people(admin: Admin, group_id: str) -> list[Shown]:
+    """List who is in a group, and as what."""
+    group = find(admin, group_id)
+    inside = admin.conn.execute(
+        select(_p.mobile, _p.name, _m.role, _m.joined_ms.label("since"))
+        .join(t.membership, _m.person_id == _p.id)
+        .where(_m.group_id == group["id"])
+        .order_by(_m.role, _p.name, _p.mobile)
+    ).all()
+    around = admin.conn.execute(
+        select(_p.mobile, _p.name, _s.created_ms.label("since"))
+        .join(t.subscription, _s.person_id == _p.id)
+        .where(_s.group_id == group["id"])
+        .order_by(_p.name, _p.mobile)
+    ).all()
+    rows = [(row, row.role) for row in inside] + [(row, "Subscriber") for row in around]
+    return [
+        {"mobileNumber": row.mobile or "", "name": row.name, "role": role, "since": iso(row.since)}
+        for row, role in rows
+    ]
+
+
+def add_people(
+    admin: Admin,
+    group_id: str,
+    *,
+    admins: Sequence[str] = (),
+    plain: Sequence[str] = (),
+    subscribing: Sequence[str] = (),
+) -> Shown:
+    """Add people by phone number; numbers not known yet become people without name and PIN."""
+    group = find(admin, group_id)
+    if not (admins or plain or subscribing):
+        raise AdminError("nobody is named; use --admin, --member or --subscriber")
+    op = _acting(admin, group, [*admins, *plain, *subscribing][0])
+    for start in range(0, len([*admins, *plain]), MAX_MEMBERS):
+        some = [*admins, *plain][start : start + MAX_MEMBERS]
+        members.add_members(op, group["id"], Fields({"members": some}))
+    for phone in admins:
+        members.update_member(op, group["id"], phone, Fields({"role": ADMIN}))
+    if subscribing:
+        subscribers.add_subscribers(op, group["id"], Fields({"subscribers": list(subscribing)}))
+    return _shown(admin, group)
+
+
+def remove_people(admin: Admin, group_id: str, phones: Sequence[str]) -> Shown:
+    """Take people out of a group, members and subscribers alike."""
+    group = find(admin, group_id)
+    people = by_phones(admin.conn, phones)
+    for phone in phones:
+        who = people.get(phone)
+        is_member = (
+            who is not None
+            and admin.conn.execute(
+                select(_m.role).where(_m.group_id == group["id"], _m.person_id == who.id)
+            ).first()
+        )
+        subscribes = (
+            who is not None
+            and admin.conn.execute(
+                select(_s.id).where(_s.group_id == group["id"], _s.person_id == who.id)
+            ).first()
+        )
+        if not is_member and not subscribes:
+            raise AdminError(f"{phone} is not in the group")
+        op = _acting(admin, group, phone)
+        if is_member:
+            members.remove_member(op, group["id"], phone)
+        if subscribes:
+            subscribers.remove_subscribers(op, group["id"], Fields({"subscribers": [phone]}))
+    return _shown(admin, group)
+
+
+def delete(admin: Admin, group_id: str) -> Shown:
+    """Delete a group; nobody sees or reaches it any more."""
+    group = find(admin, group_id)
+    above = t.group_parent.c
+    admin.conn.execute(
+        t.group_parent.delete().where((above.parent_id == group["id"]) | (above.child_id == group["id"]))
+    )
+    admin.conn.execute(update(t.chat_group).where(_g.id == group["id"]).values(deleted_ms=admin.now_ms))
+    return {"groupId": group["id"], "deleted": True}
+
+
+def find(admin: Admin, group_id: str) -> RowMapping:
+    """Return a group that is not deleted."""
+    query = select(t.chat_group).where(_g.id == canonical(group_id), _g.deleted_ms.is_(None))
+    found = admin.conn.execute(query).mappings().first()
+    if found is None:
+        raise AdminError(f"there is no group {group_id[:80]!r}")
+    return found
+
+
+def first_admin(admin: Admin, group_id: str) -> RowMapping | None:
+    """Return who has been admin of a group for longest."""
+    return (
+        admin.conn.execute(
+            select(t.person)
+            .join(t.membership, _m.person_id == _p.id)
+            .where(_m.group_id == group_id, _m.role == ADMIN, _p.mobile.is_not(None))
+            .order_by(_m.joined_ms, _p.mobile)
+        )
+        .mappings()
+        .first()
+    )
+
+
+def _acting(admin: Admin, group: RowMapping, otherwise: str) -> Operation:
+    """Act as an admin of the group, as on the portal; where there is none, as the person it is about."""
+    who = first_admin(admin, group["id"])
+    nobody = Caller(TENANT, group["tenant_id"], "", "", "", "")
+    if who is None:
+        found = named(Operation(admin.conn, admin.now_ms, nobody, ""), [otherwise])[otherwise]
+        caller = Caller(TENANT, group["tenant_id"], found.id, found.name, found.mobile, found.profile_pic)
+    else:
+        caller = Caller(TENANT, group["tenant_id"], who["id"], who["name"], who["mobile"], who["profile_pic"])
+    return Operation(admin.conn, admin.now_ms, caller, "")
+
+
+def _shown(admin: Admin, row: RowMapping) -> Shown:
+    def count(column: object, *more: object) -> int:
+        query = select(func.count()).where(column == row["id"], *more)  # type: ignore[arg-type]
+        return int(admin.conn.execute(query).scalar_one())
+
+    above = t.group_parent.c
+    parents = admin.conn.execute(select(above.parent_id).where(above.child_id == row["id"])).scalars()
+    return {
+        "groupId": row["id"],
+        "name": row["name"],
+        "type": row["group_type"],
+        "tenant": row["tenant_id"],
+        "parents": list(parents),
+        "admins": count(_m.group_id, _m.role == ADMIN),
+        "members": count(_m.group_id, _m.role != ADMIN),
+        "subscribers": count(_s.group_id),
+        "created": iso(row["created_ms"]),
+    }
