@@ -20,7 +20,16 @@ from airflow_provider_kaizala.server.control.layer import ControlLayer
 from airflow_provider_kaizala.server.control.plane import ControlPlane
 from airflow_provider_kaizala.server.delivery.deliverer import Deliverer
 from airflow_provider_kaizala.server.people import routes as people
-from airflow_provider_kaizala.server.routes import actions, auth, bots, groups, media, webhooks
+from airflow_provider_kaizala.server.routes import (
+    actions,
+    auth,
+    bots,
+    groups,
+    media,
+    media_sources,
+    oauth,
+    webhooks,
+)
 from airflow_provider_kaizala.server.startup import open_state
 from airflow_provider_kaizala.server.state import ServerState, state_of
 from airflow_provider_kaizala.server.wire.bodies import error_reply, json_reply
@@ -30,9 +39,11 @@ from airflow_provider_kaizala.server.wire.paths import TidyPaths
 log = logging.getLogger(__name__)
 ROUTERS = (
     auth.router,
+    oauth.router,
     groups.router,
     actions.router,
     media.router,
+    media_sources.router,
     webhooks.router,
     bots.router,
     people.router,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
+from typing import BinaryIO
 
 from airflow_provider_kaizala.server.wire.errors import unsupported_media
 
@@ -41,3 +42,46 @@ def kind_of(name: str, mime_type: str | None) -> tuple[str, str]:
     if extension and mime not in _TYPES[extension][1]:
         raise unsupported_media(f"A .{extension} file does not have the type {mime[:80]}")
     return matching[0]
+
+
+def named_for(name: str, mime_type: str) -> str:
+    """Return a name with an extension that fits its type; what a URL ends with need not be one."""
+    extension = PurePosixPath(name).suffix.lower().removeprefix(".")
+    if extension in _TYPES and mime_type in _TYPES[extension][1]:
+        return name
+    fitting = next(extension for extension, (_, mimes) in _TYPES.items() if mime_type in mimes)
+    return f"{name or 'file'}.{fitting}"
+
+
+_BEGINNINGS = (
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, b"%PDF-", "application/pdf"),
+    (0, b"ID3", "audio/mpeg"),
+    (0, b"\xff\xfb", "audio/mpeg"),
+    (8, b"WAVE", "audio/wav"),
+    (4, b"ftyp3g", "video/3gpp"),
+    (4, b"ftyp", "video/mp4"),
+    # Old Office files look alike outside; Word's are the most common.
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/msword"),
+)
+_INSIDE_ZIP = ((b"word/", "docx"), (b"xl/", "xlsx"), (b"ppt/", "pptx"))
+_SEEN = 64 * 1024
+
+
+def recognize(content: BinaryIO) -> str | None:
+    """Return the MIME type a file's content shows, None for what is not taken."""
+    content.seek(0)
+    head = content.read(_SEEN)
+    for offset, beginning, mime_type in _BEGINNINGS:
+        if head[offset : offset + len(beginning)] == beginning:
+            return mime_type
+    if head.startswith(b"PK\x03\x04"):
+        # New Office files are archives; the names inside stand at the begin or in the directory at the end.
+        size = content.seek(0, 2)
+        content.seek(max(0, size - _SEEN))
+        names = head + content.read(_SEEN)
+        for folder, extension in _INSIDE_ZIP:
+            if folder in names:
+                return _TYPES[extension][1][0]
+    return None

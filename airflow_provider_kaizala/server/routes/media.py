@@ -47,7 +47,7 @@ async def upload_media(request: Request) -> Response:
         files = []
         for upload, kind, mime_type in named:
             file_id, size = await asyncio.to_thread(server.media.save, upload.file)
-            files.append(StoredFile(file_id, _plain_name(upload.filename), kind, mime_type, size))
+            files.append(StoredFile(file_id, plain_name(upload.filename), kind, mime_type, size))
     finally:
         for upload in uploads:
             await upload.close()
@@ -94,7 +94,7 @@ async def _bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
         yield chunk
 
 
-def _plain_name(name: str | None) -> str:
+def plain_name(name: str | None) -> str:
     """Drop folders and what a header or a path could trip over."""
     last = (name or "").replace("\\", "/").rpartition("/")[2]
     clean = "".join(letter for letter in last if letter.isprintable() and letter != '"')
