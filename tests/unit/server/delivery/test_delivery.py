@@ -8,7 +8,6 @@ import logging
 import time
 
 import httpx
-import pytest
 from sqlalchemy import select
 
 from airflow_provider_kaizala.server.delivery.outbox import RETRIES, Retries
@@ -242,94 +241,6 @@ def test_what_ends_a_webhook(server, api, listener, subscribe, say) -> None:
     say(api, "c")
     listener.stays_at(3)
     assert {row.state for row in rows(server)} == {"delivered"}
-
-
-@pytest.mark.parametrize("ending", ["grant", "connector", "membership"])
-def test_who_may_not_read_does_not_hear(
-    server, api, user_api, call_with, listener, subscribe, say, ending
-) -> None:
-    listener.status = 500
-    subscribe(user_api)
-    say(api, "a")
-    listener.wait(1)
-    listener.status = 200
-    statement = {
-        "grant": "UPDATE connector_grant SET revoked_ms=1 WHERE kind='user'",
-        "connector": "UPDATE connector SET deleted_ms=1",
-        "membership": "DELETE FROM membership WHERE role='Admin'",
-    }[ending]
-    with server.state.database.engine.connect() as connection:
-        connection.exec_driver_sql(statement)
-        connection.commit()
-    if ending != "connector":
-        say(api, "b")
-    assert len(rows(server)) == 1
-    if ending != "membership":
-        server.state.clock.advance(2742 * 1000)
-        rows_in(server, "failed")
-        listener.stays_at(1)
-
-
-def test_results_stay_with_whom_they_are_for(
-    server, api, call_with, ravi, meera, listener, listen, subscribe
-) -> None:
-    """Ravi, a plain member, listens: he hears of open results and of those of his own surveys only."""
-    headers = {"mobileNumber": "+910000000002", "applicationId": "demo-connector", "pin": "1234"}
-    refresh = httpx.post(server.url + "/v1/loginWithPinAndApplicationId", json=headers).json()["refreshToken"]
-    his = call_with(refresh)
-    admins = listen()
-    subscribe(his, "SurveyResponse", "PollResponse")
-    subscribe(api, "SurveyResponse", "PollResponse", to=admins)
-    question = [{"title": "Q", "type": "Text"}]
-    for title, caller, given in (
-        ("for admins", api, {"visibility": "2"}),
-        ("for Asha", api, {"isSenderOnly": True}),
-        ("open", api, {}),
-        ("for Ravi", his, {"isSenderOnly": True}),
-    ):
-        survey = caller.post_action("Survey", {"title": title, "questions": question, **given})
-        meera.ok("POST", f"/actions/{survey['actionId']}/responses", json={"answers": [title]})
-    answers = [
-        [body["data"]["responseDetails"]["responseWithQuestions"][0]["answer"] for body in one.wait(count)]
-        for one, count in ((listener, 2), (admins, 3))
-    ]
-    assert answers == [["open", "for Ravi"], ["for admins", "for Asha", "open"]]
-    listener.stays_at(2)
-
-
-def test_an_anonymous_answer_tells_nobody(api, ravi, listener, subscribe) -> None:
-    subscribe(api, "SurveyResponse")
-    given = {"title": "T", "questions": [{"title": "Q", "type": "Text"}], "isAnonymous": True}
-    survey = api.post_action("Survey", given)
-    ravi.ok("POST", f"/actions/{survey['actionId']}/responses", json={"answers": ["bad"]})
-    [body] = listener.wait(1)
-    assert body["data"]["isAnonymous"] is True
-    text = json.dumps(body)
-    assert "Ravi" not in text
-    assert "+910000000002" not in text
-
-
-def test_a_package_level_webhook_stays_in_its_reach(user_api, call_with, server, listener, subscribe) -> None:
-    elsewhere = user_api.ok(
-        "POST", "/groups", json={"name": "Elsewhere", "welcomeMessage": "Hi", "members": ["+910000000002"]}
-    )["groupId"]
-    package = {"objectType": "ActionPackage", "objectId": "com.example.card"}
-    subscribe(user_api, "ActionCreated", **package)
-    card = {"id": "com.example.card.2", "actionBody": {"title": "Card"}}
-    user_api.ok("POST", f"/groups/{GROUP}/actions", json=card)
-    user_api.ok("POST", f"/groups/{elsewhere}/actions", json=card)
-    assert [body["data"]["groupId"] for body in listener.wait(2)] == [GROUP, elsewhere]
-    with server.state.database.engine.connect() as connection:
-        connection.exec_driver_sql("UPDATE membership SET role='Member' WHERE group_id=?", (elsewhere,))
-        connection.exec_driver_sql(
-            "DELETE FROM membership WHERE group_id=? AND person_id=(SELECT id FROM person WHERE name='Asha')",
-            (elsewhere,),
-        )
-        connection.commit()
-    headers = {"mobileNumber": "+910000000002", "applicationId": "demo-connector", "pin": "1234"}
-    refresh = httpx.post(server.url + "/v1/loginWithPinAndApplicationId", json=headers).json()["refreshToken"]
-    call_with(refresh).ok("POST", f"/groups/{elsewhere}/actions", json=card)
-    listener.stays_at(2)
 
 
 def test_logs_hold_no_secret(api, listener, subscribe, say, caplog) -> None:
