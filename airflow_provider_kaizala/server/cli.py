@@ -52,6 +52,13 @@ for _command in COMMANDS:
 @click.option("--accept-bearer", is_flag=True, help="Also take Authorization: Bearer as the access token.")
 @click.option("--allow-private-callbacks", is_flag=True, help="Let webhooks call private addresses.")
 @click.option(
+    "--webhook-first-retry-seconds",
+    default=2742.0,
+    show_default=True,
+    type=click.FloatRange(0.001, 86400),
+    help="Gap before the first of 6 retries; each next one is twice as long.",
+)
+@click.option(
     "--log-level",
     default="info",
     show_default=True,

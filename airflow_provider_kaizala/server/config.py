@@ -20,7 +20,8 @@ class ServerConfig:
     :param connector_limit: calls a minute per connector, 0 for no limit
     :param tenant_limit: calls a minute per tenant, 0 for no limit
     :param accept_bearer: also take ``Authorization: Bearer`` as the access token on the Kaizala API
-    :param allow_private_callbacks: let webhooks call private and loopback addresses (test mode implies it)
+    :param allow_private_callbacks: let webhooks call private and loopback addresses (test mode implies it); media by URL too
+    :param webhook_first_retry_seconds: gap before the first of 6 retries, doubled each time; the default spans 48 h
     """
 
     host: str = "127.0.0.1"
