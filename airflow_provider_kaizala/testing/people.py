@@ -1,0 +1,402 @@
+"""People who answer by script: "Ravi answers Yes, after the task has looked twice".
+
+A script waits in the background for something it can act on, by kind (a vote needs a poll or a meeting) and, if that is given, by
+title. Each script of a person takes a post of its own: two votes are for two polls. ``then`` goes on with the same post::
+
+    kaizala_people.ravi.votes("No").then("Yes", after_polls=2)     # changes his mind
+    kaizala_people.meera.answers({"Is it open?": "Yes", "How many?": 3}, title="Opening check")
+    kaizala_people.asha.completes(after_polls=1)
+
+A *poll* is a look at the post by whoever waits for it: a reading of the action itself, or of the list it is in.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_kaizala.testing.wire import Call, KaizalaServerError
+
+if TYPE_CHECKING:
+    from airflow_provider_kaizala.testing.server import KaizalaServer
+
+_POSTING = ("postAction", "sendMessage")
+_READING = ("getAction", "listActions", "getReactions", "getReactionSummary", "getGroupReactionSummary")
+_WAIT = 3
+#: what a verb acts on; None for everything people post
+_KINDS: dict[str, tuple[str, ...] | None] = {
+    "votes": ("poll", "letsMeet"),
+    "answers": ("survey", "package"),
+    "completes": ("job",),
+    "likes": None,
+    "comments": None,
+}
+_NOBODY_POSTED = ("reminder", "memberAdded", "memberRemoved")
+Item = Mapping[str, Any]
+
+
+@dataclass
+class _Act:
+    value: Any
+    after_polls: int
+
+
+@dataclass
+class _Course:
+    """How far a script has come with one post."""
+
+    item: Item
+    done: int = 0
+    polls_before: int = 0
+    response_id: str | None = None
+
+
+@dataclass
+class Script:
+    """What a person is to do."""
+
+    person: Person
+    verb: str
+    title: str | None
+    group_id: str | None
+    times: int | None
+    _acts: list[_Act]
+    _courses: list[_Course] = field(default_factory=list)
+    failed: bool = False
+
+    def then(self, value: Any = True, *, after_polls: int = 0) -> Script:
+        """Do the same once more on the same post: another vote, an edited answer; counted from what came before."""
+        with self.person.crew.lock:
+            self._acts.append(_Act(value, after_polls))
+        self.person.crew.wake()
+        return self
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all was done, as often as it was to be."""
+        if self.failed:
+            return True
+        finished = [course for course in self._courses if course.done == len(self._acts)]
+        return self.times is not None and len(finished) >= self.times
+
+    def __str__(self) -> str:
+        whom = f" {self.title!r}" if self.title else ""
+        what = "" if self.verb in ("likes", "completes") else f" {self._acts[0].value!r}"
+        stands = "nothing like it was posted" if not self._courses else "the polls have not come"
+        return f"{self.person.name} {self.verb}{what}{f' on{whom}' if whom else ''}: {stands}"
+
+    # --- in the background -------------------------------------------------------------------------------------------------
+
+    def take(self, items: Sequence[Item], taken: set[str]) -> None:
+        """Take posts that fit and that no other script of this person has."""
+        for item in items:
+            if self.times is not None and len(self._courses) >= self.times:
+                return
+            if item["referenceId"] not in taken and self._fits(item):
+                taken.add(item["referenceId"])
+                self._courses.append(_Course(item))
+
+    def _fits(self, item: Item) -> bool:
+        kinds = _KINDS[self.verb]
+        if item["kind"] in _NOBODY_POSTED or (kinds is not None and item["kind"] not in kinds):
+            return False
+        if self.verb == "completes" and item["myAnswer"] is None:
+            return False  # assigned to others
+        if self.title is not None and self.title not in (item["title"], item["text"]):
+            return False
+        return self.group_id in (None, item["groupId"])
+
+    def go_on(self, reads: Sequence[Mapping[str, Any]]) -> None:
+        """Do what is due, now that so much was read."""
+        for course in self._courses:
+            while course.done < len(self._acts):
+                act = self._acts[course.done]
+                polls = sum(1 for entry in reads if _is_poll(entry, course.item))
+                if polls < course.polls_before + act.after_polls:
+                    break
+                self._act(course, act.value)
+                course.done += 1
+                course.polls_before = polls
+
+    def _act(self, course: _Course, value: Any) -> None:
+        item, post = course.item, self.person.post
+        match self.verb:
+            case "votes":
+                post(f"/actions/{item['actionId']}/votes", {"choice": value})
+            case "answers":
+                body = {"answers": _in_order(item, value), "responseId": course.response_id}
+                course.response_id = post(f"/actions/{item['actionId']}/responses", body)["responseId"]
+            case "completes":
+                post(f"/actions/{item['actionId']}/completion", {"isCompleted": bool(value)})
+            case "likes":
+                post(f"/references/{item['referenceId']}/likes", {})
+            case _:
+                post(f"/references/{item['referenceId']}/comments", {"text": value})
+
+
+def _in_order(item: Item, answers: Any) -> list[Any]:
+    """Return answers by position; given by question, those left out are null."""
+    if not isinstance(answers, Mapping):
+        return list(answers)
+    titles = [question["title"] for question in item["questions"]]
+    if unknown := [title for title in answers if title not in titles]:
+        raise KaizalaServerError(
+            f"{item['title']!r} does not ask {unknown[0]!r}, but {', '.join(titles)}", 400
+        )
+    return [answers.get(title) for title in titles]
+
+
+def _is_poll(entry: Mapping[str, Any], item: Item) -> bool:
+    match entry["operation"]:
+        case "getAction":
+            return bool(item["actionId"]) and entry["action"] == item["actionId"]
+        case "getReactions" | "getReactionSummary":
+            return f"/{item['referenceId']}" in entry["path"]
+        case operation:
+            if entry["group"] != item["groupId"] or entry["at"] < item["sentAt"]:
+                return False
+            query = {name.lower(): value for name, value in entry["query"].items()}
+            if operation == "getGroupReactionSummary":
+                return True
+            if "actiontype" in query:
+                return bool(query["actiontype"].lower() == str(item.get("actionType", "")).lower())
+            return str(item.get("packageId", "")).startswith(query.get("id", "?"))
+
+
+class Person:
+    """Somebody of the seed; what they are told to do happens in the background."""
+
+    def __init__(self, crew: People, mobile_number: str, name: str) -> None:
+        self.crew = crew
+        self.mobile_number = mobile_number
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<{self.name} {self.mobile_number}>"
+
+    def votes(
+        self,
+        choice: str | int,
+        *,
+        after_polls: int = 0,
+        title: str | None = None,
+        group_id: str | None = None,
+        times: int | None = 1,
+    ) -> Script:
+        """Vote in a poll, or answer a meeting.
+
+        :param after_polls: wait until whoever waits has looked so often
+        :param title: only what has this title
+        :param times: on so many polls; None for all that come
+        """
+        return self.crew.follow(Script(self, "votes", title, group_id, times, [_Act(choice, after_polls)]))
+
+    def answers(
+        self,
+        answers: Mapping[str, Any] | Sequence[Any],
+        *,
+        after_polls: int = 0,
+        title: str | None = None,
+        group_id: str | None = None,
+        times: int | None = 1,
+    ) -> Script:
+        """Answer a survey or a custom action, by question or in order; the rest as for :meth:`votes`."""
+        return self.crew.follow(Script(self, "answers", title, group_id, times, [_Act(answers, after_polls)]))
+
+    def completes(
+        self,
+        *,
+        after_polls: int = 0,
+        title: str | None = None,
+        group_id: str | None = None,
+        times: int | None = 1,
+    ) -> Script:
+        """Complete a job that is assigned to this person; ``.then(False)`` takes it back."""
+        return self.crew.follow(Script(self, "completes", title, group_id, times, [_Act(True, after_polls)]))
+
+    def likes(
+        self,
+        *,
+        after_polls: int = 0,
+        title: str | None = None,
+        group_id: str | None = None,
+        times: int | None = 1,
+    ) -> Script:
+        """Like something posted; *title* may also be the whole text of a message."""
+        return self.crew.follow(Script(self, "likes", title, group_id, times, [_Act(True, after_polls)]))
+
+    def comments(
+        self,
+        text: str,
+        *,
+        after_polls: int = 0,
+        title: str | None = None,
+        group_id: str | None = None,
+        times: int | None = 1,
+    ) -> Script:
+        """Comment on something posted."""
+        return self.crew.follow(Script(self, "comments", title, group_id, times, [_Act(text, after_polls)]))
+
+    def says(self, text: str, *, group_id: str | None = None) -> None:
+        """Write a text, now."""
+        self.post(f"/groups/{group_id or self.crew.server.default_group()}/messages", {"text": text})
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Do something now, by the paths of the ``/people/`` API."""
+        return self.crew.server.call("POST", f"/people/{self.mobile_number}{path}", dict(body))
+
+
+class People:
+    """The people of a server: ``people.ravi``, or ``people["Ravi"]``, or ``people["+910000000002"]``."""
+
+    def __init__(self, server: KaizalaServer) -> None:
+        self.server = server
+        self.lock = threading.Lock()
+        self.failures: list[str] = []
+        self._scripts: list[Script] = []
+        self._thread: threading.Thread | None = None
+        self._watching: Call | None = None
+        self._is_awake = self._is_closed = False
+        self._after: dict[tuple[str, str], int] = {}
+        self._items: dict[str, list[Item]] = {}
+        self._reads: list[Mapping[str, Any]] = []
+
+    # --- who there is ------------------------------------------------------------------------------------------------------
+
+    def __getitem__(self, who: str) -> Person:
+        """Return a person by name or phone number, in any case and with _ for what no Python name holds."""
+        everybody = self.server.people()
+        found = [one for one in everybody if who == one["mobileNumber"]]
+        found = found or [one for one in everybody if _plain(who) == _plain(one["name"])]
+        if len(found) == 1:
+            return Person(self, found[0]["mobileNumber"], found[0]["name"])
+        if found:
+            numbers = ", ".join(one["mobileNumber"] for one in found)
+            raise KeyError(f"several people are called {who!r}: {numbers}")
+        raise KeyError(f"nobody is called {who!r}; there are {', '.join(one['name'] for one in everybody)}")
+
+    def __getattr__(self, name: str) -> Person:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except KeyError as error:
+            raise AttributeError(error.args[0]) from None
+
+    # --- what they do ------------------------------------------------------------------------------------------------------
+
+    def follow(self, script: Script) -> Script:
+        """Let a script run."""
+        with self.lock:
+            self._scripts.append(script)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="kaizala-people", daemon=True)
+                self._thread.start()
+        self.wake()
+        return script
+
+    def done(self, timeout: float = 10.0) -> None:
+        """Wait until everybody has done what they were to do; say who has not."""
+        until = time.monotonic() + timeout
+        while open_ := [
+            script for script in self._scripts if script.times is not None and not script.is_done
+        ]:
+            if time.monotonic() > until:
+                raise AssertionError(f"not done within {timeout:g} s: " + "; ".join(map(str, open_)))
+            time.sleep(0.01)
+        self._tell_failures()
+
+    def close(self) -> None:
+        """Stop; what could not be done is an error, what had no occasion is not."""
+        self._is_closed = True
+        self.wake()
+        if self._thread is not None:
+            self._thread.join()
+        self._tell_failures()
+
+    def _tell_failures(self) -> None:
+        failures, self.failures = self.failures, []
+        if failures:
+            raise AssertionError("; ".join(failures))
+
+    # --- in the background -------------------------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Let the background look again at once."""
+        with self.lock:
+            self._is_awake = True
+            if self._watching is not None:
+                self._watching.break_off()
+
+    def _run(self) -> None:
+        since = 0
+        try:
+            while not self._is_closed:
+                with self.lock:
+                    self._is_awake = False
+                    scripts = [script for script in self._scripts if not script.is_done]
+                self._look(scripts)
+                for script in scripts:
+                    self._go_on(script)
+                since = self._wait(since)
+        except (OSError, http.client.HTTPException, KaizalaServerError) as error:
+            if not self._is_closed:
+                self.failures.append(f"the people lost the server: {error}")
+
+    def _look(self, scripts: Sequence[Script]) -> None:
+        """Read what is new to the people who have something to do, and hand it out."""
+        for mobile in dict.fromkeys(script.person.mobile_number for script in scripts):
+            items = self._items.setdefault(mobile, [])
+            for group in self.server.call("GET", f"/people/{mobile}/groups")["groups"]:
+                key = (mobile, group["groupId"])
+                more = group["lastSeq"] > self._after.get(key, 0)
+                while more:
+                    path = f"/people/{mobile}/groups/{group['groupId']}/feed"
+                    page = self.server.call("GET", path, after=self._after.get(key, 0), count=200)
+                    items += page["items"]
+                    self._after[key], more = page["after"], page["hasMore"]
+        taken: dict[tuple[str, str], set[str]] = {}
+        for script in self._scripts:
+            mine = taken.setdefault((script.person.mobile_number, script.verb), set())
+            mine |= {course.item["referenceId"] for course in script._courses}
+        for script in scripts:
+            mobile = script.person.mobile_number
+            script.take(self._items[mobile], taken[mobile, script.verb])
+
+    def _go_on(self, script: Script) -> None:
+        try:
+            script.go_on(self._reads)
+        except KaizalaServerError as error:
+            script.failed = True
+            self.failures.append(f"{script.person.name} {script.verb}: {error}")
+
+    def _wait(self, since: int) -> int:
+        """Wait for the next post or reading; return where the journal stands."""
+        call = Call(self.server.url)
+        with self.lock:
+            if self._is_awake:
+                return since
+            call.connect()
+            self._watching = call
+        query = {"since": since, "wait": _WAIT, "operation": ",".join((*_POSTING, *_READING))}
+        try:
+            page = call.send("GET", "/_test/journal", query=query)
+        except (OSError, http.client.HTTPException):
+            if not self._is_awake:
+                raise
+            return since
+        finally:
+            with self.lock:
+                self._watching = None
+        good = (entry for entry in page["entries"] if entry["status"] == 200)
+        self._reads += [entry for entry in good if entry["operation"] in _READING]
+        return int(page["last"])
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"\W+", "_", name.lower()).strip("_")

@@ -1,0 +1,206 @@
+"""The server of a test, and the ways to start one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_kaizala.testing.wire import Call, KaizalaServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+CONN_ID = "kaizala_default"
+
+
+class KaizalaServer:
+    """A server in test mode, as a test sees it.
+
+    :param url: its address, to which the Kaizala API, ``/people/`` and ``/_test/`` are relative
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+
+    def __repr__(self) -> str:
+        return f"KaizalaServer({self.url!r})"
+
+    def call(self, method: str, path: str, body: object = None, **query: Any) -> Any:
+        """Call the control plane, with a path relative to ``/_test``; returns the JSON."""
+        return Call(self.url).send(method, f"/_test{path}", body, query)
+
+    # --- state -----------------------------------------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Go back to the seed and to real time, without faults and with an empty journal."""
+        self.call("POST", "/reset", {})
+
+    def seed(self, seed: str | Mapping[str, Any], *, replace: bool = False) -> None:
+        """Add groups, people, connectors, grants and actions, as YAML text or as a dict; or put them in the place of all."""
+        body = seed.encode() if isinstance(seed, str) else dict(seed)
+        self.call("POST", "/seed", body, replace=str(replace).lower())
+
+    def seeded(self) -> dict[str, Any]:
+        """Return all that was seeded."""
+        found: dict[str, Any] = self.call("GET", "/seed")
+        return found
+
+    def people(self) -> list[dict[str, Any]]:
+        """Return everybody with a phone number: ``mobileNumber``, ``name``, ``id`` and the ids of their ``groups``."""
+        found: list[dict[str, Any]] = self.call("GET", "/people")["people"]
+        return found
+
+    def feed(self, group_id: str | None = None, mobile_number: str | None = None) -> list[dict[str, Any]]:
+        """Return everything posted to a group, the first of the seed by default, as one of its people sees it."""
+        group = group_id or self.default_group()
+        if mobile_number is None:
+            inside = [one["mobileNumber"] for one in self.people() if group in one["groups"]]
+            if not inside:
+                raise KaizalaServerError(f"nobody is in the group {group!r}", 404)
+            mobile_number = inside[0]
+        items: list[dict[str, Any]] = []
+        page: dict[str, Any] = {"after": 0, "hasMore": True}
+        while page["hasMore"]:
+            path = f"/people/{mobile_number}/groups/{group}/feed"
+            page = self.call("GET", path, after=page["after"], count=200)
+            items += page["items"]
+        return items
+
+    def delete_action(self, action_id: str) -> None:
+        """Delete an action, as its sender could in the app."""
+        self.call("POST", "/delete-action", {"actionId": action_id})
+
+    def revoke_grant(
+        self,
+        *,
+        connector_id: str | None = None,
+        group_id: str | None = None,
+        mobile_number: str | None = None,
+    ) -> None:
+        """Take a connector's grant of a group or person back; by default the first connector's of the first group."""
+        connector = connector_id or self.seeded()["connectors"][0]["id"]
+        if group_id is None and mobile_number is None:
+            group_id = self.default_group()
+        body = {"connectorId": connector, "groupId": group_id, "mobileNumber": mobile_number}
+        self.call("POST", "/revoke-grant", body)
+
+    # --- time ------------------------------------------------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """Return the server's time."""
+        return datetime.fromisoformat(self.call("GET", "/clock")["now"])
+
+    def freeze(self, at: datetime | None = None) -> None:
+        """Stop the server's clock, now or at a moment."""
+        self.call("POST", "/clock", {"freeze": True if at is None else at.isoformat()})
+
+    def advance(self, by: timedelta | float) -> None:
+        """Move the server's clock on, by seconds: tokens end, surveys fall due, deliveries are tried again."""
+        self.call("POST", "/clock", {"advance": by.total_seconds() if isinstance(by, timedelta) else by})
+
+    def resume(self) -> None:
+        """Let a frozen clock run on."""
+        self.call("POST", "/clock", {"resume": True})
+
+    # --- faults and journal ------------------------------------------------------------------------------------------------
+
+    def fault(self, operation: str = "*", **fault: Any) -> None:
+        """Let calls go wrong: ``fault("postAction", drop="after", count=1)``; see :mod:`..server.control.faults`."""
+        self.call("POST", "/faults", {"operation": operation, **fault})
+
+    def faults(self) -> list[dict[str, Any]]:
+        """Return the faults, and how often each ``fired``."""
+        found: list[dict[str, Any]] = self.call("GET", "/faults")["faults"]
+        return found
+
+    def clear_faults(self) -> None:
+        """Let everything work again."""
+        self.call("DELETE", "/faults")
+
+    def journal(self, **wanted: Any) -> list[dict[str, Any]]:
+        """Return requests with their replies, secrets masked; by ``operation``, ``group``, ``status``, ``since``."""
+        found: list[dict[str, Any]] = self.call("GET", "/journal", **wanted)["entries"]
+        return found
+
+    # --- how to reach it ---------------------------------------------------------------------------------------------------
+
+    def default_group(self) -> str:
+        """Return the id of the seed's first group."""
+        groups = self.seeded()["groups"]
+        if not groups:
+            raise KaizalaServerError("the seed has no group", 404)
+        return str(groups[0]["id"])
+
+    def connection(self) -> dict[str, Any]:
+        """Return an Airflow connection for the seed's first connector: all its tokens, its first group, no limit."""
+        seeded = self.seeded()
+        if not seeded["connectors"]:
+            raise KaizalaServerError("the seed has no connector", 404)
+        connector = seeded["connectors"][0]
+        extra: dict[str, Any] = {"calls_per_minute": 0}
+        for grant in seeded["grants"]:
+            if grant["connector"] != connector["id"]:
+                continue
+            if grant["kind"] == "group":
+                extra.setdefault("group_refresh_tokens", {})[grant["group"]] = grant["refreshToken"]
+            else:
+                extra.setdefault("refresh_token", grant["refreshToken"])
+        if seeded["groups"]:
+            extra["default_group"] = seeded["groups"][0]["id"]
+        login = {"login": connector["id"], "password": connector["secret"]}
+        return {"conn_type": "kaizala", "host": self.url, **login, "extra": extra}
+
+
+@contextmanager
+def in_a_thread(folder: Path, seed: str) -> Iterator[KaizalaServer]:
+    """Run a server in this process, on a free port, with its database in a folder."""
+    from airflow_provider_kaizala.server.config import ServerConfig
+    from airflow_provider_kaizala.server.run import RunningServer
+
+    config = ServerConfig(
+        port=0,
+        database=f"sqlite:///{folder / 'kaizala.db'}",
+        seed=seed,
+        test_mode=True,
+        connector_limit=0,
+        tenant_limit=0,
+        log_level="warning",
+    )
+    with RunningServer(config) as running:
+        yield KaizalaServer(running.url)
+
+
+@contextmanager
+def in_a_process(python: str, folder: Path, seed: str, start_in: Path) -> Iterator[KaizalaServer]:
+    """Run a server with another interpreter, on a free port, with its database in a folder."""
+    options = {"--port": "0", "--seed": seed, "--database": f"sqlite:///{folder / 'kaizala.db'}"}
+    limits = {"--connector-limit": "0", "--tenant-limit": "0", "--log-level": "warning"}
+    words = [word for option in (options | limits).items() for word in option]
+    # What this interpreter was told about its own modules is nothing for another one.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    log = folder / "kaizala-server.log"
+    with log.open("w") as errors:
+        process = subprocess.Popen(  # noqa: S603 - the interpreter is the one that the settings name
+            [python, "-m", "airflow_provider_kaizala.server", "serve", "--test-mode", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            cwd=start_in,
+            env=environment,
+        )
+    with process:
+        assert process.stdout is not None  # noqa: S101
+        line = process.stdout.readline()
+        if not line.startswith("ready http"):
+            process.kill()
+            said = log.read_text(errors="replace").strip().splitlines()
+            raise KaizalaServerError(f"{python} does not run kaizala-server: {said[-1] if said else ''}", 503)
+        try:
+            yield KaizalaServer(line.split()[1])
+        finally:
+            process.terminate()

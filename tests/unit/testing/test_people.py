@@ -1,0 +1,225 @@
+"""People who answer by script, against the server of the plugin."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_kaizala.testing.people import People
+    from airflow_provider_kaizala.testing.server import KaizalaServer
+
+GROUP = "11111111-1111-4111-8111-111111111111@1"
+ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
+
+
+class Task:
+    """What a task does: posts, and looks."""
+
+    def __init__(self, server: KaizalaServer) -> None:
+        conn = server.connection()
+        headers = {"applicationId": conn["login"], "applicationSecret": conn["password"]}
+        refresh = conn["extra"]["group_refresh_tokens"][GROUP]
+        reply = requests.get(
+            f"{server.url}/v1/accessToken", headers={**headers, "refreshToken": refresh}, timeout=10
+        )
+        self.http = requests.Session()
+        self.http.headers["accessToken"] = reply.json()["accessToken"]
+        self.base = f"{server.url}/v1/groups/{GROUP}"
+
+    def post(self, kind: str, **body: Any) -> dict[str, str]:
+        reply = self.http.post(
+            f"{self.base}/actions", json={"actionType": kind, "actionBody": body}, timeout=10
+        )
+        reply.raise_for_status()
+        return reply.json()
+
+    def poll(self, question: str = "Tea?") -> str:
+        return self.post("Poll", question=question, choices=["Yes", "No"])["actionId"]
+
+    def look(self, action_id: str) -> dict[str, Any]:
+        """Return who said what."""
+        reply = self.http.get(f"{self.base}/actions/{action_id}", params={"getDetails": "true"}, timeout=10)
+        found = reply.json()["actionDetails"]["responses"]
+        if found and "responder" not in found[0]:
+            return {one["assignee"]: one["response"] for one in found}
+        return {
+            one["responder"]: [
+                answer["answer"] for answer in one["responseDetails"]["responseWithQuestions"][:-3]
+            ]
+            if "responseDetails" in one
+            else [answer["answer"] for answer in one["responseWithQuestions"][:-3]]
+            for one in found
+        }
+
+    def list(self, kind: str) -> Any:
+        return self.http.get(f"{self.base}/actions", params={"actionType": kind}, timeout=10).json()
+
+
+@pytest.fixture
+def task(kaizala_server: KaizalaServer) -> Task:
+    return Task(kaizala_server)
+
+
+def test_a_vote_comes_at_once(kaizala_people: People, task: Task) -> None:
+    action = task.poll()
+    kaizala_people.ravi.votes("Yes")
+    kaizala_people.done()
+    assert task.look(action) == {RAVI: [["Yes"]]}
+
+
+@pytest.mark.parametrize("first", ["script", "poll"])
+def test_a_vote_comes_after_so_many_polls(kaizala_people: People, task: Task, first: str) -> None:
+    if first == "poll":
+        action = task.poll()
+    script = kaizala_people.ravi.votes("Yes", after_polls=3)
+    if first == "script":
+        action = task.poll()
+    other = task.poll("Coffee?")
+    for _ in range(2):
+        assert task.look(action) == {}
+        task.look(other)
+    time.sleep(0.3)
+    assert not script.is_done
+    assert task.look(action) == {}
+    kaizala_people.done()
+    assert task.look(action) == {RAVI: [["Yes"]]}
+
+
+def test_reading_the_list_is_a_poll_too(kaizala_people: People, task: Task) -> None:
+    task.list("Poll")  # before there was anything to see
+    time.sleep(0.01)
+    action = task.poll()
+    script = kaizala_people.ravi.votes("No", after_polls=2)
+    task.list("Survey")
+    task.list("Poll")
+    time.sleep(0.3)
+    assert not script.is_done
+    task.look(action)
+    kaizala_people.done()
+
+
+def test_answers_by_question(kaizala_people: People, task: Task) -> None:
+    kaizala_people.ravi.answers({"How many?": 3, "Is it open?": "Yes"}, title="Opening")
+    kaizala_people.meera.answers(["No"]).then(["Yes", "sorry", 4])
+    kaizala_people.asha.answers({"Is it open?": "No"}, title="Closing")
+    action = task.post(
+        "Survey",
+        title="Opening",
+        questions=[
+            {"title": "Is it open?", "type": "SingleOption", "options": [{"title": "Yes"}, {"title": "No"}]},
+            {"title": "Else?", "type": "Text"},
+            {"title": "How many?", "type": "Numeric"},
+        ],
+    )["actionId"]
+    with pytest.raises(AssertionError, match=r"Asha answers .* on 'Closing': nothing like it was posted"):
+        kaizala_people.done(0.7)
+    assert task.look(action) == {RAVI: [["Yes"], None, 3.0], MEERA: [["Yes"], "sorry", 4.0]}
+
+
+def test_a_job_is_completed_by_its_assignee(kaizala_people: People, task: Task) -> None:
+    kaizala_people.meera.completes()
+    kaizala_people.ravi.completes()
+    task.post("Job", title="Others", assignedTo=[MEERA])
+    action = task.post("Job", title="Open", assignedTo=[RAVI])["actionId"]
+    kaizala_people.done()
+    assert task.look(action) == {RAVI: "Completed"}
+
+
+def test_each_script_has_a_post_of_its_own(kaizala_people: People, task: Task) -> None:
+    kaizala_people.ravi.votes("Yes")
+    kaizala_people.ravi.votes("No")
+    kaizala_people.meera.votes("No", title="Coffee?").then("Yes", after_polls=2)
+    kaizala_people.asha.votes("Yes", times=None)
+    tea, coffee = task.poll("Tea?"), task.poll("Coffee?")
+    task.look(coffee)
+    task.look(coffee)
+    kaizala_people.done()
+    assert task.look(tea) == {RAVI: [["Yes"]], ASHA: [["Yes"]]}
+    assert task.look(coffee) == {RAVI: [["No"]], ASHA: [["Yes"]], MEERA: [["Yes"]]}
+
+
+def test_likes_and_comments(kaizala_people: People, task: Task, kaizala_server: KaizalaServer) -> None:
+    text = requests.Session()
+    text.headers.update(task.http.headers)
+    reference = text.post(f"{task.base}/messages", json={"message": "Lunch?"}, timeout=10).json()[
+        "referenceId"
+    ]
+    kaizala_people.ravi.likes(title="Lunch?")
+    kaizala_people.meera.comments("Me too", after_polls=1)
+    text.get(
+        f"{task.base}/reaction/{reference}",
+        params={"reactionType": "Like", "sourceGroupId": GROUP},
+        timeout=10,
+    )
+    kaizala_people.done()
+    (item,) = kaizala_server.feed()
+    assert (item["likes"], item["comments"]) == (1, 1)
+
+
+def test_a_post_whose_reply_was_lost_is_answered_too(
+    kaizala_people: People, task: Task, kaizala_server: KaizalaServer
+) -> None:
+    kaizala_server.fault("postAction", drop="after", count=1)
+    kaizala_people.ravi.votes("Yes")
+    with pytest.raises(requests.ConnectionError):
+        task.poll()
+    kaizala_people.done()
+
+
+def test_who_there_is(kaizala_people: People, kaizala_server: KaizalaServer) -> None:
+    assert repr(kaizala_people.ravi) == f"<Ravi {RAVI}>"
+    assert kaizala_people["Ravi"].mobile_number == kaizala_people[RAVI].mobile_number == RAVI
+    with pytest.raises(AttributeError, match="nobody is called 'zoya'; there are Asha, Ravi, Meera"):
+        _ = kaizala_people.zoya
+    kaizala_server.seed({"people": [{"mobileNumber": "+910000000008", "name": "ravi"}]})
+    with pytest.raises(KeyError, match=r"several people are called 'Ravi': \+910000000002"):
+        _ = kaizala_people["Ravi"]
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        (lambda people: people.ravi.votes("Maybe"), "Ravi votes: choice"),
+        (lambda people: people.ravi.answers({"Open?": 1}), "'S' does not ask 'Open?', but Q"),
+        (lambda people: people.ravi.answers([1, 2, 3]), "Ravi answers: Answers holds 3"),
+    ],
+)
+def test_what_cannot_be_done_is_told(
+    kaizala_people: People, task: Task, act: Callable[[People], object], said: str
+) -> None:
+    act(kaizala_people)
+    task.poll()
+    task.post("Survey", title="S", questions=[{"title": "Q", "type": "Text"}])
+    with pytest.raises(AssertionError) as told:
+        kaizala_people.done()
+    assert said in str(told.value)
+
+
+def test_a_lost_server_is_told(kaizala_server: KaizalaServer, tmp_path: Any) -> None:
+    from airflow_provider_kaizala.testing.people import People
+    from airflow_provider_kaizala.testing.server import in_a_thread
+
+    with in_a_thread(tmp_path, "demo") as server:
+        people = People(server)
+        people.ravi.votes("Yes")
+        time.sleep(0.2)
+    time.sleep(0.2)
+    with pytest.raises(AssertionError, match="lost the server"):
+        people.close()
+
+
+def test_stopping_is_quick(kaizala_server: KaizalaServer) -> None:
+    from airflow_provider_kaizala.testing.people import People
+
+    people = People(kaizala_server)
+    people.ravi.votes("Yes")
+    time.sleep(0.3)
+    began = time.monotonic()
+    people.close()
+    assert time.monotonic() - began < 0.5

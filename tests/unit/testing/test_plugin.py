@@ -1,0 +1,258 @@
+"""The fixtures, as a project that has installed the package uses them."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_kaizala.server.config import ServerConfig
+from airflow_provider_kaizala.server.run import RunningServer
+from airflow_provider_kaizala.testing.server import KaizalaServer
+
+pytest_plugins = ["pytester"]
+GROUP = "11111111-1111-4111-8111-111111111111@1"
+REPOSITORY = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A project of its own, without this repository's settings."""
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    for name in ("KAIZALA_SEED", "KAIZALA_SERVER_URL", "KAIZALA_SERVER_PYTHON"):
+        monkeypatch.delenv(name, raising=False)
+    return pytester
+
+
+def test_it_costs_nothing_until_it_is_used(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pathlib, sys
+        def test_what_is_loaded():
+            with pathlib.Path("loaded").open("a") as file:
+                file.write(" ".join(sys.modules) + "\\n")
+        """
+    )
+    project.runpytest_subprocess("-W", "error").assert_outcomes(passed=1)
+    project.runpytest_subprocess("-p", "no:kaizala").assert_outcomes(passed=1)
+    with_it, without = (set(line.split()) for line in (project.path / "loaded").read_text().splitlines())
+    assert with_it - without == {
+        "airflow_provider_kaizala",
+        "airflow_provider_kaizala.testing",
+        "airflow_provider_kaizala.testing.plugin",
+    }
+    assert not {"airflow", "fastapi", "sqlalchemy", "uvicorn", "alembic"} & with_it
+
+
+def test_loading_it_is_quick() -> None:
+    code = (
+        "import pytest, time; began = time.perf_counter(); import airflow_provider_kaizala.testing.plugin; "
+        "print(time.perf_counter() - began)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY
+    )
+    assert float(done.stdout) < 0.1
+
+
+def test_a_test_of_a_project(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import json, urllib.request
+
+        def ask(server, question):
+            conn = server.connection()
+            headers = {"applicationId": conn["login"], "applicationSecret": conn["password"],
+                       "refreshToken": conn["extra"]["refresh_token"]}
+            request = urllib.request.Request(server.url + "/v1/accessToken", headers=headers)
+            token = json.load(urllib.request.urlopen(request))["accessToken"]
+            group = conn["extra"]["default_group"]
+            base = f"{server.url}/v1/groups/{group}/actions"
+            body = {"actionType": "Poll", "actionBody": {"question": question, "choices": ["Yes", "No"]}}
+            request = urllib.request.Request(base, json.dumps(body).encode(), {"accessToken": token})
+            action = json.load(urllib.request.urlopen(request))["actionId"]
+            request = urllib.request.Request(f"{base}/{action}?getDetails=true", headers={"accessToken": token})
+            return lambda: json.load(urllib.request.urlopen(request))["actionDetails"]["responses"]
+
+        def test_ravi_votes_after_two_polls(kaizala_server, kaizala_people):
+            kaizala_people.ravi.votes("Yes", after_polls=2)
+            look = ask(kaizala_server, "Tea?")
+            assert look() == []
+            assert look() == []
+            kaizala_people.done()
+            assert [one["responder"] for one in look()] == ["+910000000002"]
+
+        def test_each_test_has_a_server_of_its_own(kaizala_server):
+            assert kaizala_server.journal() == []
+            assert kaizala_server.feed() == []
+        """
+    )
+    project.runpytest_subprocess("-W", "error").assert_outcomes(passed=2)
+
+
+def test_what_a_person_cannot_do_fails_the_test(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        def test_it(kaizala_server, kaizala_people):
+            seed = {"actions": [{"group": kaizala_server.default_group(), "sender": "+910000000001",
+                    "actionType": "Poll", "actionBody": {"question": "Tea?", "choices": ["Yes", "No"]}}]}
+            kaizala_server.seed(seed)
+            kaizala_people.ravi.votes("Maybe")
+            import time; time.sleep(1)
+
+        def test_no_occasion_is_no_failure(kaizala_people):
+            kaizala_people.ravi.votes("Maybe")
+        """
+    )
+    result = project.runpytest_subprocess()
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*Ravi votes: *Yes, No*"])
+
+
+def test_a_seed_of_the_project(project: pytest.Pytester) -> None:
+    project.makefile(
+        ".yaml",
+        shop="""
+        people:
+          - {mobileNumber: "+910000000005", name: Jean-Luc P.}
+        groups:
+          - {id: my-shop, name: My shop, admins: ["+910000000005"]}
+        connectors:
+          - {id: airflow, secret: s3cret}
+        grants:
+          - {connector: airflow, kind: group, person: "+910000000005", group: my-shop, refreshToken: my-token}
+        """,
+    )
+    project.makeini("[pytest]\nkaizala_seed = shop.yaml\n")
+    project.makepyfile(
+        """
+        def test_it(kaizala_people, kaizala_server):
+            assert kaizala_people.jean_luc_p.mobile_number == "+910000000005"
+            conn = kaizala_server.connection()
+            assert conn == {"conn_type": "kaizala", "host": kaizala_server.url, "login": "airflow", "password": "s3cret",
+                            "extra": {"calls_per_minute": 0, "group_refresh_tokens": {"my-shop": "my-token"},
+                                      "default_group": "my-shop"}}
+            kaizala_people.jean_luc_p.says("Engage")
+            assert [item["text"] for item in kaizala_server.feed()] == ["Engage"]
+        """
+    )
+    project.runpytest_subprocess("-W", "error").assert_outcomes(passed=1)
+
+
+def test_another_interpreter(project: pytest.Pytester) -> None:
+    # The project lies elsewhere, so the interpreter must have the package; this one has it installed.
+    project.makepyfile(
+        """
+        URLS = set()
+        def test_one(kaizala_server, kaizala_people):
+            kaizala_people.ravi.says("Hello")
+            kaizala_server.fault("*", status=500)
+            URLS.add(kaizala_server.url)
+
+        def test_two(kaizala_server):
+            import sys
+            assert kaizala_server.feed() == kaizala_server.faults() == kaizala_server.journal(operation="getMe") == []
+            assert URLS == {kaizala_server.url}
+            assert "airflow_provider_kaizala.server.run" not in sys.modules
+        """
+    )
+    option = f"kaizala_server_python={sys.executable}"
+    project.runpytest_subprocess("-W", "error", "-o", option).assert_outcomes(passed=2)
+
+
+def test_a_server_that_runs_already(
+    project: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.makepyfile(
+        """
+        def test_it(kaizala_server):
+            import os
+            assert kaizala_server.url == os.environ["KAIZALA_SERVER_URL"]
+            assert kaizala_server.feed() == []
+        """
+    )
+    settings = {"port": 0, "seed": "demo", "log_level": "warning"}
+    for test_mode, outcome in ((True, {"passed": 1}), (False, {"errors": 1})):
+        database = f"sqlite:///{tmp_path}/{test_mode}.db"
+        with RunningServer(ServerConfig(database=database, test_mode=test_mode, **settings)) as running:
+            if test_mode:
+                KaizalaServer(running.url).call(
+                    "POST", "/people/+910000000002/groups/" + GROUP + "/messages", {"text": "x"}
+                )
+            monkeypatch.setenv("KAIZALA_SERVER_URL", running.url)
+            result = project.runpytest_subprocess("-W", "error")
+            result.assert_outcomes(**outcome)
+            if not test_mode:
+                result.stdout.fnmatch_lines(["*does not run in --test-mode*"])
+    result = project.runpytest_subprocess()  # it has stopped
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*does not answer*"])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["kaizala_seed=nothing"], "*the seed 'nothing' cannot be read*"),
+        (["kaizala_server_python=/no/such/python"], "*No such file*"),
+        (
+            [f"kaizala_server_python={sys.executable}", "kaizala_seed=nothing"],
+            "*does not run kaizala-server*'nothing'*",
+        ),
+        (["kaizala_server_python=x", "kaizala_server_url=y"], "*exclude each other*"),
+    ],
+)
+def test_wrong_settings_are_told(project: pytest.Pytester, options: list[str], said: str) -> None:
+    project.makepyfile("def test_it(kaizala_server): pass")
+    words = [word for option in options for word in ("-o", option)]
+    result = project.runpytest_subprocess(*words)
+    assert result.ret != 0
+    text = result.stdout.str() + result.stderr.str()
+    assert any(fnmatch.fnmatch(line, said) for line in text.splitlines()), text
+
+
+def test_an_environment_without_the_server(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        conftest="""
+        import sys
+        sys.modules["fastapi"] = None
+        """,
+        test_it="def test_it(kaizala_server): pass",
+    )
+    result = project.runpytest_subprocess()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*airflow-provider-kaizala?server?*kaizala_server_python*"])
+
+
+def test_a_server_is_there_quickly(kaizala_server: KaizalaServer, tmp_path: Path) -> None:
+    from airflow_provider_kaizala.testing.server import in_a_thread
+
+    took = []
+    for number in range(3):
+        (folder := tmp_path / str(number)).mkdir()
+        began = time.perf_counter()
+        with in_a_thread(folder, "demo") as server:
+            took.append(time.perf_counter() - began)
+            assert server.people()
+    assert min(took) < 0.3
+
+
+def test_the_connection(kaizala_conn: dict[str, object], kaizala_server: KaizalaServer) -> None:
+    assert json.loads(os.environ["AIRFLOW_CONN_KAIZALA_DEFAULT"]) == kaizala_conn
+    assert kaizala_conn == {
+        "conn_type": "kaizala",
+        "host": kaizala_server.url,
+        "login": "demo-connector",
+        "password": "demo-secret",
+        "extra": {
+            "calls_per_minute": 0,
+            "refresh_token": "demo-refresh-token",
+            "group_refresh_tokens": {GROUP: "demo-group-token"},
+            "default_group": GROUP,
+        },
+    }
