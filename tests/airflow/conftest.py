@@ -1,126 +1,15 @@
-"""A real Kaizala server in a process of its own, and a way to run a DAG inside the real Airflow of this environment."""
+"""A way to run a DAG inside the real Airflow of this environment; server, people and connection are the pytest plugin's."""
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
-import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import requests
-
-from demo.people import ASHA, MEERA, RAVI, Person
-from demo.stack import GROUP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-CONNECTION = {
-    "conn_type": "kaizala",
-    "login": "demo-connector",
-    "password": "demo-secret",
-    "extra": {
-        "refresh_token": "demo-refresh-token",
-        "group_refresh_tokens": {GROUP: "demo-group-token"},
-        "default_group": GROUP,
-        "calls_per_minute": 0,
-    },
-}
-
-
-@pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run ``kaizala-server``; with another interpreter where this environment cannot (KAIZALA_SERVER_PYTHON)."""
-    folder = tmp_path_factory.mktemp("kaizala-server")
-    python = os.environ.get("KAIZALA_SERVER_PYTHON", sys.executable)
-    command = [
-        python,
-        "-m",
-        "airflow_provider_kaizala.server",
-        "serve",
-        "--port",
-        "0",
-        "--seed",
-        "demo",
-        "--test-mode",
-    ]
-    limits = ["--connector-limit", "0", "--tenant-limit", "0"]
-    with (folder / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            [*command, *limits, "--database", f"sqlite:///{folder / 'kaizala.db'}"],
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            cwd=Path(__file__).parents[2],
-            env={key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
-        )
-    with process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line.startswith("ready http://"), (folder / "server.log").read_text()
-        yield line.split()[1]
-        process.terminate()
-
-
-@pytest.fixture
-def kaizala(server_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A server as the demo seed leaves it, and the connection ``kaizala_default`` to it."""
-    requests.post(f"{server_url}/_test/reset", timeout=30).raise_for_status()
-    monkeypatch.setenv("AIRFLOW_CONN_KAIZALA_DEFAULT", json.dumps({**CONNECTION, "host": server_url}))
-    return server_url
-
-
-class Crew:
-    """The people of the group, and what they have read."""
-
-    def __init__(self, server: str) -> None:
-        self.people = {number: Person(server, number) for number in (ASHA, RAVI, MEERA)}
-        self._threads: list[threading.Thread] = []
-        self.failed: list[BaseException] = []
-
-    def feed(self) -> list[dict[str, Any]]:
-        """Return everything that was posted to the group."""
-        items: list[dict[str, Any]] = self.people[ASHA].feed(GROUP)["items"]
-        return items
-
-    def when(self, kind: str, act: Callable[[dict[str, Any]], None]) -> None:
-        """Do *act* as soon as something of this kind is posted."""
-
-        def watch() -> None:
-            try:
-                until = time.monotonic() + 60
-                while time.monotonic() < until:
-                    found = [item for item in self.feed() if item["kind"] == kind]
-                    if found:
-                        act(found[0])
-                        return
-                    time.sleep(0.2)
-                raise AssertionError(f"no {kind} was posted within 60 s")
-            except BaseException as error:  # noqa: BLE001 - told by join()
-                self.failed.append(error)
-
-        thread = threading.Thread(target=watch, daemon=True)
-        thread.start()
-        self._threads.append(thread)
-
-    def join(self) -> None:
-        """Wait until everybody has done what they were to do."""
-        for thread in self._threads:
-            thread.join(60)
-        assert not self.failed, self.failed
-
-
-@pytest.fixture
-def crew(kaizala: str) -> Iterator[Crew]:
-    """The people of the group."""
-    crew = Crew(kaizala)
-    yield crew
-    crew.join()
+    from collections.abc import Callable
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,8 @@ from demo.stack import GROUP
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from airflow_provider_kaizala.testing.server import KaizalaServer
+
 pytestmark = pytest.mark.airflow
 
 PNG = bytes.fromhex(
@@ -43,7 +44,9 @@ def a_dag(**kwargs: Any) -> DAG:
     return DAG(f"post_{next(_numbers)}", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), **kwargs)
 
 
-def test_texts_are_templated_mapped_and_replied(crew: Any, outcome: Any) -> None:
+def test_texts_are_templated_mapped_and_replied(
+    kaizala_conn: Any, kaizala_server: KaizalaServer, outcome: Any
+) -> None:
     with a_dag(params={"store": "Store 12"}) as dag:
         first = KaizalaSendMessageOperator(task_id="first", text="Hello {{ params.store }}")
         KaizalaSendMessageOperator.partial(
@@ -51,10 +54,12 @@ def test_texts_are_templated_mapped_and_replied(crew: Any, outcome: Any) -> None
         ).expand(text=["one", "two {{ dag.dag_id }}", "three.md"])
     states, values = outcome(dag)
     assert set(states.values()) == {"success"}
-    texts = [item["text"] for item in crew.feed() if item["kind"] == "text"]
+    texts = [item["text"] for item in kaizala_server.feed() if item["kind"] == "text"]
     assert texts[0] == "Hello Store 12"
     assert sorted(texts[1:]) == ["one", "three.md", f"two {dag.dag_id}"]
-    replies = {item["replyToReferenceId"] for item in crew.feed() if item["text"] in ("one", "three.md")}
+    replies = {
+        item["replyToReferenceId"] for item in kaizala_server.feed() if item["text"] in ("one", "three.md")
+    }
     assert replies == {values["first"]["reference_id"]}
     assert values["first"] == {
         "group_id": GROUP,
@@ -63,7 +68,9 @@ def test_texts_are_templated_mapped_and_replied(crew: Any, outcome: Any) -> None
     }
 
 
-def test_every_other_kind_of_post(crew: Any, outcome: Any, tmp_path: Path) -> None:
+def test_every_other_kind_of_post(
+    kaizala_conn: Any, kaizala_server: KaizalaServer, outcome: Any, tmp_path: Path
+) -> None:
     image, notes = tmp_path / "shelf.png", tmp_path / "notes.pdf"
     image.write_bytes(PNG)
     notes.write_bytes(b"%PDF-1.4 notes")
@@ -95,10 +102,10 @@ def test_every_other_kind_of_post(crew: Any, outcome: Any, tmp_path: Path) -> No
     assert values["album"]["action_id"] is None
     assert values["meet"]["action_id"]
     assert values["card"]["action_id"]
-    assert len(crew.feed()) >= 5
+    assert len(kaizala_server.feed()) >= 5
 
 
-def test_access_token_is_fetched_once_and_shared(kaizala: str, run_dag: Any) -> None:
+def test_access_token_is_fetched_once_and_shared(kaizala_conn: dict[str, Any], run_dag: Any) -> None:
     """What the first task stored is what the second one uses."""
     seen: list[str | None] = []
     with a_dag() as dag:
@@ -115,31 +122,36 @@ def test_access_token_is_fetched_once_and_shared(kaizala: str, run_dag: Any) -> 
     assert first["access_token"]
 
 
-def test_bad_rendered_text_fails_without_retry_and_sends_nothing(crew: Any, outcome: Any) -> None:
+def test_bad_rendered_text_fails_without_retry_and_sends_nothing(
+    kaizala_conn: Any, kaizala_server: KaizalaServer, outcome: Any
+) -> None:
     with a_dag() as dag:
         KaizalaSendMessageOperator(task_id="long", text="{{ 'x' * 4001 }}", retries=2)
     states, _ = outcome(dag)
     assert states == {"long": "failed"}
-    assert [item for item in crew.feed() if item["kind"] == "text"] == []
+    assert [item for item in kaizala_server.feed() if item["kind"] == "text"] == []
 
 
-def test_wrong_secret_says_what_to_check(kaizala: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    conn = json.loads(os.environ["AIRFLOW_CONN_KAIZALA_DEFAULT"])
-    monkeypatch.setenv("AIRFLOW_CONN_KAIZALA_DEFAULT", json.dumps({**conn, "password": "other-secret"}))
+def test_wrong_secret_says_what_to_check(
+    kaizala_conn: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_KAIZALA_DEFAULT", json.dumps({**kaizala_conn, "password": "other-secret"})
+    )
     good, message = KaizalaHook().test_connection()
     assert not good
     assert "connector secret" in message
     assert "other-secret" not in message
 
 
-def test_connection_test_names_each_token(kaizala: str) -> None:
+def test_connection_test_names_each_token(kaizala_conn: dict[str, Any]) -> None:
     good, message = KaizalaHook().test_connection()
     assert good, message
     assert "user's refresh token works" in message
     assert f"group {GROUP} works" in message
 
 
-def test_hook_reads_groups_and_members(kaizala: str) -> None:
+def test_hook_reads_groups_and_members(kaizala_conn: dict[str, Any]) -> None:
     client = KaizalaHook().get_conn()
     assert client.run(calls.get_group(GROUP)).name == "Store 12"
     members = client.run(calls.list_members(GROUP))
@@ -151,7 +163,9 @@ def test_hook_reads_groups_and_members(kaizala: str) -> None:
     assert len(client.run(calls.list_members(GROUP))) == 3
 
 
-def test_failed_task_is_told_to_the_group(crew: Any, outcome: Any) -> None:
+def test_failed_task_is_told_to_the_group(
+    kaizala_conn: Any, kaizala_server: KaizalaServer, outcome: Any
+) -> None:
     with a_dag() as dag:
 
         @task(on_failure_callback=KaizalaNotifier("{{ ti.task_id }} of {{ dag.dag_id }} failed"))
@@ -161,14 +175,17 @@ def test_failed_task_is_told_to_the_group(crew: Any, outcome: Any) -> None:
         breaks()
     states, _ = outcome(dag)
     assert states == {"breaks": "failed"}
-    assert [item["text"] for item in crew.feed() if item["kind"] == "text"] == [
+    assert [item["text"] for item in kaizala_server.feed() if item["kind"] == "text"] == [
         f"breaks of {dag.dag_id} failed"
     ]
 
 
-def test_notifier_never_fails_a_task(kaizala: str, outcome: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    conn = json.loads(os.environ["AIRFLOW_CONN_KAIZALA_DEFAULT"])
-    monkeypatch.setenv("AIRFLOW_CONN_KAIZALA_DEFAULT", json.dumps({**conn, "host": "http://127.0.0.1:9"}))
+def test_notifier_never_fails_a_task(
+    kaizala_conn: dict[str, Any], outcome: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_KAIZALA_DEFAULT", json.dumps({**kaizala_conn, "host": "http://127.0.0.1:9"})
+    )
     with a_dag() as dag:
 
         @task(on_success_callback=KaizalaNotifier("done", bound=2))
@@ -181,11 +198,12 @@ def test_notifier_never_fails_a_task(kaizala: str, outcome: Any, monkeypatch: py
     assert values == {"fine": 1}
 
 
-def test_group_without_grant_is_named(kaizala: str, monkeypatch: pytest.MonkeyPatch, outcome: Any) -> None:
-    conn = json.loads(os.environ["AIRFLOW_CONN_KAIZALA_DEFAULT"])
-    del conn["extra"]["refresh_token"]
-    monkeypatch.setenv("AIRFLOW_CONN_KAIZALA_DEFAULT", json.dumps(conn))
+def test_group_without_grant_is_named(
+    kaizala_conn: dict[str, Any], monkeypatch: pytest.MonkeyPatch, outcome: Any
+) -> None:
+    del kaizala_conn["extra"]["refresh_token"]
+    monkeypatch.setenv("AIRFLOW_CONN_KAIZALA_DEFAULT", json.dumps(kaizala_conn))
     other = "22222222-2222-4222-8222-222222222222@1"
     with pytest.raises(Exception, match=f"no refresh token for group {other}"):
         KaizalaHook().run(calls.get_group(other))
-    assert requests.get(f"{kaizala}/healthz", timeout=5).status_code == 200
+    assert requests.get(f"{kaizala_conn['host']}/healthz", timeout=5).status_code == 200

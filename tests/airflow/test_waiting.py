@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG
@@ -16,6 +16,9 @@ from airflow_provider_kaizala.operators import (
 )
 from airflow_provider_kaizala.sensors import KaizalaResponseSensor
 from demo.people import ASHA, MEERA, RAVI
+
+if TYPE_CHECKING:
+    from airflow_provider_kaizala.testing.people import People
 
 pytestmark = pytest.mark.airflow
 
@@ -37,12 +40,11 @@ def mode(request: pytest.FixtureRequest) -> dict[str, Any]:
     return {"poke_interval": 0.5, "timeout": 40, **MODES[request.param]}
 
 
-def test_survey_answers_come_back_keyed_by_question(mode: dict[str, Any], crew: Any, outcome: Any) -> None:
-    def answer(item: dict[str, Any]) -> None:
-        crew.people[RAVI].answer(item["actionId"], "Yes", ["Bags", "Pens"], 3, "größer 😀")
-        crew.people[ASHA].answer(item["actionId"], "No", ["Pens"], 2.5, "-")
-
-    crew.when("survey", answer)
+def test_survey_answers_come_back_keyed_by_question(
+    mode: dict[str, Any], kaizala_conn: Any, kaizala_people: People, outcome: Any
+) -> None:
+    kaizala_people.ravi.answers(["Yes", ["Bags", "Pens"], 3, "größer 😀"])
+    kaizala_people.asha.answers(["No", ["Pens"], 2.5, "-"], after_polls=1)
     with a_dag() as dag:
         ask = KaizalaSendSurveyOperator(
             task_id="ask",
@@ -76,8 +78,11 @@ def test_survey_answers_come_back_keyed_by_question(mode: dict[str, Any], crew: 
     assert abs((datetime.now(tz=UTC) - when).total_seconds()) < 120
 
 
-def test_job_waits_for_all_assignees(mode: dict[str, Any], crew: Any, outcome: Any) -> None:
-    crew.when("job", lambda item: [crew.people[each].complete(item["actionId"]) for each in (RAVI, MEERA)])
+def test_job_waits_for_all_assignees(
+    mode: dict[str, Any], kaizala_conn: Any, kaizala_people: People, outcome: Any
+) -> None:
+    kaizala_people.ravi.completes()
+    kaizala_people.meera.completes(after_polls=2)
     with a_dag() as dag:
         assign = KaizalaSendJobOperator(task_id="assign", title="Unlock", assigned_to=[RAVI, MEERA])
         KaizalaResponseSensor(task_id="wait", action_id=assign.output["action_id"], until="all", **mode)
@@ -88,12 +93,11 @@ def test_job_waits_for_all_assignees(mode: dict[str, Any], crew: Any, outcome: A
     assert values["wait"]["missing"] == []
 
 
-def test_named_people_are_waited_for(mode: dict[str, Any], crew: Any, outcome: Any) -> None:
-    def vote(item: dict[str, Any]) -> None:
-        crew.people[ASHA].vote(item["actionId"], "No")
-        crew.people[MEERA].vote(item["actionId"], "Yes")
-
-    crew.when("poll", vote)
+def test_named_people_are_waited_for(
+    mode: dict[str, Any], kaizala_conn: Any, kaizala_people: People, outcome: Any
+) -> None:
+    kaizala_people.asha.votes("No")
+    kaizala_people.meera.votes("Yes", after_polls=2)
     with a_dag() as dag:
         ask = KaizalaSendPollOperator(task_id="ask", question="Pay?", choices=["Yes", "No"])
         KaizalaResponseSensor(task_id="wait", action_id=ask.output["action_id"], until=[MEERA], **mode)
@@ -104,7 +108,9 @@ def test_named_people_are_waited_for(mode: dict[str, Any], crew: Any, outcome: A
 
 
 @pytest.mark.parametrize(("soft_fail", "state"), [(False, "failed"), (True, "skipped")])
-def test_nobody_answers(mode: dict[str, Any], soft_fail: bool, state: str, crew: Any, outcome: Any) -> None:
+def test_nobody_answers(
+    mode: dict[str, Any], soft_fail: bool, state: str, kaizala_conn: Any, outcome: Any
+) -> None:
     with a_dag() as dag:
         ask = KaizalaSendPollOperator(task_id="ask", question="Anybody?", choices=["Yes", "No"])
         KaizalaResponseSensor(
@@ -117,7 +123,7 @@ def test_nobody_answers(mode: dict[str, Any], soft_fail: bool, state: str, crew:
     assert values["wait"] is None
 
 
-def test_unknown_action_fails_at_once(mode: dict[str, Any], kaizala: str, outcome: Any) -> None:
+def test_unknown_action_fails_at_once(mode: dict[str, Any], kaizala_conn: Any, outcome: Any) -> None:
     with a_dag() as dag:
         KaizalaResponseSensor(
             task_id="wait", action_id="00000000-0000-4000-8000-000000000000", retries=3, **mode

@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from airflow_provider_kaizala.server.app import create_app
+from airflow_provider_kaizala.server.config import ServerConfig
+from airflow_provider_kaizala.server.control.layer import ControlLayer
+from airflow_provider_kaizala.server.startup import open_state
+
 if TYPE_CHECKING:
     from airflow_provider_kaizala.server.run import RunningServer
 
@@ -24,10 +29,14 @@ def test_nothing_is_there_outside_of_test_mode(make_server, path: str) -> None:
     assert {httpx.request(method, url).status_code for method in ("GET", "POST", "DELETE")} == {404}
 
 
-def test_without_test_mode_there_is_no_layer(make_server) -> None:
-    server = make_server(test_mode=False)
-    assert server.state.on_delivery is None
-    assert httpx.get(server.url + "/healthz").status_code == 200
+@pytest.mark.parametrize("test_mode", [False, True])
+def test_without_test_mode_there_is_no_layer(tmp_path, test_mode: bool) -> None:
+    config = ServerConfig(database=f"sqlite:///{tmp_path}/k.db", test_mode=test_mode)
+    state = open_state(config)
+    layers = [layer.cls for layer in create_app(config, state).user_middleware]
+    state.database.close()
+    assert (ControlLayer in layers) is test_mode
+    assert (state.on_delivery is not None) is test_mode
 
 
 # --- the clock ----------------------------------------------------------------------------------------------------

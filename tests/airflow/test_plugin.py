@@ -1,0 +1,76 @@
+"""The pytest plugin as a DAG author uses it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.models import Variable
+from airflow.providers.common.compat.sdk import DAG
+from airflow.utils.session import create_session
+
+from airflow_provider_kaizala.operators import KaizalaSendPollOperator
+from airflow_provider_kaizala.sensors import KaizalaResponseSensor
+from airflow_provider_kaizala.testing.token_variables import set_aside
+
+if TYPE_CHECKING:
+    from airflow_provider_kaizala.testing.people import People
+    from airflow_provider_kaizala.testing.server import KaizalaServer
+
+pytestmark = pytest.mark.airflow
+
+
+def test_ravi_approves(kaizala_conn: Any, kaizala_people: People, run_dag: Any) -> None:
+    """A DAG that waits for people is tested in ten lines."""
+    with DAG("payment", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
+        ask = KaizalaSendPollOperator(task_id="ask", question="Pay invoice 7?", choices=["Yes", "No"])
+        KaizalaResponseSensor(task_id="wait", action_id=ask.output["action_id"], poke_interval=0.2)
+    kaizala_people.ravi.votes("Yes", after_polls=2)
+    assert run_dag(dag).state == "success"
+
+
+def test_after_two_polls_means_that_the_task_has_looked_twice(
+    kaizala_conn: Any, kaizala_people: People, kaizala_server: KaizalaServer, outcome: Any
+) -> None:
+    kaizala_people.ravi.votes("Yes", after_polls=2)
+    with DAG("look_twice", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
+        ask = KaizalaSendPollOperator(task_id="ask", question="Tea?", choices=["Yes", "No"])
+        KaizalaResponseSensor(task_id="wait", action_id=ask.output["action_id"], poke_interval=0.5)
+    _, values = outcome(dag)
+    assert [each["answers"] for each in values["wait"]["answers"]] == [{"Tea?": "Yes"}]
+    votes = kaizala_server.journal()
+    kinds = [
+        entry["operation"] or "votes" for entry in votes if entry["operation"] or "/votes" in entry["path"]
+    ]
+    assert kinds[kinds.index("postAction") :] == [
+        "postAction",
+        "getAction",
+        "getAction",
+        "votes",
+        "getAction",
+    ]
+
+
+def test_tokens_of_another_server_are_set_aside_and_come_back(airflow_db: None) -> None:
+    key = "kaizala_token_set_aside_user"
+
+    def stored() -> list[tuple[str, str]]:
+        with create_session() as session:
+            rows = session.query(Variable).filter(Variable.key.startswith("kaizala_token_set")).all()
+            return sorted((row.key, row.get_val()) for row in rows)
+
+    with create_session() as session:
+        session.add(Variable(key=key, val=json.dumps({"access_token": "mine"})))
+        session.add(Variable(key="kaizala_token_set_asides", val="another connection's"))
+    with set_aside("set_aside"):
+        assert stored() == [("kaizala_token_set_asides", "another connection's")]
+        with create_session() as session:
+            session.add(Variable(key=key, val="the test's"))
+    assert stored() == [
+        (key, '{"access_token": "mine"}'),
+        ("kaizala_token_set_asides", "another connection's"),
+    ]
+    with create_session() as session:
+        session.query(Variable).filter(Variable.key.startswith("kaizala_token_set")).delete()
