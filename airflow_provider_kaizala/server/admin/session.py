@@ -71,6 +71,8 @@ def administration(database: str) -> Iterator[Admin]:
         raise AdminError(str(error)) from None
     except ApiError as error:
         raise AdminError(error.message[:1].lower() + error.message[1:]) from None
+    except UnicodeEncodeError:
+        raise AdminError("what is given is not text in UTF-8") from None
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
         raise AdminError(f"the database cannot be used: {reason}") from None

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import difflib
 import random
+import re
 import threading
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -62,13 +63,19 @@ def _base(value: str) -> str:
     return value.rstrip("/")
 
 
+def _header_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]+", value) or value.lower() in ("content-length", "transfer-encoding"):
+        raise ValueError("must be names of headers; how long the body is cannot be set")
+    return value
+
+
 def _header(value: str) -> str:
     if not value.isascii() or not value.isprintable():
         raise ValueError("must be printable ASCII")
     return value
 
 
-HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
 HeaderValue = Annotated[str, AfterValidator(_header)]
 
 

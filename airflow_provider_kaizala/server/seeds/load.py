@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import yaml
 from pydantic import ValidationError
 
 from airflow_provider_kaizala.server.seeds.model import Seed
+from airflow_provider_kaizala.server.wire.errors import ApiError
+from airflow_provider_kaizala.server.wire.lenient_json import check_text
 
 BUILT_IN = Path(__file__).parent
 
@@ -35,25 +38,56 @@ def load_seed(name_or_file: str) -> Seed:
 def parse_seed(text: str, source: str) -> Seed:
     """Read a seed from YAML or JSON text."""
     try:
-        raw = yaml.safe_load(text)
+        raw = _parsed(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise SeedError(
-            f"the seed {source!r} is not valid YAML{where}: {getattr(error, 'problem', error)}"
-        ) from None
+        reason = str(getattr(error, "problem", error)).partition("\n")[0]
+        raise SeedError(f"the seed {source!r} is not valid YAML{where}: {reason}") from None
     except RecursionError:
         raise SeedError(f"the seed {source!r} is nested too deeply") from None
     return read_seed({} if raw is None else raw, source)
+
+
+def _parsed(text: str) -> object:
+    """Read JSON as JSON, since YAML takes no tabs, and everything else as YAML."""
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text)
+        except ValueError:
+            pass  # a mapping of YAML begins so too, and YAML tells where a mistake is
+    return yaml.safe_load(text)
 
 
 def read_seed(raw: object, source: str) -> Seed:
     """Check a parsed seed."""
     if not isinstance(raw, dict):
         raise SeedError(f"the seed {source!r} must be a mapping of tenants, people, connectors, groups, ...")
+    _check_texts(raw, source)
     try:
         return Seed.model_validate(raw)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise SeedError(f"the seed {source!r} is wrong at {where}: {first['msg']}") from None
+
+
+def _check_texts(raw: dict[object, object], source: str) -> None:
+    """Refuse texts that no database holds; YAML's aliases make one value stand in many places, or in itself."""
+    seen: set[int] = set()
+    waiting: list[tuple[object, tuple[object, ...]]] = [(raw, ())]
+    while waiting:
+        value, place = waiting.pop()
+        if isinstance(value, str):
+            try:
+                check_text(value)
+            except ApiError as error:
+                where = ".".join(str(part) for part in place).encode("utf-8", "replace").decode()
+                raise SeedError(
+                    f"the seed {source!r} is wrong at {where or 'the file'}: {error.message}"
+                ) from None
+        elif isinstance(value, dict | list) and id(value) not in seen:
+            seen.add(id(value))
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            for key, item in items:
+                waiting += [(key, place), (item, (*place, key))]

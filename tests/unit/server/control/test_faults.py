@@ -192,6 +192,7 @@ def test_a_fault_does_not_change_a_refusal(control, api) -> None:
         ({"status": 500, "probability": 2}, "at probability"),
         ({"status": 500, "headers": {"a b": "c"}}, "at headers"),
         ({"status": 500, "headers": {"a": "c\r\nd: e"}}, "at headers"),
+        ({"status": 500, "headers": {"Content-Length": "1"}}, "at headers"),
         ({"drop": "soon"}, "at drop"),
         ({"drop": "before", "body": "x"}, "need status"),
         ({"move": "localhost"}, "at move"),

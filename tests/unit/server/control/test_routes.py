@@ -139,6 +139,13 @@ def test_a_seed_takes_the_place_of_all(control) -> None:
     [
         ("people: [", "line 1"),
         ("people:\n  - {mobileNumber: '+910000000009'\n  name: x}\n", "line 3"),
+        ("\0", "not valid YAML"),
+        ("[" * 5000, "nested too deeply"),
+        ("&a {people: *a}", "wrong at people"),
+        (r'{"groups": [{"id": "a", "name": "\ud800"}]}', "groups.0.name: A text in the body holds half"),
+        (r'{"groups": [{"id": "a", "name": "\u0000"}]}', "groups.0.name: A text in the body holds a NUL"),
+        ('{\n\t"groups": 1,\n}', "line 2"),
+        ('{\n\t"groups": 1\n}', "wrong at groups"),
         ("- 1", "must be a mapping"),
         ("people: [{mobileNumber: 12, name: x}]", "people.0.mobileNumber"),
         ("peple: []", "peple"),
