@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from airflow_provider_kaizala.testing.wire import Call, KaizalaServerError
 
@@ -168,6 +168,21 @@ def _is_poll(entry: Mapping[str, Any], item: Item) -> bool:
             return str(item.get("packageId", "")).startswith(query.get("id", "?"))
 
 
+class When(TypedDict, total=False):
+    """When a script acts, and on what.
+
+    - ``after_polls``: once whoever waits has looked so often; at once by default
+    - ``title``: only on what has this title; on the first that comes by default
+    - ``group_id``: only in this group
+    - ``times``: on so many posts, 1 by default; None for all that come
+    """
+
+    after_polls: int
+    title: str | None
+    group_id: str | None
+    times: int | None
+
+
 class Person:
     """Somebody of the seed; what they are told to do happens in the background."""
 
@@ -179,68 +194,30 @@ class Person:
     def __repr__(self) -> str:
         return f"<{self.name} {self.mobile_number}>"
 
-    def votes(
-        self,
-        choice: str | int,
-        *,
-        after_polls: int = 0,
-        title: str | None = None,
-        group_id: str | None = None,
-        times: int | None = 1,
-    ) -> Script:
-        """Vote in a poll, or answer a meeting.
+    def votes(self, choice: str | int, **when: Unpack[When]) -> Script:
+        """Vote in a poll, or answer a meeting; *when* and on what, see :class:`When`."""
+        return self._follow("votes", choice, when)
 
-        :param after_polls: wait until whoever waits has looked so often
-        :param title: only what has this title
-        :param times: on so many polls; None for all that come
-        """
-        return self.crew.follow(Script(self, "votes", title, group_id, times, [_Act(choice, after_polls)]))
+    def answers(self, answers: Mapping[str, Any] | Sequence[Any], **when: Unpack[When]) -> Script:
+        """Answer a survey or a custom action, by question or in order."""
+        return self._follow("answers", answers, when)
 
-    def answers(
-        self,
-        answers: Mapping[str, Any] | Sequence[Any],
-        *,
-        after_polls: int = 0,
-        title: str | None = None,
-        group_id: str | None = None,
-        times: int | None = 1,
-    ) -> Script:
-        """Answer a survey or a custom action, by question or in order; the rest as for :meth:`votes`."""
-        return self.crew.follow(Script(self, "answers", title, group_id, times, [_Act(answers, after_polls)]))
-
-    def completes(
-        self,
-        *,
-        after_polls: int = 0,
-        title: str | None = None,
-        group_id: str | None = None,
-        times: int | None = 1,
-    ) -> Script:
+    def completes(self, **when: Unpack[When]) -> Script:
         """Complete a job that is assigned to this person; ``.then(False)`` takes it back."""
-        return self.crew.follow(Script(self, "completes", title, group_id, times, [_Act(True, after_polls)]))
+        return self._follow("completes", True, when)
 
-    def likes(
-        self,
-        *,
-        after_polls: int = 0,
-        title: str | None = None,
-        group_id: str | None = None,
-        times: int | None = 1,
-    ) -> Script:
+    def likes(self, **when: Unpack[When]) -> Script:
         """Like something posted; *title* may also be the whole text of a message."""
-        return self.crew.follow(Script(self, "likes", title, group_id, times, [_Act(True, after_polls)]))
+        return self._follow("likes", True, when)
 
-    def comments(
-        self,
-        text: str,
-        *,
-        after_polls: int = 0,
-        title: str | None = None,
-        group_id: str | None = None,
-        times: int | None = 1,
-    ) -> Script:
-        """Comment on something posted."""
-        return self.crew.follow(Script(self, "comments", title, group_id, times, [_Act(text, after_polls)]))
+    def comments(self, text: str, **when: Unpack[When]) -> Script:
+        """Comment on something posted; *title* may also be the whole text of a message."""
+        return self._follow("comments", text, when)
+
+    def _follow(self, verb: str, value: Any, when: When) -> Script:
+        act = _Act(value, when.get("after_polls", 0))
+        script = Script(self, verb, when.get("title"), when.get("group_id"), when.get("times", 1), [act])
+        return self.crew.follow(script)
 
     def says(self, text: str, *, group_id: str | None = None) -> None:
         """Write a text, now."""

@@ -73,7 +73,7 @@ def kaizala_server(
         yield _kaizala_shared_server
         return
     try:
-        import airflow_provider_kaizala.server.run  # noqa: F401
+        _need_server()
     except ImportError as error:
         pytest.fail(
             f"kaizala_server cannot run in this environment ({error}); install airflow-provider-kaizala[server], or name "
@@ -88,6 +88,19 @@ def kaizala_server(
             yield server
     except StartError as error:
         pytest.fail(f"kaizala_server: {error}", pytrace=False)
+
+
+def _need_server() -> None:
+    """Raise ImportError where the server cannot run; Airflow 2 holds SQLAlchemy below 2."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        found = version("sqlalchemy")
+    except PackageNotFoundError:
+        found = ""
+    if found.startswith(("0.", "1.")):
+        raise ImportError(f"SQLAlchemy is {found}, and the server needs 2")
+    import airflow_provider_kaizala.server.run  # noqa: F401
 
 
 def _reset(server: KaizalaServer) -> None:

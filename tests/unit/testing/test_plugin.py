@@ -216,17 +216,19 @@ def test_wrong_settings_are_told(project: pytest.Pytester, options: list[str], s
     assert any(fnmatch.fnmatch(line, said) for line in text.splitlines()), text
 
 
-def test_an_environment_without_the_server(project: pytest.Pytester) -> None:
-    project.makepyfile(
-        conftest="""
-        import sys
-        sys.modules["fastapi"] = None
-        """,
-        test_it="def test_it(kaizala_server): pass",
-    )
+@pytest.mark.parametrize(
+    ("lack", "said"),
+    [
+        ("sys.modules['fastapi'] = None", "*fastapi*"),
+        ("import importlib.metadata as m; m.version = lambda name: '1.4.54'", "*SQLAlchemy is 1.4.54*"),
+    ],
+)
+def test_an_environment_without_the_server(project: pytest.Pytester, lack: str, said: str) -> None:
+    project.makepyfile(conftest=f"import sys\n{lack}\n", test_it="def test_it(kaizala_server): pass")
     result = project.runpytest_subprocess()
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*airflow-provider-kaizala?server?*kaizala_server_python*"])
+    result.stdout.fnmatch_lines([said])
 
 
 def test_a_server_is_there_quickly(kaizala_server: KaizalaServer, tmp_path: Path) -> None:
