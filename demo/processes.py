@@ -94,6 +94,7 @@ class Processes:
                 process.wait(max(0.1, until - time.monotonic()))
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.wait()
         self.running.clear()
         if self._guardian.stdin is not None and not self._guardian.stdin.closed:
             self._guardian.stdin.close()
