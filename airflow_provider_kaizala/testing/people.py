@@ -283,6 +283,8 @@ class People:
         while open_ := [
             script for script in self._scripts if script.times is not None and not script.is_done
         ]:
+            if self.failures:
+                break
             if time.monotonic() > until:
                 raise AssertionError(f"not done within {timeout:g} s: " + "; ".join(map(str, open_)))
             time.sleep(0.01)
