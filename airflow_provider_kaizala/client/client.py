@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -158,8 +159,8 @@ def _reason(error: BaseException) -> str:
         if not args:
             break
         inner = args[0]
-    text = str(inner).rpartition(">: ")[2] or type(inner).__name__
-    return text if isinstance(inner, OSError) or text else type(inner).__name__
+    text = re.sub(r"^(<.*?>|\w+\(host=.*?\)): ", "", str(inner))
+    return text or type(inner).__name__
 
 
 class _Sized:

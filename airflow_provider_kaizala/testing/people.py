@@ -325,7 +325,7 @@ class People:
                 since = self._wait(since)
         except (OSError, http.client.HTTPException, KaizalaServerError) as error:
             if not self._is_closed:
-                self.failures.append(f"the people lost the server: {error}")
+                self.failures.append(f"the people lost the server: {error or type(error).__name__}")
 
     def _look(self, scripts: Sequence[Script]) -> None:
         """Read what is new to the people who have something to do, and hand it out."""
