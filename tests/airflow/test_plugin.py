@@ -73,4 +73,6 @@ def test_tokens_of_another_server_are_set_aside_and_come_back(airflow_db: None) 
         ("kaizala_token_set_asides", "another connection's"),
     ]
     with create_session() as session:
-        session.query(Variable).filter(Variable.key.startswith("kaizala_token_set")).delete(synchronize_session=False)
+        session.query(Variable).filter(Variable.key.startswith("kaizala_token_set")).delete(
+            synchronize_session=False
+        )
