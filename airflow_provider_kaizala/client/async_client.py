@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import httpx
 
 from airflow_provider_kaizala.client.multipart import Upload
+from airflow_provider_kaizala.client.paging import Walk
 from airflow_provider_kaizala.client.policy import (
     Effect,
     Load,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from airflow_provider_kaizala.client.calls import Call
+    from airflow_provider_kaizala.client.paging import Paged
     from airflow_provider_kaizala.client.settings import Settings
 
 T = TypeVar("T")
@@ -70,6 +72,16 @@ class AsyncKaizalaClient:
                 value: T = end.value
                 return value
             resume = await self._do(effect, steps)
+
+    async def iterate(self, paged: Paged[T]) -> AsyncIterator[T]:
+        """Yield the items of a paged read; a page is fetched when its first item is wanted.
+
+        :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
+        """
+        walk = Walk(paged)
+        while walk.call is not None:
+            for item in walk.take(await self.run(walk.call)):
+                yield item
 
     async def _do(self, effect: Effect, steps: Generator[Effect, Any, Any]) -> Callable[[], Effect]:
         """Do what the policy wants; return how to resume it."""

@@ -17,6 +17,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from airflow_provider_kaizala.client.multipart import Upload
+from airflow_provider_kaizala.client.paging import Walk
 from airflow_provider_kaizala.client.policy import (
     Effect,
     Load,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from airflow_provider_kaizala.client.calls import Call
+    from airflow_provider_kaizala.client.paging import Paged
     from airflow_provider_kaizala.client.settings import Settings
 
 T = TypeVar("T")
@@ -130,6 +132,15 @@ class KaizalaClient:
                 if watch.expired:
                     raise TransportFailure("the time for the whole call is over", sent=watch.sent) from None
                 raise TransportFailure(_reason(error), sent=watch.sent) from None
+
+    def iterate(self, paged: Paged[T]) -> Iterator[T]:
+        """Yield the items of a paged read; a page is fetched when its first item is wanted.
+
+        :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
+        """
+        walk = Walk(paged)
+        while walk.call is not None:
+            yield from walk.take(self.run(walk.call))
 
     def close(self) -> None:
         """Close all connections."""

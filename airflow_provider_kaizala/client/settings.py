@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_API_ROOT = "https://api.kaiza.la"
+OAUTH_ROOT = "https://ds.kaiza.la"
 #: Domains of the hosted service. Credentials go there, to the configured host and to ``allowed_hosts``, nowhere else.
 SERVICE_DOMAINS = ("kaiza.la", "osi.office.net")
 USER_GRANT = "user"
@@ -129,6 +130,12 @@ class Settings:
             f"no refresh token for group {group_id}: let an admin of the group grant it to the connector and add the token to "
             f"the extra group_refresh_tokens, or set a user's refresh_token. Granted groups: {held}"
         )
+
+    @property
+    def oauth_root(self) -> str:
+        """Scheme and host of the OAuth calls: those of the API, but the hosted service had a host of its own for them."""
+        root = self.api_root.rstrip("/")
+        return OAUTH_ROOT if root.lower() == DEFAULT_API_ROOT else root
 
     def secrets(self) -> tuple[str, ...]:
         """Return every configured secret, for masking and redaction."""

@@ -18,8 +18,11 @@ from airflow_provider_kaizala.hooks.fields import FIELDS, HIDDEN_FIELDS, PLACEHO
 from airflow_provider_kaizala.hooks.token_store import store_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_provider_kaizala.client import AsyncKaizalaClient, KaizalaClient
     from airflow_provider_kaizala.client.calls import Call
+    from airflow_provider_kaizala.client.paging import Paged
     from airflow_provider_kaizala.client.settings import Settings
 
 T = TypeVar("T")
@@ -133,6 +136,10 @@ class KaizalaHook(BaseHook):
         :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
         """
         return self.get_conn().run(call)
+
+    def iterate(self, paged: Paged[T]) -> Iterator[T]:
+        """Yield the items of a read that comes in pages, as far as they are wanted."""
+        return self.get_conn().iterate(paged)
 
     def close(self) -> None:
         """Close the client's connections; the next call opens new ones."""

@@ -85,6 +85,14 @@ def flag(name: str, value: Any) -> bool:
     return value
 
 
+def one_of(name: str, value: Any, allowed: Sequence[str]) -> str:
+    """One of a few words, in any case."""
+    for word in allowed:
+        if isinstance(value, str) and value.strip().lower() == word.lower():
+            return word
+    raise KaizalaInputError(f"{name}: {shown(value)} is unknown; take one of {', '.join(allowed)}")
+
+
 def phone(name: str, value: Any) -> str:
     """A phone number that is E.164 in shape."""
     if not isinstance(value, str) or not _PHONE.fullmatch(value.strip()):

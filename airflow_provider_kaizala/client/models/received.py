@@ -1,4 +1,4 @@
-"""What comes back: replies as frozen dataclasses, each with a ``read`` that takes every documented variant."""
+"""What was posted and what was answered: replies as frozen dataclasses, each with a ``read`` that takes every documented variant."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import itertools
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire, iso, read_time
+from airflow_provider_kaizala.client.models.groups import Person
+from airflow_provider_kaizala.client.models.wire import Wire, iso, read_time
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,124 +19,6 @@ if TYPE_CHECKING:
 _DONE = frozenset({"completed", "complete", "done", "closed", "true"})
 #: what the service adds behind the real questions of a response
 _SYSTEM_QUESTIONS = frozenset({"responderlocation", "responsetime", "respondername"})
-
-
-@dataclass(frozen=True, slots=True)
-class AccessToken:
-    """An access token; ``refresh_token`` is set only when the service rotates it."""
-
-    access_token: str = field(repr=False)
-    endpoint_url: str
-    expires_at: datetime
-    refresh_token: str | None = field(repr=False)
-    scope: str | None
-
-    @classmethod
-    def read(cls, body: Any) -> AccessToken:
-        """Read a reply of ``accessToken`` or of the OAuth token call."""
-        wire = Wire(body)
-        expires = wire.time("accessTokenExpiry")
-        if expires is None:
-            raise UnreadableReplyError("the reply holds no accessTokenExpiry")
-        return cls(
-            wire.need("accessToken"),
-            wire.need("endpointUrl"),
-            expires,
-            wire.text("refreshToken"),
-            wire.text("scope"),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody, as far as Kaizala says who: of an anonymous answer nothing is known."""
-
-    mobile_number: str | None = None
-    name: str | None = None
-    id: str | None = None
-
-    @classmethod
-    def read(cls, body: Any) -> Person:
-        """Read an assignee, a subscriber or a user profile."""
-        wire = Wire(body)
-        return cls(wire.text("mobileNumber"), wire.text("name"), wire.text("id"))
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A member of a group."""
-
-    id: str
-    role: str
-    mobile_number: str | None
-    name: str | None
-    is_provisioned: bool
-
-    @classmethod
-    def read(cls, body: Any) -> Member:
-        """Read an item of ``members``."""
-        wire = Wire(body)
-        return cls(
-            wire.need("id"),
-            wire.text("role") or "Member",
-            wire.text("mobileNumber"),
-            wire.text("name"),
-            wire.flag("isProvisioned") is not False,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A group; counts and role are None where the service left them out."""
-
-    group_id: str
-    name: str
-    group_type: str
-    caller_role: str | None
-    user_count: int | None
-    has_sub_groups: bool
-    has_parent_groups: bool
-    welcome_message: str | None
-
-    @classmethod
-    def read(cls, body: Any) -> Group:
-        """Read a group, bare or wrapped in ``groups``."""
-        wire = Wire(body)
-        if wire.get("groupId") is None:
-            wrapped = wire.get("groups")
-            if isinstance(wrapped, list) and wrapped:
-                wire = Wire(wrapped[0])
-        return cls(
-            wire.need("groupId"),
-            wire.text("groupName", "name") or "",
-            wire.text("groupType") or "Group",
-            wire.text("callerRole"),
-            wire.integer("userCount"),
-            wire.flag("hasSubGroups") is True,
-            wire.flag("hasParentGroups") is True,
-            wire.text("welcomeMessage"),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class CreatedGroup:
-    """A new group."""
-
-    group_id: str
-    name: str
-    members_added: bool | None
-    is_added_as_sub_group: bool
-
-    @classmethod
-    def read(cls, body: Any) -> CreatedGroup:
-        """Read the reply of ``createGroup``."""
-        wire = Wire(body)
-        return cls(
-            wire.need("groupId"),
-            wire.text("groupName", "name") or "",
-            wire.flag("membersAdded"),
-            wire.flag("isAddedAsSubGroup") is True,
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,10 +52,7 @@ def media_type(file_name: str) -> tuple[str, str]:
 
 
 def _media_kind(name: str, value: Any) -> str:
-    for kind in MEDIA_KINDS:
-        if isinstance(value, str) and value.lower() == kind.lower():
-            return kind
-    raise KaizalaInputError(f"{name}: {checks.shown(value)} is unknown; take one of {', '.join(MEDIA_KINDS)}")
+    return checks.one_of(name, value, MEDIA_KINDS)
 
 
 def _starts(name: str, value: Any) -> datetime:

@@ -55,7 +55,7 @@ class TestTheRequest:
 
     def test_query_and_no_body(self, world, group):
         world.replies = [world.reply(200, {"actions": []})]
-        world.run(calls.list_actions(group, "Job", count=5))
+        world.run(calls.list_actions(group, "Job", count=5).call(None))
         (send,) = world.calls
         assert send.url.endswith("/actions?actionType=Job&count=5")
         assert send.content is None

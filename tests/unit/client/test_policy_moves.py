@@ -49,9 +49,9 @@ class TestMoves:
         assert world.sleeps == []
 
     def test_the_query_goes_along(self, world, group):
-        full = f"https://kms1.kaiza.la/v1/groups/{group}/actions?actionType=Job"
+        full = f"https://kms1.kaiza.la/v1/groups/{group}/actions?actionType=Job&count=30"
         world.replies = [world.reply(308, location=full), world.reply(200, {"actions": []})]
-        world.run(calls.list_actions(group, "Job"))
+        world.run(calls.list_actions(group, "Job").call(None))
         assert world.calls[1].url == full
 
     def test_the_new_base_is_kept(self, world, post):

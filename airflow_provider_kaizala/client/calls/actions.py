@@ -1,0 +1,189 @@
+"""Read actions, change them, answer them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_kaizala.client.calls.call import Body, Call, make
+from airflow_provider_kaizala.client.calls.posting import NOBODY
+from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.models import (
+    ActionDetails,
+    ActionPage,
+    Audience,
+    Job,
+    ListedAction,
+    Location,
+    Posted,
+    Property,
+    checks,
+)
+from airflow_provider_kaizala.client.models.checks import PROPERTY_TYPES
+from airflow_provider_kaizala.client.models.wire import Wire
+from airflow_provider_kaizala.client.paging import Page, Paged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+ACTIONS_PER_PAGE = 30
+#: a page of so many actions of one second is as far as can be read, since the next page starts at a second
+MOST_OF_ONE_SECOND = 10_000
+LAST_WRITE_WINS = -1
+
+
+def list_actions(
+    group_id: str, action_type: str, since: datetime | None = None, count: int = ACTIONS_PER_PAGE
+) -> Paged[ListedAction]:
+    """Actions of one type, oldest first, from *since* on (whole seconds, included), *count* with each call."""
+
+    def page(mark: tuple[int | None, int] | None) -> Call[Page[ListedAction]]:
+        start, size = mark or (None if since is None else int(since.timestamp()), count)
+        return make(
+            "listActions",
+            lambda body: _read_page(body, start, size),
+            group_id,
+            query={"actionType": action_type, "fromDate": start, "count": size},
+        )
+
+    return Paged(page, key=lambda action: action.reference_id)
+
+
+def _read_page(body: Any, start: int | None, size: int) -> Page[ListedAction]:
+    """There is no cursor: what follows starts in the second of the last action, and repeats that one."""
+    page = ActionPage.read(body)
+    if not page.has_more:
+        return Page(page.actions)
+    seconds = [int(action.sent_at.timestamp()) for action in page.actions if action.sent_at]
+    last = max(seconds, default=None)
+    if last is not None and (start is None or last > start):
+        return Page(page.actions, (last, size))
+    return Page(page.actions, (start, min(size * 2, MOST_OF_ONE_SECOND)))
+
+
+def get_action(group_id: str, action_id: str) -> Call[ActionDetails]:
+    """One action with all its responses: the one way this package reads who has answered."""
+    return make(
+        "getAction",
+        ActionDetails.read,
+        group_id,
+        at={"actionId": action_id},
+        query={"getDetails": True},
+    )
+
+
+def update_action(
+    group_id: str,
+    action_id: str,
+    properties: Sequence[Property],
+    *,
+    version: int = LAST_WRITE_WINS,
+    notify: bool = False,
+    audience: Audience = NOBODY,
+) -> Call[bool]:
+    """Change properties of a card in place.
+
+    :param version: the version the card must still have; -1 for whichever
+    :param notify: tell subscribers of it
+    """
+    body: dict[str, Any] = {
+        "version": version,
+        "updateProperties": [each.to_wire() for each in _some(properties)],
+        **audience.to_wire(),
+    }
+    if notify:
+        body["sendNotificationToSubscribers"] = True
+    return _change("updateAction", group_id, action_id, body, version)
+
+
+def update_action_properties(
+    group_id: str,
+    action_id: str,
+    properties: Sequence[Property],
+    *,
+    version: int = LAST_WRITE_WINS,
+    notify_group: str | None = None,
+) -> Call[bool]:
+    """Change properties of a card in the older way, with types as numbers.
+
+    :param notify_group: id of the group that is told of it
+    """
+    numbered = [
+        {
+            "propertyType": "Custom",
+            "name": each.name,
+            "type": PROPERTY_TYPES.index(each.type),
+            "value": each.value,
+        }
+        for each in _some(properties)
+    ]
+    body: dict[str, Any] = {"version": version, "actionProperties": numbered}
+    if notify_group:
+        body["notificationTargetGroup"] = notify_group
+    return _change("updateActionProperties", group_id, action_id, body, version)
+
+
+def _some(properties: Sequence[Property]) -> Sequence[Property]:
+    if not properties:
+        raise KaizalaInputError("properties is empty; give at least one to change")
+    return properties
+
+
+def _change(operation: str, group_id: str, action_id: str, body: Body, version: int) -> Call[bool]:
+    # with a version the second of two sendings is refused, although the first went through
+    repeatable = version == LAST_WRITE_WINS
+    return make(
+        operation, lambda reply: True, group_id, at={"actionId": action_id}, body=body, repeatable=repeatable
+    )
+
+
+def send_reminder(group_id: str, action_id: str, audience: Audience = NOBODY) -> Call[Posted]:
+    """Remind people of an action; in a hub group, the chosen subscribers."""
+    return make(
+        "sendActionReminder", Posted.read, group_id, at={"actionId": action_id}, body=audience.to_wire()
+    )
+
+
+def post_response(
+    group_id: str,
+    action_id: str,
+    answers: Sequence[Any],
+    *,
+    package_id: str | None = None,
+    response_id: str | None = None,
+    name: str | None = None,
+    location: Location | None = None,
+) -> Call[str | None]:
+    """Answer a survey or a custom action as the token's user; returns the response id.
+
+    :param answers: one for each question, in their order
+    :param package_id: for a custom action
+    :param response_id: an earlier response, to edit it; which makes the call safe to repeat
+    """
+    inner: dict[str, Any] = {"Answers": checks.listed("answers", answers, "answers")}
+    if name:
+        inner["responseName"] = name
+    if location:
+        inner["responseLocation"] = location.to_wire()
+    body: dict[str, Any] = {"id": package_id} if package_id else {"actionType": "Survey"}
+    body["actionBody"] = inner
+    if response_id:
+        body["responseId"] = response_id
+    return _respond(group_id, action_id, body, repeatable=response_id is not None)
+
+
+def complete_job(group_id: str, action_id: str, done: bool = True) -> Call[str | None]:
+    """Mark a job as done by the token's user; to say it twice changes nothing."""
+    body = {"actionType": Job.action_type, "actionBody": {"isCompleted": done}}
+    return _respond(group_id, action_id, body, repeatable=True)
+
+
+def _respond(group_id: str, action_id: str, body: Mapping[str, Any], *, repeatable: bool) -> Call[str | None]:
+    return make(
+        "postResponse",
+        lambda reply: Wire(reply or {}).text("responseId"),
+        group_id,
+        at={"actionId": action_id},
+        body=body,
+        repeatable=repeatable,
+    )

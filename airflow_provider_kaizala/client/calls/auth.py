@@ -1,0 +1,66 @@
+"""Sign in: tokens for connectors and people."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from airflow_provider_kaizala.client.calls.call import Call, make
+from airflow_provider_kaizala.client.models import AccessToken, Person, RefreshToken, checks
+from airflow_provider_kaizala.client.operations import OPERATIONS
+
+
+def access_token(connector_id: str, connector_secret: str, refresh_token: str) -> Call[AccessToken]:
+    """Trade connector and refresh token for an access token of 24 hours. The three travel as headers."""
+    return make(
+        "getAccessToken",
+        AccessToken.read,
+        headers={
+            "applicationId": connector_id,
+            "applicationSecret": connector_secret,
+            "refreshToken": refresh_token,
+        },
+    )
+
+
+def generate_pin(mobile_number: str, connector_id: str) -> Call[bool]:
+    """Send a person a PIN by text message, to sign in with on behalf of a connector."""
+    body = {"mobileNumber": checks.phone("mobile_number", mobile_number), "applicationId": connector_id}
+    return make("generatePin", lambda reply: True, body=body)
+
+
+def login_with_pin(
+    mobile_number: str, connector_id: str, connector_secret: str, pin: str
+) -> Call[RefreshToken]:
+    """Trade a PIN for the person's refresh token of 365 days; it goes into the connection's ``refresh_token``."""
+    digits = checks.title("pin", str(pin)).strip()
+    body: dict[str, Any] = {
+        "mobileNumber": checks.phone("mobile_number", mobile_number),
+        "applicationId": connector_id,
+        "applicationSecret": connector_secret,
+        "pin": digits,
+    }
+    return make(
+        "loginWithPinAndApplicationId", RefreshToken.read, body=body, secrets=(digits, connector_secret)
+    )
+
+
+def authorize_url(oauth_root: str, connector_id: str, redirect_uri: str) -> str:
+    """Return where to send a person's browser to sign in; it comes back to *redirect_uri* with ``?code=``.
+
+    :param oauth_root: ``settings.oauth_root``
+    :param redirect_uri: exactly the one that is stored with the connector
+    """
+    query = urlencode({"client_id": connector_id, "redirect_uri": redirect_uri})
+    return f"{oauth_root}{OPERATIONS['oauthAuthorize'].path}?{query}"
+
+
+def oauth_token(connector_id: str, connector_secret: str, code: str) -> Call[AccessToken]:
+    """Trade the code of :func:`authorize_url` for tokens; a code works once."""
+    form = {"client_id": connector_id, "client_secret": connector_secret, "code": code}
+    return make("oauthToken", AccessToken.read, form=form, secrets=(connector_secret, code))
+
+
+def get_me(group_id: str | None = None) -> Call[Person]:
+    """Profile of the token's user; with *group_id*, of the admin who granted that group."""
+    return make("getMe", Person.read, group_id)

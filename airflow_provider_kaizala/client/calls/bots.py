@@ -1,0 +1,48 @@
+"""Bots: users without a phone, who post in a connector's name."""
+
+from __future__ import annotations
+
+from airflow_provider_kaizala.client.calls.call import Call, make
+from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.models import Bot, BotToken, checks
+from airflow_provider_kaizala.client.models.wire import Wire
+
+
+def create_bot(name: str, profile_pic: str | None = None) -> Call[str]:
+    """Make a bot; returns its user id. *profile_pic* is a media resource."""
+    body = {"name": checks.title("name", name)}
+    return make(
+        "createBot",
+        lambda reply: Wire(reply).need("botUserId"),
+        body=body | {"profilePic": profile_pic} if profile_pic else body,
+    )
+
+
+def list_bots() -> Call[tuple[Bot, ...]]:
+    """Bots of the connector."""
+    return make("listBots", lambda body: Wire(body).items("bots", Bot.read, required=True))
+
+
+def update_bot(bot_user_id: str, name: str | None = None, profile_pic: str | None = None) -> Call[bool]:
+    """Give a bot another name or picture."""
+    changes = {"name": name, "profilePic": profile_pic}
+    body = {key: value for key, value in changes.items() if value is not None}
+    if not body:
+        raise KaizalaInputError("nothing to change: give name or profile_pic")
+    return make("updateBot", lambda reply: True, at={"botUserId": bot_user_id}, body=body)
+
+
+def delete_bot(bot_user_id: str) -> Call[bool]:
+    """End a bot."""
+    return make("deleteBot", lambda reply: True, at={"botUserId": bot_user_id})
+
+
+def bot_access_token(bot_user_id: str) -> Call[BotToken]:
+    """An access token to act as the bot; ask again to renew it."""
+    return make("getBotAccessToken", BotToken.read, at={"botUserId": bot_user_id})
+
+
+def add_bot_to_group(group_id: str, bot_user_id: str) -> Call[bool]:
+    """Let a bot into a group."""
+    body = {"botUserId": checks.title("bot_user_id", bot_user_id)}
+    return make("addBotToGroup", lambda reply: True, group_id, body=body)

@@ -1,0 +1,104 @@
+"""A call: one operation with everything it needs, not yet sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import quote
+
+from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.models.wire import Wire
+from airflow_provider_kaizala.client.operations import OPERATIONS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from airflow_provider_kaizala.client.multipart import Part
+
+T = TypeVar("T")
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """One call, not yet sent.
+
+    :param operation: operationId, as the contract names it
+    :param path: below ``/v1``; below the root of the OAuth host if ``oauth``
+    :param parse: reads the JSON of a 2xx reply
+    :param repeatable: whether sending it twice does no more than sending it once
+    :param group_id: the group whose grant the call uses; None stands for the user's own token
+    :param body: makes the JSON body when the call is sent, since due times count from then
+    :param form: fields of a form, instead of a JSON body
+    :param secrets: what of the above must never be shown
+    """
+
+    operation: str
+    method: str
+    path: str
+    parse: Callable[[Any], T]
+    repeatable: bool
+    group_id: str | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Callable[[datetime], Body] | None = None
+    parts: tuple[Part, ...] = ()
+    form: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    needs_token: bool = True
+    oauth: bool = False
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+def make(
+    operation: str,
+    parse: Callable[[Any], T],
+    group_id: str | None = None,
+    *,
+    at: Mapping[str, str] | None = None,
+    query: Mapping[str, Any] | None = None,
+    body: Body | Callable[[datetime], Body] | None = None,
+    repeatable: bool | None = None,
+    **more: Any,
+) -> Call[T]:
+    """Make a call of *operation*, with method and path from the table.
+
+    :param at: ids for the path; ``groupId`` is *group_id*, unless given here
+    :param query: parameters; those that are None are left out
+    :param repeatable: where these arguments make it safe to repeat, or unsafe, against the table
+    """
+    row = OPERATIONS[operation]
+    ids = {"groupId": group_id, **(at or {})}
+    path = row.path
+    for name in row.path_parameters:
+        path = path.replace(f"{{{name}}}", _segment(ids[name]))
+    fixed = body
+    return Call(
+        operation,
+        row.method,
+        path,
+        parse,
+        row.repeatable if repeatable is None else repeatable,
+        group_id,
+        query={name: _word(value) for name, value in (query or {}).items() if value is not None},
+        body=body if body is None or callable(body) else lambda now: fixed,  # type: ignore[arg-type,return-value]
+        needs_token=not row.signs_in,
+        oauth=row.oauth,
+        **more,
+    )
+
+
+def _segment(value: Any) -> str:
+    """Return an id as a segment of a path; one of dots alone would name another path."""
+    if not isinstance(value, str) or not value.strip(". "):
+        raise KaizalaInputError(f"{value!r} is no id; give the id as Kaizala gave it")
+    return quote(value, safe="@")
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def done(body: Any) -> bool:
+    """Read a reply that says little: ``{}``, or ``result`` as true or ``"true"``."""
+    return Wire(body or {}).flag("result") is not False

@@ -1,0 +1,126 @@
+"""Groups and sub-groups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_kaizala.client.calls.call import Call, done, make
+from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.models import CreatedGroup, Group, GroupTree, checks
+from airflow_provider_kaizala.client.models.wire import Wire
+from airflow_provider_kaizala.client.paging import Page, Paged
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+GROUP_TYPES = ("Group", "ConnectGroup")
+MEMBERS_PER_CREATE = 100
+FOUND_PER_PAGE = 50
+
+
+def list_groups(group_id: str | None = None, *, all_groups: bool = False) -> Call[tuple[Group, ...]]:
+    """Groups the token sees.
+
+    :param group_id: ask with this group's grant
+    :param all_groups: those too that only a group in between leads to
+    """
+    return make(
+        "listGroups",
+        lambda body: Wire(body).items("groups", Group.read, required=True),
+        group_id,
+        query={"showDetails": True, "fetchAllGroups": all_groups or None},
+    )
+
+
+def get_group(group_id: str) -> Call[Group]:
+    """One group."""
+    return make("getGroup", Group.read, group_id)
+
+
+def create_group(
+    name: str,
+    welcome_message: str,
+    members: Sequence[str] = (),
+    group_type: str = "Group",
+    parent: str | None = None,
+) -> Call[CreatedGroup]:
+    """Create a group; with the grant of group *parent*, Kaizala makes it a sub-group of that one.
+
+    :param members: phone numbers, at most 100
+    :param group_type: ``Group``, or ``ConnectGroup`` for hub and spoke
+    """
+    body = {"name": checks.title("name", name), **_new_group(welcome_message, members, group_type)}
+    return make("createGroup", CreatedGroup.read, parent, body=body)
+
+
+def _new_group(welcome_message: str, members: Sequence[str], group_type: str) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "welcomeMessage": checks.title("welcome_message", welcome_message),
+        "groupType": checks.one_of("group_type", group_type, GROUP_TYPES),
+    }
+    if members:
+        numbers = body["members"] = list(checks.phones("members", members))
+        if len(numbers) > MEMBERS_PER_CREATE:
+            raise KaizalaInputError(
+                f"members: {len(numbers)} given; Kaizala takes at most {MEMBERS_PER_CREATE} with a new group, add the others after"
+            )
+    return body
+
+
+def list_sub_groups(group_id: str, *, all_levels: bool = False) -> Call[GroupTree]:
+    """A group with its sub-groups; *all_levels* for those below them too."""
+    return make("listSubGroups", GroupTree.read, group_id, query={"fetchAllGroups": all_levels or None})
+
+
+def create_sub_group(
+    group_id: str,
+    name: str,
+    welcome_message: str,
+    members: Sequence[str] = (),
+    group_type: str = "Group",
+    *,
+    join: bool = True,
+) -> Call[CreatedGroup]:
+    """Create a group below *group_id*.
+
+    :param members: phone numbers, at most 100
+    :param group_type: ``Group``, or ``ConnectGroup`` for hub and spoke
+    :param join: whether the token's user becomes a member
+    """
+    title = checks.title("name", name)
+    body = {"name": title, "groupName": title, **_new_group(welcome_message, members, group_type)}
+    if not join:
+        body["addUserToGroup"] = False
+    return make("createSubGroup", CreatedGroup.read, group_id, body=body)
+
+
+def add_sub_groups(group_id: str, sub_groups: Sequence[str]) -> Call[bool]:
+    """Attach existing groups below *group_id*."""
+    ids = [
+        checks.group_id("sub_groups", each) for each in checks.listed("sub_groups", sub_groups, "group ids")
+    ]
+    if not ids:
+        raise KaizalaInputError("sub_groups is empty; give at least one group id")
+    return make("addSubGroups", done, group_id, body={"subGroups": list(dict.fromkeys(ids))})
+
+
+def remove_sub_group(group_id: str, sub_group_id: str) -> Call[bool]:
+    """Detach a group from *group_id*; both go on."""
+    return make("removeSubGroup", done, group_id, at={"subGroupId": sub_group_id})
+
+
+def find_tenant_groups(query: str) -> Paged[Group]:
+    """Organisation groups whose name holds *query*. Needs a tenant admin's token."""
+    text = checks.title("query", query)
+
+    def page(offset: int | None) -> Call[Page[Group]]:
+        start = offset or 0
+
+        def read(body: Any) -> Page[Group]:
+            found = Wire(body).items("groups", Group.read)
+            return Page(found, start + len(found) if len(found) >= FOUND_PER_PAGE else None)
+
+        asked = {"query": text, "resultsOffset": start, "pageSize": FOUND_PER_PAGE}
+        return make("findTenantGroups", read, query=asked)
+
+    return Paged(page, key=lambda group: group.group_id)

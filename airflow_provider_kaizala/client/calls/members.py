@@ -1,0 +1,74 @@
+"""Members of groups, subscribers of hub groups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_kaizala.client.calls.call import Call, done, make
+from airflow_provider_kaizala.client.models import Member, Subscriber, SubscriberOutcome, checks
+from airflow_provider_kaizala.client.models.wire import Wire
+from airflow_provider_kaizala.client.paging import Page, Paged
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROLES = ("Admin", "Member")
+SUBSCRIBERS_PER_PAGE = 50
+
+
+def list_members(group_id: str) -> Call[tuple[Member, ...]]:
+    """Members of a group."""
+    return make("listMembers", lambda body: Wire(body).items("members", Member.read, required=True), group_id)
+
+
+def add_members(group_id: str, members: Sequence[str]) -> Call[bool]:
+    """Add members by phone number."""
+    return make("addMembers", done, group_id, body={"members": list(checks.phones("members", members))})
+
+
+def update_member(group_id: str, member_id: str, role: str) -> Call[bool]:
+    """Make a member an ``Admin``, or an admin a ``Member``."""
+    body = {"role": checks.one_of("role", role, ROLES)}
+    return make("updateMember", done, group_id, at={"memberId": member_id}, body=body)
+
+
+def remove_member(group_id: str, member_id: str) -> Call[bool]:
+    """Remove a member, by the id that :func:`list_members` gives."""
+    return make("removeMember", done, group_id, at={"memberId": member_id})
+
+
+def list_subscribers(group_id: str, count: int = SUBSCRIBERS_PER_PAGE) -> Paged[Subscriber]:
+    """All subscribers of a hub group, *count* (at most 50) with each call."""
+
+    def page(cursor: str | None) -> Call[Page[Subscriber]]:
+        body: dict[str, Any] = {"count": min(count, SUBSCRIBERS_PER_PAGE)}
+        return make(
+            "listSubscribers", _read_page, group_id, body=body | {"cursor": cursor} if cursor else body
+        )
+
+    return Paged(page, key=lambda each: each.id or each.mobile_number)
+
+
+def first_subscribers(group_id: str) -> Call[Page[Subscriber]]:
+    """The first page of subscribers in the older way, with GET, which cannot go on."""
+    return make("listSubscribersGet", _read_page, group_id)
+
+
+def _read_page(body: Any) -> Page[Subscriber]:
+    wire = Wire(body)
+    return Page(wire.items("subscribers", Subscriber.read, required=True), wire.text("cursor"))
+
+
+def add_subscribers(group_id: str, subscribers: Sequence[str]) -> Call[tuple[SubscriberOutcome, ...]]:
+    """Add subscribers by phone number; says for each what became of it."""
+    return _change("addSubscribers", group_id, subscribers)
+
+
+def remove_subscribers(group_id: str, subscribers: Sequence[str]) -> Call[tuple[SubscriberOutcome, ...]]:
+    """Remove subscribers by phone number; says for each what became of it."""
+    return _change("removeSubscribers", group_id, subscribers)
+
+
+def _change(operation: str, group_id: str, numbers: Sequence[str]) -> Call[tuple[SubscriberOutcome, ...]]:
+    body = {"subscribers": list(checks.phones("subscribers", numbers))}
+    return make(operation, SubscriberOutcome.read_all, group_id, body=body)

@@ -1,0 +1,50 @@
+"""Post: texts, files, actions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_kaizala.client.calls.call import Call, make
+from airflow_provider_kaizala.client.models import Action, Audience, Message, Posted, checks
+from airflow_provider_kaizala.client.models.wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow_provider_kaizala.client.multipart import Part
+
+NOBODY = Audience()
+
+
+def send_message(group_id: str, message: Message, audience: Audience = NOBODY) -> Call[Posted]:
+    """Post a text."""
+    return make("sendMessage", Posted.read, group_id, body={"message": message.text, **audience.to_wire()})
+
+
+def post_action(group_id: str, action: Action, audience: Audience = NOBODY) -> Call[Posted]:
+    """Post an action of any type."""
+    return make(
+        "postAction",
+        Posted.read,
+        group_id,
+        body=lambda now: {**action.to_wire(now), **audience.to_wire()},
+    )
+
+
+def upload_media(group_id: str | None, parts: Sequence[Part]) -> Call[str]:
+    """Upload a file, or several for an album; returns the media resource. An upload alone shows nobody anything."""
+    return make("uploadMedia", _resource, group_id, parts=tuple(parts))
+
+
+def upload_media_from_url(group_id: str | None, url: str) -> Call[str]:
+    """Let Kaizala fetch a file from a public address; returns the media resource."""
+    return make("uploadMediaFromUrl", _resource, group_id, body={"mediaUrl": checks.title("url", url)})
+
+
+def upload_media_from_attachment(group_id: str | None, content: str | Mapping[str, Any]) -> Call[str]:
+    """Upload a file inside JSON, base64 text as Power Automate sends it; returns the media resource."""
+    return make("uploadMediaFromAttachment", _resource, group_id, body={"fileContent": content})
+
+
+def _resource(body: Any) -> str:
+    return Wire(body).need("mediaResource")

@@ -1,0 +1,113 @@
+"""Likes and comments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_kaizala.client.calls.call import Call, make
+from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.models import REACTION_TYPES, Reaction, ReactionCounts, checks
+from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire
+from airflow_provider_kaizala.client.paging import Page, Paged
+
+
+def post_reaction(
+    group_id: str,
+    reference_id: str,
+    reaction_type: str = "Like",
+    comment: str | None = None,
+    *,
+    source_group_id: str | None = None,
+) -> Call[str]:
+    """Like something or comment on it; returns the reaction id.
+
+    :param reference_id: of what was posted
+    :param reaction_type: ``Like``, which is safe to repeat, or ``Comment``, which is not
+    :param source_group_id: the group it was sent in, if that is one above *group_id*
+    """
+    kind = checks.one_of("reaction_type", reaction_type, REACTION_TYPES)
+    body = {
+        "referenceId": checks.title("reference_id", reference_id),
+        "sourceGroupId": source_group_id or group_id,
+        "reactionType": kind,
+    }
+    if kind == "Comment":
+        body["comment"] = checks.text("comment", comment)
+    elif comment:
+        raise KaizalaInputError("comment: a Like has no text; leave it out, or set reaction_type to Comment")
+    return make(
+        "postReaction",
+        lambda reply: Wire(reply).need("reactionId"),
+        group_id,
+        body=body,
+        repeatable=kind == "Like",
+    )
+
+
+def count_reactions(
+    group_id: str, reference_id: str, *, source_group_id: str | None = None
+) -> Call[ReactionCounts]:
+    """How often something was liked and commented on."""
+
+    def read(body: Any) -> ReactionCounts:
+        found = Wire(body).items("summary", ReactionCounts.read, required=True)
+        return found[0] if found else ReactionCounts(reference_id, 0, 0)
+
+    return make(
+        "getReactionSummary",
+        read,
+        group_id,
+        at={"referenceId": reference_id},
+        query={"sourceGroupId": source_group_id or group_id},
+    )
+
+
+def list_reaction_counts(
+    group_id: str, *, source_group_id: str | None = None, cursor: int = 0
+) -> Paged[ReactionCounts]:
+    """Counts of everything in a group whose reactions changed after *cursor*; what changes while reading comes again."""
+
+    def page(at: int | None) -> Call[Page[ReactionCounts]]:
+        return make(
+            "getGroupReactionSummary",
+            lambda body: _page(Wire(body).items("summary", ReactionCounts.read, required=True), body),
+            group_id,
+            query={"sourceGroupId": source_group_id or group_id, "cursor": at or cursor or None},
+        )
+
+    return Paged(page)
+
+
+def list_reactions(
+    group_id: str,
+    reference_id: str,
+    reaction_type: str,
+    *,
+    source_group_id: str | None = None,
+    cursor: int = 0,
+) -> Paged[Reaction]:
+    """Likes or comments on one thing that came after *cursor*, oldest first."""
+    kind = checks.one_of("reaction_type", reaction_type, REACTION_TYPES)
+
+    def page(at: int | None) -> Call[Page[Reaction]]:
+        return make(
+            "getReactions",
+            lambda body: _page(Wire(body).items("reactionDetails", Reaction.read, required=True), body),
+            group_id,
+            at={"referenceId": reference_id},
+            query={
+                "sourceGroupId": source_group_id or group_id,
+                "reactionType": kind,
+                "cursor": at or cursor or None,
+            },
+        )
+
+    return Paged(page, key=lambda reaction: reaction.reaction_id)
+
+
+def _page(items: tuple[Any, ...], body: Any) -> Page[Any]:
+    """The cursor is always there, so only an empty page is the last."""
+    cursor = Wire(body).integer("cursor")
+    if items and cursor is None:
+        raise UnreadableReplyError("the reply holds no cursor")
+    return Page(items, cursor if items else None)

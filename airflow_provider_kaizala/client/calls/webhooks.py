@@ -1,0 +1,73 @@
+"""Webhooks: let Kaizala call back."""
+
+from __future__ import annotations
+
+from airflow_provider_kaizala.client.calls.call import Call, make
+from airflow_provider_kaizala.client.models import (
+    EVENT_TYPES,
+    OBJECT_TYPES,
+    NewWebhook,
+    Webhook,
+    WebhookChange,
+    checks,
+)
+from airflow_provider_kaizala.client.models.wire import Wire
+
+
+def create_webhook(webhook: NewWebhook, group_id: str | None = None) -> Call[str]:
+    """Let Kaizala call back; returns the webhook id. Kaizala asks the address for an echo before it answers.
+
+    :param group_id: the group whose grant the webhook is made with
+    """
+    return make("createWebhook", lambda reply: Wire(reply).need("webhookId"), group_id, body=webhook.to_wire)
+
+
+def list_webhooks(
+    object_id: str, object_type: str = "Group", group_id: str | None = None
+) -> Call[tuple[Webhook, ...]]:
+    """Webhooks of a group, an action or an action package."""
+    return make(
+        "listWebhooks",
+        lambda body: Wire(body).items("webhooks", Webhook.read, required=True),
+        group_id,
+        query={
+            "objectId": checks.title("object_id", object_id),
+            "objectType": checks.one_of("object_type", object_type, OBJECT_TYPES),
+        },
+    )
+
+
+def update_webhook(webhook_id: str, change: WebhookChange, group_id: str | None = None) -> Call[bool]:
+    """Change a webhook, or wake it with ``active=True``."""
+    return make(
+        "updateWebhook", lambda reply: True, group_id, at={"webhookId": webhook_id}, body=change.to_wire
+    )
+
+
+def delete_webhook(webhook_id: str, group_id: str | None = None) -> Call[bool]:
+    """End a webhook."""
+    return make("deleteWebhook", lambda reply: True, group_id, at={"webhookId": webhook_id})
+
+
+def flow_subscribe(
+    object_type: str,
+    event_type: str,
+    object_id: str,
+    callback_url: str,
+    *,
+    group_id: str | None = None,
+    action_package_id: str | None = None,
+) -> Call[str | None]:
+    """Subscribe as Power Automate did; returns the webhook id if the reply names it."""
+    at = {
+        "objectType": checks.one_of("object_type", object_type, OBJECT_TYPES[:2]),
+        "eventType": checks.one_of("event_type", event_type, EVENT_TYPES),
+    }
+    return make(
+        "flowSubscribe",
+        lambda reply: Wire(reply or {}).text("webhookId", "id"),
+        group_id,
+        at=at,
+        query={"objectId": object_id, "groupId": group_id, "actionPackageId": action_package_id},
+        body={"CallbackUrl": checks.title("callback_url", callback_url)},
+    )

@@ -1,0 +1,33 @@
+"""Bots, as replies tell of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_kaizala.client.models.wire import Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """A user without a phone, made by a connector."""
+
+    bot_user_id: str
+    name: str | None
+    profile_pic: str | None
+    creator_id: str | None
+    creator_name: str | None
+    status: str | None
+
+    @classmethod
+    def read(cls, body: Any) -> Bot:
+        """Read an item of ``bots``."""
+        wire = Wire(body)
+        return cls(
+            wire.need("botUserId"),
+            wire.text("name"),
+            wire.text("profilePic"),
+            wire.text("creatorId"),
+            wire.text("creatorName"),
+            wire.text("status"),
+        )

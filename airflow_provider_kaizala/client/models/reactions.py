@@ -1,0 +1,50 @@
+"""Likes and comments, as replies tell of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_kaizala.client.models.wire import Wire
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+REACTION_TYPES = ("Like", "Comment")
+
+
+@dataclass(frozen=True, slots=True)
+class ReactionCounts:
+    """How often something was liked and commented on."""
+
+    reference_id: str
+    likes: int
+    comments: int
+
+    @classmethod
+    def read(cls, body: Any) -> ReactionCounts:
+        """Read an item of ``summary``; a kind that is not named was not used."""
+        wire = Wire(body)
+        counts = wire.inner("reactionsCountMap")
+        return cls(wire.need("referenceId"), counts.integer("like") or 0, counts.integer("comment") or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """One person's like or comment. ``comment`` is None for a like, and where the service left the text out."""
+
+    reaction_id: str
+    user_id: str
+    modified_at: datetime | None
+    comment: str | None
+
+    @classmethod
+    def read(cls, body: Any) -> Reaction:
+        """Read an item of ``reactionDetails``."""
+        wire = Wire(body)
+        return cls(
+            wire.need("reactionId"),
+            wire.need("userId"),
+            wire.time("lastModifiedTime"),
+            wire.text("comment"),
+        )

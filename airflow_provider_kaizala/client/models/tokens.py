@@ -1,0 +1,76 @@
+"""Tokens, as replies hand them out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """An access token; ``refresh_token`` is set only when the service rotates it."""
+
+    access_token: str = field(repr=False)
+    endpoint_url: str
+    expires_at: datetime
+    refresh_token: str | None = field(repr=False)
+    scope: str | None
+
+    @classmethod
+    def read(cls, body: Any) -> AccessToken:
+        """Read a reply of ``accessToken`` or of the OAuth token call."""
+        wire = Wire(body)
+        expires = wire.time("accessTokenExpiry")
+        if expires is None:
+            raise UnreadableReplyError("the reply holds no accessTokenExpiry")
+        return cls(
+            wire.need("accessToken"),
+            wire.need("endpointUrl"),
+            expires,
+            wire.text("refreshToken"),
+            wire.text("scope"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """A user's refresh token of 365 days, as a sign-in with a PIN brings it."""
+
+    refresh_token: str = field(repr=False)
+    expires_at: datetime | None
+    endpoint_url: str | None
+    scope: str | None
+
+    @classmethod
+    def read(cls, body: Any) -> RefreshToken:
+        """Read the reply of ``loginWithPinAndApplicationId``."""
+        wire = Wire(body)
+        return cls(
+            wire.need("refreshToken"),
+            wire.time("refreshTokenExpiry"),
+            wire.text("endpointUrl"),
+            wire.text("grantedScope", "scope"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BotToken:
+    """An access token of a bot; ask again to renew it."""
+
+    access_token: str = field(repr=False)
+    expires_at: datetime
+    scope: str | None
+
+    @classmethod
+    def read(cls, body: Any) -> BotToken:
+        """Read the reply of ``getBotAccessToken``."""
+        wire = Wire(body)
+        expires = wire.time("accessTokenExpiry")
+        if expires is None:
+            raise UnreadableReplyError("the reply holds no accessTokenExpiry")
+        return cls(wire.need("accessToken"), expires, wire.text("scope"))

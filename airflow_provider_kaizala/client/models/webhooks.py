@@ -1,0 +1,169 @@
+"""Webhooks: what is asked for, and what the service keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
+
+from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.models.sent import Sent
+from airflow_provider_kaizala.client.models.wire import Wire, read_due
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_kaizala.client.models.checks import Check
+
+OBJECT_TYPES = ("Group", "Action", "ActionPackage")
+EVENT_TYPES = (
+    "ActionCreated",
+    "ActionResponse",
+    "SurveyCreated",
+    "JobCreated",
+    "SurveyResponse",
+    "JobResponse",
+    "TextMessageCreated",
+    "AttachmentCreated",
+    "Announcement",
+    "MemberAdded",
+    "MemberRemoved",
+    "GroupAdded",
+    "GroupRemoved",
+    "PollCreated",
+    "PollResponse",
+    "LetsMeetCreated",
+    "LetsMeetResponse",
+    "UserJoined",
+)
+
+
+def _object_type(name: str, value: Any) -> str:
+    return checks.one_of(name, value, OBJECT_TYPES)
+
+
+def _event_types(name: str, value: Any) -> tuple[str, ...]:
+    given = checks.listed(name, value, "event names")
+    if not given:
+        raise KaizalaInputError(f"{name} is empty; give one or more of {', '.join(EVENT_TYPES)}")
+    return tuple(dict.fromkeys(checks.one_of(name, item, EVENT_TYPES) for item in given))
+
+
+def _url(name: str, value: Any) -> str:
+    given = checks.title(name, value).strip()
+    try:
+        parts = urlsplit(given)
+        usable = (
+            parts.scheme in ("http", "https") and parts.hostname and not (parts.username or parts.password)
+        )
+    except ValueError:
+        usable = False
+    if not usable:
+        raise KaizalaInputError(
+            f"{name}: an https:// address without user name and password is needed; what was given is none"
+        )
+    return given
+
+
+@dataclass(frozen=True)
+class WebhookChange(Sent):
+    """What of a webhook is to change; None leaves it as it is.
+
+    :param object_id: id of the group, action or action package
+    :param object_type: Group, Action or ActionPackage
+    :param event_types: names of :data:`EVENT_TYPES`
+    :param callback_url: where events are posted; Kaizala asks there for an echo first, within 5 seconds
+    :param callback_token: comes back with each event in the header ``kz-callback-token``
+    :param context: comes back with each event
+    :param expires: when it ends: datetime, ISO 8601 text, or timedelta; Kaizala's default is 2 years
+    :param active: True wakes a webhook that Kaizala put to rest after six failed deliveries
+    """
+
+    object_id: str | None = None
+    object_type: str | None = None
+    event_types: tuple[str, ...] | None = None
+    callback_url: str | None = None
+    callback_token: str | None = field(default=None, repr=False)
+    context: str | None = None
+    expires: datetime | timedelta | str | None = None
+    active: bool | None = None
+
+    checks: ClassVar[Mapping[str, Check]] = {
+        "object_id": checks.optional(checks.title),
+        "object_type": checks.optional(_object_type),
+        "event_types": checks.optional(_event_types),
+        "callback_url": checks.optional(_url),
+        "callback_token": checks.optional(checks.title),
+        "context": checks.optional(checks.title),
+        "expires": read_due,
+        "active": checks.optional(checks.flag),
+    }
+
+    def to_wire(self, now: datetime) -> dict[str, Any]:
+        """Return the fields of the request; those at rest are left out."""
+        named = {
+            "objectId": self.object_id,
+            "objectType": self.object_type,
+            "eventTypes": list(self.event_types) if self.event_types else None,
+            "callBackUrl": self.callback_url,
+            "callBackToken": self.callback_token,
+            "callBackContext": self.context,
+            "validity": self._validity(now),
+            "Active": None if self.active is None else str(self.active).lower(),
+        }
+        return {name: value for name, value in named.items() if value is not None}
+
+    def _validity(self, now: datetime) -> int | None:
+        if not isinstance(self.expires, (datetime, timedelta)):
+            return None
+        moment = now + self.expires if isinstance(self.expires, timedelta) else self.expires
+        if moment <= now:
+            raise KaizalaInputError(f"expires: {self.expires} has passed; give a time in the future")
+        return int(moment.timestamp() * 1000)
+
+
+@dataclass(frozen=True)
+class NewWebhook(WebhookChange):
+    """A webhook to be made: as :class:`WebhookChange`, with object, events and address given."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for each in fields(self)[:4]:
+            if getattr(self, each.name) is None:
+                raise KaizalaInputError(f"{each.name} is missing; a new webhook needs it")
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A webhook as the service keeps it."""
+
+    id: str
+    object_id: str
+    object_type: str
+    event_types: tuple[str, ...]
+    callback_url: str
+    callback_token: str | None = field(repr=False)
+    context: str | None
+    expires_at: datetime | None
+    changed_at: datetime | None
+    active: bool
+
+    @classmethod
+    def read(cls, body: Any) -> Webhook:
+        """Read an item of ``webhooks``."""
+        wire = Wire(body)
+        events = "events" if wire.get("events") is not None else "eventTypes"
+        return cls(
+            wire.need("id", "webhookId"),
+            wire.need("objectId"),
+            wire.need("objectType"),
+            wire.items(events, str),
+            wire.need("callbackUrl"),
+            wire.text("callbackToken"),
+            wire.text("callbackContext", "context"),
+            wire.time("validity"),
+            wire.time("ts"),
+            wire.flag("active") is not False,
+        )

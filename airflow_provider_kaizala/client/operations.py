@@ -1,0 +1,140 @@
+"""The 48 operations of the Kaizala connectors API: one row each. The only place that knows methods, paths and parameters."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+
+from airflow_provider_kaizala.client.errors import KaizalaInputError
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation.
+
+    :param path: below ``/v1``; below the root if ``oauth``
+    :param repeatable: whether sending it twice does no more than sending it once
+    :param needed: query parameters that have to be given
+    :param optional: query parameters that may be given
+    :param sends: the body's form: ``json``, ``form``, ``files``, or None for no body
+    :param signs_in: trades secrets for tokens, so it carries no access token and its reply belongs in no log
+    :param hands_out: needs a token, and its reply holds another
+    :param oauth: lies on the OAuth host, outside ``/v1``
+    """
+
+    method: str
+    path: str
+    repeatable: bool
+    needed: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    sends: str | None = None
+    signs_in: bool = False
+    hands_out: bool = False
+    oauth: bool = False
+
+    @property
+    def path_parameters(self) -> tuple[str, ...]:
+        """Names between braces in the path."""
+        return tuple(re.findall(r"{(\w+)}", self.path))
+
+
+def _get(path: str, needed: tuple[str, ...] = (), optional: tuple[str, ...] = ()) -> Operation:
+    return Operation("GET", path, True, needed, optional)
+
+
+def _send(method: str, path: str, *, repeatable: bool, needed: tuple[str, ...] = ()) -> Operation:
+    return Operation(method, path, repeatable, needed, sends="json")
+
+
+def _delete(path: str) -> Operation:
+    return Operation("DELETE", path, True)
+
+
+_G = "/groups/{groupId}"
+_A = _G + "/actions/{actionId}"
+_R = _G + "/reaction"
+
+OPERATIONS: dict[str, Operation] = {
+    # sign in
+    "generatePin": Operation("POST", "/generatePin", False, sends="json", signs_in=True),
+    "loginWithPinAndApplicationId": Operation(
+        "POST", "/loginWithPinAndApplicationId", False, sends="json", signs_in=True
+    ),
+    "getAccessToken": Operation("GET", "/accessToken", True, signs_in=True),
+    "oauthAuthorize": Operation(
+        "GET", "/api/Oauth/Authorize", True, ("client_id", "redirect_uri"), signs_in=True, oauth=True
+    ),
+    "oauthToken": Operation("POST", "/api/oauth/token", False, sends="form", signs_in=True, oauth=True),
+    "getMe": _get("/users/me"),
+    # groups
+    "createGroup": _send("POST", "/groups", repeatable=False),
+    "listGroups": _get("/groups", optional=("showDetail", "showDetails", "fetchAllGroups")),
+    "getGroup": _get(_G),
+    "listSubGroups": _get(_G + "/subGroups", optional=("fetchAllGroups",)),
+    "createSubGroup": _send("POST", _G + "/subGroups", repeatable=False),
+    "addSubGroups": _send("PUT", _G + "/subGroups", repeatable=True),
+    "removeSubGroup": _delete(_G + "/subGroups/{subGroupId}"),
+    "findTenantGroups": _get("/tenant/findGroupsByQuery", ("query",), ("resultsOffset", "pageSize")),
+    # members and subscribers
+    "listMembers": _get(_G + "/members"),
+    "addMembers": _send("PUT", _G + "/members", repeatable=True),
+    "updateMember": _send("PUT", _G + "/members/{memberId}", repeatable=True),
+    "removeMember": _delete(_G + "/members/{memberId}"),
+    "listSubscribers": _send("POST", _G + "/subscribers", repeatable=True),
+    "listSubscribersGet": _get(_G + "/subscribers"),
+    "addSubscribers": _send("PUT", _G + "/subscribers/add", repeatable=True),
+    "removeSubscribers": _send("PUT", _G + "/subscribers/remove", repeatable=True),
+    # posting
+    "sendMessage": _send("POST", _G + "/messages", repeatable=False),
+    "uploadMedia": Operation("POST", "/media", True, sends="files"),  # an upload alone shows nobody anything
+    "uploadMediaFromUrl": _send("POST", "/media/url", repeatable=True),
+    "uploadMediaFromAttachment": _send("POST", "/media/attachment", repeatable=True),
+    "postAction": _send("POST", _G + "/actions", repeatable=False),
+    # reading, changing and answering actions
+    "listActions": _get(_G + "/actions", ("actionType",), ("id", "fromDate", "count")),
+    "getAction": _get(_A, optional=("getDetails",)),
+    "updateAction": _send("PUT", _A, repeatable=True),
+    "updateActionProperties": _send("PUT", _A + "/properties", repeatable=True),
+    "sendActionReminder": _send("POST", _A + "/reminder", repeatable=False),
+    "postResponse": _send("POST", _A + "/responses", repeatable=False),
+    # reactions
+    "postReaction": _send("POST", _R, repeatable=False),
+    "getGroupReactionSummary": _get(_R + "/summary", ("sourceGroupId",), ("cursor",)),
+    "getReactionSummary": _get(_R + "/{referenceId}/summary", ("sourceGroupId",)),
+    "getReactions": _get(_R + "/{referenceId}", ("sourceGroupId", "reactionType"), ("cursor",)),
+    # webhooks
+    "createWebhook": _send("POST", "/webhook", repeatable=False),
+    "listWebhooks": _get("/webhook", ("objectId", "objectType")),
+    "updateWebhook": _send("PUT", "/webhook/{webhookId}", repeatable=True),
+    "deleteWebhook": _delete("/webhook/{webhookId}"),
+    "flowSubscribe": Operation(
+        "POST",
+        "/webhook/{objectType}/{eventType}",
+        False,
+        ("objectId",),
+        ("groupId", "actionPackageId"),
+        sends="json",
+    ),
+    # bots
+    "createBot": _send("POST", "/bot", repeatable=False),
+    "listBots": _get("/bot"),
+    "updateBot": _send("PUT", "/bot/{botUserId}", repeatable=True),
+    "deleteBot": _delete("/bot/{botUserId}"),
+    "getBotAccessToken": Operation("GET", "/bot/accessToken/{botUserId}", True, hands_out=True),
+    "addBotToGroup": _send("POST", _G + "/bot", repeatable=True),
+}
+
+
+def find_operation(name: str) -> tuple[str, Operation]:
+    """Return an operation by its operationId, in any case.
+
+    :raises KaizalaInputError: if there is none; names those that are spelled alike
+    """
+    given = name.strip().lower() if isinstance(name, str) else ""
+    for known, operation in OPERATIONS.items():
+        if known.lower() == given:
+            return known, operation
+    alike = difflib.get_close_matches(str(name), OPERATIONS, n=3, cutoff=0.5)
+    hint = f"do you mean {' or '.join(alike)}?" if alike else f"known are {', '.join(OPERATIONS)}"
+    raise KaizalaInputError(f"operation: {name!r} is no operationId; {hint}")
