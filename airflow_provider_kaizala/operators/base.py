@@ -1,15 +1,14 @@
-"""What all operators that post have in common."""
+"""What all operators have in common."""
 
 from __future__ import annotations
 
-from dataclasses import fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError, KaizalaUnknownOutcomeError
-from airflow_provider_kaizala.client.models import Audience, Posted, Sent, checks
+from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.templating import TEMPLATE_EXT, LiteralsStay, is_literal
 
@@ -18,62 +17,26 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_kaizala.client.calls import Call
+    from airflow_provider_kaizala.client.models.checks import Check
 
 
-class PostedResult(TypedDict):
-    """What an operator that posts returns. ``action_id`` is None for texts and media."""
+class KaizalaOperator(LiteralsStay, BaseOperator):
+    """Base of all operators: one connection, arguments that are checked as early as they are known, one try.
 
-    group_id: str
-    reference_id: str
-    action_id: str | None
+    A subclass names in ``arguments`` what checks each of its arguments: literal ones are checked when the DAG is parsed, all of
+    them when the task runs; and it does its work in :meth:`work`.
 
-
-class KaizalaPostOperator(LiteralsStay, BaseOperator):
-    """Base of the operators that post to a group.
-
-    A subclass names in ``sends`` the model of what it posts, and has an attribute of the same name for each of the model's
-    fields: those are checked when the DAG is parsed as far as they are literal, and all of them when the task runs.
-
-    :param group_id: the group; by default the connection's ``default_group`` (templated)
-    :param subscribers: phone numbers of chosen subscribers of a hub group (templated)
-    :param send_to_all_subscribers: to all subscribers of a hub group
-    :param reply_to_reference_id: the ``reference_id`` of what this answers (templated)
-    :param fail_on_partial: fail if Kaizala names people whom it could not reach; else they are only logged. The task is
-        then not retried, since the others have it already
     :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`
-    :return: ``{"group_id", "reference_id", "action_id"}``, each also by itself: ``ask.output["action_id"]``
     """
 
-    sends: ClassVar[type[Sent]]
-    template_fields: Sequence[str] = (
-        "group_id",
-        "subscribers",
-        "send_to_all_subscribers",
-        "reply_to_reference_id",
-        "kaizala_conn_id",
-    )
+    arguments: ClassVar[Mapping[str, Check]] = {}
+    template_fields: Sequence[str] = ("kaizala_conn_id",)
     template_ext: Sequence[str] = TEMPLATE_EXT
     ui_color = "#d9eefb"
 
-    def __init__(
-        self,
-        *,
-        group_id: str | None = None,
-        subscribers: Sequence[str] | None = None,
-        send_to_all_subscribers: bool = False,
-        reply_to_reference_id: str | None = None,
-        fail_on_partial: bool = False,
-        kaizala_conn_id: str = KaizalaHook.default_conn_name,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, kaizala_conn_id: str = KaizalaHook.default_conn_name, **kwargs: Any) -> None:
         kwargs.setdefault("multiple_outputs", True)  # so that ask.output["action_id"] is what it looks like
         super().__init__(**kwargs)
-        self.group_id = group_id
-        self.subscribers = subscribers
-        self.send_to_all_subscribers = send_to_all_subscribers
-        self.reply_to_reference_id = reply_to_reference_id
-        self.fail_on_partial = fail_on_partial
         self.kaizala_conn_id = kaizala_conn_id
 
     @cached_property
@@ -81,67 +44,61 @@ class KaizalaPostOperator(LiteralsStay, BaseOperator):
         """The hook of this task."""
         return KaizalaHook(self.kaizala_conn_id)
 
-    # --- arguments -------------------------------------------------------------------------------------------------------
-
     def check_literals(self) -> None:
         """Check the arguments that are known now. Each subclass calls it at the end of ``__init__``.
 
         :raises KaizalaInputError: names the argument, what was given, what is allowed
         """
-        if self.group_id is not None and is_literal(self.group_id):
-            checks.group_id("group_id", self.group_id)
-        for model in (self.sends, Audience):
-            given = self._given(model)
-            known = {name: value for name, value in given.items() if is_literal(value)}
-            for name, value in known.items():
-                model.check(name, value)
-            if given and len(known) == len(fields(model)):
-                model(**known)
+        for name, check in self.arguments.items():
+            value = getattr(self, name)
+            if is_literal(value):
+                check(name, value)
 
-    def _given(self, model: type[Sent]) -> dict[str, Any]:
-        return {each.name: getattr(self, each.name) for each in fields(model) if hasattr(self, each.name)}
+    def checked(self, name: str) -> Any:
+        """Return an argument, checked, in the form it is sent in."""
+        return self.arguments[name](name, getattr(self, name))
 
-    def sent(self, **more: Any) -> Any:
-        """Return what is to be posted, checked whole, with what only the run could tell in *more*."""
-        return self.sends(**{**self._given(self.sends), **more})
+    def work(self) -> Any:
+        """Do it, and return what goes to XCom."""
+        raise NotImplementedError
 
-    # --- posting ---------------------------------------------------------------------------------------------------------
+    def execute(self, context: Context) -> Any:
+        """Do it, once.
 
-    def call(self, group_id: str, audience: Audience) -> Call[Posted]:
-        """Return the call that posts; files are uploaded here."""
-        from airflow_provider_kaizala.client import calls
-
-        return calls.post_action(group_id, self.sent(), audience)
-
-    def execute(self, context: Context) -> Mapping[str, Any]:
-        """Post, once.
-
-        :raises AirflowFailException: for a wrong argument, and when it is unknown whether the post went through: a retry
-            could post it twice
+        :raises AirflowFailException: for a wrong argument, and when it is unknown whether what was sent went through: a retry
+            could send it twice
         """
         try:
-            group_id = checks.group_id("group_id", self.hook.group(self.group_id))
-            posted = self.hook.run(self.call(group_id, Audience(**self._given(Audience))))
+            return self.work()
         except KaizalaInputError as error:
             raise AirflowFailException(f"{self.task_id}: {error}") from error
         except KaizalaUnknownOutcomeError as error:
             raise AirflowFailException(str(error)) from error
         finally:
             self.hook.close()
-        self.log.info(
-            "Posted to group %s: reference %s, action %s", group_id, posted.reference_id, posted.action_id
-        )
-        if posted.failed:
-            missed = "; ".join(str(failure) for failure in posted.failed)
-            if self.fail_on_partial:
-                raise AirflowFailException(
-                    f"posted to group {group_id} as {posted.reference_id}, but not to all ({missed}); "
-                    "not retried, since the others have it: send it to those people alone"
-                )
-            self.log.warning("Posted to group %s, but not to all: %s", group_id, missed)
-        result: PostedResult = {
-            "group_id": group_id,
-            "reference_id": posted.reference_id,
-            "action_id": posted.action_id,
-        }
-        return dict(result)
+
+
+class KaizalaGroupOperator(KaizalaOperator):
+    """Base of the operators that work in one group.
+
+    :param group_id: the group; by default the connection's ``default_group`` (templated)
+    """
+
+    template_fields: Sequence[str] = ("group_id", *KaizalaOperator.template_fields)
+
+    def __init__(self, *, group_id: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.group_id = group_id
+
+    def check_literals(self) -> None:
+        """Check the arguments that are known now.
+
+        :raises KaizalaInputError: names the argument, what was given, what is allowed
+        """
+        if self.group_id is not None and is_literal(self.group_id):
+            checks.group_id("group_id", self.group_id)
+        super().check_literals()
+
+    def group(self) -> str:
+        """Return the group, checked."""
+        return str(checks.group_id("group_id", self.hook.group(self.group_id)))

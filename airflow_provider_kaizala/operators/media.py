@@ -18,7 +18,7 @@ from airflow_provider_kaizala.client.models import (
     media_type,
 )
 from airflow_provider_kaizala.client.multipart import Part
-from airflow_provider_kaizala.operators.base import KaizalaPostOperator
+from airflow_provider_kaizala.operators.post import KaizalaPostOperator
 from airflow_provider_kaizala.templating import is_literal
 
 if TYPE_CHECKING:

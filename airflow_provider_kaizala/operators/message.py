@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_kaizala.client.models import Audience, Message, Posted, Sent
-from airflow_provider_kaizala.operators.base import KaizalaPostOperator
+from airflow_provider_kaizala.operators.post import KaizalaPostOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
