@@ -101,17 +101,27 @@ async def _refused(_request: Request, error: Exception) -> Response:
     return error_reply(error)
 
 
-async def _no_route(_request: Request, error: Exception) -> Response:
+async def _no_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     if error.status_code == 405:
         message = "This path does not take this method"
-        wrong_method = ApiError(405, "MethodNotAllowed", message, "BadRequestException", error.headers)
-        return error_reply(wrong_method)
+        allow = {"Allow": ", ".join(_methods(request))}
+        return error_reply(ApiError(405, "MethodNotAllowed", message, "BadRequestException", allow))
     if error.status_code == 404:
         return error_reply(not_found("The path"))
     return error_reply(
         ApiError(error.status_code, "InvalidParameters", str(error.detail), "BadRequestException")
     )
+
+
+def _methods(request: Request) -> list[str]:
+    """Return what a path takes; the router knows only the first of its routes."""
+    fitting = [
+        route.methods or ()
+        for route in request.app.routes
+        if isinstance(route, Route) and route.path_regex.match(request.scope["path"])
+    ]
+    return sorted({method for methods in fitting for method in methods})
 
 
 async def _failed(request: Request, _error: Exception) -> Response:
