@@ -14,7 +14,7 @@ _HOOK = f"{_PACKAGE}.hooks.kaizala.KaizalaHook"
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's metadata, as ``airflow/provider_info.schema.json`` describes it."""
     modules = {
-        "operators": ["message", "action", "media"],
+        "operators": ["message", "action", "media", "posted", "group", "member", "webhook", "api"],
         "sensors": ["response"],
         "hooks": ["kaizala"],
         "triggers": ["response"],

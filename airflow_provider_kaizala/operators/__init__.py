@@ -9,10 +9,47 @@ from airflow_provider_kaizala.operators.action import (
     KaizalaSendPollOperator,
     KaizalaSendSurveyOperator,
 )
+from airflow_provider_kaizala.operators.api import KaizalaApiOperator
+from airflow_provider_kaizala.operators.group import (
+    KaizalaAttachSubGroupsOperator,
+    KaizalaCreateGroupOperator,
+    KaizalaDetachSubGroupsOperator,
+)
 from airflow_provider_kaizala.operators.media import KaizalaSendAnnouncementOperator, KaizalaSendMediaOperator
+from airflow_provider_kaizala.operators.member import (
+    KaizalaAddMembersOperator,
+    KaizalaAddSubscribersOperator,
+    KaizalaRemoveMembersOperator,
+    KaizalaRemoveSubscribersOperator,
+    KaizalaSyncMembersOperator,
+    KaizalaSyncSubscribersOperator,
+)
 from airflow_provider_kaizala.operators.message import KaizalaSendMessageOperator
+from airflow_provider_kaizala.operators.posted import (
+    KaizalaPostResponseOperator,
+    KaizalaReactOperator,
+    KaizalaSendReminderOperator,
+    KaizalaUpdateActionOperator,
+)
+from airflow_provider_kaizala.operators.webhook import (
+    KaizalaCreateWebhookOperator,
+    KaizalaDeleteWebhookOperator,
+    KaizalaUpdateWebhookOperator,
+)
 
 __all__ = [
+    "KaizalaAddMembersOperator",
+    "KaizalaAddSubscribersOperator",
+    "KaizalaApiOperator",
+    "KaizalaAttachSubGroupsOperator",
+    "KaizalaCreateGroupOperator",
+    "KaizalaCreateWebhookOperator",
+    "KaizalaDeleteWebhookOperator",
+    "KaizalaDetachSubGroupsOperator",
+    "KaizalaPostResponseOperator",
+    "KaizalaReactOperator",
+    "KaizalaRemoveMembersOperator",
+    "KaizalaRemoveSubscribersOperator",
     "KaizalaSendActionOperator",
     "KaizalaSendAnnouncementOperator",
     "KaizalaSendJobOperator",
@@ -20,5 +57,10 @@ __all__ = [
     "KaizalaSendMeetingOperator",
     "KaizalaSendMessageOperator",
     "KaizalaSendPollOperator",
+    "KaizalaSendReminderOperator",
     "KaizalaSendSurveyOperator",
+    "KaizalaSyncMembersOperator",
+    "KaizalaSyncSubscribersOperator",
+    "KaizalaUpdateActionOperator",
+    "KaizalaUpdateWebhookOperator",
 ]

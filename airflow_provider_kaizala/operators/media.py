@@ -68,6 +68,23 @@ def _part(file: Any) -> Part:
     return Part(path.name, content_type, partial(path.open, "rb"))
 
 
+def check_files(files: Any) -> None:
+    """Check the types of files, by their names.
+
+    :raises KaizalaInputError: if Kaizala takes no such file
+    """
+    for file in _listed(files):
+        _check_type(file)
+
+
+def open_files(files: Any) -> list[Part]:
+    """Return files as parts of an upload; they have to be there.
+
+    :raises KaizalaInputError: if one is not, or is of a type that Kaizala does not take
+    """
+    return [_part(file) for file in _listed(files)]
+
+
 class KaizalaSendMediaOperator(KaizalaPostOperator):
     """Post a file, or several images as an album.
 
@@ -110,7 +127,7 @@ class KaizalaSendMediaOperator(KaizalaPostOperator):
 
         kind = self.kind()
         Media(kind, "checked before the upload", self.caption)
-        parts = [_part(file) for file in _listed(self.files)]
+        parts = open_files(self.files)
         resource = self.hook.run(calls.upload_media(group_id, parts))
         return calls.post_action(group_id, self.sent(kind=kind, media_resource=resource), audience)
 
@@ -135,14 +152,13 @@ class KaizalaSendAnnouncementOperator(KaizalaPostOperator):
         self.files = files
         self.check_literals()
         if is_literal(self.files):
-            for file in _listed(self.files):
-                _check_type(file)
+            check_files(self.files)
 
     def call(self, group_id: str, audience: Audience) -> Call[Posted]:
         """Upload the files; return the call that posts the announcement."""
         from airflow_provider_kaizala.client import calls
 
         self.sent()
-        parts = [_part(file) for file in _listed(self.files)]
+        parts = open_files(self.files)
         media = tuple(self.hook.run(calls.upload_media(group_id, [part])) for part in parts)
         return calls.post_action(group_id, self.sent(media=media), audience)

@@ -19,15 +19,18 @@ from airflow_provider_kaizala.client.errors import (
     KaizalaUnreachableError,
 )
 from airflow_provider_kaizala.operators import KaizalaSendMessageOperator
+from airflow_provider_kaizala.operators.post import KaizalaPostOperator
 
 COMMON = ("group_id", "subscribers", "send_to_all_subscribers", "reply_to_reference_id", "kaizala_conn_id")
 
 
 def test_the_package_names_them_all():
-    assert len(operators.__all__) == 8
+    assert len(operators.__all__) == 25
     for name in operators.__all__:
         operator = getattr(operators, name)
-        assert set(COMMON) <= set(operator.template_fields), name
+        assert set(COMMON if issubclass(operator, KaizalaPostOperator) else ["kaizala_conn_id"]) <= set(
+            operator.template_fields
+        ), name
         assert operator.template_ext == (".j2", ".jinja"), name
 
 
