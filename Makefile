@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CONSTRAINTS := constraints-py311-airflow332.txt
+MOTO := .build/moto
 
-.PHONY: venv demo test lint e2e clean
+.PHONY: venv demo test lint e2e bench clean
 
 venv: $(STAMP)
 
@@ -27,6 +28,16 @@ test: $(STAMP)
 
 e2e: $(STAMP)
 	$(BIN)/python -m pytest -q tests/e2e
+
+# Figures into benchmarks/results.json; ONLY=server runs one bench and keeps what the others measured.
+bench: $(STAMP) $(MOTO)/.installed
+	@$(BIN)/python -m benchmarks $(ONLY)
+
+$(MOTO)/.installed: benchmarks/moto-requirements.txt
+	@echo "setting up $(MOTO) (once)"
+	@test -x $(MOTO)/bin/python || $(PYTHON) -m venv $(MOTO)
+	@$(MOTO)/bin/python -m pip install -qq --disable-pip-version-check --no-deps -r $<
+	@touch $@
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

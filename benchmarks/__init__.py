@@ -1,0 +1,1 @@
+"""Figures, not timed tests: ``make bench``."""

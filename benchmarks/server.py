@@ -1,0 +1,247 @@
+"""Posting texts and listing actions on ``kaizala-server``, and moto's SQS for scale.
+
+Each round starts each server anew on a database of its own: with a few messages in the group, with 100,000, and moto. The load
+comes from another process over kept connections, and the two processes share the machine's cores. After its cells a Kaizala
+server is killed with SIGKILL, and its database must hold exactly the messages it had accepted.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import signal
+import sqlite3
+import sys
+import uuid
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from benchmarks.load import NUMBER, LoadFailed, Measured, Plan, run_load
+from benchmarks.moto import start_moto
+from benchmarks.processes import free_port, wait_until_it_answers
+from demo.processes import Processes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.bench import Figures, Setting
+
+NAME = "server"
+OWNS = ("server.", "moto.")
+GROUP = "11111111-1111-4111-8111-111111111111@1"
+POLLS = 100
+MANY = 100_000
+WARM_UP_SECONDS = 0.7
+
+
+class Cell(NamedTuple):
+    """One measurement of a round: its keys begin with *key*."""
+
+    key: str
+    call: str
+    connections: int
+
+
+FEW_CELLS = tuple(
+    Cell(f"server.{call}.{connections}", call, connections)
+    for call in ("post_message", "get_actions")
+    for connections in (1, 8)
+)
+MANY_CELLS = (
+    Cell("server.post_message.100k", "post_message", 8),
+    Cell("server.get_actions.100k", "get_actions", 8),
+)
+MOTO_CELLS = (Cell("moto.1", "moto", 1), Cell("moto.8", "moto", 8))
+
+
+class Kaizala:
+    """A running ``kaizala-server`` as it ships, without limits of calls."""
+
+    def __init__(self, processes: Processes, database: Path) -> None:
+        self._processes = processes
+        self._database = database
+        self.port = free_port()
+        self.accepted: set[str] = set()
+        self._calls = 0
+        processes.start(
+            "kaizala-server",
+            [sys.executable, "-m", "airflow_provider_kaizala.server", "serve", "--port", str(self.port), "--seed", "demo",
+             "--database", f"sqlite:///{database}", "--connector-limit", "0", "--tenant-limit", "0"],
+            {},
+        )  # fmt: skip
+        wait_until_it_answers(self.port, "/healthz", processes)
+        self._http = http.client.HTTPConnection("127.0.0.1", self.port)
+        credentials = {
+            "applicationId": "demo-connector",
+            "applicationSecret": "demo-secret",
+            "refreshToken": "demo-refresh-token",
+        }
+        self._token = self._call("GET", "/v1/accessToken", credentials)["accessToken"]
+
+    def _call(self, method: str, path: str, headers: dict[str, str], body: object = None) -> Any:
+        content = None if body is None else json.dumps(body)
+        self._http.request(method, path, content, {"Content-Type": "application/json", **headers})
+        reply = self._http.getresponse()
+        text = reply.read()
+        if reply.status != 200:
+            raise LoadFailed(f"{method} {path}: {reply.status} {text[:300]!r}")
+        return json.loads(text)
+
+    def post_polls(self) -> None:
+        """Post what is listed later."""
+        for number in range(POLLS):
+            poll = {
+                "title": f"Is store {number} open?",
+                "choices": [{"title": choice} for choice in ("Yes", "No")],
+            }
+            self._call(
+                "POST",
+                f"/v1/groups/{GROUP}/actions",
+                {"accessToken": self._token},
+                {"actionType": "Poll", "actionBody": poll},
+            )
+
+    def plan(self, call: str, connections: int, seconds: float) -> Plan:
+        """Return how one of the two calls is made."""
+        headers = f"accessToken: {self._token}\r\nAccept: */*\r\n"
+        if call == "get_actions":
+            return Plan(
+                port=self.port,
+                head=f"GET /v1/groups/{GROUP}/actions?actionType=Poll HTTP/1.1\r\n{headers}",
+                expect='"hasMore":true',
+                connections=connections,
+                seconds=seconds,
+            )
+        return Plan(
+            port=self.port,
+            head=f"POST /v1/groups/{GROUP}/messages HTTP/1.1\r\n{headers}Content-Type: application/json\r\n",
+            body=json.dumps({"message": f"Store 12 is open, till {NUMBER} is counted"}),
+            expect='"referenceId"',
+            connections=connections,
+            seconds=seconds,
+            keep=True,
+        )
+
+    def measure(self, call: str, connections: int, seconds: float) -> Measured:
+        """Put one call under load."""
+        measured = run_load(self.plan(call, connections, seconds))
+        if call == "post_message":
+            self._calls += len(measured.latencies_ms)
+            self.accepted |= {json.loads(reply)["referenceId"] for reply in measured.replies}
+        return measured
+
+    def stop(self) -> None:
+        """Stop it in the ordinary way."""
+        self._http.close()
+        process = self._processes.running.pop("kaizala-server")
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+    def kill_and_count(self, before: int) -> int:
+        """Kill it as a crash would, and hold its database against what it had accepted; return how much that was."""
+        self._http.close()
+        self._processes.kill("kaizala-server")
+        with sqlite3.connect(self._database) as found:
+            stored = {row[0] for row in found.execute("SELECT reference_id FROM post WHERE kind = 'text'")}
+            entries = found.execute(
+                "SELECT count(*) FROM feed_entry JOIN post USING (reference_id) WHERE kind = 'text'"
+            ).fetchone()[0]
+        found.close()
+        expected = before + self._calls
+        if (
+            len(self.accepted) != self._calls
+            or not self.accepted <= stored
+            or {len(stored), entries} != {expected}
+        ):
+            raise LoadFailed(
+                f"{self._calls} messages accepted, {len(stored) - before} stored, {entries - before} in the group, "
+                f"{len(self.accepted - stored)} lost"
+            )
+        return self._calls
+
+
+def add_messages(database: Path, count: int) -> None:
+    """Put messages into the group without going through the server, which must not run: the rows are those it writes itself."""
+    with sqlite3.connect(database) as base:
+        last = base.execute("SELECT last_seq FROM chat_group WHERE id = ?", (GROUP,)).fetchone()[0]
+        sender = base.execute("SELECT id FROM person ORDER BY mobile LIMIT 1").fetchone()[0]
+        now_ms = base.execute("SELECT max(sent_ms) FROM post").fetchone()[0]
+        ids = [str(uuid.uuid4()) for _ in range(count)]
+        base.executemany(
+            "INSERT INTO post (reference_id, group_id, kind, sender_id, sent_ms, text, audience)"
+            " VALUES (?, ?, 'text', ?, ?, ?, 'members')",
+            (
+                (one, GROUP, sender, now_ms, f"Store 12 is open, till {n:010d} is counted")
+                for n, one in enumerate(ids)
+            ),
+        )
+        base.executemany(
+            "INSERT INTO feed_entry (group_id, seq, reference_id) VALUES (?, ?, ?)",
+            ((GROUP, last + n, one) for n, one in enumerate(ids, 1)),
+        )
+        base.execute("UPDATE chat_group SET last_seq = ? WHERE id = ?", (last + count, GROUP))
+    base.close()
+
+
+def prepare(processes: Processes, folder: Path) -> tuple[Path, Path]:
+    """Make the two databases each round begins with."""
+    few, many = folder / "few.db", folder / "many.db"
+    server = Kaizala(processes, few)
+    server.post_polls()
+    server.stop()
+    shutil.copy(few, many)
+    add_messages(many, MANY)
+    return few, many
+
+
+def run(setting: Setting) -> Figures:
+    """Measure everything, the targets in another order each round."""
+    samples: dict[str, list[float]] = {}
+    accepted = 0
+
+    def take(cell: Cell, measured: Measured) -> None:
+        keys = [cell.key]
+        if cell.key == "moto.8" or cell.key.endswith((".post_message.8", ".get_actions.8")):
+            keys.append(cell.key.removesuffix(".8"))
+        for key in keys:
+            samples.setdefault(f"{key}.rps", []).append(measured.rps)
+            samples.setdefault(f"{key}.p99_ms", []).append(measured.p99_ms)
+        setting.advance(f"{cell.key}: {measured.rps:.0f}/s, p99 {measured.p99_ms:.1f} ms")
+
+    def measure_kaizala(template: Path, cells: tuple[Cell, ...], before: int) -> None:
+        nonlocal accepted
+        database = setting.folder / "kaizala.db"
+        for old in setting.folder.glob("kaizala.db*"):
+            old.unlink() if old.is_file() else shutil.rmtree(old)
+        shutil.copy(template, database)
+        server = Kaizala(processes, database)
+        for call in ("post_message", "get_actions"):
+            server.measure(call, 8, WARM_UP_SECONDS)
+        for cell in cells:
+            take(cell, server.measure(cell.call, cell.connections, setting.seconds))
+        accepted += server.kill_and_count(before)
+
+    def measure_moto() -> None:
+        with start_moto(processes) as moto:
+            run_load(moto.plan(8, WARM_UP_SECONDS))
+            for cell in MOTO_CELLS:
+                take(cell, run_load(moto.plan(cell.connections, setting.seconds)))
+
+    with Processes(setting.folder) as processes:
+        setting.begin(setting.runs * (len(FEW_CELLS) + len(MANY_CELLS) + len(MOTO_CELLS)))
+        few, many = prepare(processes, setting.folder)
+        targets = [
+            lambda: measure_kaizala(few, FEW_CELLS, 0),
+            lambda: measure_kaizala(many, MANY_CELLS, MANY),
+            measure_moto,
+        ]
+        for round_number in range(setting.runs):
+            turn = round_number % len(targets)
+            for target in targets[turn:] + targets[:turn]:
+                target()
+    posts, moto = samples["server.post_message.rps"], samples["moto.rps"]
+    samples["server.post_message.over_moto"] = [
+        ours / theirs for ours, theirs in zip(posts, moto, strict=True)
+    ]
+    # Every one of them was found in its database after the server was killed; else there would be no figures.
+    return {**samples, "server.post_message.found_after_kill": accepted}

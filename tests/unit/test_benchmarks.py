@@ -1,0 +1,145 @@
+"""What is written down of the benches; what they measure is not tested here."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import threading
+
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks import results
+from benchmarks.load import NUMBER, LoadFailed, Measured, Plan, measure
+
+
+def test_a_figure_is_its_median_with_the_least_and_the_most_beside_it():
+    assert results.summarise({"server.rps": [5.0, 1.0, 4.0, 2.0, 30.0], "server.at": "now"}) == {
+        "server.rps": 4.0,
+        "server.rps.min": 1.0,
+        "server.rps.max": 30.0,
+        "server.at": "now",
+    }
+    with pytest.raises(ValueError, match=r"no samples of server\.rps"):
+        results.summarise({"server.rps": []})
+
+
+def test_results_of_other_benches_stay_and_own_ones_go():
+    before = {"waits.calls": 6, "server.gone": 1, "server.rps": 2, "serverless.rps": 3}
+    assert results.merge(before, ("server.",), {"server.rps": 4}) == {
+        "waits.calls": 6,
+        "serverless.rps": 3,
+        "server.rps": 4,
+    }
+    with pytest.raises(ValueError, match=r"waits\.calls does not begin with server\."):
+        results.merge(before, ("server.",), {"waits.calls": 5})
+
+
+def test_results_are_written_and_read_back(tmp_path):
+    path = tmp_path / "results.json"
+    assert results.read(path) == {}
+    results.write(path, {"b.rps": 1.5, "a.rps": 2})
+    assert results.read(path) == {"a.rps": 2, "b.rps": 1.5}
+    assert list(json.loads(path.read_text())) == ["a.rps", "b.rps"]
+    assert os.listdir(tmp_path) == ["results.json"]
+
+
+def test_one_bench_keeps_what_others_measured(tmp_path, monkeypatch):
+    class Waits:
+        NAME, OWNS = "waits", ("waits.",)
+
+        @staticmethod
+        def run(setting):
+            setting.begin(setting.runs)
+            for _ in range(setting.runs):
+                setting.advance("once more")
+            return {"waits.calls": [float(number) for number in range(setting.runs)]}
+
+    path = tmp_path / "results.json"
+    results.write(path, {"server.rps": 600, "waits.calls": 9, "machine.cores": 1000})
+    monkeypatch.setattr(command, "BENCHES", {"waits": Waits})
+    monkeypatch.setattr(command, "BUILD", tmp_path / "build")
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr("sys.argv", ["bench", "waits", "--output", str(path)])
+    command.main()
+    found = results.read(path)
+    assert found["server.rps"] == 600
+    assert [found[f"waits.calls{end}"] for end in ("", ".min", ".max")] == [2, 0, 4]
+    assert found["waits.runs"] == 5
+    assert found["machine.cores"] == os.cpu_count()
+    assert {"machine.load1", "machine.python", "machine.fsync_ms"} <= set(found)
+    assert os.listdir(tmp_path / "build") == []
+
+
+def test_p99_is_the_time_that_99_of_100_stayed_within():
+    assert Measured(1.0, [float(n) for n in range(1, 101)]).p99_ms == 99
+    assert Measured(1.0, [float(n) for n in range(1000, 0, -1)]).p99_ms == 990
+    assert Measured(1.0, [7.0]).p99_ms == 7
+    assert Measured(2.0, [1.0] * 10).rps == 5
+
+
+@pytest.fixture
+def answering():
+    """A server that answers each request with what it is told, in two pieces."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    heard: list[bytes] = []
+
+    def start(reply: bytes) -> tuple[int, list[bytes]]:
+        def serve(connection: socket.socket) -> None:
+            with connection, contextlib.suppress(OSError):
+                while request := connection.recv(65536):
+                    heard.append(request)
+                    connection.sendall(reply[:20])
+                    connection.sendall(reply[20:])
+                    if b"Connection: close" in reply:
+                        return
+
+        def accept() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        return listener.getsockname()[1], heard
+
+    yield start
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+
+
+def _plan(port: int, **more: object) -> Plan:
+    return Plan(port, "POST / HTTP/1.1\r\n", NUMBER, connections=3, seconds=0.1, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("closing", [False, True])
+def test_the_load_counts_replies_and_numbers_requests(answering, closing):
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n" + (b"Connection: close\r\n" if closing else b"")
+    port, heard = answering(head + b"\r\ndone")
+    measured = measure(_plan(port, expect="don", keep=True))
+    count = len(measured.latencies_ms)
+    assert count == len(heard) == len(measured.replies) > 3
+    assert set(measured.replies) == {"done"}
+    assert measured.reconnects == (count - 3 if closing else 0)
+    bodies = [request.partition(b"\r\n\r\n")[2] for request in heard]
+    assert len(set(bodies)) == count
+    assert all(len(body) == len(NUMBER) for body in bodies)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 4\r\n\r\ndone",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\nConnection: close\r\n\r\ndone",
+    ],
+)
+def test_the_load_counts_nothing_but_what_was_asked_for(answering, reply):
+    port, _ = answering(reply)
+    with pytest.raises(LoadFailed):
+        measure(_plan(port, expect="done"))
