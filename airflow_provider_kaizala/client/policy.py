@@ -21,6 +21,7 @@ from urllib.parse import urlencode, urlsplit
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.budget import Budget
 from airflow_provider_kaizala.client.errors import (
+    TOKEN_CODES,
     KaizalaAuthError,
     KaizalaError,
     KaizalaNoReplyError,
@@ -161,7 +162,7 @@ class Policy:
             base = self._trusted_base(self.settings.oauth_root) if call.oauth else self._root
             value, _ = yield from self._exchange(call, base, call.headers, deadline)
             return value
-        grant = self.settings.grant_for(call.group_id)
+        grant = self.settings.grant_for(call.group_id, prefer_user=call.prefers_user)
         tokens = yield from self._usable_tokens(grant, deadline)
         try:
             return (yield from self._with_token(call, grant, tokens, deadline))
@@ -390,8 +391,10 @@ class Policy:
             return None, None
         wire = Wire(body)
         error_code, message = wire.text("errorCode"), wire.text("message")
+        if error_code and error_code.lower() not in TOKEN_CODES:
+            error_code = self.redact(error_code)[:100]
         return (
-            self.redact(error_code)[:100] if error_code else None,
+            error_code,
             self.redact(message)[:500] if message else None,
         )
 

@@ -109,11 +109,14 @@ class Settings:
             # what stands before an @ may be a password
             raise KaizalaInputError(f"API root {re.sub(r'//.*@', '//***@', self.api_root)!r}: {problem}")
 
-    def grant_for(self, group_id: str | None) -> Grant:
+    def grant_for(self, group_id: str | None, *, prefer_user: bool = False) -> Grant:
         """Pick the refresh token for a call about *group_id*: the group's own first, else the user's.
 
+        :param prefer_user: the other way round, for a call about more groups than the one
         :raises KaizalaGrantError: if there is none
         """
+        if prefer_user and self.refresh_token:
+            return Grant(USER_GRANT, self.refresh_token)
         if group_id is not None:
             for granted, token in self.group_refresh_tokens.items():
                 if granted.lower() == group_id.lower():

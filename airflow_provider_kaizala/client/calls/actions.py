@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kaizala.client.calls.call import Body, Call, make
@@ -19,12 +20,11 @@ from airflow_provider_kaizala.client.models import (
     checks,
 )
 from airflow_provider_kaizala.client.models.checks import PROPERTY_TYPES
-from airflow_provider_kaizala.client.models.wire import Wire
+from airflow_provider_kaizala.client.models.wire import Wire, read_moment
 from airflow_provider_kaizala.client.paging import Page, Paged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
 ACTIONS_PER_PAGE = 30
 #: a page of so many actions of one second is as far as can be read, since the next page starts at a second
@@ -33,17 +33,19 @@ LAST_WRITE_WINS = -1
 
 
 def list_actions(
-    group_id: str, action_type: str, since: datetime | None = None, count: int = ACTIONS_PER_PAGE
+    group_id: str, action_type: str, since: datetime | str | None = None, count: int = ACTIONS_PER_PAGE
 ) -> Paged[ListedAction]:
     """Actions of one type, oldest first, from *since* on (whole seconds, included), *count* with each call."""
+    first = None if since is None else int(read_moment("since", since).timestamp())
+    kind, most = checks.title("action_type", action_type), checks.count("count", count)
 
     def page(mark: tuple[int | None, int] | None) -> Call[Page[ListedAction]]:
-        start, size = mark or (None if since is None else int(since.timestamp()), count)
+        start, size = mark or (first, most)
         return make(
             "listActions",
             lambda body: _read_page(body, start, size),
             group_id,
-            query={"actionType": action_type, "fromDate": start, "count": size},
+            query={"actionType": kind, "fromDate": start, "count": size},
         )
 
     return Paged(page, key=lambda action: action.reference_id)
@@ -89,7 +91,7 @@ def update_action(
     body: dict[str, Any] = {
         "version": version,
         "updateProperties": [each.to_wire() for each in _some(properties)],
-        **audience.to_wire(),
+        **_no_answer(audience).to_wire(),
     }
     if notify:
         body["sendNotificationToSubscribers"] = True
@@ -140,8 +142,20 @@ def _change(operation: str, group_id: str, action_id: str, body: Body, version: 
 def send_reminder(group_id: str, action_id: str, audience: Audience = NOBODY) -> Call[Posted]:
     """Remind people of an action; in a hub group, the chosen subscribers."""
     return make(
-        "sendActionReminder", Posted.read, group_id, at={"actionId": action_id}, body=audience.to_wire()
+        "sendActionReminder",
+        Posted.read,
+        group_id,
+        at={"actionId": action_id},
+        body=_no_answer(audience).to_wire(),
     )
+
+
+def _no_answer(audience: Audience) -> Audience:
+    if audience.reply_to_reference_id:
+        raise KaizalaInputError(
+            "reply_to_reference_id: only a message or a new action answers another; leave it out"
+        )
+    return audience
 
 
 def post_response(
@@ -156,11 +170,12 @@ def post_response(
 ) -> Call[str | None]:
     """Answer a survey or a custom action as the token's user; returns the response id.
 
-    :param answers: one for each question, in their order
+    :param answers: one for each question, in their order: text, number, list of texts, time, :class:`Location`, or None
     :param package_id: for a custom action
     :param response_id: an earlier response, to edit it; which makes the call safe to repeat
     """
-    inner: dict[str, Any] = {"Answers": checks.listed("answers", answers, "answers")}
+    given = checks.listed("answers", answers, "answers")
+    inner: dict[str, Any] = {"Answers": [_answer(f"answer {at}", each) for at, each in enumerate(given, 1)]}
     if name:
         inner["responseName"] = name
     if location:
@@ -170,6 +185,16 @@ def post_response(
     if response_id:
         body["responseId"] = response_id
     return _respond(group_id, action_id, body, repeatable=response_id is not None)
+
+
+def _answer(name: str, value: Any) -> Any:
+    """Return an answer in the form of the wire: times as epoch seconds, places by their short names."""
+    if isinstance(value, Location):
+        short = {"lt": value.latitude, "lg": value.longitude}
+        return short | {"n": value.name} if value.name else short
+    if isinstance(value, datetime):
+        return int(read_moment(name, value).timestamp())
+    return checks.json_value(name, value)
 
 
 def complete_job(group_id: str, action_id: str, done: bool = True) -> Call[str | None]:

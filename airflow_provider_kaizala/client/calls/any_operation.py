@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kaizala.client.calls.call import Call, make
 from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.operations import Operation, find_operation
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def check_body(name: str, row: Operation, body: Mapping[str, Any] | None, files:
     """Refuse a body or files where none go, and files where they are missing."""
     if body is not None and row.sends != "json":
         raise KaizalaInputError(f"body: {name} takes no JSON body")
+    checks.json_value("body", body)
     if files and row.sends != "files":
         raise KaizalaInputError(f"files: {name} takes no files")
     if row.sends == "files" and not files:

@@ -30,10 +30,10 @@ def generate_pin(mobile_number: str, connector_id: str) -> Call[bool]:
 
 
 def login_with_pin(
-    mobile_number: str, connector_id: str, connector_secret: str, pin: str
+    mobile_number: str, connector_id: str, connector_secret: str, pin: str | int
 ) -> Call[RefreshToken]:
     """Trade a PIN for the person's refresh token of 365 days; it goes into the connection's ``refresh_token``."""
-    digits = checks.title("pin", str(pin)).strip()
+    digits = checks.secret("pin", str(pin) if isinstance(pin, int) else pin).strip()
     body: dict[str, Any] = {
         "mobileNumber": checks.phone("mobile_number", mobile_number),
         "applicationId": connector_id,
@@ -57,7 +57,11 @@ def authorize_url(oauth_root: str, connector_id: str, redirect_uri: str) -> str:
 
 def oauth_token(connector_id: str, connector_secret: str, code: str) -> Call[AccessToken]:
     """Trade the code of :func:`authorize_url` for tokens; a code works once."""
-    form = {"client_id": connector_id, "client_secret": connector_secret, "code": code}
+    form = {
+        "client_id": connector_id,
+        "client_secret": connector_secret,
+        "code": checks.secret("code", code),
+    }
     return make("oauthToken", AccessToken.read, form=form, secrets=(connector_secret, code))
 
 

@@ -25,7 +25,7 @@ def list_bots() -> Call[tuple[Bot, ...]]:
 
 def update_bot(bot_user_id: str, name: str | None = None, profile_pic: str | None = None) -> Call[bool]:
     """Give a bot another name or picture."""
-    changes = {"name": name, "profilePic": profile_pic}
+    changes = {"name": checks.optional(checks.title)("name", name), "profilePic": profile_pic}
     body = {key: value for key, value in changes.items() if value is not None}
     if not body:
         raise KaizalaInputError("nothing to change: give name or profile_pic")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.models.checks import sendable
 from airflow_provider_kaizala.client.models.wire import Wire
 from airflow_provider_kaizala.client.operations import OPERATIONS
 
@@ -29,6 +30,7 @@ class Call(Generic[T]):
     :param parse: reads the JSON of a 2xx reply
     :param repeatable: whether sending it twice does no more than sending it once
     :param group_id: the group whose grant the call uses; None stands for the user's own token
+    :param prefers_user: the user's token, if there is one, since other groups are touched too, which a group's does not reach
     :param body: makes the JSON body when the call is sent, since due times count from then
     :param form: fields of a form, instead of a JSON body
     :param secrets: what of the above must never be shown
@@ -46,6 +48,7 @@ class Call(Generic[T]):
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     needs_token: bool = True
+    prefers_user: bool = False
     oauth: bool = False
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
@@ -71,7 +74,7 @@ def make(
     ids = {"groupId": group_id, **(at or {})}
     path = row.path
     for name in row.path_parameters:
-        path = path.replace(f"{{{name}}}", _segment(ids[name]))
+        path = path.replace(f"{{{name}}}", _segment(name, ids[name]))
     fixed = body
     return Call(
         operation,
@@ -80,7 +83,7 @@ def make(
         parse,
         row.repeatable if repeatable is None else repeatable,
         group_id,
-        query={name: _word(value) for name, value in (query or {}).items() if value is not None},
+        query={name: _word(name, value) for name, value in (query or {}).items() if value is not None},
         body=body if body is None or callable(body) else lambda now: fixed,  # type: ignore[arg-type,return-value]
         needs_token=not row.signs_in,
         oauth=row.oauth,
@@ -88,15 +91,15 @@ def make(
     )
 
 
-def _segment(value: Any) -> str:
+def _segment(name: str, value: Any) -> str:
     """Return an id as a segment of a path; one of dots alone would name another path."""
     if not isinstance(value, str) or not value.strip(". "):
         raise KaizalaInputError(f"{value!r} is no id; give the id as Kaizala gave it")
-    return quote(value, safe="@")
+    return quote(sendable(name, value), safe="@")
 
 
-def _word(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _word(name: str, value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else sendable(name, str(value))
 
 
 def done(body: Any) -> bool:

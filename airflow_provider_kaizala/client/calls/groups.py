@@ -95,13 +95,15 @@ def create_sub_group(
 
 
 def add_sub_groups(group_id: str, sub_groups: Sequence[str]) -> Call[bool]:
-    """Attach existing groups below *group_id*."""
+    """Attach existing groups below *group_id*. The token must reach them too, as only a user's token does."""
     ids = [
         checks.group_id("sub_groups", each) for each in checks.listed("sub_groups", sub_groups, "group ids")
     ]
     if not ids:
         raise KaizalaInputError("sub_groups is empty; give at least one group id")
-    return make("addSubGroups", done, group_id, body={"subGroups": list(dict.fromkeys(ids))})
+    return make(
+        "addSubGroups", done, group_id, body={"subGroups": list(dict.fromkeys(ids))}, prefers_user=True
+    )
 
 
 def remove_sub_group(group_id: str, sub_group_id: str) -> Call[bool]:

@@ -39,9 +39,10 @@ def remove_member(group_id: str, member_id: str) -> Call[bool]:
 
 def list_subscribers(group_id: str, count: int = SUBSCRIBERS_PER_PAGE) -> Paged[Subscriber]:
     """All subscribers of a hub group, *count* (at most 50) with each call."""
+    size = min(checks.count("count", count), SUBSCRIBERS_PER_PAGE)
 
     def page(cursor: str | None) -> Call[Page[Subscriber]]:
-        body: dict[str, Any] = {"count": min(count, SUBSCRIBERS_PER_PAGE)}
+        body: dict[str, Any] = {"count": size}
         return make(
             "listSubscribers", _read_page, group_id, body=body | {"cursor": cursor} if cursor else body
         )

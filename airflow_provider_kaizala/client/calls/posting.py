@@ -33,6 +33,8 @@ def post_action(group_id: str, action: Action, audience: Audience = NOBODY) -> C
 
 def upload_media(group_id: str | None, parts: Sequence[Part]) -> Call[str]:
     """Upload a file, or several for an album; returns the media resource. An upload alone shows nobody anything."""
+    for part in parts:
+        checks.sendable("file_name", part.file_name)
     return make("uploadMedia", _resource, group_id, parts=tuple(parts))
 
 

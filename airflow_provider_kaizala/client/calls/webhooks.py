@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_kaizala.client.calls.call import Call, make
+from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import (
     EVENT_TYPES,
     OBJECT_TYPES,
@@ -14,12 +15,23 @@ from airflow_provider_kaizala.client.models import (
 from airflow_provider_kaizala.client.models.wire import Wire
 
 
+def _secrets(change: WebhookChange) -> tuple[str, ...]:
+    """The callback token: Kaizala may repeat it in what it says of a failure."""
+    return (change.callback_token,) if change.callback_token else ()
+
+
 def create_webhook(webhook: NewWebhook, group_id: str | None = None) -> Call[str]:
     """Let Kaizala call back; returns the webhook id. Kaizala asks the address for an echo before it answers.
 
     :param group_id: the group whose grant the webhook is made with
     """
-    return make("createWebhook", lambda reply: Wire(reply).need("webhookId"), group_id, body=webhook.to_wire)
+    return make(
+        "createWebhook",
+        lambda reply: Wire(reply).need("webhookId"),
+        group_id,
+        body=webhook.to_wire,
+        secrets=_secrets(webhook),
+    )
 
 
 def list_webhooks(
@@ -39,8 +51,15 @@ def list_webhooks(
 
 def update_webhook(webhook_id: str, change: WebhookChange, group_id: str | None = None) -> Call[bool]:
     """Change a webhook, or wake it with ``active=True``."""
+    if change == WebhookChange():
+        raise KaizalaInputError("change: nothing to change; set at least one field")
     return make(
-        "updateWebhook", lambda reply: True, group_id, at={"webhookId": webhook_id}, body=change.to_wire
+        "updateWebhook",
+        lambda reply: True,
+        group_id,
+        at={"webhookId": webhook_id},
+        body=change.to_wire,
+        secrets=_secrets(change),
     )
 
 

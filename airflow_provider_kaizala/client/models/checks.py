@@ -6,6 +6,7 @@ that says which argument, what was given, what is allowed.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,10 +55,47 @@ def _text(name: str, value: Any, limit: int | None) -> str:
         raise KaizalaInputError(f"{name}: text is needed, not {shown(value)}")
     if not value.strip():
         raise KaizalaInputError(f"{name} is empty; give some text")
+    sendable(name, value)
     if limit is not None and len(value) > limit:
         raise KaizalaInputError(
             f"{name} has {len(value)} characters; Kaizala takes at most {limit}: shorten or split it"
         )
+    return value
+
+
+def sendable(name: str, value: str) -> str:
+    """Text without halves of surrogate pairs, which no UTF-8 can hold; a file name that is no UTF-8 has some."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise KaizalaInputError(
+            f"{name}: character {error.start + 1} is half of a surrogate pair, which cannot be sent; take it out"
+        ) from None
+    return value
+
+
+def secret(name: str, value: Any) -> str:
+    """Text that no error may show."""
+    if not isinstance(value, str):
+        raise KaizalaInputError(f"{name}: text is needed, not a {type(value).__name__}")
+    return title(name, value)
+
+
+def json_value(name: str, value: Any) -> Any:
+    """What JSON can hold."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise KaizalaInputError(
+            f"{name}: {shown(value)} cannot be written as JSON; give texts, finite numbers, lists and dicts"
+        ) from None
+    return value
+
+
+def count(name: str, value: Any) -> int:
+    """A whole number above 0."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise KaizalaInputError(f"{name}: a whole number above 0 is needed, not {shown(value)}")
     return value
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
-from airflow_provider_kaizala.client.models.wire import hours_from, iso, read_due
+from airflow_provider_kaizala.client.models.wire import hours_from, iso, read_due, read_moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,15 +53,6 @@ def media_type(file_name: str) -> tuple[str, str]:
 
 def _media_kind(name: str, value: Any) -> str:
     return checks.one_of(name, value, MEDIA_KINDS)
-
-
-def _starts(name: str, value: Any) -> datetime:
-    moment = read_due(name, value)
-    if not isinstance(moment, datetime):
-        raise KaizalaInputError(
-            f"{name}: a datetime or an ISO 8601 string is needed, not {checks.shown(value)}"
-        )
-    return moment
 
 
 @dataclass(frozen=True)
@@ -278,7 +269,7 @@ class Meeting(Action):
     action_type: ClassVar[str] = "LetsMeet"
     checks: ClassVar[Mapping[str, Check]] = {
         "title": checks.title,
-        "starts_at": _starts,
+        "starts_at": read_moment,
         "duration": checks.minutes,
         "place": checks.optional(checks.location),
         "agenda": checks.optional(checks.text),
@@ -287,7 +278,7 @@ class Meeting(Action):
 
     def body(self, now: datetime) -> dict[str, Any]:
         """Return ``actionBody``."""
-        starts_at = _starts("starts_at", self.starts_at)
+        starts_at = read_moment("starts_at", self.starts_at)
         if starts_at <= now:
             raise KaizalaInputError(f"starts_at: {iso(starts_at)} has passed; give a time in the future")
         body: dict[str, Any] = {

@@ -95,7 +95,7 @@ class WebhookChange(Sent):
         "object_type": checks.optional(_object_type),
         "event_types": checks.optional(_event_types),
         "callback_url": checks.optional(_url),
-        "callback_token": checks.optional(checks.title),
+        "callback_token": checks.optional(checks.secret),
         "context": checks.optional(checks.title),
         "expires": read_due,
         "active": checks.optional(checks.flag),

@@ -134,6 +134,14 @@ def read_due(name: str, value: Any) -> datetime | timedelta | None:
     )
 
 
+def read_moment(name: str, value: Any) -> datetime:
+    """Read a time given by a user: a datetime or an ISO 8601 string. Without a zone it is UTC."""
+    moment = read_due(name, value)
+    if not isinstance(moment, datetime):
+        raise KaizalaInputError(f"{name}: a datetime or an ISO 8601 string is needed, not {value!r}")
+    return moment
+
+
 def hours_from(now: datetime, name: str, due: datetime | timedelta) -> int:
     """Return the whole hours from *now* to *due*, rounded up, as the API counts them.
 
