@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import pickle
+import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -340,11 +342,11 @@ class TestWebhooks:
 
     @pytest.mark.parametrize("expires", [NOW, NOW - timedelta(seconds=1), "2026-03-01T11:59:59"])
     def test_the_past_is_refused_when_it_is_sent(self, expires):
-        with pytest.raises(KaizalaInputError, match="expires: .* has passed; give a time in the future"):
+        with pytest.raises(KaizalaInputError, match=r"expires: .* has passed; give a time in the future"):
             calls.create_webhook(self.new(expires=expires)).body(NOW)
 
     @pytest.mark.parametrize(
-        "url", ["me.example/k", "ftp://me.example", "https://", "https://me:s3cret@me.example/", "https://[me", "javascript:x"]
+        "url", ["me.example/k", "ftp://me.example", "https:///k", "https://me:s3cret@me.example/", "https://[me", "javascript:x"]
     )  # fmt: skip
     def test_an_address_that_is_none_is_not_repeated(self, url):
         with pytest.raises(KaizalaInputError, match="callback_url: an https:// address") as caught:
@@ -388,7 +390,7 @@ class TestWebhooks:
 
 
 class TestBots:
-    BODY = {"botUserId": "b1", "name": "Clerk", "profilePic": "m1", "tenantId": "t", "creatorId": "u1", "creator": ASHA,
+    BODY: ClassVar = {"botUserId": "b1", "name": "Clerk", "profilePic": "m1", "tenantId": "t", "creatorId": "u1", "creator": ASHA,
             "creatorName": "Asha", "status": "Active"}  # fmt: skip
 
     @CASINGS
@@ -491,7 +493,8 @@ BAD_CALLS = [
     (lambda: calls.post_response(G, "a1", ["A", {1, 2}]), "answer 2: {1, 2} cannot be written as JSON"),
     (lambda: calls.post_response(G, "a1", [float("nan")]), "answer 1: nan cannot be written as JSON"),
     (lambda: calls.any_operation("sendMessage", {"groupId": G}, {"message": object}), "body: .* cannot be written as JSON"),
-    (lambda: calls.flow_subscribe("ActionPackage", "JobResponse", "p", "https://a"), "object_type: 'ActionPackage' is unknown; take one of Group, Action$"),
+    (lambda: calls.flow_subscribe("ActionPackage", "JobResponse", "p", "https://a"),
+     "object_type: 'ActionPackage' is unknown; take one of Group, Action$"),
     (lambda: calls.flow_subscribe("Group", "Response", G, "https://a"), "event_type: 'Response' is unknown"),
 ]  # fmt: skip
 
@@ -531,9 +534,19 @@ def test_answers_in_the_form_of_the_wire():
     assert json.loads(json.dumps(body)) == body
 
 
+@pytest.fixture
+def in_india(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Kolkata")
+        time.tzset()
+        yield
+    time.tzset()
+
+
 @pytest.mark.parametrize(
     "since", ["2026-03-01T12:00:00", "2026-03-01T17:30:00+05:30", NOW.replace(tzinfo=None), NOW]
 )
+@pytest.mark.usefixtures("in_india")
 def test_a_time_without_zone_is_utc_wherever_the_machine_is(since):
     assert calls.list_actions(G, "Job", since).call(None).query["fromDate"] == str(int(NOW.timestamp()))
 
@@ -561,7 +574,7 @@ JSON = st.recursive(
 def test_any_reply_is_read_or_called_unreadable_never_worse(read, body):
     with suppress(UnreadableReplyError):
         found = read(body)
-        assert pickle.loads(pickle.dumps(found)) == found or found != found
+        assert repr(pickle.loads(pickle.dumps(found))) == repr(found)
 
 
 def test_a_file_name_that_is_no_utf8_is_told_as_such():
