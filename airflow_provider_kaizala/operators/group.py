@@ -126,6 +126,8 @@ class KaizalaCreateGroupOperator(KaizalaOperator):
 class KaizalaAttachSubGroupsOperator(KaizalaGroupOperator):
     """Attach existing groups below a group: what is sent there then reaches them too. Safe to run again.
 
+    The connection needs the refresh token of a user who is an admin of all of them: a group's own token reaches no other.
+
     :param sub_groups: ids of the groups to attach (templated)
     :param group_id: the group above; by default the connection's ``default_group`` (templated)
     :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`
