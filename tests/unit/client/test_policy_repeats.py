@@ -68,3 +68,18 @@ class TestSigningIn:
         assert [send.url for send in world.calls] == [
             "https://api.kaiza.la/v1/loginWithPinAndApplicationId"
         ] * 2
+
+
+class TestWhoseToken:
+    def test_what_touches_other_groups_goes_as_the_user(self, make_settings, group):
+        both = make_settings(group_refresh_tokens={group: "r-group"})
+        assert both.grant_for(group).name == group
+        assert both.grant_for(group, prefer_user=True).name == "user"
+        only = make_settings(refresh_token=None, group_refresh_tokens={group: "r-group"})
+        assert only.grant_for(group, prefer_user=True).name == group
+
+    def test_attaching_a_group(self, world, group):
+        world.replies = [world.reply(200, {"result": "true"})]
+        world.settings.group_refresh_tokens[group] = "r-group"
+        world.run(calls.add_sub_groups(group, ["g2"]))
+        assert [send.headers["refreshToken"] for send in world.token_calls] == ["refresh-token-of-the-user"]
