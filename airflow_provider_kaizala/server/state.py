@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.outbound.calls import Outbound
 from airflow_provider_kaizala.server.store.database import Database
 from airflow_provider_kaizala.server.store.media_files import MediaFiles
+
+# What may stand in the links of a reply: a name or an address, with or without a port.
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
 
 
 @dataclass
@@ -44,7 +48,10 @@ def base_url(request: Request) -> str:
     config = state_of(request).config
     if config.public_url:
         return config.public_url.rstrip("/")
-    host = request.headers.get("host") or f"{config.host}:{config.port}"
+    host = request.headers.get("host", "")
+    if not _HOST.match(host):
+        name, port = request.scope.get("server") or (config.host, config.port)
+        host = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
     return f"{request.url.scheme}://{host}"
 
 

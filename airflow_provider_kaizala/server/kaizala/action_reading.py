@@ -153,7 +153,8 @@ def get_action(op: Operation, group_id: str, action_id: str, *, with_details: bo
         "referenceId": row["reference_id"],
         "creatorId": row["creator_id"],
         "creatorName": row["creator_name"],
-        "sender": row["creator_mobile"] or "",
+        # A bot has no number.
+        **({"sender": row["creator_mobile"]} if row["creator_mobile"] else {}),
         "creationTime": row["created_ms"] // 1000,
         "sentAt": iso(row["created_ms"]),
         "actionDetails": action_details(op, action, with_responses=with_details),

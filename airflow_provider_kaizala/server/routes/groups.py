@@ -22,7 +22,8 @@ async def get_me(request: Request) -> Response:
         USER_PROFILE,
         lambda op: {
             "id": op.caller.person_id,
-            "mobileNumber": op.caller.mobile,
+            # A bot has no number.
+            **({"mobileNumber": op.caller.mobile} if op.caller.mobile else {}),
             "name": op.caller.name,
             "profilePic": op.caller.profile_pic,
         },

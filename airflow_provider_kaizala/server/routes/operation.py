@@ -12,7 +12,7 @@ from airflow_provider_kaizala.server.kaizala.access import authenticate
 from airflow_provider_kaizala.server.kaizala.context import Caller, Operation
 from airflow_provider_kaizala.server.kaizala.throttle import count_call
 from airflow_provider_kaizala.server.state import ServerState, base_url, state_of
-from airflow_provider_kaizala.server.wire.bodies import json_reply, read_bounded
+from airflow_provider_kaizala.server.wire.bodies import declared_charset, json_reply, read_bounded
 from airflow_provider_kaizala.server.wire.errors import ApiError
 from airflow_provider_kaizala.server.wire.fields import Fields
 from airflow_provider_kaizala.server.wire.lenient_json import check_text, parse_object
@@ -78,10 +78,13 @@ async def write_call(
 
 
 async def read_fields(request: Request) -> Fields | ApiError:
-    """Parse a body; a fault is returned, so that a missing token is told first."""
+    """Parse a body; a fault is returned, so that a missing token is told first. GET and DELETE have none."""
     config = state_of(request).config
+    if request.method in ("GET", "DELETE"):
+        return Fields({})
     try:
-        return Fields(parse_object(await read_bounded(request, config.max_body), config.max_lenient_body))
+        raw = await read_bounded(request, config.max_body)
+        return Fields(parse_object(raw, config.max_lenient_body, declared_charset(request)))
     except ApiError as error:
         return error
 

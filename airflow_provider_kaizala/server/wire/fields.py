@@ -71,8 +71,8 @@ class Fields:
             return value
         if isinstance(value, int) and value in (0, 1):
             return bool(value)
-        if isinstance(value, str) and value.strip().lower() in ("true", "false", ""):
-            return value.strip().lower() == "true"
+        if isinstance(value, str) and value.strip().lower() in ("true", "false", "1", "0", ""):
+            return value.strip().lower() in ("true", "1")
         raise bad_request(f"{self.path(names[0])} must be true or false")
 
     def integer(self, *names: str, least: int = -_LARGEST, most: int = _LARGEST) -> int | None:
@@ -147,8 +147,9 @@ class Fields:
         return texts
 
     def phones(self, *names: str) -> list[str]:
-        """Return phone numbers, each once, in order."""
-        phones = [phone.strip() for phone in self.texts(*names)]
+        """Return phone numbers, each once, in order; an entry may hold several, joined by commas."""
+        given = [phone.strip() for text in self.texts(*names) for phone in text.split(",")]
+        phones = [phone for phone in given if phone or len(given) == 1]
         for phone in phones:
             if not PHONE.match(phone):
                 raise bad_request(

@@ -11,6 +11,7 @@ import pyjson5
 from airflow_provider_kaizala.server.wire.errors import ApiError, bad_request
 
 MAX_DEPTH = 64
+_ONE_BYTE_CHARSETS = ("iso-8859-1", "latin1", "latin-1", "windows-1252", "cp1252")
 
 # A string with its optional Python 2 prefix, or a Python word outside of strings.
 _PYTHON_TOKEN = re.compile(
@@ -22,23 +23,30 @@ _LONG_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\U([0-9a-fA-F]{8})")
 _RAW_NEWLINES = {"\n": "\\n", "\r": "\\r", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def parse_object(raw: bytes, lenient_limit: int) -> dict[str, object]:
+def parse_object(raw: bytes, lenient_limit: int, charset: str | None = None) -> dict[str, object]:
     """Parse a request body into an object; an empty body is an empty object.
 
     :param raw: the body as it came, in UTF-8, UTF-16 or UTF-32
     :param lenient_limit: bytes up to which anything but strict JSON is tried
+    :param charset: what the caller says it is in; asked only if it is none of these
     """
     if not raw.strip():
         return {}
-    try:
-        text = raw.decode(json.detect_encoding(raw))
-    except (UnicodeDecodeError, LookupError):
-        raise bad_request("The body is not text in UTF-8") from None
-    value = _parse(text.removeprefix("\ufeff"), len(raw) <= lenient_limit)
+    value = _parse(_decode(raw, charset).removeprefix("\ufeff"), len(raw) <= lenient_limit)
     if not isinstance(value, dict):
         raise bad_request("The body must be a JSON object")
     _check(value, 0)
     return {str(key): item for key, item in value.items()}
+
+
+def _decode(raw: bytes, charset: str | None) -> str:
+    try:
+        return raw.decode(json.detect_encoding(raw))
+    except (UnicodeDecodeError, LookupError):
+        if charset is None or charset.lower() not in _ONE_BYTE_CHARSETS:
+            raise bad_request("The body is not text in UTF-8") from None
+    # The two are one on the web, and unlike the standard's, this one has quotation marks.
+    return raw.decode("cp1252", "replace")
 
 
 def _parse(text: str, lenient: bool) -> object:
