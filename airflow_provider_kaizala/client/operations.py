@@ -92,7 +92,7 @@ OPERATIONS: dict[str, Operation] = {
     "uploadMediaFromAttachment": _send("POST", "/media/attachment", repeatable=True),
     "postAction": _send("POST", _G + "/actions", repeatable=False),
     # reading, changing and answering actions
-    "listActions": _get(_G + "/actions", ("actionType",), ("id", "fromDate", "count")),
+    "listActions": _get(_G + "/actions", optional=("actionType", "id", "fromDate", "count")),
     "getAction": _get(_A, optional=("getDetails",)),
     "updateAction": _send("PUT", _A, repeatable=True),
     "updateActionProperties": _send("PUT", _A + "/properties", repeatable=True),
