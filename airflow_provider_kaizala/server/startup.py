@@ -10,6 +10,7 @@ from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.outbound.calls import Outbound
 from airflow_provider_kaizala.server.seeds.apply import apply_seed, clear, is_empty
 from airflow_provider_kaizala.server.seeds.load import SeedError, load_seed
+from airflow_provider_kaizala.server.seeds.model import Seed
 from airflow_provider_kaizala.server.state import ServerState, media_folder
 from airflow_provider_kaizala.server.store.database import Database
 from airflow_provider_kaizala.server.store.engine import WRITES, DatabaseUnusable, open_engine
@@ -40,11 +41,18 @@ def _seed_if_empty(engine: Engine, config: ServerConfig, now_ms: int) -> None:
     seed = load_seed(config.seed)
     with engine.connect().execution_options(**WRITES) as connection, connection.begin():
         if is_empty(connection):
-            apply_seed(connection, seed, now_ms)
+            _apply(connection, seed, config.seed, now_ms)
 
 
 def start_over(conn: Connection, config: ServerConfig, now_ms: int) -> None:
     """Empty the database and apply the seed again."""
     clear(conn)
     if config.seed is not None:
-        apply_seed(conn, load_seed(config.seed), now_ms)
+        _apply(conn, load_seed(config.seed), config.seed, now_ms)
+
+
+def _apply(conn: Connection, seed: Seed, source: str, now_ms: int) -> None:
+    try:
+        apply_seed(conn, seed, now_ms)
+    except SeedError as error:
+        raise SeedError(str(error).replace("the seed", f"the seed {source!r}", 1)) from None

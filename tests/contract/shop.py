@@ -154,10 +154,12 @@ class Shop:
         return found
 
     def token(self, who: str) -> str:
-        if who == "bot" and "bot" not in self.tokens:
+        if "bot" in who and "bot" not in self.tokens:
             bot = self.bot()
             self.call("POST", f"/groups/{STORE}/bot", {"botUserId": bot})
+            # A bot acts under the grant of whoever asks for its token.
             self.tokens["bot"] = self.call("GET", f"/bot/accessToken/{bot}")["accessToken"]
+            self.tokens["group-bot"] = self.call("GET", f"/bot/accessToken/{bot}", who="group")["accessToken"]
         return self.tokens[who]
 
     def filled(self, value: Any) -> Any:
