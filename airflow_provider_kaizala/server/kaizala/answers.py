@@ -40,7 +40,7 @@ def _check(op: Operation, question: QuestionDraft, answer: object, where: str) -
         return None
     if question.type == "Text":
         return _text(answer, where)
-    if answer == FILLER:
+    if answer == FILLER and FILLER not in [option["title"] for option in question.options]:
         return None
     match question.type:
         case "SingleOption":

@@ -27,6 +27,8 @@ from airflow_provider_kaizala.server.wire.errors import (
 
 router = APIRouter()
 MAX_FILES = 50
+# Within emoji and in several scripts; all else that is not printable could make a name look like another.
+_JOINERS = "\u200c\u200d"
 _SHOWN_INLINE = ("image/", "audio/", "video/")
 _SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -97,7 +99,9 @@ async def _bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
 def plain_name(name: str | None) -> str:
     """Drop folders and what a header or a path could trip over."""
     last = (name or "").replace("\\", "/").rpartition("/")[2]
-    clean = "".join(letter for letter in last if letter.isprintable() and letter != '"')
+    clean = "".join(
+        letter for letter in last if (letter.isprintable() or letter in _JOINERS) and letter != '"'
+    )
     return clean.encode("utf-8", "replace").decode()[-200:] or "file"
 
 
