@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, and_, bindparam, func, select
 
 from airflow_provider_kaizala.server.kaizala.access import find_group, need_member
 from airflow_provider_kaizala.server.kaizala.action_bodies import PACKAGE
@@ -46,33 +46,59 @@ MAX_COUNT = 5000
 _a, _j, _q = t.action.c, t.job_assignment.c, t.question.c
 
 
+def _listing(*wanted: Any) -> Select[Any]:
+    """Select a page of a group's actions; built once, as building costs as much as running it."""
+    return (
+        select(
+            t.action,
+            t.person.c.mobile.label("creator_mobile"),
+            t.post.c.text,
+            # Of a poll, which has one question.
+            _q.options_json,
+        )
+        .join(t.person, t.person.c.id == _a.creator_id)
+        .join(t.post, t.post.c.reference_id == _a.reference_id)
+        .outerjoin(t.question, and_(_a.action_type == "Poll", _q.action_id == _a.id, _q.position == 0))
+        .where(
+            _a.group_id == bindparam("its_group"),
+            _a.action_type == bindparam("its_type"),
+            *wanted,
+            _a.created_ms >= bindparam("from_ms"),
+            _a.deleted_ms.is_(None),
+        )
+        .order_by(_a.created_ms, _a.seq)
+        .limit(bindparam("most"))
+    )
+
+
+_OF_TYPE = _listing()
+_OF_PACKAGE = _listing(_a.package_base == bindparam("its_package"))
+_ASSIGNEES = (
+    select(_j.action_id, func.count())
+    .where(_j.action_id.in_(bindparam("ids", expanding=True)))
+    .group_by(_j.action_id)
+)
+
+
 def list_actions(op: Operation, group_id: str, query: Fields) -> dict[str, object]:
     """List actions of one type, oldest first, from ``fromDate`` (epoch seconds, inclusive) on."""
     access = need_member(find_group(op, group_id))
     if query.optional_text("actionType"):
-        action_type = query.choice(LISTED_TYPES, "actionType") or ""
-        wanted: list[Any] = [_a.action_type == action_type]
+        listing, wanted = _OF_TYPE, {"its_type": query.choice(LISTED_TYPES, "actionType") or ""}
     elif package_id := query.optional_text("id"):
-        action_type = PACKAGE
-        wanted = [_a.action_type == PACKAGE, _a.package_base == package_base(package_id)]
+        listing, wanted = _OF_PACKAGE, {"its_type": PACKAGE, "its_package": package_base(package_id)}
     else:
         raise bad_request("actionType is required")
     from_seconds = query.integer("fromDate") or 0
     count = query.integer("count", least=1)
     count = DEFAULT_COUNT if count is None else min(count, MAX_COUNT)
     rows = op.conn.execute(
-        select(t.action, t.person.c.mobile.label("creator_mobile"), t.post.c.text)
-        .join(t.person, t.person.c.id == _a.creator_id)
-        .join(t.post, t.post.c.reference_id == _a.reference_id)
-        .where(
-            _a.group_id == access.id, *wanted, _a.created_ms >= from_seconds * 1000, _a.deleted_ms.is_(None)
-        )
-        .order_by(_a.created_ms, _a.seq)
-        .limit(count + 1)
+        listing,
+        {**wanted, "its_group": access.id, "from_ms": from_seconds * 1000, "most": count + 1},
     ).mappings()
     found = [ActionRecord(row, json.loads(row["detail_json"] or "{}"), access) for row in rows]
     page = found[:count]
-    extra = _list_extra(op, action_type, [action.id for action in page])
+    assignees = _count_assignees(op, [action.id for action in page]) if wanted["its_type"] == "Job" else {}
     return {
         "actions": [
             {
@@ -81,7 +107,7 @@ def list_actions(op: Operation, group_id: str, query: Fields) -> dict[str, objec
                 "sender": action.row["creator_mobile"] or "",
                 "creationTime": action.row["created_ms"] // 1000,
                 "sentAt": iso(action.row["created_ms"]),
-                "actionBody": _list_body(op, action, extra.get(action.id)),
+                "actionBody": _list_body(op, action, assignees.get(action.id, 0)),
             }
             for action in page
         ],
@@ -89,22 +115,11 @@ def list_actions(op: Operation, group_id: str, query: Fields) -> dict[str, objec
     }
 
 
-def _list_extra(op: Operation, action_type: str, ids: list[str]) -> dict[str, Any]:
-    """Fetch what a page of a type needs beyond the actions themselves, in one query."""
-    if action_type == "Job":
-        rows = op.conn.execute(
-            select(_j.action_id, func.count()).where(_j.action_id.in_(ids)).group_by(_j.action_id)
-        )
-        return {row[0]: row[1] for row in rows}
-    if action_type == "Poll":
-        rows = op.conn.execute(
-            select(_q.action_id, _q.options_json).where(_q.action_id.in_(ids), _q.position == 0)
-        )
-        return {row[0]: json.loads(row[1]) for row in rows}
-    return {}
+def _count_assignees(op: Operation, ids: list[str]) -> dict[str, int]:
+    return {row[0]: row[1] for row in op.conn.execute(_ASSIGNEES, {"ids": ids})}
 
 
-def _list_body(op: Operation, action: ActionRecord, extra: Any) -> dict[str, object]:
+def _list_body(op: Operation, action: ActionRecord, assignees: int) -> dict[str, object]:
     row, detail = action.row, action.detail
     if action.type in ("Image", "Document"):
         name = "imageUrl" if action.type == "Image" else "mediaUrl"
@@ -117,14 +132,13 @@ def _list_body(op: Operation, action: ActionRecord, extra: Any) -> dict[str, obj
     }
     match action.type:
         case "Job":
-            assignees = extra or 0
             body |= {
                 "assigneeCount": assignees,
                 "isCompleted": 0 < assignees <= row["response_count"],
                 "dueDate": iso_or_none(row["expires_ms"]),
             }
         case "Poll":
-            body |= {"question": row["title"], "choices": extra or []}
+            body |= {"question": row["title"], "choices": json.loads(row["options_json"] or "[]")}
         case "LetsMeet":
             body |= _meeting(detail)
     if action.type in ("Poll", "LetsMeet"):

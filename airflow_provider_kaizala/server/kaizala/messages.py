@@ -40,6 +40,8 @@ def post_text(
         raise denied(
             "Plain messages are disabled in a group with sub-groups; post an action or write in a sub-group"
         )
-    reference_id, _ = add_post(op, access.id, "text", text=text, audience=audience, reply_to=reply_to)
+    reference_id, _ = add_post(
+        op, access.id, "text", text=text, audience=audience, reply_to=reply_to, below=False
+    )
     emit(op, access.id, "TextMessageCreated", {"text": text})
     return reference_id

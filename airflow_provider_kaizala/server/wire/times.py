@@ -7,12 +7,14 @@ import datetime as dt
 from airflow_provider_kaizala.server.wire.errors import bad_request
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
 _TICKS_AT_EPOCH = 621_355_968_000_000_000
 
 
 def iso(ms: int) -> str:
     """Return epoch milliseconds as ``2020-11-04T20:59:59Z``, cut to the second as production did."""
-    return (_EPOCH + dt.timedelta(seconds=ms // 1000)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Half the time of strftime, and a page of actions has many of them.
+    return f"{(_NAIVE_EPOCH + dt.timedelta(seconds=ms // 1000)).isoformat()}Z"
 
 
 def iso_ms(ms: int) -> str:
