@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from collections.abc import Callable
@@ -72,7 +73,14 @@ def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; raises :class:`StartError` if that is impossible."""
     with listen(config.host, config.port) as listener:
         state = open_state(config)
-        _build(config, state, lambda: on_ready(url_of(listener))).run(sockets=[listener])
+
+        def ready() -> None:
+            # What is there now stays: the garbage collector need not walk through it while calls wait.
+            gc.collect()
+            gc.freeze()
+            on_ready(url_of(listener))
+
+        _build(config, state, ready).run(sockets=[listener])
 
 
 class RunningServer:

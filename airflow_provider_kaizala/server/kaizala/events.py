@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from itertools import zip_longest
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -36,6 +37,8 @@ EVENT_TYPES = (
     "UserJoined",
 )
 
+# What an event may be about at once: a group, an action, a package with its version, and without.
+_OBJECTS = ("object_1", "object_2", "object_3", "object_4")
 _LISTENING = (
     select(
         webhook.c.id,
@@ -52,7 +55,7 @@ _LISTENING = (
     .join(connector_grant, connector_grant.c.id == webhook.c.grant_id)
     .join(connector, connector.c.id == webhook.c.connector_id)
     .where(
-        webhook.c.object_id.in_(bindparam("objects", expanding=True)),
+        webhook.c.object_id.in_([bindparam(name) for name in _OBJECTS]),
         webhook.c.active.is_(True),
         webhook.c.validity_ms > bindparam("now_ms"),
         connector_grant.c.revoked_ms.is_(None),
@@ -84,7 +87,8 @@ def emit(
         objects[action_id] = "Action"
     if package_id:
         objects[package_id] = objects[package_base(package_id)] = "ActionPackage"
-    found = op.conn.execute(_LISTENING, {"objects": list(objects), "now_ms": op.now_ms}).all()
+    about = zip_longest(_OBJECTS, objects, fillvalue=group_id)
+    found = op.conn.execute(_LISTENING, {**dict(about), "now_ms": op.now_ms}).all()
     if not found:
         return
     who = by or caller_as_person(op)

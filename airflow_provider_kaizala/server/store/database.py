@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Transaction
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_kaizala.server.store.engine import WRITES
@@ -96,9 +96,9 @@ class Database:
 
     def _write(self, batch: list[_Job]) -> None:
         try:
-            with self.engine.connect().execution_options(**WRITES) as connection, connection.begin():
+            with self.engine.connect().execution_options(**WRITES) as connection, connection.begin() as whole:
                 for job in batch:
-                    _run(connection, job)
+                    _run(connection, job, whole if len(batch) == 1 else connection.begin_nested())
         except SQLAlchemyError:
             log.exception("a commit of %d writes failed", len(batch))
             for job in batch:
@@ -112,18 +112,18 @@ class Database:
                 job.future.set_result(job.result)
 
 
-def _run(connection: Connection, job: _Job) -> None:
-    savepoint = connection.begin_nested()
+def _run(connection: Connection, job: _Job, scope: Transaction) -> None:
+    """Run a write in a transaction of its own: a savepoint, or the whole one if nobody shares it."""
     try:
         job.result = job.work(connection)
     except SQLAlchemyError:
-        savepoint.rollback()
+        scope.rollback()
         log.exception("a write failed")
         job.error = unavailable()
         if connection.invalidated:
             raise
     except Exception as error:  # noqa: BLE001 - it is the caller's, and is raised there
-        savepoint.rollback()
+        scope.rollback()
         job.error = error
     else:
-        savepoint.commit()
+        scope.commit()
