@@ -1,10 +1,12 @@
-"""Ports, and waiting for a server to answer."""
+"""Ports, waiting for a server to answer, and the time it computes."""
 
 from __future__ import annotations
 
 import http.client
+import os
 import socket
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,3 +36,9 @@ def wait_until_it_answers(port: int, path: str, processes: Processes, seconds: f
             time.sleep(0.1)
         finally:
             connection.close()
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time a process has used, in user and in system mode (Linux)."""
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.load import NUMBER, LoadFailed, Measured, Plan, run_load
 from benchmarks.moto import start_moto
-from benchmarks.processes import free_port, wait_until_it_answers
+from benchmarks.processes import cpu_seconds, free_port, wait_until_it_answers
 from demo.processes import Processes
 
 if TYPE_CHECKING:
@@ -122,13 +122,16 @@ class Kaizala:
             keep=True,
         )
 
-    def measure(self, call: str, connections: int, seconds: float) -> Measured:
-        """Put one call under load."""
+    def measure(self, call: str, connections: int, seconds: float) -> tuple[Measured, float]:
+        """Put one call under load; return what came of it, and the CPU time of the server per call in milliseconds."""
+        pid = self._processes.running["kaizala-server"].pid
+        before = cpu_seconds(pid)
         measured = run_load(self.plan(call, connections, seconds))
+        cpu_ms = (cpu_seconds(pid) - before) * 1000 / len(measured.latencies_ms)
         if call == "post_message":
             self._calls += len(measured.latencies_ms)
             self.accepted |= {json.loads(reply)["referenceId"] for reply in measured.replies}
-        return measured
+        return measured, cpu_ms
 
     def stop(self) -> None:
         """Stop it in the ordinary way."""
@@ -199,13 +202,15 @@ def run(setting: Setting) -> Figures:
     samples: dict[str, list[float]] = {}
     accepted = 0
 
-    def take(cell: Cell, measured: Measured) -> None:
+    def take(cell: Cell, measured: Measured, cpu_ms: float | None = None) -> None:
         keys = [cell.key]
         if cell.key == "moto.8" or cell.key.endswith((".post_message.8", ".get_actions.8")):
             keys.append(cell.key.removesuffix(".8"))
         for key in keys:
             samples.setdefault(f"{key}.rps", []).append(measured.rps)
             samples.setdefault(f"{key}.p99_ms", []).append(measured.p99_ms)
+            if cpu_ms is not None:
+                samples.setdefault(f"{key}.cpu_ms", []).append(cpu_ms)
         setting.advance(f"{cell.key}: {measured.rps:.0f}/s, p99 {measured.p99_ms:.1f} ms")
 
     def measure_kaizala(template: Path, cells: tuple[Cell, ...], before: int) -> None:
@@ -218,7 +223,7 @@ def run(setting: Setting) -> Figures:
         for call in ("post_message", "get_actions"):
             server.measure(call, 8, WARM_UP_SECONDS)
         for cell in cells:
-            take(cell, server.measure(cell.call, cell.connections, setting.seconds))
+            take(cell, *server.measure(cell.call, cell.connections, setting.seconds))
         accepted += server.kill_and_count(before)
 
     def measure_moto() -> None:

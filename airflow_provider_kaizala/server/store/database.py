@@ -25,7 +25,8 @@ Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
 BATCH = 64
-READERS = 4
+# Few, as what a read costs is Python: more of them wait for each other at every row.
+READERS = 2
 
 
 class _Job:
