@@ -142,7 +142,7 @@ class GroupTree:
         if wire.get("groupId") is None:
             wrapped = wire.get("groups")
             if isinstance(wrapped, list) and wrapped:
-                wire, body = Wire(wrapped[0]), wrapped[0]
+                wire = Wire(wrapped[0])
         return cls(Group.read(body), wire.items("subGroups", Group.read))
 
 

@@ -360,7 +360,7 @@ class TestWebhooks:
                 make(callback_token=token)
             assert TOKEN not in str(caught.value)
 
-    def test_the_token_is_in_no_text(self, world):
+    def test_the_token_is_in_no_text(self, make_world):
         new, change = self.new(callback_token=TOKEN), WebhookChange(callback_token=TOKEN)
         shown = [
             new,
@@ -372,6 +372,7 @@ class TestWebhooks:
         assert not [each for each in shown if TOKEN in repr(each) or TOKEN in str(each)]
         for call in shown[-2:]:
             assert call.body(NOW)["callBackToken"] == TOKEN
+            world = make_world()
             world.replies = [world.error(400, message=f"callBackToken {TOKEN} is odd")]
             with pytest.raises(KaizalaBadRequestError) as caught:
                 world.run(call)
