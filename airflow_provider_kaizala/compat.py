@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_1_PLUS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 def get_variable(key: str) -> str | None:
@@ -35,3 +38,39 @@ def airflow_keeps_variables() -> bool:
     Not in the API server, whose connection test runs without a supervisor.
     """
     return not (AIRFLOW_V_3_0_PLUS and os.environ.get("_AIRFLOW_PROCESS_CONTEXT") == "server")
+
+
+def task_store(context: Any) -> Any:
+    """Return what a task remembers over its tries, with ``get`` and ``set``; None before Airflow 3.3, which has no such thing."""
+    return context.get("task_state_store") if context is not None else None
+
+
+def reschedule_exception() -> type[Exception]:
+    """Return what a sensor raises to be rescheduled."""
+    if AIRFLOW_V_3_0_PLUS:
+        from airflow.sdk.exceptions import AirflowRescheduleException
+    else:
+        from airflow.exceptions import AirflowRescheduleException
+    kind: type[Exception] = AirflowRescheduleException
+    return kind
+
+
+def push_result(operator: Any, context: Any, result: Mapping[str, Any]) -> None:
+    """Hand on what a task returns, before it skips others: on Airflow 3 that is done by an exception, which takes the place of a return."""
+    if not operator.do_xcom_push:
+        return
+    if operator.multiple_outputs:
+        for name, value in result.items():
+            context["ti"].xcom_push(key=name, value=value)
+    context["ti"].xcom_push(key="return_value", value=dict(result))
+
+
+def skip_tasks(operator: Any, context: Any, tasks: Sequence[Any]) -> None:
+    """Skip tasks of this run. *operator* is a ``SkipMixin``; Airflow 3 ends the task here, with success."""
+    if AIRFLOW_V_3_0_PLUS:
+        operator.skip(ti=context["ti"], tasks=tasks)
+    else:
+        run = context["dag_run"]
+        operator.skip(
+            dag_run=run, execution_date=run.execution_date, tasks=tasks, map_index=context["ti"].map_index
+        )

@@ -14,10 +14,21 @@ _HOOK = f"{_PACKAGE}.hooks.kaizala.KaizalaHook"
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's metadata, as ``airflow/provider_info.schema.json`` describes it."""
     modules = {
-        "operators": ["message", "action", "media", "posted", "group", "member", "webhook", "api"],
-        "sensors": ["response"],
+        "operators": [
+            "message",
+            "action",
+            "media",
+            "posted",
+            "group",
+            "member",
+            "webhook",
+            "api",
+            "ask",
+            "decision",
+        ],
+        "sensors": ["response", "reaction", "action", "member"],
         "hooks": ["kaizala"],
-        "triggers": ["response"],
+        "triggers": ["response", "reaction", "action", "member"],
     }
     return {
         "package-name": "airflow-provider-kaizala",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.client import AsyncKaizalaClient, KaizalaClient
     from airflow_provider_kaizala.client.calls import Call
     from airflow_provider_kaizala.client.paging import Paged
+    from airflow_provider_kaizala.client.readings import Reading
     from airflow_provider_kaizala.client.settings import Settings
 
 T = TypeVar("T")
@@ -116,14 +117,24 @@ class KaizalaHook(BaseHook):
             )
         return self._client
 
-    async def get_async_conn(self) -> AsyncKaizalaClient:
-        """Return a new async client, for triggers; the caller closes it."""
-        from airflow_provider_kaizala.client import AsyncKaizalaClient
+    async def async_connection(self) -> KaizalaConnection:
+        """Return what the Airflow connection says, read without blocking the event loop.
 
+        :raises KaizalaInputError: names the field that is wrong
+        """
         if "connection" not in self.__dict__:
             conn = await get_async_connection(self.kaizala_conn_id, hook=self)
             self.connection = self._read(conn, await get_async_extra_dejson(conn))
-        settings = self.connection.settings
+        return self.connection
+
+    async def get_async_conn(self) -> AsyncKaizalaClient:
+        """Return a new async client, for triggers; the caller closes it."""
+        return self.async_client((await self.async_connection()).settings)
+
+    def async_client(self, settings: Settings) -> AsyncKaizalaClient:
+        """Return a new async client for settings of this connection; the caller closes it."""
+        from airflow_provider_kaizala.client import AsyncKaizalaClient
+
         return AsyncKaizalaClient(settings, store_for(self.kaizala_conn_id), policy=self._policy(settings))
 
     @staticmethod
@@ -140,6 +151,12 @@ class KaizalaHook(BaseHook):
     def iterate(self, paged: Paged[T]) -> Iterator[T]:
         """Yield the items of a read that comes in pages, as far as they are wanted."""
         return self.get_conn().iterate(paged)
+
+    def read(self, reading: Reading[T]) -> T:
+        """Make the calls of a reading, see :mod:`airflow_provider_kaizala.client.readings`."""
+        from airflow_provider_kaizala.client.readings import follow
+
+        return follow(reading, self.run)
 
     def close(self) -> None:
         """Close the client's connections; the next call opens new ones."""

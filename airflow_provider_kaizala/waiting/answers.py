@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from datetime import datetime
 
     from airflow_provider_kaizala.client.models import ActionDetails, Person, Response
+    from airflow_provider_kaizala.waiting.progress import Progress
 
 
 class PersonDict(TypedDict):
@@ -45,6 +46,9 @@ class ResultDict(TypedDict):
 
     ``answers`` are oldest first as Kaizala lists them, a person who answered twice stands there twice. ``missing`` are those
     who had to answer and have not; empty where nobody in particular had to. ``complete`` is False if the wait ended early.
+    ``met`` is False too where a quorum can no longer come. ``tally`` counts people by their latest answer: of a poll or a meeting
+    ``{"Yes": 2, "No": 0}``, of a form ``{question: {option: count}}`` for its questions with options, of a job ``{}``. ``winner`` is
+    the option most people chose, of a form ``{question: option}``; None for a tie, and where nobody chose.
     """
 
     group_id: str
@@ -52,8 +56,11 @@ class ResultDict(TypedDict):
     action_type: str
     title: str | None
     complete: bool
+    met: bool
     answers: list[AnswerDict]
     missing: list[PersonDict]
+    tally: dict[str, Any]
+    winner: Any
 
 
 def iso(moment: datetime | None) -> str | None:
@@ -74,18 +81,24 @@ def answer_dict(response: Response) -> AnswerDict:
     }
 
 
-def result_dict(
-    group_id: str, action_id: str, action: ActionDetails, missing: Sequence[Person], *, complete: bool
-) -> ResultDict:
+def result_dict(group_id: str, action_id: str, action: ActionDetails, progress: Progress) -> ResultDict:
     """Return what a wait hands back."""
+    from airflow_provider_kaizala.waiting.tally import flat
+
+    tally, winner = flat(action)
     return {
         "group_id": group_id,
         "action_id": action_id,
         "action_type": action.action_type,
         "title": action.title,
-        "complete": complete,
+        "complete": progress.over,
+        "met": progress.met,
         "answers": [answer_dict(response) for response in action.responses if response.counts],
-        "missing": [{"mobile_number": person.mobile_number, "name": person.name} for person in missing],
+        "missing": [
+            {"mobile_number": person.mobile_number, "name": person.name} for person in progress.missing
+        ],
+        "tally": tally,
+        "winner": winner,
     }
 
 

@@ -2,70 +2,65 @@
 
 A rule travels to a trigger as a dict ``{"kind": ...}``, which is public and changes only by addition:
 
-====================================================  ==================================================
-wire                                                  over when
-====================================================  ==================================================
-``{"kind": "any"}``                                   somebody has answered
-``{"kind": "at_least", "count": 3}``                  three different people have answered
-``{"kind": "everyone"}``                              everyone has who must: the assignees of a job
-``{"kind": "people", "people": [..], "need": "all"}``  these have, all of them (or ``"any"`` of them)
-====================================================  ==================================================
+=======================================================  ===============================================================
+wire                                                     over when
+=======================================================  ===============================================================
+``{"kind": "any"}``                                      somebody has answered
+``{"kind": "at_least", "count": 3}``                     three different people have answered
+``{"kind": "everyone"}``                                 everyone has who must: the assignees of a job; else the members of
+                                                         the group, or of a hub group the subscribers, without the sender
+``{"kind": "people", "people": [..], "need": "all"}``    these have, all of them (or ``"any"`` of them)
+``{"kind": "quorum", "option": "Approve", "count": 2,    two of these have chosen it, or so many have chosen something else
+"people": [..]}``                                        that two no longer can; without ``people`` whoever answers counts
+``{"kind": "all_of", "rules": [..]}``                    each of these rules is met, or one no longer can be
+``{"kind": "any_of", "rules": [..]}``                    one of these rules is met, or none can be any more
+=======================================================  ===============================================================
 
-The short forms ``"any"``, ``"all"``, ``3`` and a list of phone numbers mean the same.
+The short forms ``"any"``, ``"all"``, ``3`` and a list of phone numbers mean the same. In Python, rules combine with ``&`` and
+``|``. The latest answer of a person counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
-from airflow_provider_kaizala.client.models import ActionDetails, Person, checks
-from airflow_provider_kaizala.waiting.answers import called
+from airflow_provider_kaizala.client.models import Person, checks
+from airflow_provider_kaizala.waiting.progress import Progress, latest, named, split, who_answered
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow_provider_kaizala.client.models import ActionDetails
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a wait has come.
+@dataclass(frozen=True)
+class Audience:
+    """Who can answer.
 
-    :param met: whether it is over
-    :param answered: who has answered; somebody unknown stands for each anonymous answer
-    :param needed: how many must
-    :param missing: who in particular has not
+    :param names: those who are asked, without the sender: phone number to name, or to None where it is not known
+    :param others: those who may answer too: the sender, and members of a hub group, whose subscribers are asked
     """
 
-    met: bool
-    answered: tuple[Person, ...]
-    needed: int
-    missing: tuple[Person, ...] = ()
+    names: Mapping[str, str | None]
+    others: Mapping[str, str | None] = field(default_factory=dict)
 
-    def __str__(self) -> str:
-        text = f"{len(self.answered)} answered, {self.needed} needed: {called(self.answered)}"
-        return f"{text}; missing: {called(self.missing)}" if self.missing else text
+    @property
+    def size(self) -> int:
+        """How many people may answer."""
+        return len({*self.names, *self.others})
 
+    def need(self, numbers: Sequence[str]) -> None:
+        """Refuse people who cannot answer.
 
-def _who_answered(action: ActionDetails) -> tuple[Person, ...]:
-    """Return the different people who have answered; anonymous answers each count."""
-    people: dict[object, Person] = {}
-    for at, response in enumerate(action.responses):
-        if response.counts:
-            person = response.responder
-            people.setdefault(person.mobile_number or person.id or at, person)
-    return tuple(people.values())
-
-
-def _key(person: Person) -> str | None:
-    return person.mobile_number or person.id or person.name
-
-
-def _split(
-    wanted: Sequence[Person], answered: Sequence[Person]
-) -> tuple[tuple[Person, ...], tuple[Person, ...]]:
-    """Return those of *wanted* who have answered, and the others."""
-    known = {_key(person) for person in answered} - {None}
-    there = tuple(person for person in wanted if _key(person) in known)
-    return there, tuple(person for person in wanted if _key(person) not in known)
+        :raises KaizalaInputError: names them
+        """
+        strangers = [number for number in numbers if number not in self.names and number not in self.others]
+        if strangers:
+            raise KaizalaInputError(
+                f"until: {', '.join(strangers)} cannot answer, being no member of the group; add them to it, or leave them out"
+            )
 
 
 @dataclass(frozen=True)
@@ -81,9 +76,47 @@ class Rule:
         """
         raise TypeError(f"{type(self).__name__} is no rule by itself")
 
+    def within(self, audience: Audience) -> Rule:
+        """Return the rule for the people who can answer now.
+
+        :raises KaizalaInputError: if they can never meet it
+        """
+        return self
+
+    @property
+    def asks_for_audience(self) -> bool:
+        """Whether the group must be known before waiting, to say who is missing, or that nobody can."""
+        return True
+
+    @property
+    def by_name(self) -> bool:
+        """Whether it asks who answered, which an anonymous action does not tell."""
+        return False
+
+    def options(self) -> tuple[str, ...]:
+        """Options that answers are compared with."""
+        return ()
+
     def to_wire(self) -> dict[str, Any]:
         """Return the rule as it travels."""
         return {"kind": self.kind}
+
+    def __and__(self, other: Rule) -> Rule:
+        from airflow_provider_kaizala.waiting.combined import AllOf
+
+        return AllOf((self, other))
+
+    def __or__(self, other: Rule) -> Rule:
+        from airflow_provider_kaizala.waiting.combined import AnyOf
+
+        return AnyOf((self, other))
+
+
+def check_count(value: Any) -> int:
+    """Return a count of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise KaizalaInputError(f"until: a count of at least 1 is needed, not {checks.shown(value)}")
+    return value
 
 
 @dataclass(frozen=True)
@@ -91,6 +124,11 @@ class AnyAnswer(Rule):
     """Somebody has answered."""
 
     kind: ClassVar[str] = "any"
+
+    @property
+    def asks_for_audience(self) -> bool:
+        """Whoever answers will do."""
+        return False
 
     def progress(self, action: ActionDetails) -> Progress:
         """One answer is enough."""
@@ -105,20 +143,27 @@ class AtLeast(Rule):
     kind: ClassVar[str] = "at_least"
 
     def __post_init__(self) -> None:
-        if isinstance(self.count, bool) or not isinstance(self.count, int) or self.count < 1:
-            raise KaizalaInputError(f"until: a count of at least 1 is needed, not {checks.shown(self.count)}")
+        check_count(self.count)
 
     def progress(self, action: ActionDetails) -> Progress:
         """Count people, not answers."""
-        answered = _who_answered(action)
+        answered = who_answered(action)
         missing: tuple[Person, ...] = ()
         if action.assignees:
             if self.count > len(action.assignees):
                 raise KaizalaInputError(
                     f"until: {self.count} answers can never come, the job has {len(action.assignees)} assignees"
                 )
-            missing = _split(action.assignees, answered)[1]
+            missing = split(action.assignees, answered)[1]
         return Progress(len(answered) >= self.count, answered, self.count, missing)
+
+    def within(self, audience: Audience) -> Rule:
+        """There must be so many people."""
+        if self.count > audience.size:
+            raise KaizalaInputError(
+                f"until: {self.count} answers can never come, the group has {audience.size} people"
+            )
+        return self
 
     def to_wire(self) -> dict[str, Any]:
         """Return the rule as it travels."""
@@ -127,19 +172,57 @@ class AtLeast(Rule):
 
 @dataclass(frozen=True)
 class Everyone(Rule):
-    """All assignees of a job are done."""
+    """Everyone has answered who must: the assignees of a job, else the audience.
 
+    :param people: the audience, once it is known
+    """
+
+    people: tuple[str, ...] | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
     kind: ClassVar[str] = "everyone"
 
+    def __post_init__(self) -> None:
+        if self.people is not None:
+            object.__setattr__(self, "people", checks.phones("until", self.people))
+
     def progress(self, action: ActionDetails) -> Progress:
-        """Compare the assignees with who is done."""
-        if not action.assignees:
+        """Compare those who must with those who have."""
+        if action.assignees:
+            wanted: Sequence[Person] = action.assignees
+        elif self.people is None:
             raise KaizalaInputError(
                 f"until: 'all' needs to know who must answer, and a {action.action_type} has no assignees; "
                 "name the people, or give a count"
             )
-        answered, missing = _split(action.assignees, _who_answered(action))
-        return Progress(not missing, answered, len(action.assignees), missing)
+        else:
+            wanted = named(self.people, self.names, action)
+        answered, missing = split(wanted, who_answered(action))
+        return Progress(not missing, answered, len(wanted), missing)
+
+    def within(self, audience: Audience) -> Rule:
+        """Everyone is the audience as it is now."""
+        if self.people is not None:
+            return self
+        if not audience.names:
+            raise KaizalaInputError(
+                "until: 'all' waits for nobody, the group has no members besides the sender"
+            )
+        return replace(self, people=tuple(audience.names), names=_known(audience.names))
+
+    @property
+    def by_name(self) -> bool:
+        """Who is missing is told by name."""
+        return True
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the rule as it travels."""
+        if self.people is None:
+            return {"kind": self.kind}
+        return {"kind": self.kind, "people": list(self.people), "names": dict(self.names)}
+
+
+def _known(names: Mapping[str, str | None], numbers: Sequence[str] | None = None) -> dict[str, str]:
+    return {number: name for number, name in names.items() if name and (numbers is None or number in numbers)}
 
 
 @dataclass(frozen=True)
@@ -148,10 +231,12 @@ class People(Rule):
 
     :param people: their phone numbers
     :param need: ``"all"`` of them, or ``"any"``
+    :param names: phone number to name, for logs
     """
 
     people: tuple[str, ...] = field()
     need: str = "all"
+    names: Mapping[str, str] = field(default_factory=dict)
     kind: ClassVar[str] = "people"
 
     def __post_init__(self) -> None:
@@ -161,70 +246,131 @@ class People(Rule):
 
     def progress(self, action: ActionDetails) -> Progress:
         """Look for each of them among those who have answered."""
-        there = _who_answered(action)
-        known = {person.mobile_number: person for person in (*action.assignees, *there)}
-        wanted = [known.get(number, Person(number)) for number in self.people]
-        answered, missing = _split(wanted, there)
+        wanted = named(self.people, self.names, action)
+        answered, missing = split(wanted, who_answered(action))
         needed = len(wanted) if self.need == "all" else 1
         return Progress(len(answered) >= needed, answered, needed, missing)
 
+    def within(self, audience: Audience) -> Rule:
+        """All of them must be able to answer."""
+        audience.need(self.people)
+        return replace(self, names=_known(audience.names, self.people))
+
+    @property
+    def by_name(self) -> bool:
+        """They are named."""
+        return True
+
     def to_wire(self) -> dict[str, Any]:
         """Return the rule as it travels."""
-        return {"kind": self.kind, "people": list(self.people), "need": self.need}
+        wire = {"kind": self.kind, "people": list(self.people), "need": self.need}
+        return wire | {"names": dict(self.names)} if self.names else wire
 
 
-_FORMS = "'any', 'all', a count, a list of phone numbers, or a rule such as {'kind': 'at_least', 'count': 3}"
+@dataclass(frozen=True)
+class Quorum(Rule):
+    """So many people have chosen one option. Over also when so many no longer can.
 
-
-def _is_count(value: Any) -> bool:
-    """Tell whether *value* is digits, as a template renders a count."""
-    return isinstance(value, str) and value.strip().isdecimal() and len(value) < 10
-
-
-def read_rule(until: Any) -> Rule:
-    """Read a rule in any of its forms.
-
-    :raises KaizalaInputError: if it is none
+    :param option: the option, compared without case
+    :param count: how many must choose it
+    :param people: phone numbers of those whose answers count; None for whoever answers
+    :param question: of a survey with several; None looks at all questions
     """
-    if isinstance(until, Rule):
-        return until
-    if callable(until):
-        raise KaizalaInputError(f"until: a function cannot travel to a trigger; give {_FORMS}")
-    if isinstance(until, str):
-        word = until.strip().lower()
-        if _is_count(word):
-            return AtLeast(int(word))
-        short = {"any": AnyAnswer(), "all": Everyone(), "everyone": Everyone()}
-        if word in short:
-            return short[word]
-    if isinstance(until, int) and not isinstance(until, bool):
-        return AtLeast(until)
-    if isinstance(until, Mapping):
-        return _from_wire(until)
-    if isinstance(until, Sequence) and not isinstance(until, (str, bytes)):
-        return People(tuple(until))
-    raise KaizalaInputError(f"until: {checks.shown(until)} is no rule; give {_FORMS}")
 
+    option: str
+    count: int
+    people: tuple[str, ...] | None = None
+    question: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    kind: ClassVar[str] = "quorum"
 
-def _from_wire(wire: Mapping[str, Any]) -> Rule:
-    kinds: dict[str, tuple[type[Rule], set[str]]] = {
-        "any": (AnyAnswer, set()),
-        "at_least": (AtLeast, {"count"}),
-        "everyone": (Everyone, set()),
-        "people": (People, {"people", "need"}),
-    }
-    kind = wire.get("kind")
-    if not isinstance(kind, str) or kind not in kinds:
-        raise KaizalaInputError(f"until: kind {checks.shown(kind)} is unknown; known are {', '.join(kinds)}")
-    made, allowed = kinds[kind]
-    given = {str(key): value for key, value in wire.items() if key != "kind"}
-    if set(given) - allowed or (allowed - {"need"}) - set(given):
-        needs = ", ".join(sorted(allowed)) or "nothing else"
-        raise KaizalaInputError(
-            f"until: kind {kind!r} takes {needs}, not {', '.join(sorted(given)) or 'nothing'}"
+    def __post_init__(self) -> None:
+        checks.title("until: option", self.option)
+        check_count(self.count)
+        if self.people is not None:
+            object.__setattr__(self, "people", checks.phones("until", self.people))
+            if self.count > len(self.people or ()):
+                raise KaizalaInputError(
+                    f"until: a quorum of {self.count} can never come from {len(self.people or ())} people"
+                )
+
+    def progress(self, action: ActionDetails) -> Progress:
+        """Count who has chosen the option, who has chosen another, and who may still choose."""
+        self._check_option(action)
+        votes = [each for each in latest(action) if self._has_vote(each.answers)]
+        voters = [each.responder for each in votes]
+        missing: tuple[Person, ...] = ()
+        if self.people is not None:
+            wanted = named(self.people, self.names, action)
+            there, missing = split(wanted, voters)
+            votes = [each for each in votes if each.responder.mobile_number in self.people]
+        elif action.assignees:
+            there, missing = split(action.assignees, voters)
+        else:
+            there = tuple(voters)
+        chosen = tuple(each.responder for each in votes if self._chose(each.answers))
+        known = self.people is not None or bool(action.assignees)
+        hopeless = known and len(chosen) + len(missing) < self.count
+        told = f"{len(chosen)} of {self.count} for {self.option!r}, {len(there) - len(chosen)} for something else"
+        return Progress(len(chosen) >= self.count, there, self.count, missing, hopeless, told)
+
+    def _relevant(self, answers: Mapping[str, Any]) -> list[Any]:
+        return [value for name, value in answers.items() if self.question is None or name == self.question]
+
+    def _has_vote(self, answers: Mapping[str, Any]) -> bool:
+        return any(value not in (None, [], "") for value in self._relevant(answers))
+
+    def _chose(self, answers: Mapping[str, Any]) -> bool:
+        wanted = self.option.strip().casefold()
+        return any(
+            isinstance(one, str) and one.strip().casefold() == wanted
+            for value in self._relevant(answers)
+            for one in (value if isinstance(value, list) else [value])
         )
-    if isinstance(given.get("people"), list):
-        given["people"] = tuple(given["people"])
-    if _is_count(given.get("count")):
-        given["count"] = int(given["count"])
-    return made(**given)
+
+    def _check_option(self, action: ActionDetails) -> None:
+        if self.question is not None and action.options and self.question not in action.options:
+            raise KaizalaInputError(
+                f"until: the {action.action_type} has no question {self.question!r} to choose in; "
+                f"it has {', '.join(map(repr, action.options))}"
+            )
+        offered = [
+            option
+            for name, options in action.options.items()
+            if self.question is None or name == self.question
+            for option in options
+        ]
+        if offered and self.option.strip().casefold() not in {each.strip().casefold() for each in offered}:
+            raise KaizalaInputError(
+                f"until: the {action.action_type} has no option {self.option!r}; it has {', '.join(map(repr, offered))}"
+            )
+
+    def within(self, audience: Audience) -> Rule:
+        """Those whose answers count must be able to answer."""
+        if self.people is not None:
+            audience.need(self.people)
+            return replace(self, names=_known(audience.names, self.people))
+        if self.count > audience.size:
+            raise KaizalaInputError(
+                f"until: a quorum of {self.count} can never come from the {audience.size} people of the group"
+            )
+        return self
+
+    @property
+    def by_name(self) -> bool:
+        """Only if people are named."""
+        return self.people is not None
+
+    def options(self) -> tuple[str, ...]:
+        """The one option."""
+        return (self.option,)
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the rule as it travels."""
+        wire: dict[str, Any] = {"kind": self.kind, "option": self.option, "count": self.count}
+        more = {
+            "people": None if self.people is None else list(self.people),
+            "question": self.question,
+            "names": dict(self.names) or None,
+        }
+        return wire | {name: value for name, value in more.items() if value is not None}

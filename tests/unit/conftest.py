@@ -10,12 +10,24 @@ import time
 import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
+LISTED_TYPES = (
+    "Image",
+    "Document",
+    "Job",
+    "Survey",
+    "Poll",
+    "LetsMeet",
+    "PhotoWithLocation",
+    "ShareLocation",
+)
 CONNECTION = {
     "conn_type": "kaizala",
     "login": "connector-1",
@@ -44,6 +56,10 @@ class Request:
         return re.sub(r"^https?://[^/]+/v1|\?.*$", "", self.url)
 
     @property
+    def query(self):
+        return dict(parse_qsl(urlsplit(self.url).query))
+
+    @property
     def json(self):
         return json.loads(self.body)
 
@@ -57,6 +73,7 @@ class Kaizala:
     def __init__(self):
         self.requests, self.script, self.tokens = [], [], []
         self.actions, self.sleeps = {}, []
+        self.members, self.reactions = [ASHA, RAVI, MEERA], {}
         self.otherwise = None
 
     @staticmethod
@@ -121,12 +138,90 @@ class Kaizala:
                 return 200, {"groups": [{"groupId": GROUP, "groupName": "Store 12"}]}
             case "GET", ["groups", group_id]:
                 return 200, {"groupId": group_id, "groupName": "Store 12"}
+            case "GET", ["groups", _, "members"]:
+                return 200, {"members": [self._member(number) for number in self.members]}
+            case "GET", ["groups", _, "actions"]:
+                return self._list_actions(request.query)
+            case "GET", ["groups", _, "reactions", "summary"]:
+                changed = {each["reference"]: each["at"] for each in self._reactions_after(request.query)}
+                counts = [{"referenceId": name, "reactionsCountMap": {}} for name in changed]
+                return 200, {
+                    "cursor": max(changed.values(), default=request.query.get("cursor", 0)),
+                    "summary": counts,
+                }
+            case "GET", ["groups", _, "reactions", reference_id]:
+                found = [
+                    each["item"]
+                    for each in self._reactions_after(request.query)
+                    if (each["reference"], each["kind"]) == (reference_id, request.query["reactionType"])
+                ]
+                return 200, {"cursor": self.cursor, "reactionDetails": found}
         return self.error(404, "NotFound", f"nothing at {request.path}")
+
+    @staticmethod
+    def _member(number):
+        return {
+            "id": f"u{number[-1]}",
+            "role": "Member",
+            "mobileNumber": number,
+            "name": f"Name of {number[-1]}",
+        }
+
+    def _list_actions(self, query):
+        """List what has a time, oldest first, as the contract says."""
+        if query["actionType"] not in LISTED_TYPES:
+            return self.error(400, "BadRequest", f"actionType {query['actionType']} cannot be listed")
+        first = datetime.fromtimestamp(int(query.get("fromDate", 0)), tz=UTC).isoformat()
+        found = [
+            {
+                "referenceId": f"ref-of-{each['actionId']}",
+                "actionType": each["actionType"],
+                "sender": each.get("sender", ASHA),
+                "sentAt": each["sentAt"],
+                "actionBody": {
+                    "actionId": each["actionId"],
+                    "title": each["actionDetails"]["title"],
+                    "responseCount": each["actionDetails"].get("responseCount"),
+                    "isCompleted": each["actionDetails"].get("isCompleted"),
+                },
+            }
+            for each in self.actions.values()
+            if each["actionType"] == query["actionType"] and each.get("sentAt", "") >= first[:19]
+        ]
+        found.sort(key=lambda each: each["sentAt"])
+        count = int(query.get("count", 30))
+        return 200, {"actions": found[:count], "hasMore": len(found) > count}
+
+    # --- likes and comments ----------------------------------------------------------------------------------------------
+
+    @property
+    def cursor(self):
+        return max((each["at"] for each in self.reactions.values()), default=0)
+
+    def reacts(self, number, reference_id="ref-1", comment=None):
+        """Let somebody like something, or comment on it."""
+        at = max(
+            self.cursor + 1,
+            (datetime.now(tz=UTC) - datetime(1, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 10,
+        )
+        item = {
+            "reactionId": f"re-{len(self.reactions)}",
+            "userId": f"u{number[-1]}",
+            "lastModifiedTime": 1_772_352_000_000,
+        }
+        kind = "Like" if comment is None else "Comment"
+        item |= {} if comment is None else {"comment": comment}
+        self.reactions[item["reactionId"]] = {"at": at, "reference": reference_id, "kind": kind, "item": item}
+
+    def _reactions_after(self, query):
+        return [each for each in self.reactions.values() if each["at"] > int(query.get("cursor", 0))]
 
     # --- what an action looks like ---------------------------------------------------------------------------------------
 
-    def survey(self, *responders, action_id="act-1", title="Opening check", kind="Survey", **changes):
-        """Put up a survey with the answers of *responders*; None stands for somebody unknown."""
+    def survey(
+        self, *responders, action_id="act-1", title="Opening check", kind="Survey", sent_at=None, **changes
+    ):
+        """Put up a survey with the answers of *responders*; None stands for somebody unknown. Listed if it has a time."""
         responses = [
             {
                 "responseId": f"r{at}" if number else None,
@@ -139,17 +234,35 @@ class Kaizala:
             for at, number in enumerate(responders, 1)
         ]
         details = {"title": title, "responses": responses, "responseCount": len(responses), **changes}
-        self.actions[action_id] = {"actionType": kind, "actionId": action_id, "actionDetails": details}
+        self._put(kind, action_id, details, sent_at)
 
-    def job(self, assignees, done=(), action_id="act-1", title="Open the shutters"):
+    def poll(self, votes=(), choices=("Yes", "No"), action_id="act-1", title="Tea?", sent_at=None, **changes):
+        """Put up a poll with the votes of people: number to choice."""
+        votes = dict(votes)
+        self.survey(*votes, action_id=action_id, title=title, kind="Poll", sent_at=sent_at, **changes)
+        details = self.actions[action_id]["actionDetails"]
+        details["choices"] = [{"title": choice} for choice in choices]
+        for response, choice in zip(details["responses"], votes.values(), strict=True):
+            response["responseWithQuestions"] = [{"title": title, "type": "SingleOption", "answer": [choice]}]
+
+    def _put(self, kind, action_id, details, sent_at):
+        times = {"sentAt": sent_at} if sent_at else {}
+        self.actions[action_id] = {
+            "actionType": kind,
+            "actionId": action_id,
+            "actionDetails": details,
+            **times,
+        }
+
+    def job(self, assignees, done=(), action_id="act-1", title="Open the shutters", sent_at=None, **changes):
         """Put up a job; who is not done yet has an entry in progress."""
         responses = [
             {"assignee": number, "response": "Completed" if number in done else "InProgress", "notes": "[]"}
             for number in assignees
         ]
         people = [{"mobileNumber": number, "name": f"Name of {number[-1]}"} for number in assignees]
-        details = {"title": title, "assignee": people, "responses": responses, "dueDate": None}
-        self.actions[action_id] = {"actionType": "Job", "actionId": action_id, "actionDetails": details}
+        details = {"title": title, "assignee": people, "responses": responses, "dueDate": None, **changes}
+        self._put("Job", action_id, details, sent_at)
 
     # --- behind requests and httpx -----------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import itertools
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kaizala.client.models.groups import Person
@@ -213,7 +213,12 @@ def _file(item: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class ActionDetails:
-    """One action and who has answered it. Responses are there only if they were asked for."""
+    """One action and who has answered it. Responses are there only if they were asked for.
+
+    :ivar sent_at: when it was posted; None where the service left that out, as most captures do
+    :ivar options: question or title to what can be chosen there, as far as the service tells
+    :ivar is_anonymous: whether nobody learns who answered what; None where the service left that out
+    """
 
     action_type: str
     action_id: str | None
@@ -223,6 +228,10 @@ class ActionDetails:
     response_count: int | None
     assignees: tuple[Person, ...]
     responses: tuple[Response, ...]
+    creator: Person = field(default_factory=Person)
+    sent_at: datetime | None = None
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    is_anonymous: bool | None = None
 
     @classmethod
     def read(cls, body: Any) -> ActionDetails:
@@ -248,4 +257,20 @@ class ActionDetails:
             inner.integer("responseCount"),
             assignees,
             inner.items("responses", response),
+            Person(wire.text("sender"), wire.text("creatorName"), wire.text("creatorId")),
+            wire.time("sentAt", "creationTime"),
+            _options(inner, title),
+            inner.flag("isAnonymous"),
         )
+
+
+def _options(inner: Wire, title: str | None) -> dict[str, tuple[str, ...]]:
+    """Return what can be chosen: the choices of a poll or a meeting, the options of each question of a form."""
+    found = {title or "": _titles(inner, "choices")}
+    for question in inner.items("questions", Wire):
+        found[question.text("title") or ""] = _titles(question, "options")
+    return {name: titles for name, titles in found.items() if titles}
+
+
+def _titles(wire: Wire, name: str) -> tuple[str, ...]:
+    return tuple(each.text("title") or "" for each in wire.items(name, Wire))

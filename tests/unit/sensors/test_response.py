@@ -18,9 +18,11 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.operators import KaizalaSendPollOperator
 from airflow_provider_kaizala.sensors import KaizalaResponseSensor
-from airflow_provider_kaizala.sensors.response import GRACE
+from airflow_provider_kaizala.tasks.wait import Wait, new_wait
+from airflow_provider_kaizala.tasks.waiting import GRACE
 from airflow_provider_kaizala.triggers.response import KaizalaResponseTrigger
 from airflow_provider_kaizala.waiting.rules import AtLeast
+from airflow_provider_kaizala.waiting.subjects import ActionAnswers
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 
@@ -159,7 +161,7 @@ def test_a_look_that_does_not(kaizala, logs):
     found = wait(until="all").poke({})
     assert not found.is_done
     assert found.xcom_value is None
-    assert "'Open the shutters': 1 answered, 2 needed: Name of 2; missing: Name of 1" in logs.text
+    assert "'Open the shutters': 1 of 2: Name of 2; missing: Name of 1" in logs.text
 
 
 def test_the_log_says_it_once(kaizala, logs):
@@ -169,7 +171,7 @@ def test_the_log_says_it_once(kaizala, logs):
         sensor.poke({})
     kaizala.survey(ASHA)
     sensor.poke({})
-    assert len([line for line in logs.of("info") if "answered" in line]) == 2
+    assert len([line for line in logs.of("info") if "Opening check" in line]) == 2
 
 
 @pytest.mark.parametrize(
@@ -198,10 +200,8 @@ def test_what_kaizala_refuses_fails_at_once(kaizala, run_task, status, says):
 
 def test_a_rule_that_does_not_fit_fails_at_once(kaizala, run_task):
     kaizala.survey(ASHA)
-    with pytest.raises(
-        AirflowFailException, match="a Survey has no assignees; name the people, or give a count"
-    ):
-        run_task(wait(until="all"))
+    with pytest.raises(AirflowFailException, match="4 answers can never come, the group has 3 people"):
+        run_task(wait(until=4))
     kaizala.job([ASHA])
     with pytest.raises(AirflowFailException, match="2 answers can never come, the job has 1 assignees"):
         run_task(wait(until=2))
@@ -209,12 +209,13 @@ def test_a_rule_that_does_not_fit_fails_at_once(kaizala, run_task):
 
 def test_waiting_in_the_worker(kaizala, run_task):
     def look(request):
-        kaizala.survey(*[ASHA, RAVI][: len(kaizala.calls()) - 1])
+        kaizala.survey(*[ASHA, RAVI][: len(kaizala.calls("/act-1")) - 1])
         return kaizala.default(request)
 
     kaizala.otherwise = look
     assert len(run_task(wait(until=2))["answers"]) == 2
-    assert (len(kaizala.calls()), len(kaizala.token_calls)) == (3, 1)
+    assert len(kaizala.calls("/members")) == 1, "who is in the group is asked once"
+    assert (len(kaizala.calls()), len(kaizala.token_calls)) == (5, 1)
 
 
 def test_the_time_is_over_in_the_worker(kaizala, run_task):
@@ -263,22 +264,27 @@ def deferred(kaizala, run_task):
 
 
 def test_deferral(kaizala, deferred, group):
-    kaizala.survey()
+    kaizala.survey(sent_at="2026-03-01T07:00:00Z")
     before = datetime.now(tz=UTC)
     found = deferred(until=2, poke_interval=timedelta(seconds=30), timeout=timedelta(hours=1))
     assert isinstance(found.trigger, KaizalaResponseTrigger)
     kwargs = found.trigger.serialize()[1]
+    carried = Wait.from_wire(kwargs.pop("carry")["wait"])
+    assert (carried.subject, carried.rule) == (found.trigger.subject(), AtLeast(2))
     deadline = datetime.fromisoformat(kwargs.pop("deadline"))
     assert before + timedelta(hours=1) <= deadline <= datetime.now(tz=UTC) + timedelta(hours=1)
     assert kwargs == {
         "group_id": group,
         "action_id": "act-1",
+        "action_type": "Survey",
+        "sent_at": "2026-03-01T07:00:00+00:00",
         "until": {"kind": "at_least", "count": 2},
         "poll_interval": 30.0,
+        "wake_at": None,
         "kaizala_conn_id": "kaizala_default",
     }
     assert found.method_name == "execute_complete"
-    assert found.timeout == timedelta(hours=1) + GRACE
+    assert timedelta(0) <= timedelta(hours=1) + GRACE - found.timeout < timedelta(minutes=1)
 
 
 def test_what_travels_is_clean(kaizala, deferred):
@@ -335,25 +341,77 @@ RESULT = {
     "action_type": "Job",
     "title": "Open the shutters",
     "complete": False,
+    "met": False,
     "answers": [{"responder": ASHA, "responder_name": "Asha"}, {"responder": None, "responder_name": None}],
     "missing": [{"mobile_number": RAVI, "name": "Ravi"}, {"mobile_number": MEERA, "name": None}],
 }
 
 
 def test_success(logs):
-    assert wait().execute_complete({}, {"status": "success", "result": RESULT}) == RESULT
+    carry = {"wait": new_wait(ActionAnswers("g", "act-1"), "any", datetime.now(tz=UTC), 60).to_wire()}
+    assert wait().execute_complete({}, {"status": "success", "result": RESULT, "carry": carry}) == RESULT
     assert "2 answers to 'Open the shutters'" in logs.text
 
 
-def test_timeout():
+def come_back(deferred, status, **changes):
+    """Let the trigger of a deferred task bring something, as Airflow does: with what travelled through the database."""
+    carry = json.loads(json.dumps(deferred.trigger.serialize()[1]["carry"]))
+    sensor = wait(deferrable=True, **changes)
+    return sensor.execute_complete({}, {"status": status, "result": None, "carry": carry})
+
+
+def test_timeout(kaizala, deferred):
+    """Whatever the trigger saw last: the task looks once more, since an interval has passed since then."""
+    kaizala.job([ASHA, RAVI, MEERA])
+    parked = deferred(until="all", timeout=90)
+    kaizala.job([ASHA, RAVI, MEERA], done=[ASHA])
     with pytest.raises(AirflowSensorTimeout) as over:
-        wait(timeout=90).execute_complete({}, {"status": "timeout", "result": RESULT})
-    assert str(over.value) == (f"No end within 90 s. Answered: Asha, somebody. Missing: Ravi, {MEERA}.")
+        come_back(parked, "timeout", until="all", timeout=90)
+    assert str(over.value) == "No end within 90 s. Answered: Name of 1. Missing: Name of 2, Name of 3."
+    kaizala.job([ASHA, RAVI, MEERA], done=[ASHA, RAVI, MEERA])
+    assert come_back(parked, "timeout", until="all", timeout=90)["complete"] is True
 
 
-def test_timeout_without_a_look():
+def test_timeout_though_kaizala_cannot_be_read(kaizala, deferred):
+    kaizala.survey()
+    parked = deferred()
+    kaizala.otherwise = lambda request: kaizala.error(500, "Internal")
     with pytest.raises(AirflowSensorTimeout, match=r"No end within 60 s\. Kaizala could not be read\."):
-        wait().execute_complete({}, {"status": "timeout", "result": None})
+        come_back(parked, "timeout")
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_what_to_do_when_time_is_up(kaizala, deferred, run_task, deferrable):
+    kaizala.survey(ASHA)
+
+    def end(on_timeout):
+        given = {"until": 2, "on_timeout": on_timeout}
+        if deferrable:
+            return come_back(deferred(**given), "timeout", **given)
+        return run_task(wait(timeout=0.01, poke_interval=0.01, **given))
+
+    with pytest.raises(AirflowSensorTimeout, match=r"Answered: Name of 1\. Missing: nobody\."):
+        end("fail")
+    with pytest.raises(AirflowSkipException, match=r"Answered: Name of 1\. Missing: nobody\."):
+        end("skip")
+    result = end("return")
+    assert (result["complete"], result["met"]) == (False, False)
+    assert [each["responder"] for each in result["answers"]] == [ASHA]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"on_timeout": "skip", "soft_fail": True}, "on_timeout='skip' and soft_fail=True both say"),
+        ({"on_timeout": "return", "soft_fail": True}, "on_timeout='return' and soft_fail=True both say"),
+        ({"on_timeout": "wait"}, "on_timeout: 'wait' is unknown; take one of fail, skip, return"),
+        ({"timeout": 5, "poke_interval": 30}, "timeout: 5 s is shorter than poke_interval, 30 s"),
+    ],
+)
+def test_times_that_contradict_each_other(changes, says):
+    with pytest.raises(KaizalaInputError) as refused:
+        wait(**changes)
+    assert says in str(refused.value)
 
 
 def test_error():
@@ -368,8 +426,10 @@ def test_an_event_that_nobody_knows(event):
 
 
 @pytest.mark.parametrize("softly", ["soft_fail", "never_fail"])
-def test_a_wait_that_may_fail_is_skipped_after_its_deferral(softly):
+def test_a_wait_that_may_fail_is_skipped_after_its_deferral(kaizala, softly):
+    kaizala.survey()
     sensor = wait(**{softly: True})
-    for event in ({"status": "timeout", "result": None}, {"status": "error", "message": "gone"}):
+    carry = {"wait": new_wait(ActionAnswers("g", "act-1"), "any", datetime.now(tz=UTC), 60).to_wire()}
+    for event in ({"status": "timeout", "carry": carry}, {"status": "error", "message": "gone"}):
         with pytest.raises(AirflowSkipException):
             sensor.resume_execution("execute_complete", {"event": event}, {})

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_kaizala.client.models import ActionDetails, Person
 from airflow_provider_kaizala.waiting.answers import called, iso, result_dict
+from airflow_provider_kaizala.waiting.progress import Progress
 
 ASHA, RAVI = "+910000000001", "+910000000002"
 #: a response as the contract shows it, system questions and all
@@ -68,15 +69,20 @@ JOB = {
 }
 
 
+def progress(*missing, met=False, hopeless=False):
+    return Progress(met, (), 1, missing, hopeless)
+
+
 def test_the_answers_of_a_survey():
     action = ActionDetails.read(SURVEY)
-    result = result_dict("g1", "a2", action, [Person(RAVI, None)], complete=False)
+    result = result_dict("g1", "a2", action, progress(Person(RAVI, None)))
     assert result == {
         "group_id": "g1",
         "action_id": "a2",
         "action_type": "Survey",
         "title": "Daily",
         "complete": False,
+        "met": False,
         "answers": [
             {
                 "responder": ASHA,
@@ -106,12 +112,14 @@ def test_the_answers_of_a_survey():
             },
         ],
         "missing": [{"mobile_number": RAVI, "name": None}],
+        "tally": {},
+        "winner": None,
     }
     assert json.loads(json.dumps(result)) == result
 
 
 def test_the_answers_of_a_job_hold_only_what_is_done():
-    result = result_dict("g1", "a1", ActionDetails.read(JOB), [Person(RAVI, "Ravi")], complete=True)
+    result = result_dict("g1", "a1", ActionDetails.read(JOB), progress(Person(RAVI, "Ravi"), met=True))
     assert result["answers"] == [
         {
             "responder": ASHA,
@@ -136,7 +144,7 @@ def test_somebody_who_answered_twice_stands_there_twice():
         for each in ("r1", "r2")
     ]
     action = ActionDetails.read({"actionType": "Survey", "actionDetails": {"responses": rows}})
-    answers = result_dict("g", "a", action, [], complete=True)["answers"]
+    answers = result_dict("g", "a", action, progress(met=True))["answers"]
     assert [each["answers"] for each in answers] == [{"Q": "r1"}, {"Q": "r2"}]
 
 
@@ -163,7 +171,7 @@ def test_whatever_people_answer_is_plain_json(rows):
             "actionDetails": {"responses": [{"responder": ASHA, "responseWithQuestions": body}]},
         }
     )
-    result = result_dict("g", "a", action, [], complete=True)
+    result = result_dict("g", "a", action, progress(met=True))
     assert json.loads(json.dumps(result)) == result
     assert len(result["answers"][0]["answers"]) == len(rows)
 

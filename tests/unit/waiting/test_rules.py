@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import ActionDetails, Person
-from airflow_provider_kaizala.waiting.rules import AnyAnswer, AtLeast, Everyone, People, Rule, read_rule
+from airflow_provider_kaizala.waiting.forms import read_rule
+from airflow_provider_kaizala.waiting.rules import AnyAnswer, AtLeast, Everyone, People, Rule
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 
@@ -105,7 +106,7 @@ def test_forms(short, rule):
         ({"kind": "at_least", "count": 3, "of": 4}, "kind 'at_least' takes count, not count, of"),
         ({"kind": "at_least", "count": "three"}, "a count of at least 1 is needed, not 'three'"),
         ({"kind": "any", "count": 3}, "kind 'any' takes nothing else, not count"),
-        ({"kind": "people", "need": "all"}, "kind 'people' takes need, people, not need"),
+        ({"kind": "people", "need": "all"}, "kind 'people' takes people, need, not need"),
         ({"kind": "people", "people": ASHA}, "a list of phone numbers is needed"),
         ({"kind": "people", "people": [ASHA], "need": "most"}, "need is 'all' or 'any', not 'most'"),
     ],
@@ -157,11 +158,11 @@ def test_any_answer():
     assert not AnyAnswer().progress(survey()).met
     progress = AnyAnswer().progress(survey(RAVI))
     assert progress.met
-    assert str(progress) == "1 answered, 1 needed: Name of 2"
+    assert str(progress) == "1 of 1: Name of 2"
 
 
 def test_progress_of_nobody():
-    assert str(AtLeast(2).progress(survey())) == "0 answered, 2 needed: nobody"
+    assert str(AtLeast(2).progress(survey())) == "0 of 2: nobody"
 
 
 def test_several_answers_of_one_person_count_once():
@@ -174,7 +175,7 @@ def test_several_answers_of_one_person_count_once():
 def test_anonymous_answers_count_each():
     progress = AtLeast(3).progress(survey(None, None, ASHA))
     assert progress.met
-    assert str(progress) == "3 answered, 3 needed: somebody, somebody, Name of 1"
+    assert str(progress) == "3 of 3: somebody, somebody, Name of 1"
 
 
 def test_a_person_without_a_number_is_known_by_id():
@@ -192,7 +193,7 @@ def test_a_job_in_progress_does_not_count():
     progress = Everyone().progress(job(states))
     assert not progress.met
     assert progress.needed == 3
-    assert str(progress) == "1 answered, 3 needed: Name of 2; missing: Name of 1, Name of 3"
+    assert str(progress) == "1 of 3: Name of 2; missing: Name of 1, Name of 3"
     assert not AnyAnswer().progress(job({ASHA: "InProgress"})).met
 
 
@@ -248,7 +249,7 @@ def test_named_people():
     rule = People((ASHA, MEERA))
     progress = rule.progress(survey(ASHA, RAVI))
     assert not progress.met
-    assert str(progress) == "1 answered, 2 needed: Name of 1; missing: +910000000003"
+    assert str(progress) == "1 of 2: Name of 1; missing: +910000000003"
     assert rule.progress(survey(MEERA, RAVI, ASHA)).met
 
 
@@ -263,7 +264,7 @@ def test_any_of_named_people():
 def test_named_people_of_a_job_are_called_by_name():
     progress = People((ASHA, RAVI)).progress(job({ASHA: "Completed", RAVI: "InProgress"}))
     assert not progress.met
-    assert str(progress) == "1 answered, 2 needed: Name of 1; missing: Name of 2"
+    assert str(progress) == "1 of 2: Name of 1; missing: Name of 2"
 
 
 def test_the_base_is_no_rule():

@@ -1,0 +1,286 @@
+"""One poll for all waits of a kind, however many tasks wait: shared, counted, outliving any one of them.
+
+Level-triggered: each look reads state, so restarts, duplicates and answers that come early cost nothing. All of this lives on
+the event loop of one triggerer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import time
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from airflow_provider_kaizala.client.errors import KaizalaError
+from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
+from airflow_provider_kaizala.hooks.transient import is_transient
+from airflow_provider_kaizala.triggers.pacing import Pacer, pacer_for
+from airflow_provider_kaizala.triggers.sources import Reader, Source, make_source, source_key
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from airflow_provider_kaizala.client import AsyncKaizalaClient
+    from airflow_provider_kaizala.client.calls import Call
+    from airflow_provider_kaizala.client.models import ActionDetails
+    from airflow_provider_kaizala.client.settings import Settings
+    from airflow_provider_kaizala.waiting.subjects import Subject
+
+log = logging.getLogger(__name__)
+
+#: seconds a new poll waits for more waits to join, as after a restart of the triggerer
+GATHER = 0.5
+#: seconds for which a connection that was read is used by further waits
+CONNECTION_LIFE = 60.0
+#: seconds that a call of a poll may last with its repeats; then the poll looks again
+LONGEST_CALL = 60.0
+#: looks that may fail in a row for a reason nobody foresaw before the waits hear of it
+PATIENCE = 3
+
+
+class Subscription:
+    """One wait's end of a poll: holds the latest state of its subject."""
+
+    def __init__(self, interval: float) -> None:
+        self.interval = interval
+        self._news = asyncio.Event()
+        self._latest: ActionDetails | KaizalaError | None = None
+
+    def put(self, news: ActionDetails | KaizalaError) -> None:
+        """Hand over the latest state, or an error that waiting does not mend."""
+        self._latest = news
+        self._news.set()
+
+    async def next(self, seconds: float | None) -> ActionDetails | None:
+        """Wait for news; None if there is none within so many seconds.
+
+        :raises KaizalaError: that waiting does not mend
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        except TimeoutError:
+            return None
+        self._news.clear()
+        if isinstance(self._latest, KaizalaError):
+            raise self._latest
+        return self._latest
+
+
+class Poll:
+    """Reads for all waits on one source, until the last has gone."""
+
+    def __init__(self, account: Account, source: Source, name: str) -> None:
+        self.name = name
+        self._account, self._source = account, source
+        self._waits: dict[Subject, set[Subscription]] = {}
+        self._known: dict[Subject, ActionDetails] = {}
+        self._joined = asyncio.Event()
+        self._outage = ""
+        # a context of its own, or its lines would land in the log of the task that happened to come first
+        self._task = contextvars.Context().run(asyncio.get_running_loop().create_task, self._run())
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody waits any more."""
+        return not self._waits
+
+    def add(self, subject: Subject, wait: Subscription) -> None:
+        """Let one more wait join; what is known already it hears at once."""
+        self._waits.setdefault(subject, set()).add(wait)
+        self._joined.set()
+        if subject in self._known:
+            wait.put(self._known[subject])
+
+    def remove(self, subject: Subject, wait: Subscription) -> None:
+        """Let a wait go."""
+        waits = self._waits.get(subject, set())
+        waits.discard(wait)
+        if not waits:
+            self._waits.pop(subject, None)
+            self._known.pop(subject, None)
+            self._source.forget(subject)
+
+    async def stop(self) -> None:
+        """End it."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        log.info("Poll of %s begins", self.name)
+        reader = Reader(self._account.run, self._account.pacer.may_sweep, self._deliver)
+        failures = 0
+        await asyncio.sleep(GATHER)
+        while True:
+            began = time.monotonic()
+            subjects = list(self._waits)
+            reader.trouble = None
+            try:
+                if subjects:
+                    await self._source.look(reader, subjects)
+                if reader.trouble is not None:
+                    raise reader.trouble
+            except KaizalaError as error:
+                self._failed(error)
+            except Exception as error:
+                log.exception("Poll of %s failed", self.name)
+                failures += 1
+                if failures >= PATIENCE:
+                    self._tell_all(
+                        KaizalaError(f"reading {self.name} failed: {type(error).__name__}: {error}")
+                    )
+            else:
+                failures = 0
+                if self._outage:
+                    self._outage = ""
+                    log.info("Poll of %s reads again", self.name)
+            await self._pause(began)
+
+    async def _pause(self, began: float) -> None:
+        """Sleep until the next look is due; a wait that joins may be in more of a hurry."""
+        while True:
+            self._joined.clear()
+            intervals = [wait.interval for waits in self._waits.values() for wait in waits]
+            pause = began + min(intervals, default=1.0) - time.monotonic()
+            if pause <= 0:
+                await asyncio.sleep(0)
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._joined.wait()
+
+    def _failed(self, error: KaizalaError) -> None:
+        if not is_transient(error):
+            log.warning("Poll of %s is refused: %s", self.name, error)
+            self._tell_all(error)
+        elif str(error) != self._outage:
+            self._outage = str(error)
+            log.warning("%s cannot be read now; looking again: %s", self.name, error)
+
+    def _tell_all(self, error: KaizalaError) -> None:
+        for subject in list(self._waits):
+            self._deliver(subject, error)
+
+    def _deliver(self, subject: Subject, news: ActionDetails | KaizalaError) -> None:
+        if not isinstance(news, KaizalaError) and subject in self._waits:
+            self._known[subject] = news
+        for wait in self._waits.get(subject, ()):
+            wait.put(news)
+
+
+@dataclass
+class Account:
+    """One connector as one set of settings reaches it: a client, and the polls that use it."""
+
+    client: AsyncKaizalaClient
+    pacer: Pacer
+    polls: dict[tuple[Any, ...], Poll] = field(default_factory=dict)
+
+    async def run(self, call: Call[Any], urgency: int) -> Any:
+        """Make a call when its turn has come."""
+        await self.pacer.turn(urgency)
+        return await self.client.run(call)
+
+
+@dataclass
+class _Known:
+    """A connection that was read: its settings, or the reading under way."""
+
+    hook: KaizalaHook
+    until: float
+    reading: asyncio.Future[Settings]
+
+
+class Polls:
+    """All polls of this process."""
+
+    def __init__(self) -> None:
+        self._accounts: dict[tuple[Any, ...], Account] = {}
+        self._connections: dict[str, _Known] = {}
+
+    @asynccontextmanager
+    async def watch(self, conn_id: str, subject: Subject, interval: float) -> AsyncIterator[Subscription]:
+        """Join the poll that reads *subject*; leave it at the end, and end it if that was the last.
+
+        :raises KaizalaError: if the connection does not reach the group
+        """
+        hook, settings = await self._settings(conn_id)
+        grant = settings.grant_for(subject.group_id)
+        account_key = _account_key(settings)
+        account = self._accounts.get(account_key)
+        if account is None:
+            account = Account(hook.async_client(settings), pacer_for(settings))
+            self._accounts[account_key] = account
+        key = (grant.name, grant.seed, *source_key(subject))
+        poll = account.polls.get(key)
+        if poll is None:
+            name = f"{subject.kind} in group {subject.group_id}" + (
+                f" ({key[-1]})" if key[4:] and key[-1] else ""
+            )
+            poll = account.polls[key] = Poll(account, make_source(subject), name)
+        wait = Subscription(interval)
+        poll.add(subject, wait)
+        try:
+            yield wait
+        finally:
+            poll.remove(subject, wait)
+            if poll.idle and account.polls.get(key) is poll:
+                del account.polls[key]
+                if not account.polls and self._accounts.get(account_key) is account:
+                    del self._accounts[account_key]
+                    await asyncio.shield(_close(poll, account))
+                else:
+                    await asyncio.shield(poll.stop())
+
+    async def _settings(self, conn_id: str) -> tuple[KaizalaHook, Settings]:
+        """Read a connection, once for all waits that come within a minute: each reading asks Airflow's supervisor."""
+        known = self._connections.get(conn_id)
+        if known is None or (known.until < time.monotonic() and known.reading.done()):
+            hook = KaizalaHook(conn_id, bound=LONGEST_CALL)
+            future: asyncio.Future[Settings] = asyncio.get_running_loop().create_future()
+            known = self._connections[conn_id] = _Known(hook, time.monotonic() + CONNECTION_LIFE, future)
+            try:
+                future.set_result((await hook.async_connection()).settings)
+            except BaseException as error:
+                del self._connections[conn_id]
+                if isinstance(error, asyncio.CancelledError):
+                    future.cancel()
+                else:
+                    future.set_exception(error)
+                    future.exception()  # somebody has looked at it
+                raise
+        return known.hook, await asyncio.shield(known.reading)
+
+
+async def _close(poll: Poll, account: Account) -> None:
+    await poll.stop()
+    await account.client.close()
+
+
+def _account_key(settings: Settings) -> tuple[Any, ...]:
+    """Return what settings must have in common to share a client; secrets take part, but are not kept."""
+    import hashlib
+
+    secrets = "\0".join([*settings.secrets(), *map(str, settings.group_refresh_tokens)])
+    return (
+        settings.api_root,
+        settings.connector_id,
+        hashlib.sha256(secrets.encode()).hexdigest(),
+        settings.timeouts,
+        settings.allow_http,
+        settings.allowed_hosts,
+        str(settings.verify),
+        settings.calls_per_minute,
+    )
+
+
+_polls: WeakKeyDictionary[asyncio.AbstractEventLoop, Polls] = WeakKeyDictionary()
+
+
+def polls() -> Polls:
+    """Return the polls of this event loop; a triggerer has one."""
+    return _polls.setdefault(asyncio.get_running_loop(), Polls())
