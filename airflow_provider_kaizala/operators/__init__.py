@@ -1,4 +1,4 @@
-"""Do one thing in Kaizala, once."""
+"""Do one thing in Kaizala, once; or ask people, and wait for their answers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ from airflow_provider_kaizala.operators.action import (
     KaizalaSendSurveyOperator,
 )
 from airflow_provider_kaizala.operators.api import KaizalaApiOperator
+from airflow_provider_kaizala.operators.ask import (
+    KaizalaJobOperator,
+    KaizalaPollOperator,
+    KaizalaSurveyOperator,
+)
+from airflow_provider_kaizala.operators.decision import KaizalaApprovalOperator, KaizalaBranchOperator
 from airflow_provider_kaizala.operators.group import (
     KaizalaAttachSubGroupsOperator,
     KaizalaCreateGroupOperator,
@@ -41,11 +47,15 @@ __all__ = [
     "KaizalaAddMembersOperator",
     "KaizalaAddSubscribersOperator",
     "KaizalaApiOperator",
+    "KaizalaApprovalOperator",
     "KaizalaAttachSubGroupsOperator",
+    "KaizalaBranchOperator",
     "KaizalaCreateGroupOperator",
     "KaizalaCreateWebhookOperator",
     "KaizalaDeleteWebhookOperator",
     "KaizalaDetachSubGroupsOperator",
+    "KaizalaJobOperator",
+    "KaizalaPollOperator",
     "KaizalaPostResponseOperator",
     "KaizalaReactOperator",
     "KaizalaRemoveMembersOperator",
@@ -59,6 +69,7 @@ __all__ = [
     "KaizalaSendPollOperator",
     "KaizalaSendReminderOperator",
     "KaizalaSendSurveyOperator",
+    "KaizalaSurveyOperator",
     "KaizalaSyncMembersOperator",
     "KaizalaSyncSubscribersOperator",
     "KaizalaUpdateActionOperator",

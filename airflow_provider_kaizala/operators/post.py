@@ -103,17 +103,25 @@ class KaizalaPostOperator(KaizalaGroupOperator):
         self.log.info(
             "Posted to group %s: reference %s, action %s", group_id, posted.reference_id, posted.action_id
         )
-        if posted.failed:
-            missed = "; ".join(str(failure) for failure in posted.failed)
-            if self.fail_on_partial:
-                raise AirflowFailException(
-                    f"posted to group {group_id} as {posted.reference_id}, but not to all ({missed}); "
-                    "not retried, since the others have it: send it to those people alone"
-                )
-            self.log.warning("Posted to group %s, but not to all: %s", group_id, missed)
+        self.tell_of_failures(group_id, posted)
         result: PostedResult = {
             "group_id": group_id,
             "reference_id": posted.reference_id,
             "action_id": posted.action_id,
         }
         return dict(result)
+
+    def tell_of_failures(self, group_id: str, posted: Posted) -> None:
+        """Say whom a post did not reach.
+
+        :raises AirflowFailException: if it did not reach all, and ``fail_on_partial`` is set
+        """
+        if not posted.failed:
+            return
+        missed = "; ".join(str(failure) for failure in posted.failed)
+        if self.fail_on_partial:
+            raise AirflowFailException(
+                f"posted to group {group_id} as {posted.reference_id}, but not to all ({missed}); "
+                "not retried, since the others have it: send it to those people alone"
+            )
+        self.log.warning("Posted to group %s, but not to all: %s", group_id, missed)

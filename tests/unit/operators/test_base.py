@@ -25,7 +25,7 @@ COMMON = ("group_id", "subscribers", "send_to_all_subscribers", "reply_to_refere
 
 
 def test_the_package_names_them_all():
-    assert len(operators.__all__) == 25
+    assert len(operators.__all__) == 30
     for name in operators.__all__:
         operator = getattr(operators, name)
         assert set(COMMON if issubclass(operator, KaizalaPostOperator) else ["kaizala_conn_id"]) <= set(
