@@ -272,12 +272,12 @@ class KaizalaAskOperator(WaitsForPeople, KaizalaPostOperator):
         return int((now - datetime.fromisoformat(self._asked.at)).total_seconds() // self.remind_every)
 
     def next_waking(self, wait: Wait) -> datetime | None:
-        """Return when to remind next; None for never, and if that is not before the deadline."""
+        """Return when to remind next; None for never, and if nobody would look again after it."""
         if self._asked is None or not self.remind_every:
             return None
         slot = max(self._asked.reminded, self._slot(wait.now()) - 1) + 1
         moment = datetime.fromisoformat(self._asked.at) + timedelta(seconds=slot * self.remind_every)
-        return moment if moment < wait.deadline else None
+        return moment if moment + timedelta(seconds=wait.interval) < wait.deadline else None
 
     def wake(self, wait: Wait, context: Context) -> None:
         """Send the reminder of this interval, once: it is noted before it is sent, and a lost one is not made up for."""

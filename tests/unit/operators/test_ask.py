@@ -1,0 +1,319 @@
+"""Asking and waiting in one task: what is refused, what is asked again and what never is, reminders, decisions."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, TaskDeferred
+
+from airflow_provider_kaizala import operators as ops
+from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.tasks import wait as waits
+from airflow_provider_kaizala.tasks import waiting
+
+ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
+POLL = {"task_id": "ask", "question": "Tea?", "choices": ["Yes", "No"], "until": "any"}
+
+
+class Store(dict):
+    """What a task remembers, on Airflow 3.3; plain JSON goes in and comes out."""
+
+    def get(self, key, default=None):
+        return json.loads(super().get(key, "null"))
+
+    def set(self, key, value):
+        self[key] = json.dumps(value)
+
+
+class Clock:
+    """Time that passes when somebody sleeps."""
+
+    def __init__(self, monkeypatch):
+        self.now, self.then = datetime.now(tz=UTC), []
+        monkeypatch.setattr(waits.Wait, "now", staticmethod(lambda: self.now))
+        monkeypatch.setattr(waiting.time, "sleep", self.sleep)
+
+    def sleep(self, seconds):
+        self.now += timedelta(seconds=seconds)
+        for function in self.then:
+            function(self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+def asked(kaizala):
+    """A Kaizala where a poll that is posted stands in the group; returns the posts."""
+    posts = []
+
+    def answer(request):
+        if request.method == "POST" and request.path.endswith("/actions"):
+            posts.append(request.json)
+            name, body = f"act-{len(posts)}", request.json["actionBody"]
+            title = body.get("question") or body["title"]
+            choices = [each["title"] for each in body.get("choices", [])]
+            now = datetime.now(tz=UTC).isoformat()
+            kaizala.poll(choices=choices, action_id=name, title=title, sent_at=now)
+            return 200, {"referenceId": f"ref-{len(posts)}", "actionId": name}
+        if request.path.endswith("/reminder"):
+            return 200, {"referenceId": "ref-r"}
+        return kaizala.default(request)
+
+    kaizala.otherwise = answer
+    return posts
+
+
+def votes(kaizala, choice="Yes", action_id="act-1", number=RAVI):
+    details = kaizala.actions[action_id]["actionDetails"]
+    choices = [each["title"] for each in details["choices"]]
+    kaizala.poll({number: choice}, choices, action_id, details["title"], kaizala.actions[action_id]["sentAt"])
+
+
+# --- arguments -----------------------------------------------------------------------------------------------------------
+
+BAD = [
+    (ops.KaizalaPollOperator, {"until": "most"}, "until: 'most' is no rule"),
+    (ops.KaizalaPollOperator, {"until": lambda seen: True}, "until: a function cannot travel"),
+    (
+        ops.KaizalaPollOperator,
+        {"until": {"kind": "quorum", "option": "Maybe", "count": 1}},
+        "no option 'Maybe' to choose",
+    ),
+    (ops.KaizalaPollOperator, {"timeout": 0}, "timeout: seconds above 0 or a timedelta"),
+    (
+        ops.KaizalaPollOperator,
+        {"timeout": 30, "poll_interval": 60},
+        "timeout: 30 s is shorter than poke_interval, 60 s",
+    ),
+    (ops.KaizalaPollOperator, {"remind_every": timedelta(0)}, "remind_every: seconds above 0"),
+    (
+        ops.KaizalaPollOperator,
+        {"on_timeout": "ignore"},
+        "on_timeout: 'ignore' is unknown; take one of fail, skip, return",
+    ),
+    (
+        ops.KaizalaPollOperator,
+        {"when_cleared": "?"},
+        "when_cleared: '[?]' is unknown; take one of resume, ask_again",
+    ),
+    (ops.KaizalaPollOperator, {"choices": ["Yes"]}, "choices: 1 given; at least 2"),
+    (ops.KaizalaApprovalOperator, {"quorum": 0}, "quorum: a whole number from 1 on"),
+    (
+        ops.KaizalaApprovalOperator,
+        {"quorum": 3, "approvers": [ASHA, RAVI]},
+        "quorum: 3 approvals can never come from 2",
+    ),
+    (ops.KaizalaApprovalOperator, {"approvers": ["x"]}, "approvers: 'x' is no phone number"),
+    (ops.KaizalaApprovalOperator, {"until": "all"}, "until: an approval has its own"),
+    (ops.KaizalaApprovalOperator, {"reject": "Approve"}, "two choices are 'Approve'"),
+    (ops.KaizalaBranchOperator, {"choices": ["a", "b"]}, "choices: a dict of choice to task id"),
+    (ops.KaizalaBranchOperator, {"choices": {"A": "a", "B": []}}, "choices: 'B' needs a task id"),
+    (ops.KaizalaBranchOperator, {"otherwise": "C"}, "otherwise: 'C' is no choice"),
+]
+RIGHT = {
+    ops.KaizalaPollOperator: POLL,
+    ops.KaizalaApprovalOperator: {"task_id": "ask", "question": "Pay?"},
+    ops.KaizalaBranchOperator: {
+        "task_id": "ask",
+        "question": "Ship?",
+        "choices": {"A": "a", "B": ["b", "c"]},
+    },
+}
+
+
+@pytest.mark.parametrize(("operator", "change", "says"), BAD)
+def test_what_is_refused_when_the_dag_is_parsed(operator, change, says):
+    with pytest.raises(KaizalaInputError, match=says):
+        operator(**{**RIGHT[operator], **change})
+
+
+@pytest.mark.parametrize(
+    "until", ["all", [RAVI], {"kind": "quorum", "option": "Y", "count": 1, "people": [RAVI]}]
+)
+def test_an_anonymous_survey_knows_no_names(until):
+    questions = [{"title": "Ok?", "type": "SingleOption", "options": ["Y", "N"]}]
+    with pytest.raises(KaizalaInputError, match="the survey is anonymous"):
+        ops.KaizalaSurveyOperator(task_id="ask", title="t", questions=questions, until=until, anonymous=True)
+
+
+@pytest.mark.parametrize("until", [[MEERA], 3])
+def test_a_job_waits_for_its_assignees_only(until):
+    with pytest.raises(KaizalaInputError, match="until: "):
+        ops.KaizalaJobOperator(task_id="ask", title="t", assigned_to=[ASHA, RAVI], until=until)
+
+
+# --- asked once ------------------------------------------------------------------------------------------------------------
+
+
+def a_try(run_task, store, operator=None, **changes):
+    """One try of the task: what it returns, or the trigger it waits with."""
+    task = operator or ops.KaizalaPollOperator(**{**POLL, "deferrable": True, **changes})
+    try:
+        return run_task(task, task_state_store=store)
+    except TaskDeferred as deferred:
+        return deferred.trigger
+
+
+class TestRetries:
+    def test_a_retry_waits_on_with_the_same_deadline(self, kaizala, asked, run_task):
+        store = Store()
+        first = a_try(run_task, store)
+        second = a_try(run_task, store)
+        assert len(asked) == 1
+        assert second.serialize() == first.serialize()
+        votes(kaizala)
+        result = a_try(run_task, store)
+        assert (result["winner"], result["action_id"], result["reference_id"]) == ("Yes", "act-1", "ref-1")
+
+    def test_without_a_memory_a_retry_asks_again(self, asked, run_task):
+        for _ in range(2):
+            a_try(run_task, None)
+        assert len(asked) == 2
+
+    def test_a_worker_that_died_right_after_posting(self, kaizala, asked, run_task):
+        store = Store()
+        a_try(run_task, store)
+        del store["kaizala_asked"], store["kaizala_wait"]
+        assert a_try(run_task, store).action_id == "act-1"
+        assert len(asked) == 1, "found in the group, and adopted"
+
+    def test_a_worker_that_died_before_posting(self, asked, run_task):
+        store = Store()
+        store.set("kaizala_intent", {"life": "None", "value": datetime.now(tz=UTC).isoformat()})
+        assert a_try(run_task, store).action_id == "act-1"
+        assert len(asked) == 1
+
+    def test_two_that_look_alike_are_not_guessed_between(self, asked, run_task):
+        store = Store()
+        for _ in range(2):
+            a_try(run_task, None)
+        store.set("kaizala_intent", {"life": "None", "value": datetime.now(tz=UTC).isoformat()})
+        with pytest.raises(AirflowFailException, match="2 like it are there"):
+            a_try(run_task, store)
+        assert len(asked) == 2
+
+    def test_an_unknown_outcome_is_looked_up(self, kaizala, asked, run_task):
+        post = kaizala.otherwise
+
+        def drop(request):
+            reply = post(request)
+            return (500, {}) if request.method == "POST" and request.path.endswith("/actions") else reply
+
+        kaizala.otherwise = drop
+        assert a_try(run_task, None).action_id == "act-1"
+        assert len(asked) == 1
+
+    def test_an_unknown_outcome_that_is_not_there_fails_without_a_retry(self, kaizala, asked, run_task):
+        kaizala.otherwise = lambda request: (
+            (500, {}) if request.method == "POST" else kaizala.default(request)
+        )
+        with pytest.raises(AirflowFailException, match="no readable answer"):
+            a_try(run_task, Store())
+
+    @pytest.mark.parametrize(("when_cleared", "posts"), [("resume", 1), ("ask_again", 2)])
+    def test_a_task_that_was_cleared(self, kaizala, asked, run_task, when_cleared, posts, monkeypatch):
+        store, given = Store(), {"when_cleared": when_cleared, "timeout": 3600}
+        first = a_try(run_task, store, **given)
+        kept = {name: json.loads(value) for name, value in store.items()}
+        for name, note in kept.items():  # what Airflow does: another max_tries
+            store.set(name, {**note, "life": "before"})
+        second = a_try(run_task, store, **given)
+        assert len(asked) == posts
+        assert second.action_id == f"act-{posts}"
+        assert second.deadline > first.deadline, "clearing begins a new wait"
+
+    def test_what_is_remembered_holds_no_secret(self, asked, run_task):
+        store = Store()
+        trigger = a_try(run_task, store)
+        text = json.dumps([dict(store), trigger.serialize()], default=str)
+        assert "secret" not in text
+        assert "refresh" not in text
+        assert "token" not in text.replace("kaizala_default", "")
+
+
+class TestReminders:
+    def reminders(self, kaizala):
+        return [each for each in kaizala.posts if each.path.endswith("/reminder")]
+
+    def test_in_the_worker(self, kaizala, asked, run_task, clock):
+        task = ops.KaizalaPollOperator(
+            **POLL, timeout=100, poll_interval=10, remind_every=30, on_timeout="return"
+        )
+        assert run_task(task)["complete"] is False
+        assert len(self.reminders(kaizala)) == 3
+
+    def test_no_slot_twice_and_none_made_up_for(self, kaizala, asked, run_task, clock):
+        store, given = Store(), {**POLL, "timeout": 1000, "remind_every": 100, "deferrable": True}
+
+        def go_on(trigger):
+            task = ops.KaizalaPollOperator(**given)
+            with pytest.raises(TaskDeferred) as deferred:
+                task.execute_complete({"task_state_store": store}, {"status": "wake", "carry": trigger.carry})
+            return deferred.value.trigger
+
+        first = a_try(run_task, store, ops.KaizalaPollOperator(**given))
+        begin = datetime.fromisoformat(first.carry["asked"]["at"])
+        assert datetime.fromisoformat(first.wake_at) == begin + timedelta(seconds=100)
+        clock.now = begin + timedelta(seconds=350)  # the triggerer was away
+        second = go_on(first)
+        assert len(self.reminders(kaizala)) == 1
+        assert datetime.fromisoformat(second.wake_at) == begin + timedelta(seconds=400)
+        go_on(first)  # the worker died after the reminder, and the event comes again
+        assert len(self.reminders(kaizala)) == 1
+        clock.now = begin + timedelta(seconds=950)
+        last = go_on(second)
+        assert len(self.reminders(kaizala)) == 2
+        assert last.wake_at is None, "the next would come after the deadline"
+
+    def test_a_reminder_that_fails_does_not_end_the_wait(self, kaizala, asked, run_task, clock, logs):
+        post = kaizala.otherwise
+        kaizala.otherwise = lambda request: (
+            kaizala.error(403) if "reminder" in request.path else post(request)
+        )
+        task = ops.KaizalaPollOperator(
+            **POLL, timeout=100, poll_interval=10, remind_every=60, on_timeout="return"
+        )
+        assert run_task(task)["complete"] is False
+        assert "Reminder 1 could not be sent" in logs.text
+
+
+class TestEnds:
+    def test_time_is_up(self, kaizala, asked, run_task, clock):
+        with pytest.raises(AirflowSensorTimeout, match=r"No end within 100 s. Answered: nobody"):
+            run_task(ops.KaizalaPollOperator(**POLL, timeout=100, poll_interval=10))
+
+    def test_an_answer_of_the_last_moment_counts(self, kaizala, asked, run_task, clock):
+        task = ops.KaizalaPollOperator(**POLL, timeout=100, poll_interval=60)
+        end = clock.now + timedelta(seconds=99)
+        clock.then.append(lambda now: votes(kaizala) if now > end else None)
+        assert run_task(task)["winner"] == "Yes"
+
+    def test_kaizala_fails_for_a_while(self, kaizala, asked, run_task, clock):
+        post, down = kaizala.otherwise, []
+
+        def sometimes(request):
+            if request.method == "GET" and request.path.endswith("/act-1") and len(down) < 8:
+                down.append(request)
+                return kaizala.error(503)
+            return post(request)
+
+        kaizala.otherwise = sometimes
+        clock.then.append(lambda now: votes(kaizala) if len(down) >= 8 else None)
+        assert run_task(ops.KaizalaPollOperator(**POLL, timeout=1000, poll_interval=10))["winner"] == "Yes"
+
+    def test_the_question_ends_with_the_wait(self, asked, run_task, clock):
+        given = {**POLL, "on_timeout": "return", "timeout": timedelta(hours=5), "poll_interval": 3600}
+        run_task(ops.KaizalaPollOperator(**given))
+        run_task(ops.KaizalaPollOperator(**given, expires=timedelta(hours=2)))
+        assert [each["actionBody"]["expiryInHours"] for each in asked] == [5, 2]
+
+    def test_a_rule_that_a_template_brings_is_checked_before_anything_is_sent(self, kaizala, asked, run_task):
+        task = ops.KaizalaPollOperator(**{**POLL, "until": "{{ params.until }}"})
+        with pytest.raises(AirflowFailException, match="ask: until: 'perhaps' is no rule"):
+            run_task(task, params={"until": "perhaps"})
+        assert asked == []
