@@ -47,16 +47,21 @@ class Audience:
     others: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
+    def everybody(self) -> dict[str, str | None]:
+        """All who may answer."""
+        return {**self.others, **self.names}
+
+    @property
     def size(self) -> int:
         """How many people may answer."""
-        return len({*self.names, *self.others})
+        return len(self.everybody)
 
     def need(self, numbers: Sequence[str]) -> None:
         """Refuse people who cannot answer.
 
         :raises KaizalaInputError: names them
         """
-        strangers = [number for number in numbers if number not in self.names and number not in self.others]
+        strangers = [number for number in numbers if number not in self.everybody]
         if strangers:
             raise KaizalaInputError(
                 f"until: {', '.join(strangers)} cannot answer, being no member of the group; add them to it, or leave them out"
@@ -221,6 +226,16 @@ class Everyone(Rule):
         return {"kind": self.kind, "people": list(self.people), "names": dict(self.names)}
 
 
+def _need_assigned(numbers: Sequence[str], action: ActionDetails) -> None:
+    """Refuse people whom a job is not assigned to."""
+    assigned = [person.mobile_number for person in action.assignees]
+    strangers = [number for number in numbers if number not in assigned]
+    if assigned and strangers and None not in assigned:
+        raise KaizalaInputError(
+            f"until: the job is not assigned to {', '.join(strangers)}, but to {', '.join(map(str, assigned))}"
+        )
+
+
 def _known(names: Mapping[str, str | None], numbers: Sequence[str] | None = None) -> dict[str, str]:
     return {number: name for number, name in names.items() if name and (numbers is None or number in numbers)}
 
@@ -246,6 +261,7 @@ class People(Rule):
 
     def progress(self, action: ActionDetails) -> Progress:
         """Look for each of them among those who have answered."""
+        _need_assigned(self.people, action)
         wanted = named(self.people, self.names, action)
         answered, missing = split(wanted, who_answered(action))
         needed = len(wanted) if self.need == "all" else 1
@@ -254,7 +270,7 @@ class People(Rule):
     def within(self, audience: Audience) -> Rule:
         """All of them must be able to answer."""
         audience.need(self.people)
-        return replace(self, names=_known(audience.names, self.people))
+        return replace(self, names=_known(audience.everybody, self.people))
 
     @property
     def by_name(self) -> bool:
@@ -287,6 +303,8 @@ class Quorum(Rule):
     def __post_init__(self) -> None:
         checks.title("until: option", self.option)
         check_count(self.count)
+        if self.question is not None:
+            checks.title("until: question", self.question)
         if self.people is not None:
             object.__setattr__(self, "people", checks.phones("until", self.people))
             if self.count > len(self.people or ()):
@@ -301,6 +319,7 @@ class Quorum(Rule):
         voters = [each.responder for each in votes]
         missing: tuple[Person, ...] = ()
         if self.people is not None:
+            _need_assigned(self.people, action)
             wanted = named(self.people, self.names, action)
             there, missing = split(wanted, voters)
             votes = [each for each in votes if each.responder.mobile_number in self.people]
@@ -349,7 +368,7 @@ class Quorum(Rule):
         """Those whose answers count must be able to answer."""
         if self.people is not None:
             audience.need(self.people)
-            return replace(self, names=_known(audience.names, self.people))
+            return replace(self, names=_known(audience.everybody, self.people))
         if self.count > audience.size:
             raise KaizalaInputError(
                 f"until: a quorum of {self.count} can never come from the {audience.size} people of the group"
