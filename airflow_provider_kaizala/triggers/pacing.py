@@ -35,22 +35,27 @@ class Pacer:
         self._turns = itertools.count()
         self._queue: list[tuple[int, int, asyncio.Future[None]]] = []
         self._task: asyncio.Task[None] | None = None
-        self._budget, self._sweeps = Budget(0), Budget(0)
+        self._budget = Budget(0)
+        self.sweepers: set[Sweeps] = set()
         self.set(per_minute)
 
     def set(self, per_minute: float) -> None:
         """Change the limit."""
+        self.per_minute = per_minute
         if per_minute <= 0:
-            self._budget.limit = self._sweeps.limit = 0
+            self._budget.limit = 0
             return
         seconds = max(WINDOW, 60 / per_minute)
         self._budget.limit, self._budget.seconds = max(1, int(per_minute * seconds / 60)), seconds
-        # a tenth of it
-        self._sweeps.limit, self._sweeps.seconds = 1, 600 / per_minute
 
-    def may_sweep(self) -> bool:
-        """Tell whether a call may be spent on what is known already; nothing waits for it, and it is never queued."""
-        return not self._queue and self._sweeps.reserve(self._clock(), patience=1e-9) == 0
+    @property
+    def is_busy(self) -> bool:
+        """Whether calls wait for their turn."""
+        return bool(self._queue)
+
+    def now(self) -> float:
+        """Return the time, in seconds."""
+        return self._clock()
 
     async def turn(self, urgency: int) -> None:
         """Wait until a call may go: the urgent before the others, else in order."""
@@ -73,6 +78,31 @@ class Pacer:
                 if not turn.done():  # else whoever waited has gone
                     turn.set_result(None)
                     break
+
+
+class Sweeps:
+    """The calls one poll may spend on what is known already: its part of a tenth of the budget, the same for each poll."""
+
+    def __init__(self, pacer: Pacer) -> None:
+        self._pacer = pacer
+        self._since = pacer.now()
+        pacer.sweepers.add(self)
+
+    def end(self) -> None:
+        """Leave it to the others."""
+        self._pacer.sweepers.discard(self)
+
+    def take(self, most: int) -> int:
+        """Return how many of *most* calls may be made now; one if there is no limit. What is not used does not pile up."""
+        if self._pacer.is_busy or not most:
+            return 0
+        if self._pacer.per_minute <= 0:
+            return 1
+        each = 600 / self._pacer.per_minute * len(self._pacer.sweepers)
+        now = self._pacer.now()
+        due = int((now - self._since) / each)
+        self._since = now if due > most else self._since + due * each
+        return min(due, most)
 
 
 def share_of_waits(settings: Settings) -> float:

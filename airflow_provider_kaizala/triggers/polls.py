@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 from airflow_provider_kaizala.client.errors import KaizalaError
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.hooks.transient import is_transient
-from airflow_provider_kaizala.triggers.pacing import Pacer, pacer_for
+from airflow_provider_kaizala.triggers.pacing import Pacer, Sweeps, pacer_for
 from airflow_provider_kaizala.triggers.sources import Reader, Source, make_source, source_key
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class Poll:
     def __init__(self, account: Account, source: Source, name: str) -> None:
         self.name = name
         self._account, self._source = account, source
+        self._sweeps = Sweeps(account.pacer)
         self._waits: dict[Subject, set[Subscription]] = {}
         self._known: dict[Subject, ActionDetails] = {}
         self._joined = asyncio.Event()
@@ -107,12 +108,13 @@ class Poll:
 
     async def stop(self) -> None:
         """End it."""
+        self._sweeps.end()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
         log.info("Poll of %s begins", self.name)
-        reader = Reader(self._account.run, self._account.pacer.may_sweep, self._deliver)
+        reader = Reader(self._account.run, self._sweeps.take, self._deliver)
         failures = 0
         await asyncio.sleep(GATHER)
         while True:
@@ -238,22 +240,31 @@ class Polls:
 
     async def _settings(self, conn_id: str) -> tuple[KaizalaHook, Settings]:
         """Read a connection, once for all waits that come within a minute: each reading asks Airflow's supervisor."""
-        known = self._connections.get(conn_id)
-        if known is None or (known.until < time.monotonic() and known.reading.done()):
-            hook = KaizalaHook(conn_id, bound=LONGEST_CALL)
-            future: asyncio.Future[Settings] = asyncio.get_running_loop().create_future()
-            known = self._connections[conn_id] = _Known(hook, time.monotonic() + CONNECTION_LIFE, future)
-            try:
-                future.set_result((await hook.async_connection()).settings)
-            except BaseException as error:
-                del self._connections[conn_id]
-                if isinstance(error, asyncio.CancelledError):
-                    future.cancel()
-                else:
-                    future.set_exception(error)
-                    future.exception()  # somebody has looked at it
-                raise
-        return known.hook, await asyncio.shield(known.reading)
+        while True:
+            known = self._connections.get(conn_id)
+            if known is None or (known.until < time.monotonic() and known.reading.done()):
+                return await self._read_settings(conn_id)
+            await asyncio.wait([known.reading])
+            if not known.reading.cancelled():
+                return known.hook, known.reading.result()
+            # whoever read was stopped; this one was not
+
+    async def _read_settings(self, conn_id: str) -> tuple[KaizalaHook, Settings]:
+        hook = KaizalaHook(conn_id, bound=LONGEST_CALL)
+        future: asyncio.Future[Settings] = asyncio.get_running_loop().create_future()
+        self._connections[conn_id] = _Known(hook, time.monotonic() + CONNECTION_LIFE, future)
+        try:
+            settings = (await hook.async_connection()).settings
+        except BaseException as error:
+            del self._connections[conn_id]
+            if isinstance(error, asyncio.CancelledError):
+                future.cancel()
+            else:
+                future.set_exception(error)
+                future.exception()  # somebody has looked at it
+            raise
+        future.set_result(settings)
+        return hook, settings
 
 
 async def _close(poll: Poll, account: Account) -> None:

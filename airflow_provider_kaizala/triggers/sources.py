@@ -36,12 +36,12 @@ class Reader:
     """Makes the calls of a poll, and hands on what they bring.
 
     :param run: makes a call, when its urgency lets it
-    :param may_sweep: tells whether a call may be spent on what is known already
+    :param sweeps: tells how many calls, of so many that would be, may be spent on what is known already
     :param deliver: hands a state, or an error that waiting does not mend, to the waits on one subject
     """
 
     run: Callable[[Call[Any], int], Awaitable[Any]]
-    may_sweep: Callable[[], bool]
+    sweeps: Callable[[int], int]
     deliver: Callable[[Subject, ActionDetails | KaizalaError], None]
     trouble: KaizalaError | None = None
 
@@ -129,7 +129,8 @@ class ActionsSource(Source):
         for subject, done in zip(moved, await reader.details(moved), strict=True):
             if done and marks[subject] is not None:
                 self.seen[subject] = marks[subject]
-        await self._sweep(reader, [each for each in subjects if each in self.seen and each not in moved])
+        read = set(moved)
+        await self._sweep(reader, [each for each in subjects if each not in read and self._may_change(each)])
 
     async def _list(self, reader: Reader, subjects: list[Subject]) -> dict[str, ListedAction]:
         times = [each.sent_at for each in subjects if isinstance(each, ActionAnswers) and each.sent_at]
@@ -142,9 +143,13 @@ class ActionsSource(Source):
             return {}
         return {action.action_id.lower(): action for action in found if action.action_id}
 
+    def _may_change(self, subject: Subject) -> bool:
+        """Tell what may change though the list looks as it did: an answer is edited, a job in progress is done."""
+        return subject in self.seen or (self.action_type or "").lower() == "job"
+
     async def _sweep(self, reader: Reader, subjects: list[Subject]) -> None:
-        """Read one that has answers again, in turn: an answer that was changed does not move the count."""
-        if subjects and reader.may_sweep():
+        """Read some again, in turn, as far as there are calls for that."""
+        for _ in range(reader.sweeps(len(subjects))):
             self._next_sweep += 1
             await reader.detail(subjects[self._next_sweep % len(subjects)], SWEEP)
 
