@@ -47,10 +47,19 @@ class Stack:
     :param folder: for databases and logs
     :param dags: folder of DAGs
     :param environment: further environment variables of Airflow
+    :param limited: whether the server counts calls, and the connection keeps to that, as Kaizala did
     """
 
-    def __init__(self, folder: Path, dags: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        dags: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        limited: bool = True,
+    ) -> None:
         self.folder, self.dags = folder, dags
+        self._limits = [] if limited else ["--connector-limit", "0", "--tenant-limit", "0"]
         self.home = folder / "airflow"
         self.logs = folder / "logs"
         for each in (self.home, self.logs):
@@ -69,6 +78,7 @@ class Stack:
                 "refresh_token": "demo-refresh-token",
                 "group_refresh_tokens": {GROUP: "demo-group-token"},
                 "default_group": GROUP,
+                **({} if limited else {"calls_per_minute": 0}),
             },
         }
         self.env = {
@@ -112,7 +122,7 @@ class Stack:
         self.processes.start(
             "kaizala-server",
             [sys.executable, "-m", "airflow_provider_kaizala.server", "serve", "--port", str(port), "--seed", "demo",
-             "--database", f"sqlite:///{self.folder / 'kaizala.db'}", "--test-mode"],
+             "--database", f"sqlite:///{self.folder / 'kaizala.db'}", "--test-mode", *self._limits],
             self.env,
         )  # fmt: skip
         migrated = subprocess.run(
@@ -134,9 +144,9 @@ class Stack:
         wait_for("kaizala-server", self._kaizala_ready, 30, self.processes.check)
         wait_for("Airflow", self._airflow_ready, 120, self.processes.check)
 
-    def start_component(self, name: str, *more: str) -> None:
-        """Start one component of Airflow."""
-        self.processes.start(name, [str(_BIN / "airflow"), name, *more], self.env)
+    def start_component(self, name: str, *more: str, as_name: str | None = None) -> None:
+        """Start one component of Airflow; a second of a kind needs another name."""
+        self.processes.start(as_name or name, [str(_BIN / "airflow"), name, *more], self.env)
 
     def _kaizala_ready(self) -> bool:
         return f"ready {self.kaizala}" in self.processes.log("kaizala-server")
@@ -175,9 +185,14 @@ class Stack:
         tasks = self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
         return {each["task_id"]: each["state"] or "none" for each in tasks}
 
-    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
+    def xcom(
+        self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1
+    ) -> Any:
         """Return what a task handed on."""
-        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}?deserialize=true"
+        path = (
+            f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
+            f"?deserialize=true&map_index={map_index}"
+        )
         entry = self.api("GET", path)
         return entry["value"] if entry else None
 
