@@ -65,4 +65,37 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "notifications": [f"{_PACKAGE}.notifications.kaizala.KaizalaNotifier"],
+        "config": _config(),
+    }
+
+
+def _config() -> dict[str, Any]:
+    """Return the section ``[kaizala]`` of ``airflow.cfg``."""
+    return {
+        "kaizala": {
+            "description": "How the waits of deferred Kaizala tasks share a connector's calls.",
+            "options": {
+                "triggerers": {
+                    "description": (
+                        "Number of triggerer processes of this Airflow. Each polls for the waits it holds, and they know nothing\n"
+                        "of each other, so each takes this part of the calls that waits may make.\n"
+                    ),
+                    "version_added": "0.1.0",
+                    "type": "integer",
+                    "example": "2",
+                    "default": "1",
+                },
+                "share_of_waits": {
+                    "description": (
+                        "Share of a connector's calls per minute (``calls_per_minute`` of its connection) that waits in triggerers\n"
+                        "may make, between 0.01 and 1. The rest is left to tasks that post. Where it is too little for all waits,\n"
+                        "the time between two looks stretches.\n"
+                    ),
+                    "version_added": "0.1.0",
+                    "type": "float",
+                    "example": "0.5",
+                    "default": "0.7",
+                },
+            },
+        }
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -35,18 +36,27 @@ class Pacer:
         self._turns = itertools.count()
         self._queue: list[tuple[int, int, asyncio.Future[None]]] = []
         self._task: asyncio.Task[None] | None = None
-        self._budget = Budget(0)
+        self._budgets = Budget(0), Budget(0)
         self.sweepers: set[Sweeps] = set()
         self.set(per_minute)
 
     def set(self, per_minute: float) -> None:
         """Change the limit."""
         self.per_minute = per_minute
-        if per_minute <= 0:
-            self._budget.limit = 0
-            return
-        seconds = max(WINDOW, 60 / per_minute)
-        self._budget.limit, self._budget.seconds = max(1, int(per_minute * seconds / 60)), seconds
+        for budget, window in zip(self._budgets, (60.0, WINDOW), strict=True):
+            calls = max(per_minute, 0.0) * window / 60
+            budget.limit = math.ceil(calls)
+            if calls > 0:  # a window of whole calls, so that no part of one is lost
+                budget.seconds = window * budget.limit / calls
+
+    def _reserve(self) -> float:
+        """Return how many seconds to wait for the next free place, and take it if that is now."""
+        now = self._clock()
+        wait = max(budget.reserve(now, patience=0) for budget in self._budgets)
+        if wait == 0:
+            for budget in self._budgets:
+                budget.reserve(now)
+        return wait
 
     @property
     def is_busy(self) -> bool:
@@ -59,7 +69,7 @@ class Pacer:
 
     async def turn(self, urgency: int) -> None:
         """Wait until a call may go: the urgent before the others, else in order."""
-        if not self._queue and self._budget.reserve(self._clock(), patience=1e-9) == 0:
+        if not self._queue and self._reserve() == 0:
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._queue, (urgency, next(self._turns), turn))
@@ -69,7 +79,7 @@ class Pacer:
 
     async def _let_go(self) -> None:
         while self._queue:
-            wait = self._budget.reserve(self._clock(), patience=1e-9)
+            wait = self._reserve()
             if wait > 0:
                 await asyncio.sleep(wait)
                 continue

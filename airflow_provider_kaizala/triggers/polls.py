@@ -220,10 +220,7 @@ class Polls:
         key = (grant.name, grant.seed, *source_key(subject))
         poll = account.polls.get(key)
         if poll is None:
-            name = f"{subject.kind} in group {subject.group_id}" + (
-                f" ({key[-1]})" if key[4:] and key[-1] else ""
-            )
-            poll = account.polls[key] = Poll(account, make_source(subject), name)
+            poll = account.polls[key] = Poll(account, make_source(subject), _name(subject))
         wait = Subscription(interval)
         poll.add(subject, wait)
         try:
@@ -265,6 +262,11 @@ class Polls:
             raise
         future.set_result(settings)
         return hook, settings
+
+
+def _name(subject: Subject) -> str:
+    what = [subject.kind, getattr(subject, "action_type", None)]
+    return f"{' '.join(each for each in what if each)} in group {subject.group_id}"
 
 
 async def _close(poll: Poll, account: Account) -> None:

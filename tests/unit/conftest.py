@@ -142,14 +142,14 @@ class Kaizala:
                 return 200, {"members": [self._member(number) for number in self.members]}
             case "GET", ["groups", _, "actions"]:
                 return self._list_actions(request.query)
-            case "GET", ["groups", _, "reactions", "summary"]:
+            case "GET", ["groups", _, "reaction", "summary"]:
                 changed = {each["reference"]: each["at"] for each in self._reactions_after(request.query)}
                 counts = [{"referenceId": name, "reactionsCountMap": {}} for name in changed]
                 return 200, {
                     "cursor": max(changed.values(), default=request.query.get("cursor", 0)),
                     "summary": counts,
                 }
-            case "GET", ["groups", _, "reactions", reference_id]:
+            case "GET", ["groups", _, "reaction", reference_id]:
                 found = [
                     each["item"]
                     for each in self._reactions_after(request.query)

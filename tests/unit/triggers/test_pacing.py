@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import asyncio
+import math
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_kaizala.hooks.connection import read_connection
+from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
+from airflow_provider_kaizala.provider_info import get_provider_info
+from airflow_provider_kaizala.triggers import pacing
+from airflow_provider_kaizala.triggers.pacing import (
+    DETAIL,
+    LIST,
+    SWEEP,
+    Pacer,
+    Sweeps,
+    pacer_for,
+    share_of_waits,
+)
+from airflow_provider_kaizala.waiting.subjects import ActionAnswers
+from tests.unit.triggers.conftest import VirtualLoop
+
+RAVI = "+910000000002"
+
+
+def play(scene):
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(scene())
+
+
+def now():
+    return asyncio.get_running_loop().time()
+
+
+def settings_of(conn_id="kaizala_default"):
+    return KaizalaHook(conn_id).connection.settings
+
+
+def most_in(moments, seconds):
+    return max(sum(1 for at in moments if start <= at < start + seconds) for start in moments)
+
+
+@given(st.floats(min_value=0.5, max_value=500), st.integers(min_value=1, max_value=150))
+@settings(deadline=None)
+def test_never_more_than_the_budget(per_minute, calls):
+    moments = []
+
+    async def scene():
+        pacer = Pacer(per_minute, now)
+
+        async def one():
+            await pacer.turn(LIST)
+            moments.append(now())
+
+        await asyncio.gather(*(one() for _ in range(calls)))
+
+    play(scene)
+    assert len(moments) == calls
+    assert most_in(moments, 60) <= math.ceil(per_minute)
+    assert most_in(moments, 10) <= math.ceil(per_minute / 6)
+    assert moments[-1] - moments[0] <= max(0, calls - 1) * 60 / per_minute + 1e-3, "nor less"
+
+
+def test_the_urgent_first():
+    order = []
+
+    async def scene():
+        pacer = Pacer(6, now)
+
+        async def one(urgency):
+            await pacer.turn(urgency)
+            order.append(urgency)
+
+        await asyncio.gather(*(one(each) for each in (LIST, SWEEP, LIST, DETAIL, SWEEP, DETAIL)))
+
+    play(scene)
+    assert order == [LIST, DETAIL, DETAIL, LIST, SWEEP, SWEEP], "the first had a free place"
+
+
+def test_who_has_gone_takes_no_turn():
+    async def scene():
+        pacer = Pacer(6, now)
+        await pacer.turn(LIST)
+        gone = asyncio.ensure_future(pacer.turn(DETAIL))
+        await asyncio.sleep(0)
+        gone.cancel()
+        began = now()
+        await pacer.turn(LIST)
+        return now() - began
+
+    assert play(scene) == pytest.approx(10)
+
+
+def test_no_limit():
+    async def scene():
+        pacer = Pacer(0, now)
+        began = now()
+        for _ in range(1000):
+            await pacer.turn(LIST)
+        return now() - began
+
+    assert play(scene) == 0
+
+
+def test_sweeps_do_not_pile_up():
+    async def scene():
+        sweeps = Sweeps(Pacer(60, now))
+        assert sweeps.take(5) == 0, "not at once"
+        await asyncio.sleep(10)
+        assert (sweeps.take(5), sweeps.take(5)) == (1, 0)
+        await asyncio.sleep(3600)
+        assert (sweeps.take(5), sweeps.take(5)) == (5, 0)
+        assert sweeps.take(0) == 0
+
+    play(scene)
+
+
+def test_sweeps_are_divided():
+    async def scene():
+        pacer = Pacer(60, now)
+        one, other = Sweeps(pacer), Sweeps(pacer)
+        await asyncio.sleep(20)
+        assert (one.take(9), other.take(9)) == (1, 1)
+        other.end()
+        await asyncio.sleep(20)
+        assert one.take(9) == 2
+
+    play(scene)
+
+
+# --- whose share it is -------------------------------------------------------------------------------------------------------
+
+
+def test_the_share_of_waits(connect, monkeypatch):
+    connect(extra={"calls_per_minute": 100})
+    assert share_of_waits(settings_of()) == pytest.approx(70)
+    monkeypatch.setenv("AIRFLOW__KAIZALA__TRIGGERERS", "2")
+    assert share_of_waits(settings_of()) == pytest.approx(35)
+    monkeypatch.setenv("AIRFLOW__KAIZALA__SHARE_OF_WAITS", "0.5")
+    assert share_of_waits(settings_of()) == pytest.approx(25)
+    connect(extra={"calls_per_minute": 0})
+    assert share_of_waits(settings_of()) == 0
+
+
+@pytest.mark.parametrize(("share", "calls"), [("0", 1), ("-1", 1), ("7", 100)])
+def test_a_share_that_is_none(connect, monkeypatch, share, calls):
+    connect(extra={"calls_per_minute": 100})
+    monkeypatch.setenv("AIRFLOW__KAIZALA__SHARE_OF_WAITS", share)
+    monkeypatch.setenv("AIRFLOW__KAIZALA__TRIGGERERS", "0")
+    assert share_of_waits(settings_of()) == pytest.approx(calls)
+
+
+def test_what_airflow_shows_is_what_counts(connect):
+    """Where Airflow does not know the section, the fallbacks must say the same."""
+    connect(extra={"calls_per_minute": 100})
+    options = get_provider_info()["config"][pacing.SECTION]["options"]
+    assert {name: each["default"] for name, each in options.items()} == {
+        "triggerers": "1",
+        "share_of_waits": "0.7",
+    }
+    assert share_of_waits(settings_of()) == pytest.approx(100 * 0.7 / 1)
+
+
+def test_one_pacer_for_all_connections_to_a_connector(connect, monkeypatch):
+    monkeypatch.setattr(pacing, "_pacers", {})
+    connect(extra={"calls_per_minute": 100})
+    connect("again", extra={"calls_per_minute": 100, "timeout": 7})
+    connect("other", login="connector-2")
+    first, again, other = (pacer_for(settings_of(name)) for name in ("kaizala_default", "again", "other"))
+    assert first is again
+    assert other is not first
+    connect(extra={"calls_per_minute": 50})
+    assert pacer_for(settings_of()).per_minute == pytest.approx(35), "a change of the connection is seen"
+
+
+def test_all_waits_of_a_connector_stay_within_its_budget(stage, kaizala, group, connect):
+    """Two Airflow connections to one connector, 120 actions that are read by themselves, 20 calls a minute."""
+    connect(extra={"calls_per_minute": 30})
+    connect("again", extra={"calls_per_minute": 30, "timeout": 7})
+    for at in range(60):
+        kaizala.survey(RAVI, action_id=f"a{at}", kind="MyCompany.Check")
+    subjects = [ActionAnswers(group, f"a{at}", "MyCompany.Check", datetime.now(tz=UTC)) for at in range(60)]
+
+    async def scene():
+        async with (
+            stage.waits(*subjects, interval=10) as told,
+            stage.waits(*subjects, interval=10, conn_id="again") as too,
+        ):
+            await asyncio.sleep(420)
+            return told, too
+
+    told, too = stage.play(scene)
+    assert most_in([at for at, _ in stage.calls], 60) <= 21
+    assert all(told)
+    assert all(too), "the one does not starve the other"
+
+
+def test_connections_are_read_as_ever(connect):
+    """What the tests above take for granted."""
+    connect(extra={"calls_per_minute": 30})
+    hook = KaizalaHook()
+    conn = hook.get_connection("kaizala_default")
+    assert read_connection(conn, conn.extra_dejson).settings.calls_per_minute == 30
