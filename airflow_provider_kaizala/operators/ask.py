@@ -68,54 +68,33 @@ def seconds(name: str, value: Any) -> float:
     return float(length)
 
 
-class KaizalaAskOperator(WaitsForPeople, KaizalaPostOperator):
-    """Base of the operators that ask and wait for the answers.
+class KaizalaQuestionOperator(WaitsForPeople, KaizalaPostOperator):
+    """Base of all that ask and wait: asks once, however often the task is tried, and reminds.
 
-    On Airflow 3.3 and newer a retry finds what was posted, also if the worker died right after posting, and waits on with the same
-    deadline. Before, a retry asks again: there, post and wait with two tasks, a ``KaizalaSend…Operator`` and a
-    ``KaizalaResponseSensor``, so that a retry of the wait asks nobody twice.
-
-    :param until: when the wait is over: ``"any"`` answer, a count of people, ``"all"`` who must, a list of phone numbers, or a rule,
-        see :mod:`airflow_provider_kaizala.waiting.rules` (templated)
-    :param timeout: how long to wait: seconds or a timedelta; the question itself ends then too, unless it says otherwise
-    :param on_timeout: ``"fail"``, ``"skip"``, or ``"return"`` what has come, with ``complete`` False
+    :param until: when the wait is over, see :mod:`airflow_provider_kaizala.waiting.rules` (templated)
     :param remind_every: send a reminder to the group in such intervals while the wait goes on: seconds or a timedelta; None for never
     :param poll_interval: seconds between two looks
     :param when_cleared: what to do if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` waits on with the
         question that is there, ``"ask_again"`` posts it anew
-    :param deferrable: wait in the triggerer, without a worker slot
-    :return: :class:`~airflow_provider_kaizala.waiting.answers.ResultDict` (``answers``, ``missing``, ``tally``, ``winner``,
-        ``complete`` …) and ``reference_id``
     """
 
     template_fields: Sequence[str] = ("until", *KaizalaPostOperator.template_fields)
-    #: the argument that says when the question ends
-    ends: ClassVar[str]
 
     def __init__(
         self,
         *,
         until: Until = "all",
-        timeout: float | timedelta = timedelta(days=1),
-        on_timeout: str = "fail",
         remind_every: float | timedelta | None = None,
         poll_interval: float = 60,
         when_cleared: str = "resume",
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.until = until
-        self.timeout = seconds("timeout", timeout)
-        self.on_timeout = check_on_timeout("on_timeout", on_timeout)
         self.remind_every = None if remind_every is None else seconds("remind_every", remind_every)
         self.poll_interval = seconds("poll_interval", poll_interval)
         self.when_cleared = checks.one_of("when_cleared", when_cleared, WHEN_CLEARED)
-        self.deferrable = deferrable
         self._asked: Asked | None = None
-        check_times(self.poll_interval, self.timeout)
-        if getattr(self, self.ends) is None:
-            setattr(self, self.ends, timedelta(seconds=self.timeout))
         if is_literal(until) or callable(until):
             rule = read_rule(until)
             self.until = rule.to_wire()
@@ -162,27 +141,14 @@ class KaizalaAskOperator(WaitsForPeople, KaizalaPostOperator):
             self.hook.close()
 
     def _execute(self, context: Context) -> Any:
-        memory = Memory(context)
-        rule = self.rule()
-        self.check_rule(rule)
-        asked = self._asked = self._ask(memory)
-        end = deadline(context, self.timeout, memory)
+        raise NotImplementedError
+
+    def _begin(self, memory: Memory, asked: Asked, rule: Rule, end: datetime) -> Wait:
+        """Return the wait for the answers, as an earlier try has left it or a new one."""
         kept = memory.get("wait")
-        wait = (
-            Wait.from_wire(kept)
-            if kept is not None
-            else new_wait(ActionAnswers(asked.group_id, asked.action_id), rule, end, self.poll_interval)
-        )
-        if not self.deferrable:
-            return self.wait_in_worker(wait, context)
-        while True:
-            over, value = self.look_once(wait, context)
-            if over:
-                return value
-            if wait.settled or not wait.rule.asks_for_audience:
-                memory.set("wait", wait.to_wire())
-                return self.park(wait)
-            self.pause(wait)
+        if kept is not None:
+            return Wait.from_wire(kept)
+        return new_wait(ActionAnswers(asked.group_id, asked.action_id), rule, end, self.poll_interval)
 
     def _ask(self, memory: Memory) -> Asked:
         """Return what was posted, by this try or an earlier one."""
@@ -299,6 +265,63 @@ class KaizalaAskOperator(WaitsForPeople, KaizalaPostOperator):
             self.log.warning("Reminder %d could not be sent, or nobody knows: %s", slot, error)
         else:
             self.log.info("Reminder %d sent to group %s", slot, self._asked.group_id)
+
+
+class KaizalaAskOperator(KaizalaQuestionOperator):
+    """Base of the operators that ask and wait for the answers.
+
+    On Airflow 3.3 and newer a retry finds what was posted, also if the worker died right after posting, and waits on with the same
+    deadline. Before, a retry asks again: there, post and wait with two tasks, a ``KaizalaSend…Operator`` and a
+    ``KaizalaResponseSensor``, so that a retry of the wait asks nobody twice.
+
+    :param until: when the wait is over: ``"any"`` answer, a count of people, ``"all"`` who must, a list of phone numbers, or a rule,
+        see :mod:`airflow_provider_kaizala.waiting.rules` (templated)
+    :param timeout: how long to wait: seconds or a timedelta; the question itself ends then too, unless it says otherwise
+    :param on_timeout: ``"fail"``, ``"skip"``, or ``"return"`` what has come, with ``complete`` False
+    :param remind_every: send a reminder to the group in such intervals while the wait goes on: seconds or a timedelta; None for never
+    :param poll_interval: seconds between two looks
+    :param when_cleared: what to do if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` waits on with the
+        question that is there, ``"ask_again"`` posts it anew
+    :param deferrable: wait in the triggerer, without a worker slot
+    :return: :class:`~airflow_provider_kaizala.waiting.answers.ResultDict` (``answers``, ``missing``, ``tally``, ``winner``,
+        ``complete`` …) and ``reference_id``
+    """
+
+    #: the argument that says when the question ends
+    ends: ClassVar[str]
+
+    def __init__(
+        self,
+        *,
+        timeout: float | timedelta = timedelta(days=1),
+        on_timeout: str = "fail",
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.timeout = seconds("timeout", timeout)
+        self.on_timeout = check_on_timeout("on_timeout", on_timeout)
+        self.deferrable = deferrable
+        check_times(self.poll_interval, self.timeout)
+        if getattr(self, self.ends) is None:
+            setattr(self, self.ends, timedelta(seconds=self.timeout))
+
+    def _execute(self, context: Context) -> Any:
+        memory = Memory(context)
+        rule = self.rule()
+        self.check_rule(rule)
+        asked = self._asked = self._ask(memory)
+        wait = self._begin(memory, asked, rule, deadline(context, self.timeout, memory))
+        if not self.deferrable:
+            return self.wait_in_worker(wait, context)
+        while True:
+            over, value = self.look_once(wait, context)
+            if over:
+                return value
+            if wait.settled or not wait.rule.asks_for_audience:
+                memory.set("wait", wait.to_wire())
+                return self.park(wait)
+            self.pause(wait)
 
 
 class KaizalaPollOperator(KaizalaAskOperator, KaizalaSendPollOperator):

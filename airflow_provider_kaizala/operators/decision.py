@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_kaizala.waiting.answers import ResultDict
+    from airflow_provider_kaizala.waiting.answers import AnswerDict, ResultDict
     from airflow_provider_kaizala.waiting.rules import Rule
 
 
@@ -42,49 +42,26 @@ def decision(approve: str, reject: str, quorum: int, approvers: Sequence[str] | 
     return AnyOf((Quorum(approve, quorum), Quorum(reject, 1)))
 
 
-class KaizalaApprovalOperator(KaizalaPollOperator, SkipMixin):
-    """Ask people to approve or reject, and let what follows depend on it, as Airflow's own ``ApprovalOperator`` does.
-
-    On rejection the tasks below are skipped, or this one fails. If time is up without a decision, ``on_timeout`` says what happens:
-    ``"fail"``, ``"skip"`` (this task, and so those below), or ``"return"``, which counts as rejected.
-
-    :param question: what to approve (templated)
-    :param approvers: phone numbers of those who may decide; None for everybody in the group (templated)
-    :param quorum: how many must approve (templated)
-    :param approve: the choice that approves
-    :param reject: the choice that rejects
-    :param fail_on_reject: fail on rejection, instead of skipping the tasks below
-    :param ignore_downstream_trigger_rules: on rejection, skip all tasks below, whatever their trigger rules
-
-    The others are those of :class:`~airflow_provider_kaizala.operators.ask.KaizalaAskOperator`, save ``until`` and ``choices``.
-
-    :return: what :class:`~airflow_provider_kaizala.operators.ask.KaizalaPollOperator` returns, and ``approved``, ``approved_by``,
-        ``rejected_by``: names, or numbers where there is none
-    """
+class Approves:
+    """Mixin of the approvals: who decides, who has, and what a rejection does to the tasks below."""
 
     inherits_from_skipmixin = True
-    template_fields: Sequence[str] = (
-        "approvers",
-        "quorum",
-        *(name for name in KaizalaPollOperator.template_fields if name not in ("until", "choices")),
-    )
+    if TYPE_CHECKING:
+        log: Any
 
-    def __init__(
+    def _init_approval(
         self,
-        *,
-        question: str,
-        approvers: Sequence[str] | None = None,
-        quorum: int | str = 1,
-        approve: str = "Approve",
-        reject: str = "Reject",
-        fail_on_reject: bool = False,
-        ignore_downstream_trigger_rules: bool = False,
-        **kwargs: Any,
+        approvers: Sequence[str] | None,
+        quorum: int | str,
+        approve: str,
+        reject: str,
+        fail_on_reject: bool,
+        ignore_downstream_trigger_rules: bool,
     ) -> None:
-        for name in ("until", "choices"):
-            if name in kwargs:
-                raise KaizalaInputError(f"{name}: an approval has its own; give approvers and quorum instead")
-        super().__init__(question=question, choices=[approve, reject], until="any", **kwargs)
+        """Take the arguments, and check those that are known now.
+
+        :raises KaizalaInputError: names the argument
+        """
         self.approvers = approvers
         self.quorum = quorum
         self.approve = approve
@@ -109,51 +86,105 @@ class KaizalaApprovalOperator(KaizalaPollOperator, SkipMixin):
             )
         return decision(self.approve, self.reject, quorum, approvers)
 
-    def finish(self, result: ResultDict, context: Context) -> Any:
-        """Say whether it is approved, and deal with the tasks below."""
+    def needed(self) -> int:
+        """Return how many must approve."""
+        return _count("quorum", self.quorum)
+
+    def sides(self, answers: Sequence[AnswerDict]) -> tuple[list[str], list[str]]:
+        """Return who has approved, and who has rejected, among those who may decide."""
         deciders = None if self.approvers is None else set(checks.phones("approvers", self.approvers))
         sides: dict[str, list[str]] = {self.approve: [], self.reject: []}
-        latest = {
-            each["responder"] or each["response_id"] or at: each for at, each in enumerate(result["answers"])
-        }
+        latest = {each["responder"] or each["response_id"] or at: each for at, each in enumerate(answers)}
         for answer in latest.values():
             if deciders is None or answer["responder"] in deciders:
                 name = answer["responder_name"] or answer["responder"] or "somebody"
                 for choice in answer["answers"].values():
                     sides.get(choice, []).append(name)
-        approved = len(sides[self.approve]) >= _count("quorum", self.quorum)
-        outcome = {
-            **super().finish(result, context),
-            "approved": approved,
-            "approved_by": sides[self.approve],
-            "rejected_by": sides[self.reject],
-        }
-        self.log.info(
-            "%s by %s",
-            "Approved" if approved else "Rejected",
-            ", ".join(sides[self.approve if approved else self.reject]) or "nobody",
-        )
-        if not approved:
-            self._rejected(outcome, context)
-        return outcome
+        return sides[self.approve], sides[self.reject]
 
-    def _rejected(self, outcome: Mapping[str, Any], context: Context) -> None:
-        by = outcome["rejected_by"]
+    def conclude(self, outcome: Mapping[str, Any], question: str, context: Context) -> Mapping[str, Any]:
+        """Say how it was decided; on rejection fail, or skip the tasks below.
+
+        :raises AirflowFailException: on rejection, with ``fail_on_reject``
+        """
+        approved = outcome["approved"]
+        by = outcome["approved_by" if approved else "rejected_by"]
+        self.log.info("%s by %s", "Approved" if approved else "Rejected", ", ".join(by) or "nobody")
+        if approved:
+            return outcome
         if self.fail_on_reject:
             raise AirflowFailException(
-                f"{self.question!r} was rejected by {', '.join(by) or 'nobody, time was up'}"
+                f"{question!r} was rejected by {', '.join(by) or 'nobody, time was up'}"
             )
         task = context["task"]
-        if not task.downstream_task_ids:
-            return
-        below: Iterable[Any] = (
-            task.get_flat_relatives(upstream=False)
-            if self.ignore_downstream_trigger_rules
-            else task.get_direct_relatives(upstream=False)
+        if task.downstream_task_ids:
+            below: Iterable[Any] = (
+                task.get_flat_relatives(upstream=False)
+                if self.ignore_downstream_trigger_rules
+                else task.get_direct_relatives(upstream=False)
+            )
+            self.log.info("Skipping the tasks below")
+            compat.push_result(self, context, outcome)
+            compat.skip_tasks(self, context, [each for each in below if not each.is_teardown])
+        return outcome
+
+
+class KaizalaApprovalOperator(Approves, KaizalaPollOperator, SkipMixin):
+    """Ask people to approve or reject, and let what follows depend on it, as Airflow's own ``ApprovalOperator`` does.
+
+    On rejection the tasks below are skipped, or this one fails. If time is up without a decision, ``on_timeout`` says what happens:
+    ``"fail"``, ``"skip"`` (this task, and so those below), or ``"return"``, which counts as rejected.
+
+    :param question: what to approve (templated)
+    :param approvers: phone numbers of those who may decide; None for everybody in the group (templated)
+    :param quorum: how many must approve (templated)
+    :param approve: the choice that approves
+    :param reject: the choice that rejects
+    :param fail_on_reject: fail on rejection, instead of skipping the tasks below
+    :param ignore_downstream_trigger_rules: on rejection, skip all tasks below, whatever their trigger rules
+
+    The others are those of :class:`~airflow_provider_kaizala.operators.ask.KaizalaAskOperator`, save ``until`` and ``choices``.
+
+    :return: what :class:`~airflow_provider_kaizala.operators.ask.KaizalaPollOperator` returns, and ``approved``, ``approved_by``,
+        ``rejected_by``: names, or numbers where there is none
+    """
+
+    template_fields: Sequence[str] = (
+        "approvers",
+        "quorum",
+        *(name for name in KaizalaPollOperator.template_fields if name not in ("until", "choices")),
+    )
+
+    def __init__(
+        self,
+        *,
+        question: str,
+        approvers: Sequence[str] | None = None,
+        quorum: int | str = 1,
+        approve: str = "Approve",
+        reject: str = "Reject",
+        fail_on_reject: bool = False,
+        ignore_downstream_trigger_rules: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        for name in ("until", "choices"):
+            if name in kwargs:
+                raise KaizalaInputError(f"{name}: an approval has its own; give approvers and quorum instead")
+        super().__init__(question=question, choices=[approve, reject], until="any", **kwargs)
+        self._init_approval(
+            approvers, quorum, approve, reject, fail_on_reject, ignore_downstream_trigger_rules
         )
-        self.log.info("Skipping the tasks below")
-        compat.push_result(self, context, outcome)
-        compat.skip_tasks(self, context, [each for each in below if not each.is_teardown])
+
+    def finish(self, result: ResultDict, context: Context) -> Any:
+        """Say whether it is approved, and deal with the tasks below."""
+        approved_by, rejected_by = self.sides(result["answers"])
+        outcome = {
+            **super().finish(result, context),
+            "approved": len(approved_by) >= self.needed(),
+            "approved_by": approved_by,
+            "rejected_by": rejected_by,
+        }
+        return self.conclude(outcome, self.question, context)
 
 
 class KaizalaBranchOperator(KaizalaPollOperator, BranchMixIn):
