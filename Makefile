@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CONSTRAINTS := constraints-py311-airflow332.txt
 MOTO := .build/moto
 
-.PHONY: venv demo test lint e2e bench clean
+.PHONY: venv demo test lint e2e matrix bench clean
 
 venv: $(STAMP)
 
@@ -37,6 +37,19 @@ $(MOTO)/.installed: benchmarks/moto-requirements.txt
 	@echo "setting up $(MOTO) (once)"
 	@test -x $(MOTO)/bin/python || $(PYTHON) -m venv $(MOTO)
 	@$(MOTO)/bin/python -m pip install -qq --disable-pip-version-check --no-deps -r $<
+	@touch $@
+
+# The tests inside Airflow once more, on the oldest version of the range. The server runs in the first environment: its SQLAlchemy
+# is too new for Airflow 2.
+OLD := .build/airflow-2.11
+matrix: $(STAMP) $(OLD)/.installed
+	KAIZALA_SERVER_PYTHON=$(abspath $(BIN))/python $(OLD)/bin/python -m pytest -q tests/airflow -W ignore -p no:logging -p no:cacheprovider -o filterwarnings=
+
+$(OLD)/.installed: constraints-py311-airflow2112.txt
+	@echo "setting up $(OLD) (once; about a minute)"
+	@test -x $(OLD)/bin/python || $(PYTHON) -m venv $(OLD)
+	@$(OLD)/bin/python -m pip install -qq --disable-pip-version-check -c constraints-py311-airflow2112.txt apache-airflow apache-airflow-providers-standard matplotlib pytest pytest-timeout responses respx
+	@$(OLD)/bin/python -m pip install -qq --disable-pip-version-check -c constraints-py311-airflow2112.txt -e '.[examples]'
 	@touch $@
 
 lint: $(STAMP)
