@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_1_PLUS
+from airflow.providers.common.compat.version_compat import (
+    AIRFLOW_V_3_0_PLUS,
+    AIRFLOW_V_3_1_PLUS,
+    AIRFLOW_V_3_3_PLUS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,3 +78,52 @@ def skip_tasks(operator: Any, context: Any, tasks: Sequence[Any]) -> None:
         operator.skip(
             dag_run=run, execution_date=run.execution_date, tasks=tasks, map_index=context["ti"].map_index
         )
+
+
+# --- Human-in-the-loop ---------------------------------------------------------------------------------------------------
+
+
+def has_hitl() -> bool:
+    """Tell whether this Airflow has Human-in-the-loop."""
+    return bool(AIRFLOW_V_3_1_PLUS)
+
+
+def need_hitl() -> None:
+    """Refuse an Airflow without Human-in-the-loop.
+
+    :raises AirflowOptionalProviderFeatureException: says what is missing
+    """
+    from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
+
+    if not AIRFLOW_V_3_1_PLUS:
+        from airflow import __version__
+
+        raise AirflowOptionalProviderFeatureException(
+            f"The Kaizala HITL operators need Airflow 3.1 or newer (Human-in-the-loop); this is {__version__}"
+        )
+    try:
+        import airflow.providers.standard.operators.hitl  # noqa: F401
+    except ImportError as error:
+        raise AirflowOptionalProviderFeatureException(
+            "The Kaizala HITL operators need apache-airflow-providers-standard, which comes with Airflow 3: "
+            f"pip install apache-airflow-providers-standard ({error})"
+        ) from error
+
+
+def hitl_waits() -> tuple[type[BaseException], ...]:
+    """Return what Airflow's own HITL operator raises once it has asked, to wait."""
+    from airflow.providers.common.compat.sdk import TaskDeferred
+
+    if not AIRFLOW_V_3_3_PLUS:
+        return (TaskDeferred,)
+    from airflow.sdk.exceptions import TaskAwaitingInput
+
+    return TaskDeferred, TaskAwaitingInput
+
+
+def hitl_look_interval() -> float:
+    """Return the seconds between two looks for an answer in Airflow.
+
+    From 3.3 on, Airflow wakes a deferred task itself as soon as it is answered; looking is for what came before it was deferred.
+    """
+    return 30.0 if AIRFLOW_V_3_3_PLUS else 5.0

@@ -25,10 +25,11 @@ def get_provider_info() -> dict[str, Any]:
             "api",
             "ask",
             "decision",
+            "hitl",
         ],
         "sensors": ["response", "reaction", "action", "member"],
         "hooks": ["kaizala"],
-        "triggers": ["response", "reaction", "action", "member"],
+        "triggers": ["response", "reaction", "action", "member", "hitl"],
     }
     return {
         "package-name": "airflow-provider-kaizala",

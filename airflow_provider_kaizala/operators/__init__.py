@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.operators.action import (
     KaizalaSendActionOperator,
     KaizalaSendJobOperator,
@@ -43,6 +47,9 @@ from airflow_provider_kaizala.operators.webhook import (
     KaizalaUpdateWebhookOperator,
 )
 
+if TYPE_CHECKING:
+    from airflow_provider_kaizala.operators.hitl import KaizalaHITLApprovalOperator, KaizalaHITLOperator
+
 __all__ = [
     "KaizalaAddMembersOperator",
     "KaizalaAddSubscribersOperator",
@@ -75,3 +82,14 @@ __all__ = [
     "KaizalaUpdateActionOperator",
     "KaizalaUpdateWebhookOperator",
 ]
+
+_HITL = ("KaizalaHITLApprovalOperator", "KaizalaHITLOperator")
+if compat.has_hitl():
+    __all__ += ["KaizalaHITLApprovalOperator", "KaizalaHITLOperator"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the Human-in-the-loop operators when they are asked for: not every Airflow has what they need."""
+    if name in _HITL:
+        return getattr(import_module(f"{__name__}.hitl"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
