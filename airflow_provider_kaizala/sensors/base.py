@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
+    AirflowTaskTimeout,
     BaseSensorOperator,
     PokeReturnValue,
     conf,
@@ -123,7 +124,13 @@ class KaizalaSensor(WaitsForPeople, LiteralsStay, BaseSensorOperator):
             return Wait.from_wire(kept)
         try:
             group_id = checks.group_id("group_id", self.hook.group(self.group_id))
-            return new_wait(self.subject(group_id, context), self.until, end, float(self.poke_interval))
+            subject = self.subject(group_id, context)
+            if subject.needs_first_look and self.reschedule and not self.deferrable and not memory.lasts:
+                raise KaizalaInputError(
+                    "mode: before Airflow 3.3 nothing is kept between the looks of mode='reschedule', so it would be forgotten "
+                    "who was there at the first; take deferrable=True or mode='poke'"
+                )
+            return new_wait(subject, self.until, end, float(self.poke_interval))
         except KaizalaError as error:
             raise AirflowFailException(str(error)) from error
 
@@ -141,7 +148,7 @@ class KaizalaSensor(WaitsForPeople, LiteralsStay, BaseSensorOperator):
         """Wait, in the mode that was chosen."""
         try:
             return self._execute(context)
-        except (AirflowSensorTimeout, AirflowFailException) as error:
+        except (AirflowSensorTimeout, AirflowTaskTimeout, AirflowFailException) as error:
             # as Airflow does it
             if self.soft_fail or self.never_fail:
                 which = "soft_fail" if self.soft_fail else "never_fail"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_kaizala.client import readings
+from airflow_provider_kaizala.client import calls, readings
 from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaForbiddenError, KaizalaInputError
 from airflow_provider_kaizala.hooks.transient import is_transient
 from airflow_provider_kaizala.waiting.answers import result_dict
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from airflow.triggers.base import BaseTrigger
 
-    from airflow_provider_kaizala.client.models import ActionDetails
+    from airflow_provider_kaizala.client.models import ActionDetails, Person
     from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
     from airflow_provider_kaizala.waiting.answers import ResultDict
     from airflow_provider_kaizala.waiting.rules import Rule
@@ -126,7 +126,7 @@ class Wait:
                 "Who is in the group cannot be read, so whether the rule can be met is not checked: %s", error
             )
             return self.rule
-        sender = details.creator
+        sender = self._sender(hook, details, subject)
         everybody = {**others, **asked}
         mine = {
             number
@@ -137,6 +137,15 @@ class Wait:
         names = {number: person.name for number, person in asked.items() if number not in mine}
         may = {number: person.name for number, person in everybody.items() if number not in names}
         return self.rule.within(Audience(names, may))
+
+    def _sender(self, hook: KaizalaHook, details: ActionDetails, subject: Subject) -> Person:
+        """Return who has posted it; where Kaizala does not tell, as of what is liked, that is the connector's own user."""
+        if details.creator.mobile_number or details.creator.id or not self.rule.by_name:
+            return details.creator
+        try:
+            return hook.run(calls.get_me(subject.group_id))
+        except KaizalaForbiddenError:
+            return details.creator
 
     # --- in the triggerer ------------------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ def airflow_db() -> None:
 def run_dag(airflow_db: None) -> Callable[[Any], Any]:
     """Run a DAG as ``dag.test()`` does; returns the run."""
 
-    def run(dag: Any) -> Any:
+    def run(dag: Any, **given: Any) -> Any:
         from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
         if AIRFLOW_V_3_0_PLUS:  # a DAG in memory must be registered before it may run
@@ -36,7 +36,7 @@ def run_dag(airflow_db: None) -> Callable[[Any], Any]:
             bag = BundleDagBag(dag_folder=str(folder), bundle_path=folder, bundle_name="dags-folder")
             bag.bag_dag(dag)
             sync_bag_to_db(bag, "dags-folder", None)
-        return dag.test()
+        return dag.test(**given)
 
     return run
 

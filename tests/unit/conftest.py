@@ -138,6 +138,8 @@ class Kaizala:
                 return 200, {"groups": [{"groupId": GROUP, "groupName": "Store 12"}]}
             case "GET", ["groups", group_id]:
                 return 200, {"groupId": group_id, "groupName": "Store 12"}
+            case "GET", ["users", "me"]:
+                return 200, {"id": "u1", "mobileNumber": ASHA, "name": "Name of 1"}
             case "GET", ["groups", _, "members"]:
                 return 200, {"members": [self._member(number) for number in self.members]}
             case "GET", ["groups", _, "actions"]:
