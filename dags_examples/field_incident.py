@@ -1,0 +1,80 @@
+"""Something is broken in the field: a crew gets the job and is reminded; if nobody does it in time, the next crew gets it.
+
+Needs a connection ``kaizala_default`` that reaches the groups of all crews, be it by a user's token or by one for each group.
+Started by the monitoring, with the groups and people who are on duty; an empty group is the connection's ``default_group``::
+
+    airflow dags trigger field_incident --conf '{"incident": "No power at pump 7", "field_group": "…@1", "field_crew": ["+91…"], …}'
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.providers.common.compat.sdk import DAG, Param, task
+
+from airflow_provider_kaizala.notifications import KaizalaNotifier
+from airflow_provider_kaizala.operators import KaizalaJobOperator, KaizalaSendMessageOperator
+
+#: who gets the job, one after the other, and how long they have
+LEVELS = {"field": timedelta(hours=2), "area": timedelta(hours=4), "head_office": timedelta(days=1)}
+LAST = list(LEVELS)[-1]
+PEOPLE = {"type": "array", "items": {"type": "string", "pattern": r"^\+[0-9]{6,15}$"}, "minItems": 1}
+
+with DAG(
+    "field_incident",
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    tags=["kaizala"],
+    doc_md=__doc__,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=1), "deferrable": True},
+    params={
+        "incident": Param("No power at pump 7", type="string", minLength=1),
+        **{f"{level}_group": Param("", type="string") for level in LEVELS},
+        **{f"{level}_crew": Param(["+910000000002", "+910000000003"], **PEOPLE) for level in LEVELS},
+    },
+) as dag:
+
+    @task.short_circuit(ignore_downstream_trigger_rules=False)
+    def is_open(job: dict) -> bool:
+        """Let the next level have it if nobody has done the job."""
+        return not job["complete"]
+
+    @task(trigger_rule="none_failed_min_one_success")
+    def who_solved_it(jobs: list[dict | None]) -> str:
+        """Look through the levels; those that were not needed left nothing."""
+        names = [
+            answer["responder_name"] or answer["responder"]
+            for job in jobs
+            if job and job["complete"]
+            for answer in job["answers"]
+        ]
+        return " and ".join(names)
+
+    jobs, title = [], "{{ params.incident }}"
+    for level, time_to_solve in LEVELS.items():
+        job = KaizalaJobOperator(
+            task_id=level,
+            title=title,
+            group_id=f"{{{{ params.{level}_group }}}}",
+            assigned_to=dag.param(f"{level}_crew"),
+            until="any",
+            timeout=time_to_solve,
+            on_timeout="fail" if level == LAST else "return",
+            remind_every=time_to_solve / 4,
+            on_failure_callback=KaizalaNotifier(
+                "{{ params.incident }}: the job ended without anybody having done it. Please phone the control room.",
+                group_id="{{ params.field_group }}",
+            ),
+        )
+        if jobs:
+            is_open.override(task_id=f"is_open_after_{jobs[-1].task_id}")(jobs[-1].output) >> job
+        jobs.append(job)
+        late = f"ti.xcom_pull('{level}').missing | map(attribute='name') | join(', ')"
+        title = f"{{{{ params.incident }}}} (not done in time by {{{{ {late} }}}})"
+
+    KaizalaSendMessageOperator(
+        task_id="announce",
+        group_id="{{ params.field_group }}",
+        text="Solved by {{ ti.xcom_pull('who_solved_it') }}: {{ params.incident }}",
+    ) << who_solved_it([job.output for job in jobs])
