@@ -1,0 +1,134 @@
+"""The sensors for reactions, posts and members: what is theirs alone; the rest is tested with that for answers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
+
+from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.sensors import KaizalaActionSensor, KaizalaMemberSensor, KaizalaReactionSensor
+from airflow_provider_kaizala.waiting.subjects import Joined, Posts, Reactions
+
+ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
+TIMES = {"poke_interval": 0, "timeout": 60, "deferrable": False, "task_id": "wait"}
+
+
+def parked(run_task, sensor, **context):
+    with pytest.raises(TaskDeferred) as found:
+        run_task(sensor, **context)
+    return found.value.trigger.subject()
+
+
+# --- reactions ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"reference_id": " "}, "reference_id is empty"),
+        ({"reaction_type": "Love"}, "reaction_type: 'Love' is unknown; take one of Like, Comment"),
+        ({"source_group_id": "no group"}, "source_group_id: 'no group' is no Kaizala group id"),
+    ],
+)
+def test_reactions_refused_when_the_dag_is_parsed(changes, says):
+    with pytest.raises(KaizalaInputError) as refused:
+        KaizalaReactionSensor(**{"reference_id": "r", **TIMES, **changes})
+    assert says in str(refused.value)
+
+
+def test_likes_and_comments(kaizala, run_task):
+    kaizala.reacts(RAVI)
+    kaizala.reacts(MEERA, comment="fine")
+    likes = run_task(KaizalaReactionSensor(reference_id="{{ ' ref-1 ' }}", **TIMES))
+    assert [(each["responder"], each["answers"]) for each in likes["answers"]] == [(RAVI, {"Like": True})]
+    comments = run_task(KaizalaReactionSensor(reference_id="ref-1", reaction_type="Comment", **TIMES))
+    assert [(each["responder_name"], each["answers"]) for each in comments["answers"]] == [
+        ("Name of 3", {"Comment": "fine"})
+    ]
+
+
+def test_what_travels_of_reactions(kaizala, run_task, group):
+    sensor = KaizalaReactionSensor(
+        reference_id="{{ ' ref-1 ' }}", source_group_id="{{ params.above }}", **{**TIMES, "deferrable": True}
+    )
+    subject = parked(run_task, sensor, params={"above": group})
+    assert subject == Reactions(group, "ref-1", "Like", group)
+
+
+# --- posts -------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {"action_type": "Announcement"},
+            "action_type: 'Announcement' is unknown; take one of Image, Document",
+        ),
+        ({"since": "yesterday"}, "since: a datetime or an ISO 8601 string"),
+        ({"since": 5}, "since: a datetime or an ISO 8601 string"),
+    ],
+)
+def test_posts_refused_when_the_dag_is_parsed(changes, says):
+    with pytest.raises(KaizalaInputError) as refused:
+        KaizalaActionSensor(**{"action_type": "Image", **TIMES, **changes})
+    assert says in str(refused.value)
+
+
+def test_posts_since_the_dag_run_began(kaizala, run_task):
+    kaizala.poll({}, sent_at="2026-03-01T07:59:59Z")
+    kaizala.poll({}, action_id="act-2", sent_at="2026-03-01T08:00:00Z")
+    began = datetime(2026, 3, 1, 8, 0, 0, 700_000, tzinfo=UTC)
+    result = run_task(
+        KaizalaActionSensor(action_type="Poll", **TIMES), dag_run=SimpleNamespace(start_date=began)
+    )
+    assert [each["response_id"] for each in result["answers"]] == ["act-2"]
+    assert result["answers"][0]["responder"] == ASHA
+
+
+@pytest.mark.parametrize(
+    ("since", "moment"),
+    [
+        ("2026-03-01T07:00:00+01:00", datetime(2026, 3, 1, 6, tzinfo=UTC)),
+        (" 2026-03-01T07:00:00Z\n", datetime(2026, 3, 1, 7, tzinfo=UTC)),
+        (datetime(2026, 3, 1, 7), datetime(2026, 3, 1, 7, tzinfo=UTC)),  # noqa: DTZ001
+        ("{{ params.since }}", datetime(2026, 3, 1, 7, tzinfo=UTC)),
+    ],
+)
+def test_since(kaizala, run_task, group, since, moment):
+    sensor = KaizalaActionSensor(action_type="Image", since=since, **{**TIMES, "deferrable": True})
+    assert parked(run_task, sensor, params={"since": "2026-03-01T07:00:00"}) == Posts(group, "Image", moment)
+
+
+# --- members -----------------------------------------------------------------------------------------------------------------
+
+
+def test_somebody_joins(kaizala, run_task, group):
+    def look(request):
+        if len(kaizala.calls("/members")) == 3:
+            kaizala.members.append("+910000000004")
+        return kaizala.default(request)
+
+    kaizala.otherwise = look
+    result = run_task(KaizalaMemberSensor(**TIMES))
+    assert [each["responder"] for each in result["answers"]] == ["+910000000004"]
+
+
+def test_people_who_are_in_it_already(kaizala, run_task):
+    assert run_task(KaizalaMemberSensor(until=[RAVI, MEERA], **TIMES))["complete"] is True
+
+
+def test_what_travels_of_members(kaizala, run_task, group):
+    sensor = KaizalaMemberSensor(**{**TIMES, "deferrable": True})
+    kaizala.script += [(500, {})] * 5
+    assert parked(run_task, sensor) == Joined(group, (ASHA, RAVI, MEERA)), "not before the first look"
+
+
+def test_a_reschedule_that_would_forget_who_was_there(kaizala, run_task):
+    sensor = KaizalaMemberSensor(mode="reschedule", **TIMES)
+    with pytest.raises(AirflowFailException, match="take deferrable=True or mode='poke'"):
+        run_task(sensor)
+    assert run_task(KaizalaMemberSensor(mode="reschedule", until=[RAVI], **TIMES))["complete"] is True
