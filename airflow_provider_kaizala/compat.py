@@ -99,13 +99,13 @@ def need_hitl() -> None:
         from airflow import __version__
 
         raise AirflowOptionalProviderFeatureException(
-            f"The Kaizala HITL operators need Airflow 3.1 or newer (Human-in-the-loop); this is {__version__}"
+            f"KaizalaHITLOperator and KaizalaHITLApprovalOperator need Airflow 3.1 or newer (Human-in-the-loop); this is {__version__}"
         )
     try:
         import airflow.providers.standard.operators.hitl  # noqa: F401
     except ImportError as error:
         raise AirflowOptionalProviderFeatureException(
-            "The Kaizala HITL operators need apache-airflow-providers-standard, which comes with Airflow 3: "
+            "KaizalaHITLOperator and KaizalaHITLApprovalOperator need apache-airflow-providers-standard, which comes with Airflow 3: "
             f"pip install apache-airflow-providers-standard ({error})"
         ) from error
 

@@ -49,6 +49,11 @@ _INSTEAD = {
 }
 
 
+def _plain(at: Any) -> Any:
+    """Return a time as a task remembers it: Airflow's own events bring a datetime, those of our trigger ISO 8601."""
+    return iso(at) if isinstance(at, datetime) else at
+
+
 def _refuse(operator: Any, given: Mapping[str, Any], *names: str) -> None:
     """Refuse arguments that others of the family take.
 
@@ -81,7 +86,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
     :param body: more about it, in Markdown; stands below the question, in the group as plain text (templated)
     :param defaults: the option that is chosen when time is up; with ``multiple`` one or more
     :param multiple: whether one may choose several options
-    :param params: form fields, which only Airflow's page can show; after an answer in the group they hold their defaults
+    :param params: form fields, which only Airflow's page can show; each needs a default, which it has after an answer in the group
     :param notifiers: Airflow notifiers that tell of the question
     :param assigned_users: those users who may answer in Airflow; None for all who may work with the DAG
     :param response_timeout: how long to wait: seconds or a timedelta; None for ever
@@ -147,7 +152,24 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         )
         self.tell_group = checks.flag("tell_group", tell_group)
         self.expires = (self.response_timeout or MONTH) if expires is None else expires
+        self._check_params()
         self.check_literals()
+
+    def _check_params(self) -> None:
+        """Refuse form fields that are nothing until somebody fills them: the group cannot.
+
+        :raises KaizalaInputError: names the field
+        """
+        if not hasattr(type(self.params), "filter_params_by_source"):
+            return  # before Airflow 3.1.3 those of the DAG are among them
+        for name in self.params:
+            try:
+                _ = self.params[name]
+            except Exception as error:
+                reason = str(error).partition("\n")[0]
+                raise KaizalaInputError(
+                    f"params: {name!r} needs a default that is valid, since the group cannot fill form fields: {reason}"
+                ) from error
 
     # --- the question ----------------------------------------------------------------------------------------------------
 
@@ -190,6 +212,10 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         rule = self.rule()
         self.check_rule(rule)
         asked = self._asked = self._ask(memory)
+        answered = memory.get("answer")
+        if answered is not None:
+            self.log.info("Answered in an earlier try; going on with that")
+            return self._go_on(dict(answered), context)
         length = self.response_timeout.total_seconds() if self.response_timeout else None
         wait = self._begin(memory, asked, rule, deadline(context, length, memory) if length else NEVER)
         wait.look(self.hook)  # who can answer, and whether the rule fits them
@@ -259,6 +285,9 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
                 wait = Wait.from_wire(carried["wait"])
                 self._wake_if_due(wait, context)
                 return self._park(wait, context)
+            if "error" not in known:  # a retry asks nobody again
+                plain = {name: value for name, value in known.items() if name != "result"}
+                Memory(context).set("answer", {**plain, "responded_at": _plain(plain.get("responded_at"))})
             return self._go_on(known, context)
         finally:
             self.hook.close()
