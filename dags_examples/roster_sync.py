@@ -35,8 +35,8 @@ with DAG(
     @task
     def read_roster(path: str) -> dict:
         """Return the numbers of all who are active, and everybody's name."""
-        with ObjectStoragePath(path).open(encoding="utf-8-sig", newline="") as file:
-            rows = [{name: value.strip() for name, value in row.items()} for row in csv.DictReader(file)]
+        lines = ObjectStoragePath(path).read_text(encoding="utf-8-sig").splitlines()
+        rows = [{name: value.strip() for name, value in row.items()} for row in csv.DictReader(lines)]
         active = [row["phone"] for row in rows if row["status"].lower() == "active"]
         if not active:
             raise ValueError(f"{path} has nobody who is active")

@@ -87,6 +87,12 @@ class KaizalaNotifier(LiteralsStay, BaseNotifier):
         merged: Context = super()._update_context(context)
         return merged
 
+    def render_template_fields(self, context: Context, jinja_env: Environment | None = None) -> None:
+        """Render all fields. What comes out empty is empty then: Airflow 2 would send the template itself."""
+        env = jinja_env or self.get_template_env(dag=context.get("dag"))
+        for name in self.template_fields:
+            setattr(self, name, self.render_template(getattr(self, name), context, env, set()))
+
     # --- sending -------------------------------------------------------------------------------------------------------
 
     def _call(self, hook: KaizalaHook) -> Call[Posted]:
