@@ -33,6 +33,7 @@ AHEAD = [
     None,
 ]  # first clearly Airflow, last clearly the group
 RACES = len(AHEAD)
+SECRETS = ("demo-secret", "demo-refresh-token", "demo-group-token")
 #: Airflow may fail a task that is answered in the moment in which it goes to wait
 PARKED = 4.0
 DAG = f"""
@@ -62,10 +63,19 @@ with DAG("hitl", schedule=None, start_date=datetime(2026, 1, 1), max_active_task
         return "paid"
 
     approval >> pay()
+    KaizalaHITLOperator(task_id="alone", subject="No triggerer?", **given)
     for at in range({RACES}):
         KaizalaHITLOperator(task_id=f"race_{{at}}", subject=f"Race {{at}}?", **given)
 """
-TASKS = ["in_group", "in_airflow", "several", "nobody", "approval", *(f"race_{at}" for at in range(RACES))]
+TASKS = [
+    "in_group",
+    "in_airflow",
+    "several",
+    "nobody",
+    "approval",
+    "alone",
+    *(f"race_{at}" for at in range(RACES)),
+]
 
 
 @pytest.fixture(scope="module")
@@ -252,10 +262,29 @@ def test_both_at_once(stack: Stack, kaizala: KaizalaServer, run: str) -> None:
     assert (won_by[0], won_by[-1]) == ("airflow", "kaizala"), "who is clearly first wins"
 
 
+def test_airflow_is_answered_while_no_triggerer_runs(stack: Stack, kaizala: KaizalaServer, run: str) -> None:
+    stack.processes.kill("triggerer")
+    assert answer(stack, run, "alone", "Go").status_code == 200
+    found = result(stack, run, "alone")
+    assert (found["chosen_options"], found["answered_in"]) == (["Go"], "airflow")
+    assert len(replies(kaizala, found["reference_id"])) == 1
+
+
 def test_everything_was_asked_once_and_nothing_failed(stack: Stack, kaizala: KaizalaServer, run: str) -> None:
     posts = [entry for entry in kaizala.journal(operation="postAction") if entry["status"] == 200]
     assert len(posts) == len(TASKS)
     wait_for("end", lambda: stack.run_state("hitl", run) != "running", 60, stack.processes.check)
     assert stack.run_state("hitl", run) == "success"
-    log = stack.processes.log("triggerer")
-    assert "Traceback" not in log
+    assert "Traceback" not in stack.processes.log("triggerer")
+
+
+def test_no_secret_is_in_any_log_or_in_the_database(stack: Stack) -> None:
+    """Logs, XComs, state store, trigger rows and Airflow's records; the connection itself comes from the environment."""
+    seen = [
+        path for path in stack.folder.rglob("*") if path.is_file() and not path.name.startswith("kaizala.db")
+    ]
+    assert (stack.home / "airflow.db") in seen
+    for path in seen:
+        content = path.read_bytes()
+        for secret in SECRETS:
+            assert secret.encode() not in content, f"{secret} is in {path.relative_to(stack.folder)}"
