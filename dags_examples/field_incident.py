@@ -63,7 +63,7 @@ with DAG(
             on_timeout="fail" if level == LAST else "return",
             remind_every=time_to_solve / 4,
             on_failure_callback=KaizalaNotifier(
-                "{{ params.incident }}: the job ended without anybody having done it. Please phone the control room.",
+                "{{ params.incident }}: no crew has reported it done. Please phone the control room.",
                 group_id="{{ params.field_group }}",
             ),
         )

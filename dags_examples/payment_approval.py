@@ -26,9 +26,6 @@ with DAG(
     tags=["kaizala"],
     doc_md=__doc__,
     default_args={"retries": 2, "retry_delay": timedelta(minutes=1), "deferrable": True},
-    on_failure_callback=KaizalaNotifier(
-        f"Something went wrong, so perhaps not paid: {WHAT}. Finance looks into it."
-    ),
     params={
         "payee": Param("Sharma Logistics", type="string", minLength=1),
         "amount": Param(48500, type="number", exclusiveMinimum=0),
@@ -57,7 +54,11 @@ with DAG(
         trigger_rule="all_skipped",
     )
 
-    @task(trigger_rule="none_failed_min_one_success", retries=0)
+    @task(
+        trigger_rule="none_failed_min_one_success",
+        retries=0,  # nobody is paid twice
+        on_failure_callback=KaizalaNotifier(f"Approved, but paying failed: {WHAT}. Finance looks into it."),
+    )
     def pay(payee: str, amount: str) -> str:
         """Put the call to your bank here; it returns the bank's reference."""
         return f"{payee[:4].upper()}-{float(amount):.0f}"

@@ -56,9 +56,7 @@ with DAG(
         def called(numbers: list[str]) -> str:
             return ", ".join(names.get(number, number) for number in numbers) or "nobody"
 
-        return (
-            f"By HR's roster join this group: {called(plan['added'])}; leave it: {called(plan['removed'])}."
-        )
+        return f"HR's roster has changed. Joining us: {called(plan['added'])}. Leaving: {called(plan['removed'])}."
 
     group = {"group_id": "{{ params.group }}"}
     given = {"members": roster["active"], "max_removals": "{{ params.max_removals }}", **group}

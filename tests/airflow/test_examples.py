@@ -37,8 +37,14 @@ SOMEBODY, NOBODY = 30.0, 2.5
 _numbers = itertools.count()
 
 
-def the_dag(example: str, *, timeouts: dict[str, float] | None = None, **params: Any) -> Any:
-    """Load the DAG of a file, with quick looks, a timeout of seconds where people wait, and other params."""
+def refused(*args: Any) -> None:
+    raise RuntimeError("the bank is closed")
+
+
+def the_dag(
+    example: str, *, timeouts: dict[str, float] | None = None, refuse: str | None = None, **params: Any
+) -> Any:
+    """Load the DAG of a file, with quick looks, a timeout of seconds where it waits for people, other params, and a task that fails."""
     path = FOLDER / f"{example}.py"
     spec = importlib.util.spec_from_file_location(f"example_{example}_{next(_numbers)}", path)
     assert spec is not None
@@ -47,6 +53,8 @@ def the_dag(example: str, *, timeouts: dict[str, float] | None = None, **params:
     spec.loader.exec_module(module)
     dag = module.dag
     for task in dag.tasks:
+        if task.task_id == refuse:
+            task.python_callable = refused
         task.retry_delay = timedelta(seconds=0.1)
         if hasattr(task, "remind_every"):
             task.poll_interval = 0.4
@@ -209,6 +217,19 @@ def test_a_payment_goes_to_the_director(
     assert reminders(kaizala_server) in (1, 2), "two, but one that is late is left out"
 
 
+def test_a_payment_that_the_bank_refuses(
+    kaizala_people: People, kaizala_server: KaizalaServer, play: Play
+) -> None:
+    kaizala_people.ravi.votes("Approve")
+    kaizala_people.meera.votes("Approve")
+    states, _ = play("payment_approval", refuse="pay")
+    assert (states["pay"], states["tell_paid"]) == ("failed", "upstream_failed")
+    assert states["tell_not_paid"] != "success"
+    assert texts(kaizala_server) == [
+        "Approved, but paying failed: ₹48,500.00 to Sharma Logistics. Finance looks into it."
+    ]
+
+
 # --- store checklist -------------------------------------------------------------------------------------------------------
 
 
@@ -351,7 +372,7 @@ def test_an_incident_that_nobody_solves(
     assert states["announce"] == "upstream_failed"
     assert cards(kaizala_server, HEAD_OFFICE) == ["No power at pump 12 (not done in time by Meera)"]
     assert texts(kaizala_server) == [
-        "No power at pump 12: the job ended without anybody having done it. Please phone the control room."
+        "No power at pump 12: no crew has reported it done. Please phone the control room."
     ]
 
 
@@ -443,7 +464,7 @@ def test_the_group_follows_the_roster(
     assert set(states.values()) == {"success"}
     assert members(kaizala_server) == {ASHA, RAVI, "+910000000004"}
     assert texts(kaizala_server) == [
-        "By HR's roster join this group: Zoya; leave it: Meera.",
+        "HR's roster has changed. Joining us: Zoya. Leaving: Meera.",
         "Done: 1 joined, 1 left, 1 stay as admins.",
     ]
     assert values["plan"] == {**values["change"], "dry_run": True}
