@@ -8,13 +8,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
 
 from demo.people import ASHA, MEERA, RAVI, Person
 from demo.stack import GROUP, Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 DAGS = Path(__file__).resolve().parent.parent / "dags_examples"
 DAG_ID = "store_opening"
@@ -31,11 +34,16 @@ COLORS = {
     "deferred": "yellow",
     "running": "cyan",
 }
+WAITS = {"wait_for_answers": "survey", "wait_for_job": "job"}
+NOT_YET = (None, "none", "scheduled", "queued", "running")
 SECONDS = 170
 
 
 class Conversation:
-    """Shows what is posted, and lets the people answer each survey and job once, a little after they have read it."""
+    """Shows what is posted, and lets the people answer each survey and job once, a little after they have read it.
+
+    They take their time: the DAG waits before the first of them answers, however fast the machine is.
+    """
 
     def __init__(self, stack: Stack, console: Console) -> None:
         self.console = console
@@ -44,14 +52,14 @@ class Conversation:
         self.texts: list[str] = []
         self._todo: list[tuple[float, str, str, str]] = []
 
-    def look(self) -> None:
-        """Read what is new, and answer what is due."""
+    def look(self, waiting: Collection[str]) -> None:
+        """Read what is new, and answer what is due and what is waited for: *waiting* names surveys and jobs."""
         page = self.people[ASHA].feed(GROUP, self.after)
         self.after = page["after"]
         for item in page["items"]:
             self._show(item)
         now = time.monotonic()
-        for due in [each for each in self._todo if each[0] <= now]:
+        for due in [each for each in self._todo if each[0] <= now and each[1] in waiting]:
             self._todo.remove(due)
             self._act(*due[1:])
 
@@ -91,7 +99,7 @@ def follow(stack: Stack, console: Console) -> bool:
     until = time.monotonic() + SECONDS
     while time.monotonic() < until:
         stack.processes.check()
-        talk.look()
+        talk.look([what for task, what in WAITS.items() if states.get(task) not in NOT_YET])
         for task, state in stack.task_states(DAG_ID, run_id).items():
             if states.get(task) != state and state not in ("none", "scheduled", "queued"):
                 icon, color = ICONS.get(state, "·"), COLORS.get(state, "dim")
@@ -99,7 +107,7 @@ def follow(stack: Stack, console: Console) -> bool:
             states[task] = state
         run = stack.run_state(DAG_ID, run_id)
         if run in ("success", "failed"):
-            talk.look()
+            talk.look(())
             told = any(text.startswith("We open: 3 of us") and "Paper bags" in text for text in talk.texts)
             if run == "success" and not told:
                 console.print("[red]the run succeeded, but the group was not told what people answered[/red]")
