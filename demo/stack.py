@@ -163,7 +163,7 @@ class Stack:
 
     def api(self, method: str, path: str, body: Any = None) -> Any:
         """Call Airflow's REST API; returns the JSON, None for 404."""
-        reply = requests.request(method, f"{self.airflow}/api/v2{path}", json=body, timeout=30)
+        reply = requests.request(method, f"{self.airflow}/api/v2{path}", json=body, timeout=60)
         if reply.status_code == 404:
             return None
         reply.raise_for_status()
