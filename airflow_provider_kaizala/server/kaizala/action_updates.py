@@ -10,7 +10,7 @@ from airflow_provider_kaizala.server.kaizala.access import need_member
 from airflow_provider_kaizala.server.kaizala.action_bodies import PACKAGE, PropertyDraft, read_properties
 from airflow_provider_kaizala.server.kaizala.action_records import ActionRecord, find_action
 from airflow_provider_kaizala.server.kaizala.context import ADMIN, Operation
-from airflow_provider_kaizala.server.kaizala.posts import add_post, read_audience
+from airflow_provider_kaizala.server.kaizala.posts import add_post, read_audience, touch
 from airflow_provider_kaizala.server.store.tables import action as action_table
 from airflow_provider_kaizala.server.store.tables import action_property
 from airflow_provider_kaizala.server.wire.errors import bad_request, denied
@@ -46,6 +46,7 @@ def _update(op: Operation, group_id: str, action_id: str, fields: Fields, name: 
     _set_properties(op, action, changes)
     a = action_table.c
     op.conn.execute(update(action_table).where(a.id == action.id).values(version=a.version + 1))
+    touch(op, action.row["reference_id"])
     return {}
 
 

@@ -29,6 +29,10 @@ _REPLIED_TO = select(t.feed_entry.c.seq).where(
 )
 
 
+_p = t.post.c
+_TOUCH = update(t.post).where(_p.reference_id == bindparam("its_id")).values(revision=_p.revision + 1)
+
+
 @dataclass(frozen=True)
 class Audience:
     """Whom a post reaches: members, all subscribers too, or chosen subscribers."""
@@ -134,6 +138,11 @@ def add_post(
             [{"reference_id": reference_id, "person_id": person_id} for person_id in audience.person_ids],
         )
     return reference_id, seq
+
+
+def touch(op: Operation, reference_id: str) -> None:
+    """Note that a post looks different now: what shows it live reads it again."""
+    op.conn.execute(_TOUCH, {"its_id": reference_id})
 
 
 def _enter(op: Operation, group_id: str, reference_id: str) -> int:

@@ -80,7 +80,11 @@ def react(op: Operation, group_id: str, reference_id: str, kind: str, comment: s
         },
     )
     count = _p.like_count if kind == "Like" else _p.comment_count
-    op.conn.execute(update(post).where(_p.reference_id == reference_id).values({count: count + 1}))
+    op.conn.execute(
+        update(post)
+        .where(_p.reference_id == reference_id)
+        .values({count: count + 1, _p.revision: _p.revision + 1})
+    )
     return reaction_id
 
 

@@ -15,6 +15,7 @@ from airflow_provider_kaizala.server.kaizala.answers import check_answers, store
 from airflow_provider_kaizala.server.kaizala.context import Operation
 from airflow_provider_kaizala.server.kaizala.events import emit
 from airflow_provider_kaizala.server.kaizala.persons import Person
+from airflow_provider_kaizala.server.kaizala.posts import touch
 from airflow_provider_kaizala.server.kaizala.response_objects import are_shown_to, load_responses
 from airflow_provider_kaizala.server.store import tables as t
 from airflow_provider_kaizala.server.wire.errors import bad_request, denied, not_found
@@ -120,6 +121,7 @@ def _add(op: Operation, action: ActionRecord, values: dict[str, object], slot: i
     )
     a = t.action.c
     op.conn.execute(update(t.action).where(a.id == action.id).values(response_count=a.response_count + 1))
+    touch(op, action.row["reference_id"])
     return response_id
 
 
@@ -136,6 +138,7 @@ def _edit(op: Operation, action: ActionRecord, response_id: str, values: dict[st
         .where(_r.id == response_id)
         .values(**values, updated_ms=op.now_ms, revision=_r.revision + 1)
     )
+    touch(op, action.row["reference_id"])
     return response_id
 
 
@@ -229,6 +232,7 @@ def complete_job(op: Operation, action: ActionRecord, is_completed: bool) -> str
     op.conn.execute(
         update(t.action).where(a.id == action.id).values(response_count=a.response_count + change)
     )
+    touch(op, action.row["reference_id"])
     data = {
         "actionId": action.id,
         "groupId": action.row["group_id"],

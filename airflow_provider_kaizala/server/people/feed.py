@@ -1,14 +1,15 @@
-"""What a person sees of a group: ``GET /people/groups/{groupId}/feed?after=&count=``.
+"""What a person sees of a group: ``GET /people/groups/{groupId}/feed?after=&before=&count=``.
 
 Reply: ``{"items": [...], "after": 17, "hasMore": false}``, oldest first. ``after`` is a cursor: pass it on to get what
-came later; it is safe to follow while others write, as a group's sequence grows in the order of commits. Changes of an
-item (votes, likes) do not move it; read ``after`` one lower, or ``GET /people/actions/{actionId}``.
+came later; it is safe to follow while others write, as a group's sequence grows in the order of commits. With ``before``
+come the latest items before that ``seq``, and ``hasMore`` tells of older ones. Changes of an item (votes, likes) do not
+move it, but raise its ``revision``; read ``after`` one lower, or ``GET /people/actions/{actionId}``.
 
 Each item::
 
     {"seq": 17, "kind": "poll", "referenceId": "...", "actionId": "..." | null, "groupId": "...",
      "sender": {"mobileNumber": "+91...", "name": "Asha", "id": "..."}, "sentAt": "2024-03-22T18:29:59.123Z",
-     "title": "...", "text": "...", "replyToReferenceId": "..." | null, "likes": 0, "comments": 0, "liked": false}
+     "title": "...", "text": "...", "replyToReferenceId": "..." | null, "likes": 0, "comments": 0, "liked": false, "revision": 0}
 
 ``kind`` is text, announcement, media, poll, survey, job, letsMeet, package, reminder, memberAdded or memberRemoved. A
 reminder looks like the action it repeats, as ``actionType`` tells, and replies to it. With it come:
@@ -32,7 +33,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, or_, select
+from sqlalchemy import RowMapping, and_, func, or_, select
 
 from airflow_provider_kaizala.server.kaizala.access import BELOW, GroupAccess, find_group
 from airflow_provider_kaizala.server.kaizala.action_records import ActionRecord, find_action_by_id
@@ -42,6 +43,7 @@ from airflow_provider_kaizala.server.people.feed_actions import action_part
 from airflow_provider_kaizala.server.store import tables as t
 from airflow_provider_kaizala.server.wire.errors import denied, not_found
 from airflow_provider_kaizala.server.wire.fields import Fields
+from airflow_provider_kaizala.server.wire.ids import canonical
 from airflow_provider_kaizala.server.wire.times import iso_ms
 
 DEFAULT_COUNT = 50
@@ -49,6 +51,10 @@ MAX_COUNT = 200
 
 _f, _p, _w = t.feed_entry.c, t.post.c, t.person.c
 _mine = t.reaction.alias("mine")
+# A reminder shows the action it repeats, and so changes with that action's own post.
+ORIGIN = t.post.alias("origin")
+ORIGIN_OF_POST = and_(_p.kind == "reminder", ORIGIN.c.reference_id == _p.reply_to)
+SHOWN_REVISION = _p.revision + func.coalesce(ORIGIN.c.revision, 0)
 
 
 def read_feed(op: Operation, group_id: str, query: Fields) -> dict[str, object]:
@@ -57,12 +63,15 @@ def read_feed(op: Operation, group_id: str, query: Fields) -> dict[str, object]:
     if access.role == BELOW:
         raise denied("You are not a member of this group")
     after = query.integer("after", least=0) or 0
+    before = query.integer("before", least=0)
     count = min(query.integer("count", least=1) or DEFAULT_COUNT, MAX_COUNT)
-    rows = op.conn.execute(
-        _items(op, access).where(_f.seq > after).order_by(_f.seq).limit(count + 1)
-    ).mappings()
-    found = list(rows)
-    page = found[:count]
+    wanted = _items(op, access).where(_f.seq > after).limit(count + 1)
+    if before is None:
+        found = op.conn.execute(wanted.order_by(_f.seq)).mappings().all()
+        page = list(found[:count])
+    else:
+        found = op.conn.execute(wanted.where(_f.seq < before).order_by(_f.seq.desc())).mappings().all()
+        page = list(found[count - 1 :: -1])
     return {
         "items": [_item(op, row) for row in page],
         "after": page[-1]["seq"] if page else after,
@@ -78,8 +87,10 @@ def _items(op: Operation, access: GroupAccess) -> Any:
             _w.mobile.label("sender_mobile"),
             _w.name.label("sender_name"),
             _mine.c.id.label("my_like"),
+            SHOWN_REVISION.label("shown_revision"),
         )
         .join(t.post, _p.reference_id == _f.reference_id)
+        .outerjoin(ORIGIN, ORIGIN_OF_POST)
         .join(t.person, _w.id == _p.sender_id)
         .outerjoin(
             _mine,
@@ -120,6 +131,7 @@ def _item(op: Operation, row: RowMapping) -> dict[str, object]:
         "likes": row["like_count"],
         "comments": row["comment_count"],
         "liked": row["my_like"] is not None,
+        "revision": row["shown_revision"],
     }
     if "members" in detail:
         item["members"] = detail["members"]
@@ -137,6 +149,18 @@ _SHOWN_AS_MEDIA = ("Announcement", "Image", "Document", "Audio", "Video", "Album
 def _media_part(op: Operation, action: ActionRecord) -> dict[str, object]:
     media = [as_announced(op.base_url, ref) for ref in action.detail.get("media", [])]
     return {"media": media} if action.type == "Announcement" else {"media": media, "mediaType": action.type}
+
+
+def read_post(op: Operation, group_id: str, reference_id: str) -> dict[str, object]:
+    """Return the feed item of a post as a group sees it now."""
+    access = find_group(op, group_id)
+    if access.role == BELOW:
+        raise denied("You are not a member of this group")
+    found = op.conn.execute(_items(op, access).where(_f.reference_id == canonical(reference_id)))
+    row = found.mappings().first()
+    if row is None:
+        raise not_found("The message")
+    return _item(op, row)
 
 
 def read_item(op: Operation, action_id: str) -> dict[str, object]:

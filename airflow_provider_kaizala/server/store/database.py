@@ -44,6 +44,8 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        #: called in the writer's thread after each commit; must not block
+        self.on_commit: Callable[[], None] | None = None
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="kaizala-reader")
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_batches, name="kaizala-writer", daemon=True)
@@ -104,6 +106,8 @@ class Database:
             log.exception("a commit of %d writes failed", len(batch))
             for job in batch:
                 job.error = unavailable()
+        if self.on_commit is not None:
+            self.on_commit()
         for job in batch:
             if job.future.cancelled() or not job.future.set_running_or_notify_cancel():
                 continue

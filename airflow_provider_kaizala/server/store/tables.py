@@ -38,6 +38,7 @@ __all__ = [
     "connector_grant",
     "connector_permission",
     "feed_entry",
+    "form_sent",
     "group_parent",
     "job_assignment",
     "media_file",
@@ -172,6 +173,16 @@ person_session = Table(
     time_column("ended_ms", required=False),
 )
 
+# What a form of the page has done already: sent twice, it is done once.
+form_sent = Table(
+    "form_sent",
+    metadata,
+    Column("person_id", ForeignKey("person.id"), primary_key=True),
+    Column("once", String(64), primary_key=True),
+    Column("outcome", String(128), nullable=False),
+    Column("at_ms", BigInteger, nullable=False, index=True),
+)
+
 pin_attempt = Table(
     "pin_attempt",
     metadata,
@@ -263,6 +274,8 @@ post = Table(
     text_column("detail_json"),
     Column("like_count", Integer, nullable=False, server_default="0"),
     Column("comment_count", Integer, nullable=False, server_default="0"),
+    # Grows with everything that makes it look different: an answer, a like, a changed card.
+    Column("revision", Integer, nullable=False, server_default="0"),
     time_column("deleted_ms", required=False),
 )
 
