@@ -19,6 +19,9 @@ from airflow_provider_kaizala.server.control import routes as control
 from airflow_provider_kaizala.server.control.layer import ControlLayer
 from airflow_provider_kaizala.server.control.plane import ControlPlane
 from airflow_provider_kaizala.server.delivery.deliverer import Deliverer
+from airflow_provider_kaizala.server.page import routes as page
+from airflow_provider_kaizala.server.page.live import Live
+from airflow_provider_kaizala.server.page.render import error_page
 from airflow_provider_kaizala.server.people import routes as people
 from airflow_provider_kaizala.server.routes import (
     actions,
@@ -47,6 +50,7 @@ ROUTERS = (
     webhooks.router,
     bots.router,
     people.router,
+    page.router,
 )
 
 
@@ -72,6 +76,7 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
         lifespan=lifespan,
     )
     app.state.kaizala = server
+    app.state.kaizala_live = Live(server.database)
     for router in (*ROUTERS, *((control.router,) if config.test_mode else ())):
         app.include_router(router)
     app.add_api_route("/healthz", health, methods=["GET"])
@@ -103,6 +108,8 @@ async def _refused(_request: Request, error: Exception) -> Response:
 
 async def _no_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
+    if error.status_code == 404 and "text/html" in request.headers.get("accept", ""):
+        return error_page(request, not_found("The path"))
     if error.status_code == 405:
         message = "This path does not take this method"
         allow = {"Allow": ", ".join(_methods(request))}

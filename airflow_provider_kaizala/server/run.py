@@ -14,6 +14,7 @@ import uvicorn
 from airflow_provider_kaizala.server.app import create_app
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.control.cutting import CuttableProtocol
+from airflow_provider_kaizala.server.page.live import Live
 from airflow_provider_kaizala.server.startup import StartError, open_state
 from airflow_provider_kaizala.server.state import ServerState
 
@@ -42,9 +43,10 @@ def url_of(listener: socket.socket) -> str:
 class _Uvicorn(uvicorn.Server):
     """Uvicorn that tells when it answers."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], live: Live) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._live = live
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell."""
@@ -52,10 +54,16 @@ class _Uvicorn(uvicorn.Server):
         if self.started:
             self._on_ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what never ends by itself, then stop."""
+        self._live.close()
+        await super().shutdown(sockets=sockets)
+
 
 def _build(config: ServerConfig, state: ServerState, on_ready: Callable[[], None]) -> _Uvicorn:
+    app = create_app(config, state)
     settings = uvicorn.Config(
-        create_app(config, state),
+        app,
         log_config=None,
         access_log=False,
         log_level=config.log_level,
@@ -66,7 +74,7 @@ def _build(config: ServerConfig, state: ServerState, on_ready: Callable[[], None
         http=CuttableProtocol if config.test_mode else "auto",
         h11_max_incomplete_event_size=64 * 1024,
     )
-    return _Uvicorn(settings, on_ready)
+    return _Uvicorn(settings, on_ready, app.state.kaizala_live)
 
 
 def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:

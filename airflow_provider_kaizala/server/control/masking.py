@@ -14,7 +14,7 @@ MASK = "***"
 SECRETS = frozenset(
     {
         "accesstoken", "apikey", "applicationsecret", "authorization", "callbackheaders", "callbacktoken", "clientsecret",
-        "code", "cookie", "kzcallbacktoken", "password", "pin", "proxyauthorization", "refreshtoken", "secret",
+        "code", "cookie", "csrf", "kzcallbacktoken", "password", "pin", "proxyauthorization", "refreshtoken", "secret",
         "setcookie", "token",
     }
 )  # fmt: skip

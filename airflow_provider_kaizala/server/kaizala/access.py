@@ -129,7 +129,7 @@ def find_group(op: Operation, group_id: str) -> GroupAccess:
         raise not_found("The group")
     role = _role(op, found)
     if role is None:
-        raise denied("The token does not reach this group")
+        raise denied("The token does not reach this group", "no_group")
     return GroupAccess(found, role)
 
 

@@ -31,7 +31,7 @@ def check_answers(op: Operation, questions: Sequence[QuestionDraft], given: Sequ
         for index, (question, answer) in enumerate(zip(questions, padded, strict=True))
     ]
     if questions and all(answer is None for answer in checked):
-        raise bad_request("Answers must hold at least one answer")
+        raise bad_request("Answers must hold at least one answer", "empty")
     return checked
 
 
@@ -75,7 +75,7 @@ def _option(question: QuestionDraft, answer: object, where: str) -> str:
     for title in titles:
         if title.strip().lower() == text.strip().lower():
             return title
-    raise bad_request(f"{where} is not one of the options: {', '.join(titles)[:500]}")
+    raise bad_request(f"{where} is not one of the options: {', '.join(titles)[:500]}", "choice")
 
 
 def _moment(answer: object, where: str) -> int | float:

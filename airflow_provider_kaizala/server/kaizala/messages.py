@@ -38,7 +38,8 @@ def post_text(
     """Add a text to a group and tell its webhooks; return the reference id."""
     if children(op.conn, access.id):
         raise denied(
-            "Plain messages are disabled in a group with sub-groups; post an action or write in a sub-group"
+            "Plain messages are disabled in a group with sub-groups; post an action or write in a sub-group",
+            "parent",
         )
     reference_id, _ = add_post(
         op, access.id, "text", text=text, audience=audience, reply_to=reply_to, below=False

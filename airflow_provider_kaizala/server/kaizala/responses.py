@@ -90,7 +90,7 @@ def answer(
 
 def _need_open(op: Operation, action: ActionRecord) -> None:
     if action.is_over(op.now_ms):
-        raise bad_request("The action has expired and takes no more answers")
+        raise bad_request("The action has expired and takes no more answers", "over")
 
 
 def _free_slot(op: Operation, action: ActionRecord) -> int:
@@ -99,7 +99,7 @@ def _free_slot(op: Operation, action: ActionRecord) -> int:
     if taken is None:
         return 0
     if not action.row["accept_multiple"]:
-        raise bad_request("This was answered already; give responseId to edit the answer")
+        raise bad_request("This was answered already; give responseId to edit the answer", "answered")
     return int(taken) + 1
 
 
@@ -191,7 +191,7 @@ def _choice_index(titles: Sequence[str], choice: object) -> int:
         loosely = [title.strip().lower() for title in titles]
         if choice.strip().lower() in loosely:
             return loosely.index(choice.strip().lower())
-    raise bad_request(f"choice must be one of: {', '.join(titles)[:500]}")
+    raise bad_request(f"choice must be one of: {', '.join(titles)[:500]}", "choice")
 
 
 def complete_job(op: Operation, action: ActionRecord, is_completed: bool) -> str:
@@ -206,7 +206,7 @@ def complete_job(op: Operation, action: ActionRecord, is_completed: bool) -> str
     ).first()
     if mine is None:
         need_member(action.access)
-        raise denied("The job is not assigned to you")
+        raise denied("The job is not assigned to you", "not_assigned")
     if mine.response_id is not None and mine.is_completed == is_completed:
         return str(mine.response_id)
     response_id = str(mine.response_id or new_id())

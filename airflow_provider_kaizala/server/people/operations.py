@@ -44,7 +44,7 @@ def write_text(op: Operation, group_id: str, fields: Fields) -> Reply:
     access = need_member(find_group(op, group_id))
     text = fields.text("text", most=MAX_TEXT)
     if access.is_hub and access.role != ADMIN:
-        raise denied("Only admins write in a hub group")
+        raise denied("Only admins write in a hub group", "hub")
     audience = Audience("all") if access.is_hub else Audience()
     return {"referenceId": post_text(op, access, text, audience, read_reply_to(op, access, fields))}
 

@@ -36,7 +36,7 @@ def check_person_pin(conn: Connection, now_ms: int, mobile: str, pin: str) -> st
     found = conn.execute(select(person.c.id, person.c.pin_hash).where(person.c.mobile == mobile)).first()
     if not check_pin(pin, found.pin_hash if found else None) or found is None:
         conn.execute(pin_attempt.insert(), {"mobile": mobile, "at_ms": now_ms})
-        return not_signed_in("Wrong phone number or PIN")
+        return not_signed_in("Wrong phone number or PIN", "wrong_pin")
     conn.execute(pin_attempt.delete().where(_a.mobile == mobile))
     conn.execute(update(person).where(person.c.id == found.id).values(is_provisioned=True))
     return str(found.id)

@@ -27,9 +27,18 @@ class ApiError(Exception):
     """A refusal that the caller sees."""
 
     def __init__(
-        self, status: int, code: str, message: str, category: str, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        category: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        reason: str = "",
     ) -> None:
         super().__init__(message)
+        #: a short name of what is wrong, for the page, which says it in the reader's language
+        self.reason = reason
         self.status = status
         self.code = code
         self.message = message
@@ -41,9 +50,9 @@ class ApiError(Exception):
         return {"message": self.message, "errorCode": self.code, "errorCategoryKey": self.category}
 
 
-def bad_request(message: str) -> ApiError:
+def bad_request(message: str, reason: str = "") -> ApiError:
     """The body or a parameter is wrong; the message names the field."""
-    return ApiError(400, "InvalidParameters", message, "BadRequestException")
+    return ApiError(400, "InvalidParameters", message, "BadRequestException", reason=reason)
 
 
 def token_missing() -> ApiError:
@@ -61,14 +70,14 @@ def wrong_connector() -> ApiError:
     return ApiError(401, "Unauthenticated", WRONG_CONNECTOR, "AuthException")
 
 
-def not_signed_in(message: str) -> ApiError:
+def not_signed_in(message: str, reason: str = "") -> ApiError:
     """Wrong PIN, or no session."""
-    return ApiError(401, "Unauthenticated", message, "AuthException")
+    return ApiError(401, "Unauthenticated", message, "AuthException", reason=reason)
 
 
-def denied(message: str) -> ApiError:
+def denied(message: str, reason: str = "") -> ApiError:
     """Permission, scope, membership or role is missing."""
-    return ApiError(403, "AccessDenied", message, "AuthorizationException")
+    return ApiError(403, "AccessDenied", message, "AuthorizationException", reason=reason)
 
 
 def not_found(what: str) -> ApiError:

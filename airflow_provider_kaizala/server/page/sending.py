@@ -1,0 +1,111 @@
+"""What a person sends from the page: each form once, however often it is sent, and files with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import select
+from starlette.datastructures import UploadFile
+
+from airflow_provider_kaizala.server.clock import DAY
+from airflow_provider_kaizala.server.kaizala.access import find_group
+from airflow_provider_kaizala.server.kaizala.action_posting import post_action
+from airflow_provider_kaizala.server.kaizala.context import Operation
+from airflow_provider_kaizala.server.kaizala.media import StoredFile, add_resource
+from airflow_provider_kaizala.server.kaizala.media_kinds import kind_of, named_for, recognize
+from airflow_provider_kaizala.server.page.problems import Problem
+from airflow_provider_kaizala.server.people.operations import write_text
+from airflow_provider_kaizala.server.routes.media import plain_name
+from airflow_provider_kaizala.server.state import ServerState
+from airflow_provider_kaizala.server.store.tables import form_sent
+from airflow_provider_kaizala.server.wire.errors import ApiError
+from airflow_provider_kaizala.server.wire.fields import Fields
+
+_s = form_sent.c
+
+
+def once(op: Operation, key: str, act: Callable[[], str]) -> str:
+    """Do something unless this form was sent before; return its outcome, an id, then and now."""
+    if not key or len(key) > 64:
+        raise Problem(400, "form_changed")
+    me = op.caller.person_id
+    done = op.conn.execute(select(_s.outcome).where(_s.person_id == me, _s.once == key)).scalar()
+    if done is not None:
+        return str(done)
+    outcome = act()
+    op.conn.execute(form_sent.delete().where(_s.at_ms < op.now_ms - DAY))
+    op.conn.execute(
+        form_sent.insert(), {"person_id": me, "once": key, "outcome": outcome, "at_ms": op.now_ms}
+    )
+    return outcome
+
+
+# --- Files ------------------------------------------------------------------------------------------------------------
+async def store_files(
+    server: ServerState, uploads: list[UploadFile], *, images_only: bool = False
+) -> list[StoredFile]:
+    """Put files into the media store, of the kind that their content shows, whatever they are called.
+
+    :raises Problem: 415 with the file that is not taken; nothing is stored then
+    """
+    stored: list[StoredFile] = []
+    try:
+        for upload in uploads:
+            one = await asyncio.to_thread(_store, server, upload, images_only)
+            stored.append(one)
+    except ApiError:
+        discard(server, stored)
+        raise
+    return stored
+
+
+def _store(server: ServerState, upload: UploadFile, images_only: bool) -> StoredFile:
+    name = plain_name(upload.filename)
+    shown = recognize(upload.file)
+    if shown is None:
+        raise Problem(415, "file_kind", name=name[:80])
+    if shown == "application/msword":  # all old Office files look alike: the name tells which
+        try:
+            shown = kind_of(name, upload.content_type)[1]
+        except ApiError:
+            shown = "application/msword"
+    kind, mime_type = kind_of("", shown)
+    if images_only and kind != "Image":
+        raise Problem(415, "photo_kind", name=name[:80])
+    upload.file.seek(0)
+    file_id, size = server.media.save(upload.file)
+    return StoredFile(file_id, named_for(name, mime_type), kind, mime_type, size)
+
+
+def discard(server: ServerState, files: list[StoredFile]) -> None:
+    """Remove files that nothing refers to."""
+    for one in files:
+        server.media.discard(one.id)
+
+
+def resource_of(op: Operation, files: list[StoredFile]) -> str:
+    """Register files as one media resource."""
+    if len(files) > 1 and any(one.kind != "Image" for one in files):
+        raise Problem(400, "album")
+    return str(add_resource(op, files)["mediaResource"])
+
+
+# --- Messages ---------------------------------------------------------------------------------------------------------
+def write(op: Operation, group_id: str, text: str, files: list[StoredFile], reply_to: str) -> str:
+    """Post a text, or files with the text as their caption; return the reference id."""
+    fields: dict[str, Any] = {"replyToReferenceId": reply_to} if reply_to else {}
+    if len(text) > 4000:
+        raise Problem(400, "too_long", most=4000, given=len(text))
+    if not files:
+        if not text.strip():
+            raise Problem(400, "empty_text")
+        return str(write_text(op, group_id, Fields({"text": text, **fields}))["referenceId"])
+    access = find_group(op, group_id)
+    if access.is_hub:
+        fields["sendToAllSubscribers"] = True
+    body = {"mediaResource": resource_of(op, files), "caption": text}
+    kind = files[0].kind if len(files) == 1 else "Album"
+    posted = post_action(op, group_id, Fields({"actionType": kind, "actionBody": body, **fields}))
+    return str(posted["referenceId"])

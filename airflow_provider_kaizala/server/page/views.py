@@ -1,0 +1,244 @@
+"""What the pages show, read in one transaction each; times are ISO 8601 or epoch milliseconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, and_, exists, or_, select
+
+from airflow_provider_kaizala.server.kaizala.access import BELOW, GroupAccess, find_group
+from airflow_provider_kaizala.server.kaizala.action_bodies import PACKAGE
+from airflow_provider_kaizala.server.kaizala.context import ADMIN, MEMBER, SUBSCRIBER, Operation
+from airflow_provider_kaizala.server.kaizala.hierarchy import ancestors, children
+from airflow_provider_kaizala.server.people.feed import read_feed, read_post
+from airflow_provider_kaizala.server.people.operations import list_groups
+from airflow_provider_kaizala.server.store import tables as t
+from airflow_provider_kaizala.server.wire.errors import denied
+from airflow_provider_kaizala.server.wire.fields import Fields
+from airflow_provider_kaizala.server.wire.ids import canonical
+
+Shown = dict[str, Any]
+
+PAGE = 20
+MAX_WAITING = 50
+_a, _p, _f, _r, _j, _w = t.action.c, t.post.c, t.feed_entry.c, t.response.c, t.job_assignment.c, t.person.c
+_ANSWERED = ("Survey", "Poll", "LetsMeet", PACKAGE)
+
+
+# --- What waits -------------------------------------------------------------------------------------------------------
+def waiting_for(op: Operation, group_ids: list[str]) -> list[Shown]:
+    """Return what the caller has not answered in groups, soonest due first."""
+    me = op.caller.person_id
+    above = {higher for group_id in group_ids for higher in ancestors(op.conn, group_id)}
+    posted_in = [*group_ids, *above]
+    columns = (_f.group_id, _a.id, _a.reference_id, _a.title, _a.action_type, _a.expires_ms, _a.created_ms)
+    mine = exists().where(_r.action_id == _a.id, _r.person_id == me)
+    asked = exists().where(t.question.c.action_id == _a.id)
+    told = exists().where(
+        t.post_recipient.c.reference_id == _p.reference_id, t.post_recipient.c.person_id == me
+    )
+    member = exists().where(t.membership.c.group_id == _f.group_id, t.membership.c.person_id == me)
+    seen = (
+        _f.group_id.in_(group_ids),
+        _a.deleted_ms.is_(None),
+        or_(_p.audience == "all", member, told),
+    )
+    forms = (
+        select(*columns)
+        .join(t.post, _p.reference_id == _a.reference_id)
+        .join(t.feed_entry, _f.reference_id == _a.reference_id)
+        .where(
+            _a.group_id.in_(posted_in),
+            or_(_a.expires_ms.is_(None), _a.expires_ms > op.now_ms),
+            _a.action_type.in_(_ANSWERED),
+            _a.creator_id != me,
+            asked,
+            ~mine,
+            *seen,
+        )
+        .limit(MAX_WAITING)
+    )
+    jobs = (
+        select(*columns)
+        .join(t.job_assignment, _j.action_id == _a.id)
+        .join(t.post, _p.reference_id == _a.reference_id)
+        .join(t.feed_entry, _f.reference_id == _a.reference_id)
+        .where(_j.person_id == me, _j.is_completed.is_(False), *seen)
+        .limit(MAX_WAITING)
+    )
+    rows = [*op.conn.execute(jobs), *op.conn.execute(forms)]
+    rows.sort(key=lambda row: (row.expires_ms is None, row.expires_ms or 0, row.created_ms))
+    return [
+        {
+            "groupId": row.group_id,
+            "actionId": row.id,
+            "referenceId": row.reference_id,
+            "title": row.title,
+            "type": row.action_type,
+            "due": row.expires_ms,
+            "overdue": row.expires_ms is not None and row.expires_ms <= op.now_ms,
+        }
+        for row in rows
+    ]
+
+
+# --- My groups --------------------------------------------------------------------------------------------------------
+def home(op: Operation) -> Shown:
+    """Return the caller's groups with how many things wait in each, and its latest post."""
+    groups: list[Any] = list(list_groups(op)["groups"])  # type: ignore[call-overload]
+    waiting = waiting_for(op, [group["groupId"] for group in groups])
+    shown = []
+    for group in groups:
+        here = [one for one in waiting if one["groupId"] == group["groupId"]]
+        shown.append({**group, "waiting": len(here), "latest": _latest(op, group)})
+    shown.sort(
+        key=lambda one: (-one["waiting"], -(one["latest"]["at"] if one["latest"] else 0), one["groupName"])
+    )
+    names = {group["groupId"]: group["groupName"] for group in groups}
+    return {"me": op.caller, "groups": shown, "waiting": waiting, "names": names}
+
+
+def _latest(op: Operation, group: Shown) -> Shown | None:
+    page: Any = read_feed(op, group["groupId"], Fields({"before": group["lastSeq"] + 1, "count": 1}))
+    if not page["items"]:
+        return None
+    item = page["items"][0]
+    return {
+        "kind": item["kind"],
+        "text": excerpt(item),
+        "sender": item["sender"]["name"],
+        "at": item["sentAt"],
+    }
+
+
+def excerpt(item: Shown) -> str:
+    """Return the first words of a post."""
+    text = str(item.get("title") or item.get("text") or "").strip()
+    return text if len(text) <= 80 else text[:79].rstrip() + "…"
+
+
+# --- A group ----------------------------------------------------------------------------------------------------------
+def _visible(op: Operation, group_id: str) -> GroupAccess:
+    access = find_group(op, group_id)
+    if access.role == BELOW:
+        raise denied("You are not a member of this group", "no_group")
+    return access
+
+
+def _heading(op: Operation, access: GroupAccess) -> Shown:
+    """Return what all pages of a group show of it."""
+    may_write = access.role == ADMIN or (access.role == MEMBER and not access.is_hub)
+    return {
+        "id": access.id,
+        "name": access.group["name"],
+        "welcome": access.group["welcome_message"],
+        "lastSeq": access.group["last_seq"],
+        "isHub": access.is_hub,
+        "isAdmin": access.role == ADMIN,
+        "isMember": access.role in (ADMIN, MEMBER),
+        "mayWrite": may_write,
+        "mayChat": may_write and not children(op.conn, access.id),
+    }
+
+
+def visible_group(op: Operation, group_id: str) -> str:
+    """Return the id of a group whose feed the caller may read; 403 and 404 as ever."""
+    return _visible(op, group_id).id
+
+
+def group_heading(op: Operation, group_id: str) -> Shown:
+    """Return what all pages of a group show."""
+    return {"me": op.caller, "group": _heading(op, _visible(op, group_id))}
+
+
+def group_page(op: Operation, group_id: str, before: int | None) -> Shown:
+    """Return a group with its latest posts, or those before one, newest first."""
+    access = _visible(op, group_id)
+    start = access.group["last_seq"] + 1 if before is None else before
+    page: Any = read_feed(op, access.id, Fields({"before": start, "count": PAGE}))
+    items = page["items"][::-1]
+    return {
+        "me": op.caller,
+        "group": _heading(op, access),
+        "items": decorated(op, access, items),
+        "older": items[-1]["seq"] if items and page["hasMore"] else None,
+        "waiting": waiting_for(op, [access.id]) if before is None else [],
+    }
+
+
+def newer(op: Operation, group_id: str, after: int) -> Shown:
+    """Return what came after a place in a group, newest first."""
+    access = _visible(op, group_id)
+    page: Any = read_feed(op, access.id, Fields({"after": after, "count": PAGE}))
+    return {
+        "me": op.caller,
+        "group": _heading(op, access),
+        "items": decorated(op, access, page["items"][::-1]),
+        "after": page["after"],
+        "more": page["hasMore"],
+        "waiting": waiting_for(op, [access.id]),
+    }
+
+
+def decorated(op: Operation, access: GroupAccess, items: list[Shown]) -> list[Shown]:
+    """Add what a post answers, whether it is over, and who sees the answers."""
+    quoted = _quoted(op, access, [item["replyToReferenceId"] for item in items if item["replyToReferenceId"]])
+    for item in items:
+        item["quoted"] = quoted.get(item["replyToReferenceId"])
+        item["mine"] = item["sender"]["id"] == op.caller.person_id
+        item["seesWho"] = bool(item["actionId"]) and (access.role == ADMIN or item["mine"])
+    return items
+
+
+def _quoted(op: Operation, access: GroupAccess, references: list[str]) -> dict[str, Shown]:
+    """Return what is answered: only posts that stand in this group's feed."""
+    if not references:
+        return {}
+    rows = op.conn.execute(
+        select(_p.reference_id, _p.kind, _p.text, _a.title, _w.name, _p.audience)
+        .join(t.feed_entry, and_(_f.reference_id == _p.reference_id, _f.group_id == access.id))
+        .join(t.person, _w.id == _p.sender_id)
+        .outerjoin(t.action, _a.id == _p.action_id)
+        .where(_p.reference_id.in_(references), _p.deleted_ms.is_(None))
+    )
+    shown = [row for row in rows if access.role != SUBSCRIBER or row.audience == "all"]
+    return {
+        row.reference_id: {
+            "kind": row.kind,
+            "sender": row.name,
+            "text": excerpt({"title": row.title, "text": row.text}),
+        }
+        for row in shown
+    }
+
+
+# --- One post ---------------------------------------------------------------------------------------------------------
+def one_post(op: Operation, group_id: str, reference_id: str) -> Shown:
+    """Return a post as a group's feed shows it."""
+    access = _visible(op, group_id)
+    item: Shown = read_post(op, access.id, reference_id)
+    return {"me": op.caller, "group": _heading(op, access), "item": decorated(op, access, [item])[0]}
+
+
+def comments(op: Operation, reference_id: str) -> list[Shown]:
+    """Return the latest comments of a post, oldest first."""
+    c = t.reaction.c
+    rows: list[Row[Any]] = list(
+        op.conn.execute(
+            select(c.id, c.comment, c.modified_ms, _w.name, _w.id.label("person_id"))
+            .join(t.person, _w.id == c.person_id)
+            .where(c.reference_id == canonical(reference_id), c.reaction_type == "Comment")
+            .order_by(c.modified_ticks.desc())
+            .limit(200)
+        )
+    )
+    return [
+        {
+            "id": row.id,
+            "text": row.comment,
+            "at": row.modified_ms,
+            "name": row.name,
+            "personId": row.person_id,
+        }
+        for row in reversed(rows)
+    ]

@@ -1,0 +1,103 @@
+"""Who looks at the page: the session's cookie, the language, the time zone, and the guard against forged forms."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from airflow_provider_kaizala.server.clock import SECOND
+from airflow_provider_kaizala.server.hashing import new_token
+from airflow_provider_kaizala.server.page.problems import Problem
+from airflow_provider_kaizala.server.page.strings import Words, wanted_language, words, zone_named
+from airflow_provider_kaizala.server.people.sessions import SESSION_LIFE_MS
+from airflow_provider_kaizala.server.state import base_url
+
+SESSION = "kaizala_session"
+#: of somebody who has not signed in yet, so that the form for that is guarded too
+VISIT = "kaizala_visit"
+LANGUAGE = "kaizala_language"
+#: set by the script; without it times are shown in UTC
+ZONE = "kaizala_zone"
+YEAR = 365 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """What the cookies of a request say.
+
+    :param session: the session's token, None if nobody signed in; whether it still holds is not checked here
+    :param visit: a random value that forms are bound to before
+    """
+
+    session: str | None
+    visit: str
+    words: Words
+    zone: ZoneInfo
+
+    @property
+    def csrf(self) -> str:
+        """What each form must carry: known to this page only, bound to the session."""
+        key = self.session or self.visit
+        return hmac.new(key.encode(), b"kaizala form", hashlib.sha256).hexdigest()
+
+
+def visitor_of(request: Request) -> Visitor:
+    """Read the cookies of a request."""
+    cookies = request.cookies
+    return Visitor(
+        session=cookies.get(SESSION) or None,
+        visit=cookies.get(VISIT) or new_token(),
+        words=words(wanted_language(request, cookies.get(LANGUAGE))),
+        zone=zone_named(cookies.get(ZONE)),
+    )
+
+
+def check_form(request: Request, visitor: Visitor, csrf: str) -> None:
+    """Refuse a form that another site has sent.
+
+    :raises Problem: 403
+    """
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != urlsplit(base_url(request)).netloc:
+        raise Problem(403, "forged")
+    if not hmac.compare_digest(csrf.encode("utf-8", "replace"), visitor.csrf.encode()):
+        raise Problem(403, "forged")
+
+
+def _set(request: Request, reply: Response, name: str, value: str, seconds: int) -> None:
+    reply.set_cookie(
+        name,
+        value,
+        max_age=seconds,
+        httponly=True,
+        samesite="lax",
+        secure=base_url(request).startswith("https:"),
+    )
+
+
+def remember_visit(request: Request, reply: Response, visitor: Visitor) -> None:
+    """Bind the sign-in form to this browser."""
+    if visitor.session is None and request.cookies.get(VISIT) != visitor.visit:
+        _set(request, reply, VISIT, visitor.visit, 24 * 3600)
+
+
+def sign_in_cookie(request: Request, reply: Response, token: str) -> None:
+    """Keep the session in the browser, where no script can read it."""
+    _set(request, reply, SESSION, token, SESSION_LIFE_MS // SECOND)
+    reply.delete_cookie(VISIT, httponly=True, samesite="lax")
+
+
+def sign_out_cookie(reply: Response) -> None:
+    """Forget the session."""
+    reply.delete_cookie(SESSION, httponly=True, samesite="lax")
+
+
+def language_cookie(request: Request, reply: Response, language: str) -> None:
+    """Keep the chosen language."""
+    _set(request, reply, LANGUAGE, language, YEAR)
