@@ -108,7 +108,7 @@ async def _refused(_request: Request, error: Exception) -> Response:
 
 async def _no_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
-    if error.status_code == 404 and "text/html" in request.headers.get("accept", ""):
+    if error.status_code == 404 and _is_for_people(request):
         return error_page(request, not_found("The path"))
     if error.status_code == 405:
         message = "This path does not take this method"
@@ -134,4 +134,9 @@ def _methods(request: Request) -> list[str]:
 async def _failed(request: Request, _error: Exception) -> Response:
     # Starlette logs the traceback; the caller only learns that it was not their fault.
     log.error("%s %s failed", request.method, request.url.path)
-    return error_reply(ApiError(500, "InternalError", "The server failed on this call", "ServerException"))
+    failed = ApiError(500, "InternalError", "The server failed on this call", "ServerException")
+    return error_page(request, failed) if _is_for_people(request) else error_reply(failed)
+
+
+def _is_for_people(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")

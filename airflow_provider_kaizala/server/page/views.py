@@ -91,9 +91,9 @@ def home(op: Operation) -> Shown:
     for group in groups:
         here = [one for one in waiting if one["groupId"] == group["groupId"]]
         shown.append({**group, "waiting": len(here), "latest": _latest(op, group)})
-    shown.sort(
-        key=lambda one: (-one["waiting"], -(one["latest"]["at"] if one["latest"] else 0), one["groupName"])
-    )
+    shown.sort(key=lambda one: one["groupName"].casefold())
+    shown.sort(key=lambda one: one["latest"]["at"] if one["latest"] else "", reverse=True)
+    shown.sort(key=lambda one: not one["waiting"])
     names = {group["groupId"]: group["groupName"] for group in groups}
     return {"me": op.caller, "groups": shown, "waiting": waiting, "names": names}
 
