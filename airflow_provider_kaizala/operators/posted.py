@@ -21,7 +21,7 @@ class _AudienceOperator(KaizalaGroupOperator):
     """Base of those that reach an action, and in a hub group the people it went to."""
 
     arguments: ClassVar[Mapping[str, Check]] = {
-        "action_id": checks.title,
+        "action_id": checks.identifier,
         "subscribers": checks.optional(checks.phones),
         "send_to_all_subscribers": checks.flag,
     }
@@ -161,7 +161,7 @@ class KaizalaReactOperator(KaizalaGroupOperator):
     """
 
     arguments: ClassVar[Mapping[str, Check]] = {
-        "reference_id": checks.title,
+        "reference_id": checks.identifier,
         "comment": checks.optional(checks.text),
         "source_group_id": checks.optional(checks.group_id),
     }
@@ -246,11 +246,11 @@ class KaizalaPostResponseOperator(KaizalaGroupOperator):
     """
 
     arguments: ClassVar[Mapping[str, Check]] = {
-        "action_id": checks.title,
+        "action_id": checks.identifier,
         "answers": checks.optional(_answers),
         "completed": checks.optional(checks.flag),
-        "package_id": checks.optional(checks.title),
-        "response_id": checks.optional(checks.title),
+        "package_id": checks.optional(checks.identifier),
+        "response_id": checks.optional(checks.identifier),
         "name": checks.optional(checks.title),
         "location": checks.optional(checks.location),
     }

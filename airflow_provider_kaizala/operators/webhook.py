@@ -70,7 +70,7 @@ class KaizalaCreateWebhookOperator(_WebhookOperator):
     arguments: ClassVar[Mapping[str, Check]] = {
         **_WebhookOperator.arguments,
         "object_type": WebhookChange.checks["object_type"],
-        "object_id": checks.optional(checks.title),
+        "object_id": checks.optional(checks.identifier),
     }
     template_fields: Sequence[str] = ("object_type", "object_id", *_WebhookOperator.template_fields)
 
@@ -151,7 +151,7 @@ class KaizalaUpdateWebhookOperator(_WebhookOperator):
 
     arguments: ClassVar[Mapping[str, Check]] = {
         **_WebhookOperator.arguments,
-        "webhook_id": checks.title,
+        "webhook_id": checks.identifier,
         "active": checks.optional(checks.flag),
     }
     template_fields: Sequence[str] = ("webhook_id", "active", *_WebhookOperator.template_fields)
@@ -182,7 +182,7 @@ class KaizalaDeleteWebhookOperator(KaizalaGroupOperator):
     :return: ``{"webhook_id", "deleted"}``; ``deleted`` is False for one that was gone
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {"webhook_id": checks.title}
+    arguments: ClassVar[Mapping[str, Check]] = {"webhook_id": checks.identifier}
     template_fields: Sequence[str] = ("webhook_id", *KaizalaGroupOperator.template_fields)
 
     def __init__(self, *, webhook_id: str, **kwargs: Any) -> None:

@@ -33,7 +33,7 @@ class KaizalaReactionSensor(KaizalaSensor):
     """
 
     arguments: ClassVar[Mapping[str, Check]] = {
-        "reference_id": checks.title,
+        "reference_id": checks.identifier,
         "reaction_type": _reaction_type,
         "source_group_id": checks.optional(checks.group_id),
     }

@@ -25,7 +25,7 @@ class KaizalaResponseSensor(KaizalaSensor):
     ``deferrable``, ``kaizala_conn_id``, and Airflow's ``poke_interval``, ``timeout``, ``mode``, ``soft_fail``.
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {"action_id": checks.title}
+    arguments: ClassVar[Mapping[str, Check]] = {"action_id": checks.identifier}
     template_fields: Sequence[str] = ("action_id", *KaizalaSensor.template_fields)
 
     def __init__(self, *, action_id: str, **kwargs: Any) -> None:

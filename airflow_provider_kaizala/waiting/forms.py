@@ -57,7 +57,7 @@ def read_rule(until: Any) -> Rule:
         return _from_wire(until)
     if isinstance(until, Sequence) and not isinstance(until, (str, bytes)):
         return People(tuple(until))
-    raise KaizalaInputError(f"until: {checks.shown(until)} is no rule; give {_FORMS}")
+    raise KaizalaInputError(f"until: {checks.shown(until)} is no rule; give {_FORMS}{checks.rendered(until)}")
 
 
 def _from_wire(wire: Mapping[str, Any]) -> Rule:

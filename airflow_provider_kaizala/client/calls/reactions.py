@@ -27,7 +27,7 @@ def post_reaction(
     """
     kind = checks.one_of("reaction_type", reaction_type, REACTION_TYPES)
     body = {
-        "referenceId": checks.title("reference_id", reference_id),
+        "referenceId": checks.identifier("reference_id", reference_id),
         "sourceGroupId": source_group_id or group_id,
         "reactionType": kind,
     }

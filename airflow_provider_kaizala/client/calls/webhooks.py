@@ -43,7 +43,7 @@ def list_webhooks(
         lambda body: Wire(body).items("webhooks", Webhook.read, required=True),
         group_id,
         query={
-            "objectId": checks.title("object_id", object_id),
+            "objectId": checks.identifier("object_id", object_id),
             "objectType": checks.one_of("object_type", object_type, OBJECT_TYPES),
         },
     )

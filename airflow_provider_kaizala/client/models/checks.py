@@ -20,6 +20,8 @@ Check = Callable[[str, Any], Any]
 TEXT_LIMIT = 4000
 _PHONE = re.compile(r"\+[0-9]{6,15}")
 _ID = re.compile(r"[^\s/?#%]{1,200}")
+#: what Jinja makes of a value that is not there, in lower case
+NOTHING = ("", "none", "null")
 QUESTION_TYPES = (
     "SingleOption",
     "MultiOption",
@@ -105,8 +107,24 @@ def text(name: str, value: Any) -> str:
 
 
 def title(name: str, value: Any) -> str:
-    """A title, question or id: text that is not blank."""
+    """A title or question: text that is not blank."""
     return _text(name, value, None)
+
+
+def identifier(name: str, value: Any) -> str:
+    """An id that Kaizala gave."""
+    _there(name, value)
+    return title(name, value)
+
+
+def _there(name: str, value: Any) -> None:
+    """Refuse what a template leaves of a value that is not there."""
+    if value is None or (isinstance(value, str) and value.strip().lower() in NOTHING):
+        what = shown(value) if value is None or value.strip() else "empty"
+        raise KaizalaInputError(
+            f"{name} is {what}, which is no id. If a template was to bring it, it has found nothing: see that what it names is "
+            "spelled right, and that the task it comes from has run and returned it"
+        )
 
 
 def optional(check: Check) -> Check:
@@ -143,8 +161,19 @@ def phone(name: str, value: Any) -> str:
 def listed(name: str, value: Any, what: str) -> list[Any]:
     """A list, not a single string."""
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, (Sequence, set, frozenset)):
-        raise KaizalaInputError(f"{name}: a list of {what} is needed, not {shown(value)}")
+        raise KaizalaInputError(f"{name}: a list of {what} is needed, not {shown(value)}{rendered(value)}")
     return list(value)
+
+
+def rendered(value: Any) -> str:
+    """What to add to an error if *value* is a list or a dict that a template has made text of."""
+    text = value.strip() if isinstance(value, str) else ""
+    if len(text) < 2 or text[0] + text[-1] not in ("[]", "()", "{}"):
+        return ""
+    return (
+        "; a template has made text of it: give dag.param('name') or the other task's output itself, or set "
+        "render_template_as_native_obj=True on the DAG"
+    )
 
 
 def phones(name: str, value: Any) -> tuple[str, ...]:
@@ -157,6 +186,7 @@ def phones(name: str, value: Any) -> tuple[str, ...]:
 
 def group_id(name: str, value: Any) -> str:
     """A group id: in practice a GUID, newer ones with ``@1``; whether there is such a group only Kaizala knows."""
+    _there(name, value)
     if not isinstance(value, str) or not _ID.fullmatch(value.strip()):
         raise KaizalaInputError(
             f"{name}: {shown(value)} is no Kaizala group id; give the GUID, with its @ and digit if it has one, "
@@ -246,7 +276,7 @@ class Question:
 def _fields(name: str, value: Any, allowed: Sequence[str], what: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise KaizalaInputError(
-            f"{name}: a dict with {', '.join(allowed)} is needed for each {what}, not {shown(value)}"
+            f"{name}: a dict with {', '.join(allowed)} is needed for each {what}, not {shown(value)}{rendered(value)}"
         )
     spelled = {"isInvisible": "is_invisible"}
     given = {spelled.get(str(key), str(key)): item for key, item in value.items()}

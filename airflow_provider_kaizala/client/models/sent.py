@@ -92,7 +92,7 @@ class Audience(Sent):
     checks: ClassVar[Mapping[str, Check]] = {
         "subscribers": checks.optional(checks.phones),
         "send_to_all_subscribers": checks.flag,
-        "reply_to_reference_id": checks.optional(checks.title),
+        "reply_to_reference_id": checks.optional(checks.identifier),
     }
 
     def __post_init__(self) -> None:

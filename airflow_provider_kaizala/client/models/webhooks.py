@@ -91,7 +91,7 @@ class WebhookChange(Sent):
     active: bool | None = None
 
     checks: ClassVar[Mapping[str, Check]] = {
-        "object_id": checks.optional(checks.title),
+        "object_id": checks.optional(checks.identifier),
         "object_type": checks.optional(_object_type),
         "event_types": checks.optional(_event_types),
         "callback_url": checks.optional(_url),

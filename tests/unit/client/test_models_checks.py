@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import (
     Announcement,
@@ -19,6 +20,7 @@ from airflow_provider_kaizala.client.models import (
     Property,
     Question,
     Survey,
+    WebhookChange,
     checks,
 )
 
@@ -134,10 +136,71 @@ class TestGroupIds:
     def test_what_kaizala_issues(self, group):
         assert checks.group_id("group_id", group) == group.strip()
 
-    @pytest.mark.parametrize("group", ["Store 12", "", None, 12, "../x", "a?b", "a#b", "%2e", "x" * 201])
+    @pytest.mark.parametrize("group", ["Store 12", 12, "../x", "a?b", "a#b", "%2e", "x" * 201])
     def test_what_it_does_not(self, group):
         with pytest.raises(KaizalaInputError, match=r"group_id: .* is no Kaizala group id; give the GUID"):
             checks.group_id("group_id", group)
+
+
+class TestWhatATemplateLeaves:
+    @pytest.mark.parametrize(
+        ("value", "told"),
+        [
+            ("None", "'None'"),
+            (" none\n", "' none.n'"),
+            ("null", "'null'"),
+            ("", "empty"),
+            (" \n", "empty"),
+            (None, "None"),
+        ],
+    )
+    @pytest.mark.parametrize("check", [checks.group_id, checks.identifier])
+    def test_no_id(self, check, value, told):
+        with pytest.raises(
+            KaizalaInputError, match=rf"^an_id is {told}, which is no id\. If a template was to bring it"
+        ):
+            check("an_id", value)
+
+    @pytest.mark.parametrize(
+        "refused",
+        [
+            lambda: Audience(reply_to_reference_id="None"),
+            lambda: WebhookChange(object_id=" "),
+            lambda: calls.post_reaction("g", "None"),
+            lambda: calls.list_webhooks("null"),
+        ],
+    )
+    def test_every_id_goes_through_it(self, refused):
+        with pytest.raises(KaizalaInputError, match="which is no id"):
+            refused()
+
+    @pytest.mark.parametrize("nothing", ["None", " null", ""])
+    def test_no_path_holds_it(self, nothing):
+        with pytest.raises(KaizalaInputError, match="is no id; give the id as Kaizala gave it"):
+            calls.get_action("g", nothing)
+
+    def test_titles_may_be_called_so(self):
+        assert Poll("None", ("None", "null")).choices == ("None", "null")
+        assert checks.identifier("action_id", "None-of-these") == "None-of-these"
+
+    @pytest.mark.parametrize("text", ["['+910000000001']", " ('+91',)\n", '{"a": 1}', "[]"])
+    @pytest.mark.parametrize(
+        "check", [checks.phones, checks.choices, checks.questions, checks.properties, checks.location]
+    )
+    def test_a_list_that_became_text(self, check, text):
+        with pytest.raises(KaizalaInputError) as refused:
+            check("approvers", text)
+        assert str(refused.value).startswith("approvers: a ")
+        assert str(refused.value).endswith(
+            "; a template has made text of it: give dag.param('name') or the other task's output itself, or set "
+            "render_template_as_native_obj=True on the DAG"
+        )
+
+    @pytest.mark.parametrize("text", ["+910000000001", "[", "[a)", ""])
+    def test_other_text_is_no_such_list(self, text):
+        with pytest.raises(KaizalaInputError) as refused:
+            checks.phones("approvers", text)
+        assert "template" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

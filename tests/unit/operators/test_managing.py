@@ -64,7 +64,7 @@ BAD = [
     (ops.KaizalaUpdateActionOperator, {"properties": {}}, "properties is empty"),
     (ops.KaizalaUpdateActionOperator, {"properties": {"a": [1]}}, "must be text or a number"),
     (ops.KaizalaReactOperator, {"comment": "x" * 4001}, "comment has 4001 characters"),
-    (ops.KaizalaReactOperator, {"reference_id": None}, "reference_id: text is needed, not None"),
+    (ops.KaizalaReactOperator, {"reference_id": None}, "reference_id is None, which is no id"),
     (ops.KaizalaPostResponseOperator, {"answers": None}, "give either answers"),
     (ops.KaizalaPostResponseOperator, {"completed": True}, "give either answers"),
     (ops.KaizalaPostResponseOperator, {"answers": [None, None]}, "answers holds no answer"),

@@ -59,7 +59,10 @@ def test_until_is_kept_as_it_travels(until, wire):
     [
         ("group_id", "no group", "group_id: 'no group' is no Kaizala group id; give the GUID"),
         ("action_id", " ", "action_id is empty"),
-        ("action_id", None, "action_id: text is needed, not None"),
+        ("action_id", None, "action_id is None, which is no id. If a template was to bring it"),
+        ("action_id", "None", "action_id is 'None', which is no id. If a template was to bring it"),
+        ("group_id", "None", "group_id is 'None', which is no id. If a template was to bring it"),
+        ("until", "['+910000000001']", "a template has made text of it: give dag.param('name')"),
         ("until", "most", "until: 'most' is no rule; give 'any', 'all', a count, a list of phone numbers"),
         ("until", ["0123"], "until: '0123' is no phone number in E.164 form"),
         ("until", 0, "until: a count of at least 1 is needed"),
