@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow.providers.common.compat.sdk import mask_secret
+
 from airflow_provider_kaizala.client.errors import KaizalaInputError, KaizalaNotFoundError
 from airflow_provider_kaizala.client.models import NewWebhook, Webhook, WebhookChange, checks
+from airflow_provider_kaizala.client.models.webhooks import url_secrets
 from airflow_provider_kaizala.operators.base import KaizalaGroupOperator
 
 if TYPE_CHECKING:
@@ -18,7 +21,10 @@ if TYPE_CHECKING:
 
 
 class _WebhookOperator(KaizalaGroupOperator):
-    """Base of those that say what a webhook is like. The callback token comes from the connection, never from a DAG."""
+    """Base of those that say what a webhook is like. The callback token comes from the connection, never from a DAG.
+
+    A token in the query of the address shows in no log; but Airflow's page of rendered templates shows the address.
+    """
 
     arguments: ClassVar[Mapping[str, Check]] = {
         name: WebhookChange.checks[name] for name in ("event_types", "callback_url", "context", "expires")
@@ -42,8 +48,11 @@ class _WebhookOperator(KaizalaGroupOperator):
 
     def given(self) -> dict[str, Any]:
         """Return what was given, checked, and the connection's callback token."""
+        checked = {name: self.checked(name) for name in _WebhookOperator.arguments}
+        for secret in url_secrets(checked["callback_url"] or ""):
+            mask_secret(secret)
         return {
-            **{name: self.checked(name) for name in _WebhookOperator.arguments},
+            **checked,
             "callback_token": self.hook.connection.callback_token,
         }
 
@@ -56,7 +65,8 @@ class KaizalaCreateWebhookOperator(_WebhookOperator):
 
     :param event_types: ``["TextMessageCreated", "SurveyResponse", …]``; all of them are in
         :data:`airflow_provider_kaizala.client.models.EVENT_TYPES` (templated)
-    :param callback_url: where Kaizala posts events, over https; it asks there for an echo first, within 5 seconds (templated)
+    :param callback_url: where Kaizala posts events, over https; it asks there for an echo first, within 5 seconds. Airflow shows it
+        among the rendered templates, so let a token be the connection's ``callback_token`` instead of standing here (templated)
     :param object_type: ``Group``, ``Action`` (one instance) or ``ActionPackage`` (in all groups) (templated)
     :param object_id: the action or package; a group's webhook is on *group_id* (templated)
     :param context: comes back with each event (templated)

@@ -12,12 +12,14 @@ from airflow_provider_kaizala.client.models import (
     WebhookChange,
     checks,
 )
+from airflow_provider_kaizala.client.models.webhooks import url_secrets
 from airflow_provider_kaizala.client.models.wire import Wire
 
 
 def _secrets(change: WebhookChange) -> tuple[str, ...]:
-    """The callback token: Kaizala may repeat it in what it says of a failure."""
-    return (change.callback_token,) if change.callback_token else ()
+    """The callback token, and one in the address: Kaizala may repeat them in what it says of a failure."""
+    token = (change.callback_token,) if change.callback_token else ()
+    return (*token, *url_secrets(change.callback_url or ""))
 
 
 def create_webhook(webhook: NewWebhook, group_id: str | None = None) -> Call[str]:
@@ -89,4 +91,5 @@ def flow_subscribe(
         at=at,
         query={"objectId": object_id, "groupId": group_id, "actionPackageId": action_package_id},
         body={"CallbackUrl": checks.title("callback_url", callback_url)},
+        secrets=url_secrets(callback_url),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_kaizala.client.models.checks import Check
 
+#: characters from which on a value in the query of an address is taken for a secret
+SHORTEST_SECRET = 8
 OBJECT_TYPES = ("Group", "Action", "ActionPackage")
 EVENT_TYPES = (
     "ActionCreated",
@@ -67,6 +69,19 @@ def _url(name: str, value: Any) -> str:
     return given
 
 
+def url_secrets(url: str) -> tuple[str, ...]:
+    """Return what in the query of an address may be a token that lets whoever knows it call there, as it may be written.
+
+    Short values are none: to hide them would hide every ``12`` in a log.
+    """
+    try:
+        pairs = [pair.partition("=")[2] for pair in urlsplit(url).query.split("&")]
+    except ValueError:
+        return ()
+    written = [each for value in pairs for each in (value, unquote(value), unquote_plus(value))]
+    return tuple(dict.fromkeys(each for each in written if len(each) >= SHORTEST_SECRET))
+
+
 @dataclass(frozen=True)
 class WebhookChange(Sent):
     """What of a webhook is to change; None leaves it as it is.
@@ -74,7 +89,8 @@ class WebhookChange(Sent):
     :param object_id: id of the group, action or action package
     :param object_type: Group, Action or ActionPackage
     :param event_types: names of :data:`EVENT_TYPES`
-    :param callback_url: where events are posted; Kaizala asks there for an echo first, within 5 seconds
+    :param callback_url: where events are posted; Kaizala asks there for an echo first, within 5 seconds. No repr shows it, and
+        no error what stands in its query
     :param callback_token: comes back with each event in the header ``kz-callback-token``
     :param context: comes back with each event
     :param expires: when it ends: datetime, ISO 8601 text, or timedelta; Kaizala's default is 2 years
@@ -84,7 +100,7 @@ class WebhookChange(Sent):
     object_id: str | None = None
     object_type: str | None = None
     event_types: tuple[str, ...] | None = None
-    callback_url: str | None = None
+    callback_url: str | None = field(default=None, repr=False)
     callback_token: str | None = field(default=None, repr=False)
     context: str | None = None
     expires: datetime | timedelta | str | None = None
@@ -143,7 +159,7 @@ class Webhook:
     object_id: str
     object_type: str
     event_types: tuple[str, ...]
-    callback_url: str
+    callback_url: str = field(repr=False)
     callback_token: str | None = field(repr=False)
     context: str | None
     expires_at: datetime | None

@@ -378,6 +378,23 @@ class TestWebhooks:
                 world.run(call)
             assert TOKEN not in f"{caught.value} {caught.value!r}"
 
+    @pytest.mark.parametrize("written", ["Sig%2Fof+12345", "Sig/of 12345", "Sig/of+12345"])
+    def test_a_token_in_the_address_is_in_no_text(self, make_world, written):
+        url = "https://me.example/k?store=12&sig=Sig%2Fof+12345"
+        new, change = self.new(callback_url=url), WebhookChange(callback_url=url)
+        flow = calls.flow_subscribe("Group", "JobResponse", G, url)
+        webhook = Webhook.read({**WEBHOOK, "callbackUrl": url})
+        made = [calls.create_webhook(new), calls.update_webhook("w1", change), flow]
+        assert not [each for each in (new, change, webhook, *made) if "Sig" in f"{each!r} {each}"]
+        assert webhook.callback_url == new.callback_url == url
+        for call in made:
+            world = make_world()
+            world.replies = [world.error(400, message=f"no echo from ?store=12&sig={written}")]
+            with pytest.raises(KaizalaBadRequestError) as caught:
+                world.run(call)
+            assert "store=12&sig=***" in str(caught.value), "a short value is no secret"
+            assert "Sig" not in f"{caught.value} {caught.value!r}"
+
     def test_a_token_like_an_error_s_name_does_not_hide_the_error(self, world):
         """A refused access token is renewed, whatever the callback token is."""
         world.replies = [world.error(400, code="InvalidToken"), world.reply(200, {"webhookId": "w1"})]

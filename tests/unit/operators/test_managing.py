@@ -288,6 +288,14 @@ class TestWebhooks:
         assert self.SECRET not in caplog.text
         assert not any(self.SECRET in str(getattr(task, name)) for name in task.template_fields)
 
+    def test_a_token_in_the_address_is_masked(self, kaizala, run_task, monkeypatch):
+        masked = []
+        monkeypatch.setattr("airflow_provider_kaizala.operators.webhook.mask_secret", masked.append)
+        kaizala.script = [(200, {})] * 2
+        for url in (None, URL + "?store=12&sig=Sig%2Fof12345"):
+            run_task(ops.KaizalaUpdateWebhookOperator(task_id="t", webhook_id="w", callback_url=url))
+        assert masked == ["Sig%2Fof12345", "Sig/of12345"]
+
     def test_one_that_is_there_is_brought_up_to_date(self, kaizala, run_task):
         there = {
             "id": "w0", "objectId": "x", "objectType": "Action", "events": [], "callbackUrl": URL, "active": False,
