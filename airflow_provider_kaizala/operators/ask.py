@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
-from airflow_provider_kaizala.client.errors import (
-    KaizalaError,
-    KaizalaInputError,
-    KaizalaUnknownOutcomeError,
-)
+from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError
 from airflow_provider_kaizala.client.models import Audience, Survey, checks
 from airflow_provider_kaizala.operators.action import (
     KaizalaSendJobOperator,
@@ -32,14 +28,11 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_kaizala.client.models import ListedAction
     from airflow_provider_kaizala.waiting.answers import ResultDict
     from airflow_provider_kaizala.waiting.rules import Rule
 
     Until = str | int | Sequence[str] | Mapping[str, Any] | Rule
 
-#: how far the clocks of Airflow and Kaizala may be apart when a question is looked for that was perhaps posted
-CLOCKS_APART = timedelta(seconds=30)
 WHEN_CLEARED = ("resume", "ask_again")
 
 
@@ -75,7 +68,7 @@ class KaizalaQuestionOperator(WaitsForPeople, KaizalaPostOperator):
     :param remind_every: send a reminder to the group in such intervals while the wait goes on: seconds or a timedelta; None for never
     :param poll_interval: seconds between two looks
     :param when_cleared: what to do if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` waits on with the
-        question that is there, ``"ask_again"`` posts it anew
+        question that is there, or is found there if nobody knew, ``"ask_again"`` posts it anew
     """
 
     template_fields: Sequence[str] = ("until", *KaizalaPostOperator.template_fields)
@@ -129,20 +122,6 @@ class KaizalaQuestionOperator(WaitsForPeople, KaizalaPostOperator):
 
     # --- asking ----------------------------------------------------------------------------------------------------------
 
-    def execute(self, context: Context) -> Any:
-        """Ask, unless an earlier try has, and wait."""
-        try:
-            return self._execute(context)
-        except KaizalaInputError as error:
-            raise AirflowFailException(f"{self.task_id}: {error}") from error
-        except KaizalaUnknownOutcomeError as error:
-            raise AirflowFailException(str(error)) from error
-        finally:
-            self.hook.close()
-
-    def _execute(self, context: Context) -> Any:
-        raise NotImplementedError
-
     def _begin(self, memory: Memory, asked: Asked, rule: Rule, end: datetime) -> Wait:
         """Return the wait for the answers, as an earlier try has left it or a new one."""
         kept = memory.get("wait")
@@ -151,69 +130,16 @@ class KaizalaQuestionOperator(WaitsForPeople, KaizalaPostOperator):
         return new_wait(ActionAnswers(asked.group_id, asked.action_id), rule, end, self.poll_interval)
 
     def _ask(self, memory: Memory) -> Asked:
-        """Return what was posted, by this try or an earlier one."""
-        kept = memory.get_ever("asked") if self.when_cleared == "resume" else None
-        known = kept["value"] if kept else memory.get("asked")
-        if known is not None:
-            asked = Asked(**known)
-            self.log.info("Asked at %s as action %s; waiting on", asked.at, asked.action_id)
-            return asked
-        group_id = self.group()
-        audience = Audience(**self._given(Audience))
-        call = self.call(group_id, audience)
-        intended = memory.get("intent")
-        if isinstance(intended, str):  # an earlier try wanted to post, and nobody knows whether it did
-            asked_before = self._find(group_id, datetime.fromisoformat(intended))
-            if asked_before is not None:
-                return self._remember(memory, asked_before)
-        now = datetime.now(tz=UTC)
-        memory.set("intent", now.isoformat())
-        try:
-            posted = self.hook.run(call)
-        except KaizalaUnknownOutcomeError:
-            found = self._find(group_id, now)
-            if found is None:
-                raise
-            return self._remember(memory, found)
-        self.tell_of_failures(group_id, posted)
-        if posted.action_id is None:
-            raise AirflowFailException(
-                f"posted to group {group_id} as {posted.reference_id}, but Kaizala names no action id, so nobody can wait for it"
-            )
-        self.log.info("Asked in group %s: action %s", group_id, posted.action_id)
-        return self._remember(memory, Asked(group_id, posted.reference_id, posted.action_id, now.isoformat()))
+        """Return what was posted, by this try or an earlier one.
 
-    def _remember(self, memory: Memory, asked: Asked) -> Asked:
-        memory.set("asked", asdict(asked))
-        return asked
-
-    def _find(self, group_id: str, since: datetime) -> Asked | None:
-        """Look for what was perhaps posted: adopt it if exactly one fits.
-
-        :raises AirflowFailException: if several do
+        :raises AirflowFailException: if Kaizala does not say what to wait for
         """
-        from airflow_provider_kaizala.client import calls
-
-        model = self.sent()
-        title = getattr(model, "question", None) or getattr(model, "title", None)
-        try:
-            listed: list[ListedAction] = list(
-                self.hook.iterate(calls.list_actions(group_id, model.action_type, since - CLOCKS_APART))
-            )
-        except KaizalaError as error:
-            self.log.warning("Whether it was posted cannot be looked up: %s", error)
-            return None
-        fits = [each for each in listed if each.title == title and each.action_id]
-        if len(fits) > 1:
+        post = self.post(memory, over_clearing=self.when_cleared == "resume")
+        if post.action_id is None:
             raise AirflowFailException(
-                f"{title!r} was perhaps posted to group {group_id}, and {len(fits)} like it are there since {since}: "
-                "look which is yours, then wait for it with KaizalaResponseSensor"
+                f"posted to group {post.group_id} as {post.reference_id}, but Kaizala names no action id, so nobody can wait for it"
             )
-        if not fits:
-            return None
-        (found,) = fits
-        self.log.info("Found in the group what an earlier try has posted: action %s", found.action_id)
-        return Asked(group_id, found.reference_id, str(found.action_id), since.isoformat())
+        return Asked(post.group_id, post.reference_id, post.action_id, post.at)
 
     # --- waiting ---------------------------------------------------------------------------------------------------------
 
@@ -281,7 +207,7 @@ class KaizalaAskOperator(KaizalaQuestionOperator):
     :param remind_every: send a reminder to the group in such intervals while the wait goes on: seconds or a timedelta; None for never
     :param poll_interval: seconds between two looks
     :param when_cleared: what to do if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` waits on with the
-        question that is there, ``"ask_again"`` posts it anew
+        question that is there, or is found there if nobody knew, ``"ask_again"`` posts it anew
     :param deferrable: wait in the triggerer, without a worker slot
     :return: :class:`~airflow_provider_kaizala.waiting.answers.ResultDict` (``answers``, ``missing``, ``tally``, ``winner``,
         ``complete`` …) and ``reference_id``

@@ -69,13 +69,16 @@ class KaizalaOperator(LiteralsStay, BaseOperator):
             could send it twice
         """
         try:
-            return self.work()
+            return self._execute(context)
         except KaizalaInputError as error:
             raise AirflowFailException(f"{self.task_id}: {error}") from error
         except KaizalaUnknownOutcomeError as error:
             raise AirflowFailException(str(error)) from error
         finally:
             self.hook.close()
+
+    def _execute(self, context: Context) -> Any:
+        return self.work()
 
 
 class KaizalaGroupOperator(KaizalaOperator):

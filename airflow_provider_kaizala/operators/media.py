@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     from airflow_provider_kaizala.client.calls import Call
+    from airflow_provider_kaizala.tasks.posting import Fingerprint
 
     File: TypeAlias = str | Path | ObjectStoragePath
 
@@ -120,6 +121,10 @@ class KaizalaSendMediaOperator(KaizalaPostOperator):
         if others:
             raise KaizalaInputError(f"files: an album holds images only; post {', '.join(others)} by itself")
         return "Album"
+
+    def known_by(self) -> Fingerprint | None:
+        """Return None: of media Kaizala lists images alone, without their captions."""
+        return None
 
     def call(self, group_id: str, audience: Audience) -> Call[Posted]:
         """Upload the files; return the call that posts them."""

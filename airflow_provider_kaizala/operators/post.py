@@ -7,14 +7,26 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_kaizala.client.models import Audience, Posted, Sent
+from airflow_provider_kaizala.client.models import Audience, Posted, Sent, checks
 from airflow_provider_kaizala.operators.base import KaizalaGroupOperator
+from airflow_provider_kaizala.tasks.memory import Memory
+from airflow_provider_kaizala.tasks.posting import (
+    ON_UNKNOWN_OUTCOME,
+    Fingerprint,
+    Post,
+    PostOnce,
+    fingerprint,
+    posted_before,
+)
 from airflow_provider_kaizala.templating import is_literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+
+    from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_kaizala.client.calls import Call
+    from airflow_provider_kaizala.client.models import Failure
 
 
 class PostedResult(TypedDict):
@@ -26,7 +38,16 @@ class PostedResult(TypedDict):
 
 
 class KaizalaPostOperator(KaizalaGroupOperator):
-    """Base of the operators that post to a group.
+    """Base of the operators that post to a group, once.
+
+    On Airflow 3.3 and newer a retry that finds noted what an earlier try has posted returns that; before, tasks keep no notes, and
+    a retry posts. A task that is cleared by hand posts anew, on all of them.
+
+    Kaizala has no idempotency key. If no readable answer comes back, polls, surveys, jobs and meetings are looked for in the group
+    by sender, type, title, choices and time: exactly one that fits is taken as what was posted; if several do, the task fails.
+    Where none is found, and for what Kaizala does not list (texts, announcements, media, custom actions), ``on_unknown_outcome``
+    decides. On Airflow 3.3 that holds for a retry too, if the worker died while it posted; save that it posts what it could look
+    for and did not find.
 
     A subclass names in ``sends`` the model of what it posts, and has an attribute of the same name for each of the model's
     fields: those are checked when the DAG is parsed as far as they are literal, and all of them when the task runs.
@@ -37,6 +58,8 @@ class KaizalaPostOperator(KaizalaGroupOperator):
     :param reply_to_reference_id: the ``reference_id`` of what this answers (templated)
     :param fail_on_partial: fail if Kaizala names people whom it could not reach; else they are only logged. The task is
         then not retried, since the others have it already
+    :param on_unknown_outcome: what to do when it is unknown whether it was posted: ``"fail"``, without a retry, or ``"resend"``,
+        once more in the same try: people may see it twice
     :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`
     :return: ``{"group_id", "reference_id", "action_id"}``, each also by itself: ``ask.output["action_id"]``
     """
@@ -57,6 +80,7 @@ class KaizalaPostOperator(KaizalaGroupOperator):
         send_to_all_subscribers: bool = False,
         reply_to_reference_id: str | None = None,
         fail_on_partial: bool = False,
+        on_unknown_outcome: str = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -64,6 +88,7 @@ class KaizalaPostOperator(KaizalaGroupOperator):
         self.send_to_all_subscribers = send_to_all_subscribers
         self.reply_to_reference_id = reply_to_reference_id
         self.fail_on_partial = fail_on_partial
+        self.on_unknown_outcome = checks.one_of("on_unknown_outcome", on_unknown_outcome, ON_UNKNOWN_OUTCOME)
 
     # --- arguments -------------------------------------------------------------------------------------------------------
 
@@ -96,32 +121,51 @@ class KaizalaPostOperator(KaizalaGroupOperator):
 
         return calls.post_action(group_id, self.sent(), audience)
 
-    def work(self) -> Mapping[str, Any]:
-        """Post."""
-        group_id = self.group()
-        posted = self.hook.run(self.call(group_id, Audience(**self._given(Audience))))
-        self.log.info(
-            "Posted to group %s: reference %s, action %s", group_id, posted.reference_id, posted.action_id
+    def known_by(self) -> Fingerprint | None:
+        """Return by what it is found among the actions of a group; None if it cannot be."""
+        return fingerprint(self.sent())
+
+    def post(self, memory: Memory, *, over_clearing: bool = False) -> Post:
+        """Post, unless an earlier try has.
+
+        :param over_clearing: whether what was posted before the task was cleared by hand counts
+        """
+        before = posted_before(memory, over_clearing=over_clearing)
+        if before is not None:
+            return before
+        group_id, audience = self.group(), Audience(**self._given(Audience))
+        sending = PostOnce(
+            self.hook,
+            memory,
+            group_id,
+            self.known_by(),
+            resend=self.on_unknown_outcome == "resend",
+            over_clearing=over_clearing,
         )
-        self.tell_of_failures(group_id, posted)
+        post, failed = sending.post(lambda: self.call(group_id, audience))
+        self._tell_of_failures(post, failed)
+        return post
+
+    def _execute(self, context: Context) -> Any:
+        post = self.post(Memory(context))
         result: PostedResult = {
-            "group_id": group_id,
-            "reference_id": posted.reference_id,
-            "action_id": posted.action_id,
+            "group_id": post.group_id,
+            "reference_id": post.reference_id,
+            "action_id": post.action_id,
         }
         return dict(result)
 
-    def tell_of_failures(self, group_id: str, posted: Posted) -> None:
+    def _tell_of_failures(self, post: Post, failed: Sequence[Failure]) -> None:
         """Say whom a post did not reach.
 
         :raises AirflowFailException: if it did not reach all, and ``fail_on_partial`` is set
         """
-        if not posted.failed:
+        if not failed:
             return
-        missed = "; ".join(str(failure) for failure in posted.failed)
+        missed = "; ".join(map(str, failed))
         if self.fail_on_partial:
             raise AirflowFailException(
-                f"posted to group {group_id} as {posted.reference_id}, but not to all ({missed}); "
+                f"posted to group {post.group_id} as {post.reference_id}, but not to all ({missed}); "
                 "not retried, since the others have it: send it to those people alone"
             )
-        self.log.warning("Posted to group %s, but not to all: %s", group_id, missed)
+        self.log.warning("Posted to group %s, but not to all: %s", post.group_id, missed)

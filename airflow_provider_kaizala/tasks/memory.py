@@ -37,7 +37,7 @@ class Memory:
         return kept if isinstance(kept, dict) and {"life", "value"} <= set(kept) else None
 
     def set(self, name: str, value: Any) -> None:
-        """Note something."""
+        """Note something; None takes a note back."""
         if self._store is not None:
             self._store.set(f"kaizala_{name}", {"life": self._life, "value": value})
 

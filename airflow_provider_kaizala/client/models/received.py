@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kaizala.client.models.groups import Person
-from airflow_provider_kaizala.client.models.wire import Wire, iso, read_time
+from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire, iso, read_time
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -85,6 +85,19 @@ class ListedAction:
             inner.flag("isCompleted"),
             raw if isinstance(raw, Mapping) else {},
         )
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The choices of a poll, as far as the list tells them."""
+        try:
+            return _titles(Wire(self.raw), "choices")
+        except UnreadableReplyError:
+            return ()
+
+    @property
+    def starts_at(self) -> datetime | None:
+        """When a meeting begins."""
+        return Wire(self.raw).time("startingTime")
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,6 +159,13 @@ def a_try(run_task, store, operator=None, **changes):
         return deferred.trigger
 
 
+def intends_to_post(store, life="None"):
+    """What a try notes before it posts."""
+    now = datetime.now(tz=UTC)
+    window = {"since": now.isoformat(), "until": (now + timedelta(minutes=10)).isoformat()}
+    store.set("kaizala_intent", {"life": life, "value": window})
+
+
 class TestRetries:
     def test_a_retry_waits_on_with_the_same_deadline(self, kaizala, asked, run_task):
         store = Store()
@@ -178,13 +185,13 @@ class TestRetries:
     def test_a_worker_that_died_right_after_posting(self, kaizala, asked, run_task):
         store = Store()
         a_try(run_task, store)
-        del store["kaizala_asked"], store["kaizala_wait"]
+        del store["kaizala_posted"], store["kaizala_wait"]
         assert a_try(run_task, store).action_id == "act-1"
         assert len(asked) == 1, "found in the group, and adopted"
 
     def test_a_worker_that_died_before_posting(self, asked, run_task):
         store = Store()
-        store.set("kaizala_intent", {"life": "None", "value": datetime.now(tz=UTC).isoformat()})
+        intends_to_post(store)
         assert a_try(run_task, store).action_id == "act-1"
         assert len(asked) == 1
 
@@ -192,7 +199,7 @@ class TestRetries:
         store = Store()
         for _ in range(2):
             a_try(run_task, None)
-        store.set("kaizala_intent", {"life": "None", "value": datetime.now(tz=UTC).isoformat()})
+        intends_to_post(store)
         with pytest.raises(AirflowFailException, match="2 like it are there"):
             a_try(run_task, store)
         assert len(asked) == 2
@@ -226,6 +233,22 @@ class TestRetries:
         assert len(asked) == posts
         assert second.action_id == f"act-{posts}"
         assert second.deadline > first.deadline, "clearing begins a new wait"
+        assert [each for each in kaizala.calls("/actions") if each.method == "GET"] == [], "it is remembered"
+
+    @pytest.mark.parametrize(("when_cleared", "posts"), [("resume", 1), ("ask_again", 2)])
+    def test_a_task_that_was_cleared_since_nobody_knew_whether_it_has_asked(
+        self, asked, run_task, when_cleared, posts
+    ):
+        store = Store()
+        intends_to_post(store, life="before")
+        a_try(run_task, None)
+        assert a_try(run_task, store, when_cleared=when_cleared).action_id == f"act-{posts}"
+        assert len(asked) == posts
+
+    def test_it_is_asked_once_more_if_wanted(self, kaizala, asked, run_task):
+        kaizala.script += [lambda request: (500, {})]
+        assert a_try(run_task, Store(), on_unknown_outcome="resend").action_id == "act-1"
+        assert len(kaizala.posts) == 2
 
     def test_what_is_remembered_holds_no_secret(self, asked, run_task):
         store = Store()
