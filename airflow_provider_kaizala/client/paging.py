@@ -33,10 +33,13 @@ class Paged(Generic[T]):
 
     :param call: makes the call for a page; None stands for the first
     :param key: what tells an item from others; one that a later page brings again is left out
+    :param ends_on_repeat: whether a page that brings nothing new is the last: where what asks for a page is counted here, a service
+        that does not heed it would send the same without end
     """
 
     call: Callable[[Any], Call[Page[T]]]
     key: Callable[[T], Hashable] | None = None
+    ends_on_repeat: bool = False
 
 
 class Walk(Generic[T]):
@@ -68,4 +71,6 @@ class Walk(Generic[T]):
             if mark not in self._seen:
                 self._seen.add(mark)
                 new.append(item)
+        if self._paged.ends_on_repeat and not new:
+            self.call = None
         return new

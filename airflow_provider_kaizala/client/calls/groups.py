@@ -112,7 +112,10 @@ def remove_sub_group(group_id: str, sub_group_id: str) -> Call[bool]:
 
 
 def find_tenant_groups(query: str) -> Paged[Group]:
-    """Organisation groups whose name holds *query*. Needs a tenant admin's token."""
+    """Organisation groups whose name holds *query*. Needs a tenant admin's token.
+
+    Nothing documented tells the last page, nor how many groups a page holds at most, so it ends with a page that brings none.
+    """
     text = checks.title("query", query)
 
     def page(offset: int | None) -> Call[Page[Group]]:
@@ -120,9 +123,9 @@ def find_tenant_groups(query: str) -> Paged[Group]:
 
         def read(body: Any) -> Page[Group]:
             found = Wire(body).items("groups", Group.read)
-            return Page(found, start + len(found) if len(found) >= FOUND_PER_PAGE else None)
+            return Page(found, start + len(found) if found else None)
 
         asked = {"query": text, "resultsOffset": start, "pageSize": FOUND_PER_PAGE}
         return make("findTenantGroups", read, query=asked)
 
-    return Paged(page, key=lambda group: group.group_id)
+    return Paged(page, key=lambda group: group.group_id, ends_on_repeat=True)

@@ -126,16 +126,30 @@ class TestReactions:
             first.parse({"summary": [{"referenceId": "r", "reactionsCountMap": {}}]})
 
 
-def test_a_tenant_search_goes_on_while_pages_are_full():
-    names = [f"g{number}" for number in range(101)]
+class TestTenantSearch:
+    NAMES = tuple(f"g{number}" for number in range(101))
 
-    def serve(call):
-        at, size = int(call.query["resultsOffset"]), int(call.query["pageSize"])
-        return {"groups": [{"groupId": name, "groupName": name} for name in names[at : at + size]]}
+    def serve(self, call, most=1000, heeds_offset=True):
+        at = int(call.query["resultsOffset"]) if heeds_offset else 0
+        size = min(int(call.query["pageSize"]), most)
+        return {"groups": [{"groupId": name, "groupName": name} for name in self.NAMES[at : at + size]]}
 
-    found, made = walk(calls.find_tenant_groups("g"), serve)
-    assert [each.group_id for each in found] == names
-    assert len(made) == 3
+    @pytest.mark.parametrize(("most", "calls_made"), [(1000, 4), (50, 4), (10, 12), (101, 4)])
+    def test_it_goes_on_until_a_page_is_empty(self, most, calls_made):
+        """Also where the service gives fewer than were asked for, ten say, as is its default."""
+        found, made = walk(calls.find_tenant_groups("g"), lambda call: self.serve(call, most))
+        assert [each.group_id for each in found] == list(self.NAMES)
+        assert len(made) == calls_made
+
+    def test_a_service_that_always_begins_at_the_first(self):
+        found, made = walk(
+            calls.find_tenant_groups("g"), lambda call: self.serve(call, 10, heeds_offset=False)
+        )
+        assert [each.group_id for each in found] == list(self.NAMES[:10])
+        assert len(made) == 2
+
+    def test_nothing_is_found(self):
+        assert walk(calls.find_tenant_groups("g"), lambda call: {"groups": []})[0] == []
 
 
 class TestClients:
