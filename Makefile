@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CONSTRAINTS := constraints-py311-airflow332.txt
 MOTO := .build/moto
 
-.PHONY: venv demo test lint e2e matrix bench clean
+.PHONY: venv demo test lint e2e postgres matrix bench clean
 
 venv: $(STAMP)
 
@@ -28,6 +28,10 @@ test: $(STAMP)
 
 e2e: $(STAMP)
 	$(BIN)/python -m pytest -q tests/e2e
+
+# The server's tests once more, on a PostgreSQL of their own, which must be installed; ARGS narrows them.
+postgres: $(STAMP)
+	$(BIN)/python -m tests.on_postgres $(ARGS)
 
 # Figures into benchmarks/results.json; ONLY=server runs one bench and keeps what the others measured.
 bench: $(STAMP) $(MOTO)/.installed

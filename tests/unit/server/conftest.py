@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from sqlalchemy import NullPool, create_engine, make_url
 
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.run import RunningServer
@@ -81,6 +84,18 @@ def fetch_token(
     return reply.json()
 
 
+def fresh_database(folder: Path, name: str) -> str:
+    """The URL of an empty database: an SQLite file, or a database on the PostgreSQL that the environment names."""
+    postgres = os.environ.get("KAIZALA_TEST_POSTGRES")
+    if not postgres:
+        return f"sqlite:///{folder}/{name}.db"
+    own = f"kaizala_{uuid.uuid4().hex}"
+    admin = create_engine(postgres, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {own}")
+    return make_url(postgres).set(database=own).render_as_string(hide_password=False)
+
+
 @pytest.fixture
 def make_server(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
     """Start servers with settings of their own, on fresh databases."""
@@ -89,7 +104,8 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
     def make(**settings: Any) -> RunningServer:
         config = ServerConfig(
             port=0,
-            database=f"sqlite:///{tmp_path}/{len(running)}.db",
+            database=fresh_database(tmp_path, str(len(running))),
+            media_dir=str(tmp_path / f"media-{len(running)}"),
             seed="demo",
             test_mode=True,
             connector_limit=0,
@@ -110,7 +126,8 @@ def module_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningS
     folder = tmp_path_factory.mktemp("kaizala")
     config = ServerConfig(
         port=0,
-        database=f"sqlite:///{folder}/k.db",
+        database=fresh_database(folder, "k"),
+        media_dir=str(folder / "media"),
         seed="demo",
         test_mode=True,
         connector_limit=0,

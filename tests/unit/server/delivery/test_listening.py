@@ -7,7 +7,7 @@ import time
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from airflow_provider_kaizala.server.store.tables import webhook_delivery
 
@@ -105,10 +105,13 @@ def test_a_package_level_webhook_stays_in_its_reach(user_api, call_with, server,
     user_api.ok("POST", f"/groups/{elsewhere}/actions", json=card)
     assert [body["data"]["groupId"] for body in listener.wait(2)] == [GROUP, elsewhere]
     with server.state.database.engine.connect() as connection:
-        connection.exec_driver_sql("UPDATE membership SET role='Member' WHERE group_id=?", (elsewhere,))
-        connection.exec_driver_sql(
-            "DELETE FROM membership WHERE group_id=? AND person_id=(SELECT id FROM person WHERE name='Asha')",
-            (elsewhere,),
+        here = {"group": elsewhere}
+        connection.execute(text("UPDATE membership SET role='Member' WHERE group_id=:group"), here)
+        connection.execute(
+            text(
+                "DELETE FROM membership WHERE group_id=:group AND person_id=(SELECT id FROM person WHERE name='Asha')"
+            ),
+            here,
         )
         connection.commit()
     headers = {"mobileNumber": "+910000000002", "applicationId": "demo-connector", "pin": "1234"}

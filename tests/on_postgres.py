@@ -1,0 +1,78 @@
+"""Run the server's tests on PostgreSQL: ``python -m tests.on_postgres [pytest arguments]``.
+
+Starts a PostgreSQL of its own in a temporary folder, and ends it. Needs the programs ``initdb`` and ``postgres``, on the path or
+where Debian has them; as root, which PostgreSQL refuses to run as, the account ``postgres`` that its package makes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from demo.stack import free_port
+
+PLACES = [*map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))]
+SECONDS = 30
+
+
+def program(name: str) -> str:
+    """Return the path of one of PostgreSQL's programs."""
+    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *PLACES]))
+    if found is None:
+        sys.exit(f"{name} is not on this machine; install PostgreSQL (Debian: apt-get install postgresql)")
+    return found
+
+
+def main() -> int:
+    """Start PostgreSQL, run pytest, stop PostgreSQL."""
+    owner: dict[str, Any] = (
+        {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+    )
+    with tempfile.TemporaryDirectory(prefix="kaizala-postgres-", ignore_cleanup_errors=True) as folder:
+        if owner:
+            shutil.chown(folder, "postgres")
+        data, port = f"{folder}/data", free_port()
+        subprocess.run(
+            [program("initdb"), "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-locale"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=folder,
+            **owner,
+        )
+        settings = {
+            "port": port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": folder,
+            "fsync": "off",
+        }
+        options = [f"-c{name}={value}" for name, value in settings.items()]
+        with Path(folder, "log").open("wb") as log:
+            server = subprocess.Popen(
+                [program("postgres"), "-D", data, *options], stderr=log, cwd=folder, **owner
+            )
+        try:
+            ready = [program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
+            until = time.monotonic() + SECONDS
+            while subprocess.run(ready, check=False).returncode:
+                if server.poll() is not None or time.monotonic() > until:
+                    sys.exit(f"PostgreSQL does not start:\n{Path(folder, 'log').read_text()[-2000:]}")
+                time.sleep(0.2)
+            url = f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+            tests = sys.argv[1:] or ["tests/unit/server"]
+            command = [sys.executable, "-m", "pytest", "-q", *tests]
+            return subprocess.run(
+                command, env={**os.environ, "KAIZALA_TEST_POSTGRES": url}, check=False
+            ).returncode
+        finally:
+            server.terminate()
+            server.wait(SECONDS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
