@@ -1,0 +1,165 @@
+"""Posted once, and anew only if somebody wants that: an answer that is lost, workers that die, tasks that are cleared by hand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_kaizala.testing.server import KaizalaServer
+from demo.people import RAVI
+from demo.stack import GROUP, Stack, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+DAGS = """
+import os
+import signal
+from datetime import datetime, timedelta
+
+from airflow.sdk import DAG, get_current_context
+
+from airflow_provider_kaizala.operators import (
+    KaizalaPollOperator, KaizalaSendMessageOperator, KaizalaSendPollOperator
+)
+
+
+def die():
+    "Go as a worker goes that runs out of memory; the first time."
+    if get_current_context()["ti"].try_number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class DiesAfterNoting(KaizalaSendMessageOperator):
+    def post(self, memory, **given):
+        posted = super().post(memory, **given)
+        die()
+        return posted
+
+
+class DiesBeforeNoting:
+    def post(self, memory, **given):
+        note = memory.set
+        memory.set = lambda name, value: die() if name == "posted" else note(name, value)
+        return super().post(memory, **given)
+
+
+class PollThatIsNotNoted(DiesBeforeNoting, KaizalaSendPollOperator):
+    "It is in the group, and the task does not know."
+
+
+class TextThatIsNotNoted(DiesBeforeNoting, KaizalaSendMessageOperator):
+    "Likewise, and nobody can look it up."
+
+
+often = {"retries": 2, "retry_delay": timedelta(seconds=1)}
+choices = ["Yes", "No"]
+with DAG("posts_once", schedule=None, start_date=datetime(2026, 1, 1), default_args=often):
+    lost = KaizalaSendPollOperator(task_id="lost", question="Lost?", choices=choices)
+    lost >> [
+        DiesAfterNoting(task_id="noted", text="Noted"),
+        PollThatIsNotNoted(task_id="poll", question="Not noted?", choices=choices),
+        TextThatIsNotNoted(task_id="text", text="Not noted"),
+    ]
+
+with DAG("cleared", schedule=None, start_date=datetime(2026, 1, 1)):
+    waits = {"choices": choices, "until": "any", "deferrable": True, "poll_interval": 1, "timeout": 600}
+    KaizalaPollOperator(task_id="resume", question="Resume?", when_cleared="resume", **waits)
+    KaizalaPollOperator(task_id="again", question="Again?", when_cleared="ask_again", **waits)
+    KaizalaSendMessageOperator(task_id="tell", text="Told")
+"""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("clearing")
+    (folder / "dags").mkdir()
+    (folder / "dags" / "clearing.py").write_text(DAGS)
+    with Stack(folder / "stack", folder / "dags", limited=False) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def kaizala(stack: Stack) -> KaizalaServer:
+    return KaizalaServer(stack.kaizala)
+
+
+def posted(kaizala: KaizalaServer, text: str) -> list[dict[str, Any]]:
+    """What stands in the group with this title or text."""
+    return [each for each in kaizala.feed(GROUP) if text in (each.get("title"), each.get("text"))]
+
+
+def vote(kaizala: KaizalaServer, action_id: str) -> None:
+    kaizala.call("POST", f"/people/{RAVI}/actions/{action_id}/votes", {"choice": "Yes"})
+
+
+def until_states(stack: Stack, dag_id: str, run: str, **wanted: str) -> None:
+    def reached() -> bool:
+        states = stack.task_states(dag_id, run)
+        return all(states[name] == state for name, state in wanted.items())
+
+    wait_for(f"{wanted} of {dag_id}", reached, 90, stack.processes.check)
+
+
+def kept_deadline(stack: Stack, run: str, task: str) -> datetime:
+    """When the wait of a task ends, as it remembers it."""
+    path = f"/dags/cleared/dagRuns/{run}/taskInstances/{task}/state-store/kaizala_deadline"
+    return datetime.fromisoformat(stack.api("GET", path)["value"]["value"])
+
+
+def test_an_answer_that_is_lost_and_workers_that_die(stack: Stack, kaizala: KaizalaServer) -> None:
+    kaizala.fault("postAction", drop="after", count=1)
+    run = stack.trigger("posts_once")
+    until_states(stack, "posts_once", run, lost="success", noted="success", poll="success", text="failed")
+    tries = {"lost": (1, "Lost?"), "noted": (2, "Noted"), "poll": (2, "Not noted?")}
+    for task, (number, text) in tries.items():
+        (item,) = posted(kaizala, text)
+        assert stack.xcom("posts_once", run, task) == {
+            "group_id": GROUP,
+            "reference_id": item["referenceId"],
+            "action_id": item["actionId"],
+        }
+        instance = stack.api("GET", f"/dags/posts_once/dagRuns/{run}/taskInstances/{task}")
+        assert instance["try_number"] == number
+    assert "what was posted: reference" in stack.task_log("posts_once", run, "lost")
+    assert "Posted at" in stack.task_log("posts_once", run, "noted", 2)
+    assert "what was posted: reference" in stack.task_log("posts_once", run, "poll", 2)
+    assert len(posted(kaizala, "Not noted")) == 1, "nobody knows, so it is not repeated"
+    assert "an earlier try began to post" in stack.task_log("posts_once", run, "text", 2)
+    assert stack.api("GET", f"/dags/posts_once/dagRuns/{run}/taskInstances/text")["try_number"] == 2
+
+
+def test_clearing(stack: Stack, kaizala: KaizalaServer) -> None:
+    run = stack.trigger("cleared")
+    until_states(stack, "cleared", run, resume="deferred", again="deferred")
+    for question in ("Resume?", "Again?"):
+        vote(kaizala, posted(kaizala, question)[0]["actionId"])
+    until_states(stack, "cleared", run, resume="success", again="success", tell="success")
+    first = {task: stack.xcom("cleared", run, task) for task in ("resume", "again", "tell")}
+    deadlines = {task: kept_deadline(stack, run, task) for task in ("resume", "again")}
+
+    cleared = stack.api(
+        "POST",
+        "/dags/cleared/clearTaskInstances",
+        {"dry_run": False, "only_failed": False, "dag_run_id": run, "task_ids": [*first]},
+    )
+    assert len(cleared["task_instances"]) == 3
+    until_states(stack, "cleared", run, again="deferred")
+    old, new = posted(kaizala, "Again?")
+    vote(kaizala, new["actionId"])
+    until_states(stack, "cleared", run, resume="success", again="success", tell="success")
+    second = {task: stack.xcom("cleared", run, task) for task in first}
+
+    assert second["resume"] == first["resume"], "the answer is there still"
+    assert len(posted(kaizala, "Resume?")) == 1
+    assert (first["again"]["action_id"], second["again"]["action_id"]) == (old["actionId"], new["actionId"])
+    assert [item["referenceId"] for item in posted(kaizala, "Told")] == [
+        first["tell"]["reference_id"],
+        second["tell"]["reference_id"],
+    ]
+    for task, before in deadlines.items():
+        assert kept_deadline(stack, run, task) > before
