@@ -14,7 +14,7 @@ from starlette.responses import Response
 from airflow_provider_kaizala.server.clock import SECOND
 from airflow_provider_kaizala.server.hashing import new_token
 from airflow_provider_kaizala.server.page.problems import Problem
-from airflow_provider_kaizala.server.page.strings import Words, wanted_language, words, zone_named
+from airflow_provider_kaizala.server.page.strings import Words, wanted_locale, words, zone_named
 from airflow_provider_kaizala.server.people.sessions import SESSION_LIFE_MS
 from airflow_provider_kaizala.server.state import base_url
 
@@ -53,7 +53,7 @@ def visitor_of(request: Request) -> Visitor:
     return Visitor(
         session=cookies.get(SESSION) or None,
         visit=cookies.get(VISIT) or new_token(),
-        words=words(wanted_language(request, cookies.get(LANGUAGE))),
+        words=words(wanted_locale(request, cookies.get(LANGUAGE))),
         zone=zone_named(cookies.get(ZONE)),
     )
 
