@@ -86,8 +86,8 @@ def html(
     who = visitor or visitor_of(request)
     now = dt.datetime.fromtimestamp(state_of(request).clock.now_ms() / 1000, who.zone)
 
-    def moment(value: str | int) -> str:
-        return who.words.moment(_parsed(value).astimezone(who.zone), now)
+    def moment(value: str | int, *, weekday: bool = False) -> str:
+        return who.words.moment(_parsed(value).astimezone(who.zone), now, weekday=weekday)
 
     content = (
         _templates()

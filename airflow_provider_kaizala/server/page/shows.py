@@ -11,6 +11,7 @@ from airflow_provider_kaizala.server.kaizala.context import Operation
 from airflow_provider_kaizala.server.kaizala.members import list_members
 from airflow_provider_kaizala.server.page import views
 from airflow_provider_kaizala.server.page.answering import filled, kept_files
+from airflow_provider_kaizala.server.page.beside import people_beside
 from airflow_provider_kaizala.server.page.forms import Form
 from airflow_provider_kaizala.server.page.operating import read_as
 from airflow_provider_kaizala.server.page.problems import Problem, sentence
@@ -49,7 +50,14 @@ async def group(
 ) -> Response:
     """Show a group."""
     who = visitor or visitor_of(request)
-    shown = await read_as(request, who, lambda op: _prepare(op, who, views.group_page(op, group_id, before)))
+    reply_to = form.one("reply_to") or request.query_params.get("reply", "")
+
+    def read(op: Operation) -> views.Shown:
+        shown = _prepare(op, who, views.group_page(op, group_id, before))
+        shown["people"] = people_beside(op, group_id)
+        return {**shown, "reply": views.replied_to(op, group_id, reply_to)}
+
+    shown = await read_as(request, who, read)
     shown["first"] = before is None
     status = error.status if error else 200
     return html(request, "group.html", status, who, **shown, **_draft(who, form, error))

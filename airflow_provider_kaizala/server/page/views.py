@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
 from sqlalchemy import Row, and_, exists, or_, select
@@ -27,11 +29,20 @@ _ANSWERED = ("Survey", "Poll", "LetsMeet", PACKAGE)
 
 # --- What waits -------------------------------------------------------------------------------------------------------
 def waiting_for(op: Operation, group_ids: list[str]) -> list[Shown]:
-    """Return what the caller has not answered in groups, soonest due first."""
+    """Return what the caller has not answered in groups, soonest due first; a meeting is due when it starts."""
     me = op.caller.person_id
     above = {higher for group_id in group_ids for higher in ancestors(op.conn, group_id)}
     posted_in = [*group_ids, *above]
-    columns = (_f.group_id, _a.id, _a.reference_id, _a.title, _a.action_type, _a.expires_ms, _a.created_ms)
+    columns = (
+        _f.group_id,
+        _a.id,
+        _a.reference_id,
+        _a.title,
+        _a.action_type,
+        _a.expires_ms,
+        _a.created_ms,
+        _a.detail_json,
+    )
     mine = exists().where(_r.action_id == _a.id, _r.person_id == me)
     asked = exists().where(t.question.c.action_id == _a.id)
     told = exists().where(
@@ -67,7 +78,8 @@ def waiting_for(op: Operation, group_ids: list[str]) -> list[Shown]:
         .limit(MAX_WAITING)
     )
     rows = [*op.conn.execute(jobs), *op.conn.execute(forms)]
-    rows.sort(key=lambda row: (row.expires_ms is None, row.expires_ms or 0, row.created_ms))
+    starts = {row.id: json.loads(row.detail_json or "{}").get("starting_ms") for row in rows}
+    rows.sort(key=lambda row: (row.expires_ms or starts[row.id] or math.inf, row.created_ms))
     return [
         {
             "groupId": row.group_id,
@@ -76,6 +88,7 @@ def waiting_for(op: Operation, group_ids: list[str]) -> list[Shown]:
             "title": row.title,
             "type": row.action_type,
             "due": row.expires_ms,
+            "starts": starts[row.id],
             "overdue": row.expires_ms is not None and row.expires_ms <= op.now_ms,
         }
         for row in rows
@@ -106,6 +119,8 @@ def _latest(op: Operation, group: Shown) -> Shown | None:
     return {
         "kind": item["kind"],
         "text": excerpt(item),
+        "mediaType": item.get("mediaType"),
+        "members": [one["name"] for one in item.get("members", ())],
         "sender": item["sender"]["name"],
         "at": item["sentAt"],
     }
@@ -190,12 +205,19 @@ def decorated(op: Operation, access: GroupAccess, items: list[Shown]) -> list[Sh
     return items
 
 
+def replied_to(op: Operation, group_id: str, reference_id: str) -> Shown | None:
+    """Return the post that is being replied to, None if it is not in the group's feed."""
+    reference_id = canonical(reference_id)
+    quoted = _quoted(op, _visible(op, group_id), [reference_id] if reference_id else [])
+    return {"referenceId": reference_id, **quoted[reference_id]} if reference_id in quoted else None
+
+
 def _quoted(op: Operation, access: GroupAccess, references: list[str]) -> dict[str, Shown]:
     """Return what is answered: only posts that stand in this group's feed."""
     if not references:
         return {}
     rows = op.conn.execute(
-        select(_p.reference_id, _p.kind, _p.text, _a.title, _w.name, _p.audience)
+        select(_p.reference_id, _p.kind, _p.text, _a.title, _a.action_type, _w.name, _p.audience)
         .join(t.feed_entry, and_(_f.reference_id == _p.reference_id, _f.group_id == access.id))
         .join(t.person, _w.id == _p.sender_id)
         .outerjoin(t.action, _a.id == _p.action_id)
@@ -205,6 +227,7 @@ def _quoted(op: Operation, access: GroupAccess, references: list[str]) -> dict[s
     return {
         row.reference_id: {
             "kind": row.kind,
+            "mediaType": row.action_type,
             "sender": row.name,
             "text": excerpt({"title": row.title, "text": row.text}),
         }

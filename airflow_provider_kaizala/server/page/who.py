@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from airflow_provider_kaizala.server.kaizala import persons
+from airflow_provider_kaizala.server.kaizala.action_bodies import PACKAGE
 from airflow_provider_kaizala.server.kaizala.action_records import ActionRecord, find_action_by_id
 from airflow_provider_kaizala.server.kaizala.context import ADMIN, Operation
 from airflow_provider_kaizala.server.kaizala.response_objects import (
@@ -14,6 +15,7 @@ from airflow_provider_kaizala.server.kaizala.response_objects import (
     load_responses,
     may_see_responses,
 )
+from airflow_provider_kaizala.server.page.results import summed
 from airflow_provider_kaizala.server.store import tables as t
 
 Shown = dict[str, Any]
@@ -28,11 +30,13 @@ def who_answered(op: Operation, action_id: str) -> Shown:
     action = find_action_by_id(op, action_id)
     sees_names = action.access.role == ADMIN or action.row["creator_id"] == op.caller.person_id
     names = _names(op, action) if sees_names and not action.row["is_anonymous"] else None
-    shown: Shown = {"anonymous": bool(action.row["is_anonymous"]), "names": names, "answers": [], "more": 0}
+    shown: Shown = {"anonymous": bool(action.row["is_anonymous"]), "names": names}
+    shown |= {"results": [], "answers": [], "more": 0}
     if action.type == "Job" or not may_see_responses(op, action):
         return shown
     responses: list[Any] = load_responses(op, action)
     latest = responses[-MAX_ANSWERS:]
+    shown["results"] = summed(responses) if action.type in ("Survey", PACKAGE) else []
     shown["more"] = len(responses) - len(latest)
     shown["answers"] = [
         {
