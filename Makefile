@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CONSTRAINTS := constraints-py311-airflow332.txt
 MOTO := .build/moto
 
-.PHONY: venv demo test lint e2e postgres matrix bench clean
+.PHONY: venv demo test lint e2e browser postgres matrix bench clean
 
 venv: $(STAMP)
 
@@ -28,6 +28,10 @@ test: $(STAMP)
 
 e2e: $(STAMP)
 	$(BIN)/python -m pytest -q tests/e2e
+
+# The page alone, in this machine's Chromium.
+browser: $(STAMP)
+	$(BIN)/python -m pytest -q tests/browser
 
 # The server's tests once more, on a PostgreSQL of their own, which must be installed; ARGS narrows them.
 postgres: $(STAMP)
