@@ -27,7 +27,7 @@ WATCHED = 200
 LOOK_EVERY = 2.0
 #: many commits make one look
 PAUSE = 0.1
-#: so that proxies and browsers keep a silent connection, and a lost membership ends it
+#: so that proxies keep a silent connection, pages notice one that is gone, and a lost membership ends it
 BEAT = 15.0
 _f, _p = t.feed_entry.c, t.post.c
 
@@ -153,7 +153,7 @@ class Live:
                     return
                 told = state.since(known) if state is not None else None
                 known = state or known
-                yield f"data: {json.dumps(told)}\n\n" if told else ": still here\n\n"
+                yield f"data: {json.dumps(told)}\n\n" if told else "event: beat\ndata: {}\n\n"
         finally:
             self._streams.discard(task)
             watch.readers -= 1

@@ -2,14 +2,18 @@
 // Everything also works without: each form posts and is answered with a page.
 
 const feed = document.querySelector("[data-feed]");
+const only = feed?.dataset.only; // the page shows this one post
+const write = document.getElementById("write");
 const partial = { "X-Partial": "1", Accept: "text/html" };
 
 // --- Times in the reader's zone: the server is told once, and writes them. ------------------------------------------------
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-if (zone && zone !== document.documentElement.dataset.zone && !sessionStorage.getItem("zone")) {
+if (zone && zone !== document.documentElement.dataset.zone && sessionStorage.getItem("zone") !== zone) {
   sessionStorage.setItem("zone", zone);
   document.cookie = `kaizala_zone=${zone}; path=/; max-age=31536000; samesite=lax`;
-  if (document.cookie.includes("kaizala_zone=") && document.querySelector("time")) location.reload();
+  // A page that tells of a problem came as the answer to a form: loaded again it would send that once more.
+  const isAnswer = document.querySelector(".problem");
+  if (document.cookie.includes("kaizala_zone=") && document.querySelector("time") && !isAnswer) location.reload();
 }
 
 // --- Fragments -----------------------------------------------------------------------------------------------------------
@@ -19,106 +23,191 @@ function parse(html) {
   return holder.content;
 }
 
+async function ask(path) {
+  const reply = await fetch(path, { headers: partial, credentials: "same-origin" });
+  if (reply.status >= 500) throw new Error("the server cannot tell now");
+  return { ok: reply.ok, content: parse(await reply.text()) };
+}
+
+async function askWholePage() {
+  const reply = await fetch(location.pathname, { credentials: "same-origin" });
+  return new DOMParser().parseFromString(await reply.text(), "text/html");
+}
+
 function shown(reference) {
   return document.getElementById(`post-${reference}`);
 }
 
-/** Put a post in place of its older self; what is being typed in it stays. */
-function replace(article) {
-  const old = shown(article.dataset.reference);
+/** Offer what only script can, and bring back what was typed. */
+function prepare(root) {
+  if (navigator.geolocation) for (const button of root.querySelectorAll("[data-here]")) button.hidden = false;
+  for (const form of root.querySelectorAll("form[data-live]")) restore(form);
+}
+
+/** Find what an element is in a newer fragment. */
+function twin(element, fragment) {
+  const marks = (one) => {
+    const form = one.closest("form") ?? one.querySelector("form");
+    const value = ["radio", "checkbox", "submit"].includes(one.type) ? one.value : "";
+    const words = one.matches("summary") ? one.textContent : "";
+    return [one.getAttribute("name"), value, words, one.getAttribute("href"), form?.getAttribute("action"), form?.dataset.draft].join();
+  };
+  return [...fragment.querySelectorAll(element.tagName)].find((one) => marks(one) === marks(element));
+}
+
+function keepOpen(old, now) {
+  for (const details of old.querySelectorAll("details")) {
+    const its = twin(details, now);
+    if (its) its.open = details.open;
+  }
+}
+
+/** Put a newer fragment in the place of an element; the focus stays where it was, or goes no further than it must. */
+function swap(old, now) {
+  const focused = old.contains(document.activeElement) ? document.activeElement : null;
+  const again = focused && twin(focused, now);
+  old.replaceWith(now);
+  if (!focused) return;
+  now.tabIndex = -1;
+  for (const one of [focused, again, now, document.getElementById("main")]) {
+    one?.focus({ preventScroll: true });
+    if (one && document.activeElement === one) return;
+  }
+}
+
+/** Change the feed; whoever types in it, or reads further down, keeps their place. */
+function keepPlace(change) {
+  const focused = document.querySelector("[data-feed] :focus-visible");
+  const isBelowTop = (feed.firstElementChild?.getBoundingClientRect().top ?? 0) < 0;
+  const place = focused ?? (isBelowTop ? [...feed.children].find((one) => one.getBoundingClientRect().bottom > 0) : null);
+  const before = place?.getBoundingClientRect().top;
+  change();
+  if (place?.isConnected) scrollBy(0, place.getBoundingClientRect().top - before);
+}
+
+// --- Posts ---------------------------------------------------------------------------------------------------------------
+const held = new Map(); // posts that changed under their reader's fingers: shown once those have left; null for deleted ones
+let pressed = null;
+
+function isInUse(article) {
+  return article.contains(pressed) || article.contains(document.activeElement?.closest("form[data-touched]") ?? null);
+}
+
+/** Put a post in the place of its older self; what is open, is being typed or plays in it stays so. */
+function replace(article, isAnswer = false) {
+  const reference = article.dataset.reference, old = reference && shown(reference);
   if (!old) return false;
   if (Number(old.dataset.revision) > Number(article.dataset.revision)) return true;
-  const inside = document.activeElement && old.contains(document.activeElement) ? document.activeElement : null;
-  for (const form of old.querySelectorAll("form[data-touched]")) {
-    const twin = [...article.querySelectorAll("form")].find(
-      (one) => one.getAttribute("action") === form.getAttribute("action") && one.dataset.draft === form.dataset.draft);
-    if (twin) {
-      const details = form.closest("details"), its = twin.closest("details");
-      if (details && its) its.open = details.open;
-      twin.replaceWith(form);
-    }
+  if (!isAnswer && isInUse(old)) {
+    held.set(reference, article);
+    return true;
   }
-  const mark = inside && inside.name ? [inside.name, inside.value, inside.closest("form")?.getAttribute("action")] : null;
-  old.replaceWith(article);
-  if (inside && document.contains(inside)) inside.focus();
-  else if (mark) {
-    const again = [...article.querySelectorAll("[name]")].find((one) =>
-      one.name === mark[0] && one.closest("form")?.getAttribute("action") === mark[2] && (one.tagName !== "BUTTON" || one.value === mark[1]));
-    (again && !again.disabled ? again : article).focus({ preventScroll: true });
-  } else if (inside) article.focus({ preventScroll: true });
+  held.delete(reference);
+  if (!isAnswer) keepOpen(old, article);
+  for (const form of old.querySelectorAll("form")) {
+    const its = twin(form, article);
+    if (form.dataset.touched) its?.replaceWith(form);
+    else its?.prepend(...form.querySelectorAll(":scope > .problem"));
+  }
+  const media = old.querySelector(".media"), same = article.querySelector(".media");
+  if (media && media.innerHTML === same?.innerHTML) same.replaceWith(media);
+  keepPlace(() => swap(old, article));
+  prepare(article);
   return true;
 }
 
-function add(articles, place) {
-  for (const article of articles) {
-    if (article.dataset.reference && replace(article)) continue;
-    place(article);
-  }
+function remove(reference) {
+  const article = shown(reference);
+  if (only) location.reload();
+  else if (article && isInUse(article)) held.set(reference, null);
+  else if (article) keepPlace(() => swap(article, document.createElement("div")));
 }
 
-async function ask(path) {
-  const reply = await fetch(path, { headers: partial, credentials: "same-origin" });
-  return { ok: reply.ok, status: reply.status, content: parse(await reply.text()) };
+function settle() {
+  for (const [reference, article] of [...held]) {
+    if (article) replace(article);
+    else remove(reference);
+  }
+}
+document.addEventListener("focusout", () => setTimeout(settle));
+document.addEventListener("pointerdown", (event) => { pressed = event.target; });
+for (const end of ["pointerup", "pointercancel"]) {
+  document.addEventListener(end, () => setTimeout(() => { // after the click that it may become
+    pressed = null;
+    settle();
+  }, 300));
 }
 
 // --- Sending -------------------------------------------------------------------------------------------------------------
+const answered = new Map(); // when each form was: the second click of two must not hit what the first one has changed
+
 function complain(form, content) {
   form.querySelector(":scope > .problem")?.remove();
-  const problem = content.querySelector?.(".problem") ?? null;
-  if (problem) {
-    form.prepend(problem);
-    problem.tabIndex = -1;
-    problem.focus();
+  const problem = content?.querySelector(".problem") ?? document.createElement("p");
+  if (!problem.className) {
+    problem.className = "problem";
+    problem.setAttribute("role", "alert");
+    problem.textContent = document.body.dataset.offline;
   }
+  form.prepend(problem);
+  problem.tabIndex = -1;
+  problem.focus();
 }
 
-function offline() {
-  const problem = document.createElement("p");
-  problem.className = "problem";
-  problem.setAttribute("role", "alert");
-  problem.textContent = document.body.dataset.offline ?? "";
-  const holder = document.createDocumentFragment();
-  holder.append(problem);
-  return holder;
+/** Number a form anew: what a number says is done once. */
+function number(form) {
+  form.elements.once.value = crypto.getRandomValues(new Uint32Array(3)).join("-");
 }
 
-function forget(form) {
-  delete form.dataset.touched;
-  sessionStorage.removeItem(draftName(form));
+/** Take over what forms must carry now, if this reader has signed in again in another tab. */
+async function renew() {
+  const page = await askWholePage();
+  const csrf = page.querySelector("[name=csrf]")?.value;
+  const old = document.querySelector("[name=csrf]").value;
+  if (!csrf || csrf === old || page.body.dataset.reader !== document.body.dataset.reader) return false;
+  for (const field of document.querySelectorAll("[name=csrf]")) field.value = csrf;
+  return true;
+}
+
+async function post(form, button) {
+  const body = new FormData(form);
+  if (button?.name) body.append(button.name, button.value);
+  const reply = await fetch(form.getAttribute("action"), { method: "POST", body, headers: partial, credentials: "same-origin" });
+  return { ok: reply.ok, status: reply.status, content: parse(await reply.text()) };
 }
 
 async function send(form, button) {
-  if (form.getAttribute("aria-busy") === "true") return; // a double click is one answer
+  const action = form.getAttribute("action");
+  const isSecondClick = button?.name !== "choice" && performance.now() - (answered.get(action) ?? -Infinity) < 700;
+  if (form.getAttribute("aria-busy") === "true" || isSecondClick) return;
   form.setAttribute("aria-busy", "true");
-  const body = new FormData(form, button);
+  const typed = [...form.elements].map((field) => field.value);
   try {
-    const reply = await fetch(form.getAttribute("action"), { method: "POST", body, headers: partial, credentials: "same-origin" });
-    const content = parse(await reply.text());
-    if (!reply.ok) {
-      complain(form, content);
+    let reply = await post(form, button);
+    if (reply.status === 403 && await renew()) reply = await post(form, button);
+    const articles = [...reply.content.querySelectorAll("article")];
+    if (!reply.ok || !articles.length) {
+      complain(form, reply.content);
       return;
     }
-    forget(form);
+    answered.set(action, performance.now());
     form.querySelector(":scope > .problem")?.remove();
-    const articles = [...content.querySelectorAll("article")];
-    if (form.dataset.live === "new") {
-      const last = articles[0];
-      form.reset();
-      form.elements.once.value = crypto.getRandomValues(new Uint32Array(3)).join("-");
-      stopReplying(form);
-      if (last && !replace(last)) feed.prepend(last);
-    } else if (form.dataset.live === "comment") {
-      form.reset();
-      form.elements.once.value = crypto.getRandomValues(new Uint32Array(3)).join("-");
-      add(articles, () => {});
-      await refresh();
-    } else {
-      add(articles, () => {});
-      if (feed?.dataset.only) await refresh();
+    forget(form);
+    if (form.dataset.live !== "post") {
+      number(form);
+      [...form.elements].forEach((field, at) => { // what was typed while this was sent stays
+        if (field.matches("textarea, [type=file]") && field.value === typed[at]) field.value = "";
+      });
+      if (form === write) answer(null);
+      showChosen(form);
+      keep(form);
     }
-    await lookAtWaiting();
+    for (const article of articles) replace(article, true);
+    if (source?.readyState === EventSource.CLOSED) listen();
+    await inTurn(only ? refresh : newer);
   } catch {
-    complain(form, offline()); // the form stays as it is, its number too: sent again, it counts once
+    form.dataset.unsure = "1"; // as it stands it may be sent again: it counts once
+    complain(form);
   } finally {
     form.removeAttribute("aria-busy");
   }
@@ -126,31 +215,34 @@ async function send(form, button) {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (!(form instanceof HTMLFormElement) || event.defaultPrevented) return;
-  if (!form.dataset.live) {
-    if (form.getAttribute("aria-busy") === "true") event.preventDefault();
+  const isBusy = form.getAttribute("aria-busy") === "true";
+  if (form.dataset.live || isBusy) event.preventDefault();
+  if (form.dataset.live) {
+    send(form, event.submitter);
+  } else if (!isBusy) {
     form.setAttribute("aria-busy", "true");
-    return;
+    setTimeout(() => form.removeAttribute("aria-busy"), 10000);
+    if (form.getAttribute("action") === "/sign-out") sessionStorage.clear();
   }
-  event.preventDefault();
-  send(form, event.submitter);
-});
-addEventListener("pageshow", () => {
-  for (const form of document.querySelectorAll("form[aria-busy]")) form.removeAttribute("aria-busy");
 });
 
-// --- What is typed outlives a reload, a lost session and the back button; in this tab only. -------------------------------
+// --- What is typed outlives a reload, a lost session and the back button; in this tab, and for its reader only. -----------
 function draftName(form) {
-  return `draft ${form.getAttribute("action")} ${form.dataset.draft ?? ""}`;
+  return `draft ${document.body.dataset.reader} ${form.getAttribute("action")} ${form.dataset.draft ?? ""}`;
 }
 
-document.addEventListener("input", (event) => {
-  const form = event.target.form;
-  if (!form?.dataset.live) return;
+function keep(form) {
+  const fleeting = ["csrf", "once", "from", "response_id"];
+  const texts = [...new FormData(form)].filter(([name, value]) => typeof value === "string" && !fleeting.includes(name));
+  if (form.dataset.live !== "post" && !texts.some(([, value]) => value)) return forget(form);
   form.dataset.touched = "1";
-  const texts = [...new FormData(form)].filter(([name, value]) => typeof value === "string" && name !== "csrf" && name !== "once");
   sessionStorage.setItem(draftName(form), JSON.stringify(texts));
-});
+}
+
+function forget(form) {
+  delete form.dataset.touched;
+  sessionStorage.removeItem(draftName(form));
+}
 
 function restore(form) {
   const kept = sessionStorage.getItem(draftName(form));
@@ -164,189 +256,202 @@ function restore(form) {
   }
   form.dataset.touched = "1";
   form.closest("details")?.setAttribute("open", "");
-}
-for (const form of document.querySelectorAll("form[data-live]")) restore(form);
-
-// --- Replying ------------------------------------------------------------------------------------------------------------
-function reply(reference, name) {
-  const form = document.getElementById("write");
-  if (!form) return false;
-  form.elements.reply_to.value = reference;
-  const line = form.querySelector("[data-replying]");
-  line.textContent = name;
-  line.hidden = false;
-  form.elements.text.focus();
-  form.scrollIntoView({ block: "center" });
-  return true;
+  const [, replyTo] = texts.find(([name]) => name === "reply_to") ?? [];
+  const link = replyTo && document.querySelector(`[data-reply="${CSS.escape(replyTo)}"]`);
+  if (link) answer(link);
 }
 
-function stopReplying(form) {
-  form.elements.reply_to.value = "";
-  form.querySelector("[data-replying]").hidden = true;
-}
-
-document.addEventListener("click", (event) => {
-  const link = event.target.closest?.("[data-reply]");
-  if (link && reply(link.dataset.reply, link.dataset.name)) event.preventDefault();
+document.addEventListener("input", (event) => {
+  const form = event.target.form;
+  if (!form?.dataset.live) return;
+  if (form.dataset.unsure) { // what may have arrived is something else than this
+    delete form.dataset.unsure;
+    number(form);
+  }
+  showChosen(form);
+  keep(form);
 });
 
-// --- Where I am ----------------------------------------------------------------------------------------------------------
-function offerPlaces(root) {
-  if (!navigator.geolocation) return;
-  for (const button of root.querySelectorAll("[data-here]")) button.hidden = false;
+addEventListener("pageshow", (event) => {
+  for (const form of document.querySelectorAll("form[aria-busy]")) form.removeAttribute("aria-busy");
+  if (!event.persisted) return;
+  for (const form of document.querySelectorAll("form[data-touched]")) {
+    if (sessionStorage.getItem(draftName(form))) continue;
+    form.reset(); // sent from another page in the meantime
+    delete form.dataset.touched;
+  }
+});
+
+// --- Replies, files, places ----------------------------------------------------------------------------------------------
+/** Let what is written reply to the post of a link, or to none. */
+function answer(link) {
+  write.elements.reply_to.value = link?.dataset.reply ?? "";
+  const line = write.querySelector("[data-replying]");
+  line.textContent = link?.dataset.name ?? "";
+  line.hidden = !link;
 }
-document.addEventListener("click", (event) => {
-  const button = event.target.closest?.("[data-here]");
-  if (!button) return;
-  const [latitude, longitude] = button.closest("[data-place]").querySelectorAll(".row input");
+
+function showChosen(form) {
+  for (const files of form.querySelectorAll("[data-files]")) {
+    const names = [...files.querySelector("[type=file]").files].map((file) => file.name);
+    files.querySelector("[data-chosen]").textContent = names.join(", ");
+  }
+}
+
+function locate(button) {
+  const field = (name) => button.closest("[data-place]").querySelector(`[name$=".${name}"]`);
   navigator.geolocation.getCurrentPosition(
     ({ coords }) => {
-      latitude.value = coords.latitude.toFixed(6);
-      longitude.value = coords.longitude.toFixed(6);
-      latitude.dispatchEvent(new Event("input", { bubbles: true }));
+      field("latitude").value = coords.latitude.toFixed(6);
+      field("longitude").value = coords.longitude.toFixed(6);
+      field("longitude").dispatchEvent(new Event("input", { bubbles: true }));
     },
     () => { button.textContent = button.dataset.failed; },
     { timeout: 10000, enableHighAccuracy: true });
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-reply], [data-no-reply]"), here = event.target.closest("[data-here]");
+  if (here) locate(here);
+  if (!link || !write || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  answer(link.dataset.reply ? link : null);
+  keep(write);
+  write.elements.text.focus();
+  write.scrollIntoView({ block: "nearest" });
 });
-offerPlaces(document);
 
 // --- Older posts, when the reader comes near the end ----------------------------------------------------------------------
 async function older(link) {
-  if (link.dataset.busy) return;
-  link.dataset.busy = "1";
-  try {
-    const { ok, content } = await ask(link.getAttribute("href"));
-    if (!ok) throw new Error("refused");
-    const end = link.closest("p");
-    const focused = document.activeElement === link;
-    const nodes = [...content.children];
-    add(nodes, (node) => end.before(node));
-    end.remove();
-    if (focused) nodes.find((node) => node.matches("article"))?.focus();
-    watchEnd();
-  } catch {
-    delete link.dataset.busy; // it stays a link
-  }
+  const { ok, content } = await ask(link.getAttribute("href"));
+  if (!ok) return; // it stays a link
+  const hadFocus = document.activeElement === link;
+  const nodes = [...content.children].filter((node) => !replace(node));
+  link.closest("p").replaceWith(...nodes);
+  if (hadFocus) nodes[0]?.focus();
+  prepare(feed);
+  watchEnd();
 }
+
 function watchEnd() {
   const link = document.querySelector("[data-older]");
   if (!link) return;
   const watch = new IntersectionObserver((entries) => {
-    if (entries.some((entry) => entry.isIntersecting)) {
-      watch.disconnect();
-      older(link);
-    }
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    watch.disconnect();
+    older(link).catch(() => setTimeout(watchEnd, 3000));
   }, { rootMargin: "600px" });
   watch.observe(link);
 }
-document.addEventListener("click", (event) => {
-  const link = event.target.closest?.("[data-older]");
-  if (link) {
-    event.preventDefault();
-    older(link);
-  }
-});
 
 // --- Live: the server rings, the page asks for what it does not have -------------------------------------------------------
+const SILENCE = 40000; // the server rings at least every 15 seconds
 let last = Number(feed?.dataset.liveFrom ?? 0);
-let working = Promise.resolve();
+let source = null, pause = 1000, hasHeard = false, silence, again;
+let turn = Promise.resolve();
 
-async function lookAtWaiting() {
-  const here = document.querySelector("[data-waiting]");
-  if (!here || !feed || feed.dataset.only) return;
-  const { ok, content } = await ask(`${feed.dataset.feed}?after=${last}`);
-  if (ok) takeNewer(content);
+/** Do one thing after the other; what fails is made up for by listening anew, since that tells everything. */
+function inTurn(work) {
+  turn = turn.then(work).catch(() => { again = setTimeout(listen, pause); });
+  return turn;
 }
 
-function takeNewer(content) {
-  const told = content.querySelector("[data-after]");
-  const articles = [...content.querySelectorAll("article")].reverse();
-  document.querySelector("[data-empty]")?.remove();
-  add(articles, (article) => {
-    article.classList.add("new");
-    const anchor = feed.firstElementChild;
-    const before = anchor?.getBoundingClientRect().top ?? 0;
-    feed.prepend(article);
-    // Whoever reads or types further down keeps their place.
-    if (scrollY > 0 || feed.contains(document.activeElement)) scrollBy(0, (anchor?.getBoundingClientRect().top ?? 0) - before);
-    offerPlaces(article);
-  });
-  const waiting = content.querySelector("[data-waiting]");
-  if (waiting) document.querySelector("[data-waiting]")?.replaceWith(waiting);
-  if (told) last = Math.max(last, Number(told.dataset.after));
-  return told?.dataset.more === "1";
-}
-
-async function newer(upTo) {
-  let more = upTo > last;
+/** Take what came after the last post that is shown. */
+async function newer() {
+  let more = feed?.dataset.liveFrom !== undefined;
   while (more) {
     const { ok, content } = await ask(`${feed.dataset.feed}?after=${last}`);
-    if (!ok) return;
-    more = takeNewer(content);
+    const told = content.querySelector("[data-after]");
+    if (!ok || !told) return;
+    for (const article of [...content.querySelectorAll("article")].reverse()) {
+      if (!replace(article)) {
+        article.classList.add("new");
+        keepPlace(() => feed.prepend(article));
+        prepare(article);
+      }
+    }
+    const waiting = content.querySelector("[data-waiting]"), before = document.querySelector("[data-waiting]");
+    keepOpen(before, waiting);
+    swap(before, waiting);
+    last = Math.max(last, Number(told.dataset.after));
+    more = told.dataset.more === "1";
+    if (last) document.querySelector("[data-empty]")?.remove();
   }
 }
 
-/** Load the parts of a post's own page again: who has answered, the comments. */
+/** Load the parts of a page again that change: who has answered, the comments; on the first page what waits, and my groups. */
 async function refresh() {
-  const reply = await fetch(location.pathname, { credentials: "same-origin" });
-  if (!reply.ok) return;
-  const page = new DOMParser().parseFromString(await reply.text(), "text/html");
-  for (const part of ["[data-refresh]", "[data-comments]"]) {
-    const now = page.querySelector(part), old = document.querySelector(part);
-    if (now && old) old.replaceWith(document.adoptNode(now));
+  const page = await askWholePage();
+  if (!page.body.dataset.reader && !document.querySelector("form[data-touched]")) location.reload(); // signed out
+  for (const part of ["[data-refresh]", "[data-comments]", "[data-waiting]", "[data-groups]"]) {
+    const old = document.querySelector(part), now = page.querySelector(part);
+    if (!old || !now) continue;
+    keepOpen(old, now);
+    swap(old, document.adoptNode(now));
   }
 }
 
 async function changed(told) {
-  const only = feed.dataset.only;
+  let isNews = !only && (told.seq > last || hasHeard);
+  hasHeard = true;
   for (const [reference, revision] of Object.entries(told.posts)) {
     const article = shown(reference);
-    if (!article || (only && reference !== only)) continue;
+    if (!article) continue;
     if (revision < 0) {
-      article.remove();
+      remove(reference);
     } else if (Number(article.dataset.revision) < revision) {
-      const { ok, content } = await ask(`${feed.dataset.feed}/posts/${reference}`);
+      const { content } = await ask(`${feed.dataset.feed}/posts/${reference}`);
       const now = content.querySelector("article");
-      if (ok && now) {
-        replace(now);
-        const placed = shown(reference);
-        if (placed) offerPlaces(placed);
-      }
-      if (only) await refresh();
+      if (now) replace(now);
+      isNews = true;
     }
   }
-  if (!only) {
-    if (told.seq > last) await newer(told.seq);
-    else if (Object.keys(told.posts).length) await lookAtWaiting();
-  }
+  if (isNews) await (only ? refresh() : newer());
 }
 
 function listen() {
+  clearTimeout(again);
+  clearTimeout(silence);
+  source?.close();
+  if (document.hidden) return; // browsers allow a few connections only, for all tabs together
   const lost = document.querySelector("[data-lost]");
-  const source = new EventSource(`${feed.dataset.feed}/live`);
-  source.onopen = () => { lost.hidden = true; };
+  const alive = () => {
+    lost.hidden = true;
+    pause = 1000;
+    clearTimeout(silence);
+    silence = setTimeout(listen, SILENCE);
+  };
+  source = new EventSource(`${feed.dataset.feed}/live`);
+  source.onopen = alive;
+  source.addEventListener("beat", alive);
   source.onmessage = (event) => {
-    const told = JSON.parse(event.data);
-    working = working.then(() => changed(told)).catch(() => {});
+    alive();
+    inTurn(() => changed(JSON.parse(event.data)));
   };
   source.addEventListener("gone", () => {
     source.close();
-    location.reload();
+    // What is being written stays on the page; sending it tells what is wrong.
+    if (document.querySelector("form[data-touched]")) lost.hidden = false;
+    else location.reload();
   });
   source.onerror = () => {
     lost.hidden = false;
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 3000); // an answer that is no stream: try again
+    if (source.readyState !== EventSource.CLOSED) return; // the browser tries again
+    pause = Math.min(pause * 2, 60000);
+    again = setTimeout(listen, pause);
   };
-  addEventListener("pagehide", () => source.close(), { once: true });
 }
 
-if (feed && (feed.dataset.liveFrom !== undefined || feed.dataset.only)) {
+if (feed && (feed.dataset.liveFrom !== undefined || only)) {
   listen();
+  document.addEventListener("visibilitychange", listen);
+  addEventListener("online", listen);
   addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
+  addEventListener("pagehide", () => source.close());
+} else if (document.querySelector("[data-groups]")) {
+  const look = () => { if (!document.hidden) refresh().catch(() => {}); };
+  document.addEventListener("visibilitychange", look);
+  setInterval(look, 30000);
 }
-if (feed) watchEnd();
-const asked = new URLSearchParams(location.search).get("reply");
-if (asked) {
-  const link = document.querySelector(`[data-reply="${CSS.escape(asked)}"]`);
-  if (link) reply(asked, link.dataset.name);
-}
+watchEnd();
+prepare(document);
