@@ -76,6 +76,8 @@ async def read_form(request: Request, *, known: bool) -> Form:
         if isinstance(value, UploadFile):
             if value.filename:
                 files.setdefault(name, []).append(value)
+            else:
+                await value.close()
         else:
             values.setdefault(name, []).append(_plain(value))
     form = Form(values, files)
