@@ -22,7 +22,7 @@ def sentence(error: ApiError, words: Words) -> str:
     """Return what to tell a person of an error."""
     values: dict[str, object] = dict(error.values) if isinstance(error, Problem) else {}
     if "Retry-After" in error.headers:
-        values["minutes"] = max(1, -(-int(error.headers["Retry-After"]) // 60))
+        values["n"] = max(1, -(-int(error.headers["Retry-After"]) // 60))
     for key in (f"error.{error.reason}", f"error.{error.status}"):
         if key in words:
             return words(key, **values)
