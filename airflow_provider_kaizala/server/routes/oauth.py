@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from html import escape
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from fastapi import APIRouter
 from sqlalchemy.engine import Connection
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from airflow_provider_kaizala.server.kaizala import oauth
+from airflow_provider_kaizala.server.page.problems import sentence
+from airflow_provider_kaizala.server.page.render import html
+from airflow_provider_kaizala.server.page.visitor import visitor_of
 from airflow_provider_kaizala.server.people.sessions import check_person_pin
 from airflow_provider_kaizala.server.routes.operation import query_fields
 from airflow_provider_kaizala.server.state import base_url, state_of
@@ -21,35 +23,19 @@ from airflow_provider_kaizala.server.wire.lenient_json import check_text
 
 router = APIRouter(prefix="/api/oauth")
 MAX_FORM = 64 * 1024
-_STYLE = "body{font:16px sans-serif;max-width:22em;margin:4em auto;padding:0 1em}input,button{font:inherit;width:100%;margin:.3em 0 1em}"
-# Nothing is loaded and nothing frames the page: what is typed goes to this server only.
+# Only the page's style and picture are loaded, nothing runs and nothing frames the page: what is typed goes to this server only,
+# which may send the browser on to the connector.
 _POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; "
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
     "form-action 'self' {target}"
 )
-_PAGE = """<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Sign in to Kaizala</title>
-<style>{style}</style></head>
-<body>
-<h1>Kaizala</h1>
-<p><b>{connector}</b> asks to act for you in all your groups.</p>
-{problem}
-<form method="post" autocomplete="off">
-{hidden}
-<label>Phone number<input name="mobileNumber" type="tel" value="{mobile}" placeholder="+910000000001" required></label>
-<label>PIN<input name="pin" type="password" inputmode="numeric" required></label>
-<button>Sign in</button>
-</form>
-</body></html>
-"""
 
 
 @router.get("/authorize")
 async def authorize(request: Request) -> Response:
     """Show the page a person signs in on."""
     fields = query_fields(request)
-    return _page(fields, await _connector(request, fields))
+    return _page(request, fields, await _connector(request, fields))
 
 
 @router.post("/authorize")
@@ -70,7 +56,7 @@ async def sign_in(request: Request) -> Response:
 
     code = await server.database.write(work)
     if isinstance(code, ApiError):
-        return _page(fields, name, code)
+        return _page(request, fields, name, code)
     state = fields.optional_text("state")
     query = f"code={quote(code, safe='')}" + (f"&state={quote(state, safe='')}" if state else "")
     base, mark, fragment = redirect_uri.partition("#")
@@ -114,30 +100,25 @@ async def _form(request: Request) -> Fields:
     return Fields(dict(pairs))
 
 
-def _page(fields: Fields, connector: str, error: ApiError | None = None) -> Response:
+def _page(request: Request, fields: Fields, connector: str, error: ApiError | None = None) -> Response:
     client_id, redirect_uri = _asked(fields)
-    given = {"client_id": client_id, "redirect_uri": redirect_uri, "state": fields.optional_text("state")}
-    hidden = "\n".join(
-        f'<input type="hidden" name="{name}" value="{escape(value)}">'
-        for name, value in given.items()
-        if value
+    visitor = visitor_of(request)
+    reply = html(
+        request,
+        "authorize.html",
+        error.status if error else 200,
+        visitor,
+        connector=connector,
+        problem=sentence(error, visitor.words) if error else None,
+        given={"client_id": client_id, "redirect_uri": redirect_uri, "state": fields.optional_text("state")},
+        mobile=fields.optional_text("mobileNumber") or "",
     )
-    content = _PAGE.format(
-        style=_STYLE,
-        connector=escape(connector),
-        problem=f'<p role="alert">{escape(error.message)}</p>' if error else "",
-        hidden=hidden,
-        mobile=escape(fields.optional_text("mobileNumber") or ""),
-    )
-    headers = {
-        "Content-Security-Policy": _POLICY.format(target=_origin(redirect_uri)),
-        "Cache-Control": "no-store",
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-        **(error.headers if error else {}),
-    }
-    return HTMLResponse(content, error.status if error else 200, headers)
+    reply.headers["Content-Security-Policy"] = _POLICY.format(target=_origin(redirect_uri))
+    reply.headers["Referrer-Policy"] = "no-referrer"
+    del reply.headers["Cross-Origin-Opener-Policy"]  # a connector may open this page in a window of its own
+    for name, value in (error.headers if error else {}).items():
+        reply.headers[name] = value
+    return reply
 
 
 def _origin(redirect_uri: str) -> str:
