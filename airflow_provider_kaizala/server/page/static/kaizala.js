@@ -178,8 +178,8 @@ async function post(form, button) {
 
 async function send(form, button) {
   const action = form.getAttribute("action");
-  const isSecondClick = button?.name !== "choice" && performance.now() - (answered.get(action) ?? -Infinity) < 700;
-  if (form.getAttribute("aria-busy") === "true" || isSecondClick) return;
+  const isSecondClick = performance.now() - (answered.get(action) ?? -Infinity) < 700 && !form.dataset.touched;
+  if (form.getAttribute("aria-busy") === "true" || (isSecondClick && button?.name !== "choice")) return;
   form.setAttribute("aria-busy", "true");
   const typed = [...form.elements].map((field) => field.value);
   try {
@@ -233,10 +233,10 @@ function draftName(form) {
 
 function keep(form) {
   const fleeting = ["csrf", "once", "from", "response_id"];
-  const texts = [...new FormData(form)].filter(([name, value]) => typeof value === "string" && !fleeting.includes(name));
-  if (form.dataset.live !== "post" && !texts.some(([, value]) => value)) return forget(form);
+  const given = [...new FormData(form)].filter(([name]) => !fleeting.includes(name));
+  if (form.dataset.live !== "post" && !given.some(([, value]) => value.size ?? value.length)) return forget(form);
   form.dataset.touched = "1";
-  sessionStorage.setItem(draftName(form), JSON.stringify(texts));
+  sessionStorage.setItem(draftName(form), JSON.stringify(given.filter(([, value]) => typeof value === "string")));
 }
 
 function forget(form) {
