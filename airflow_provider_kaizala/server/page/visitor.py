@@ -88,8 +88,11 @@ def remember_visit(request: Request, reply: Response, visitor: Visitor) -> None:
 
 
 def sign_in_cookie(request: Request, reply: Response, token: str) -> None:
-    """Keep the session in the browser, where no script can read it."""
-    _set(request, reply, SESSION, token, SESSION_LIFE_MS // SECOND)
+    """Keep the session in the browser, where no script can read it.
+
+    The cookie outlives the session: a form that was open when the session ended is still known as this browser's.
+    """
+    _set(request, reply, SESSION, token, SESSION_LIFE_MS // SECOND + YEAR)
     reply.delete_cookie(VISIT, httponly=True, samesite="lax")
 
 
