@@ -125,7 +125,7 @@ def test_an_argument_that_is_none_is_refused_by_name(least, dag):
 
 BAD_COMMON = [
     ("group_id", "not a group", "group_id: 'not a group' is no Kaizala group id; give the GUID"),
-    ("group_id", "", "group_id: '' is no Kaizala group id"),
+    ("group_id", "", "group_id is empty, which is no id"),
     ("group_id", "a/b", "group_id: 'a/b' is no Kaizala group id"),
     ("subscribers", ["0123"], "subscribers: '0123' is no phone number in E.164 form; give + and 6 to 15"),
     ("subscribers", "+910000000001", "subscribers: a list of phone numbers is needed"),
