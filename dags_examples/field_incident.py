@@ -43,13 +43,7 @@ with DAG(
     @task(trigger_rule="none_failed_min_one_success")
     def who_solved_it(jobs: list[dict | None]) -> str:
         """Look through the levels; those that were not needed left nothing."""
-        names = [
-            answer["responder_name"] or answer["responder"]
-            for job in jobs
-            if job and job["complete"]
-            for answer in job["answers"]
-        ]
-        return " and ".join(names)
+        return " and ".join(name for job in jobs if job and job["complete"] for name in job["answered_by"])
 
     jobs, title = [], "{{ params.incident }}"
     for level, time_to_solve in LEVELS.items():
@@ -70,7 +64,7 @@ with DAG(
         if jobs:
             is_open.override(task_id=f"is_open_after_{jobs[-1].task_id}")(jobs[-1].output) >> job
         jobs.append(job)
-        late = f"ti.xcom_pull('{level}').missing | map(attribute='name') | join(', ')"
+        late = f"ti.xcom_pull('{level}').missing_names | join(', ')"
         title = f"{{{{ params.incident }}}} (not done in time by {{{{ {late} }}}})"
 
     KaizalaSendMessageOperator(

@@ -84,7 +84,7 @@ with DAG(
     hold = KaizalaSendMessageOperator(
         task_id="hold",
         text=WHICH + " are held back, as "
-        "{{ ti.xcom_pull('ask').answers | map(attribute='responder_name') | join(' and ') or 'nobody' }} decided.",
+        "{{ ti.xcom_pull('ask').answered_by | join(' and ') or 'nobody' }} decided.",
     )
     rerun = TriggerDagRunOperator(task_id="rerun", trigger_dag_id=dag.dag_id)
     tell = KaizalaSendMessageOperator(

@@ -58,7 +58,7 @@ with DAG(
         for each in survey["answers"]:
             given = [each["answers"].get(title) for title in titles]
             rows.append([each["responder_name"], *("–" if one in (None, "") else f"{one}" for one in given)])
-        silent = ", ".join(person["name"] for person in survey["missing"]) or "nobody"
+        silent = ", ".join(survey["missing_names"]) or "nobody"
         return "\n".join([f"{survey['title']}. No answer from: {silent}.", "", *map(" | ".join, rows)])
 
     @task

@@ -69,7 +69,7 @@ with DAG(
         crew = max(each["How many of us are here?"] for each in said)
         missing = [each["Anything missing?"] for each in said if each["Anything missing?"] not in ("", "No")]
         verdict = "We open" if counted and crew >= 3 else "We stay closed for now"
-        doors = ", ".join(answer["responder_name"] for answer in job["answers"])
+        doors = ", ".join(job["answered_by"])
         return (
             f"{verdict}: {crew} of us, door unlocked by {doors}. Missing: {', '.join(missing) or 'nothing'}."
         )

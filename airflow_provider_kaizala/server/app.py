@@ -108,17 +108,15 @@ async def _refused(_request: Request, error: Exception) -> Response:
 
 async def _no_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
-    if error.status_code == 404 and _is_for_people(request):
-        return error_page(request, not_found("The path"))
-    if error.status_code == 405:
+    if error.status_code == 404:
+        told = not_found("The path")
+    elif error.status_code == 405:
         message = "This path does not take this method"
         allow = {"Allow": ", ".join(_methods(request))}
-        return error_reply(ApiError(405, "MethodNotAllowed", message, "BadRequestException", allow))
-    if error.status_code == 404:
-        return error_reply(not_found("The path"))
-    return error_reply(
-        ApiError(error.status_code, "InvalidParameters", str(error.detail), "BadRequestException")
-    )
+        told = ApiError(405, "MethodNotAllowed", message, "BadRequestException", allow)
+    else:
+        told = ApiError(error.status_code, "InvalidParameters", str(error.detail), "BadRequestException")
+    return error_page(request, told) if _is_for_people(request) else error_reply(told)
 
 
 def _methods(request: Request) -> list[str]:
@@ -133,7 +131,7 @@ def _methods(request: Request) -> list[str]:
 
 async def _failed(request: Request, _error: Exception) -> Response:
     # Starlette logs the traceback; the caller only learns that it was not their fault.
-    log.error("%s %s failed", request.method, request.url.path)
+    log.error("%s %s failed", request.method, request.scope["path"])
     failed = ApiError(500, "InternalError", "The server failed on this call", "ServerException")
     return error_page(request, failed) if _is_for_people(request) else error_reply(failed)
 

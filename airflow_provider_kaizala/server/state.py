@@ -52,7 +52,8 @@ def base_url(request: Request) -> str:
     if not _HOST.match(host):
         name, port = request.scope.get("server") or (config.host, config.port)
         host = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
-    return f"{request.url.scheme}://{host}"
+    # Not request.url: that reads the host too, and fails on one that is none.
+    return f"{request.scope['scheme']}://{host}"
 
 
 def media_folder(config: ServerConfig) -> Path:

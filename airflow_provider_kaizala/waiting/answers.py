@@ -45,10 +45,14 @@ class ResultDict(TypedDict):
     """How a wait ended.
 
     ``answers`` are oldest first as Kaizala lists them, a person who answered twice stands there twice. ``missing`` are those
-    who had to answer and have not; empty where nobody in particular had to. ``complete`` is False if the wait ended early.
-    ``met`` is False too where a quorum can no longer come. ``tally`` counts people by their latest answer: of a poll or a meeting
-    ``{"Yes": 2, "No": 0}``, of a form ``{question: {option: count}}`` for its questions with options, of a job ``{}``. ``winner`` is
-    the option most people chose, of a form ``{question: option}``; None for a tie, and where nobody chose.
+    who had to answer and have not; empty where nobody in particular had to. ``answered_by`` and ``missing_names`` name the same
+    people, each once, for a text: ``{{ ti.xcom_pull("ask")["missing_names"] | join(", ") }}``; who has no name is named by number,
+    and whom an anonymous survey does not tell is left out.
+
+    ``complete`` is False if the wait ended early. ``met`` is False too where a quorum can no longer come. ``tally`` counts people
+    by their latest answer: of a poll or a meeting ``{"Yes": 2, "No": 0}``, of a form ``{question: {option: count}}`` for its
+    questions with options, of a job ``{}``. ``winner`` is the option most people chose, of a form ``{question: option}``; None
+    for a tie, and where nobody chose.
     """
 
     group_id: str
@@ -58,7 +62,9 @@ class ResultDict(TypedDict):
     complete: bool
     met: bool
     answers: list[AnswerDict]
+    answered_by: list[str]
     missing: list[PersonDict]
+    missing_names: list[str]
     tally: dict[str, Any]
     winner: Any
 
@@ -83,9 +89,12 @@ def answer_dict(response: Response) -> AnswerDict:
 
 def result_dict(group_id: str, action_id: str, action: ActionDetails, progress: Progress) -> ResultDict:
     """Return what a wait hands back."""
+    from airflow_provider_kaizala.waiting.progress import who
     from airflow_provider_kaizala.waiting.tally import flat
 
     tally, winner = flat(action)
+    counted = [response for response in action.responses if response.counts]
+    people = {who(response, at): response.responder for at, response in enumerate(counted)}
     return {
         "group_id": group_id,
         "action_id": action_id,
@@ -93,13 +102,21 @@ def result_dict(group_id: str, action_id: str, action: ActionDetails, progress: 
         "title": action.title,
         "complete": progress.over,
         "met": progress.met,
-        "answers": [answer_dict(response) for response in action.responses if response.counts],
+        "answers": [answer_dict(response) for response in counted],
+        "answered_by": names(people.values()),
         "missing": [
             {"mobile_number": person.mobile_number, "name": person.name} for person in progress.missing
         ],
+        "missing_names": names(progress.missing),
         "tally": tally,
         "winner": winner,
     }
+
+
+def names(people: Iterable[Person]) -> list[str]:
+    """Return a name of each, or a number; who has neither, as in an anonymous survey, is left out."""
+    known = (person.name or person.mobile_number for person in people)
+    return [each for each in known if each]
 
 
 def called(people: Iterable[Person]) -> str:

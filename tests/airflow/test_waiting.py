@@ -454,6 +454,7 @@ def test_an_anonymous_survey_tells_no_names(
     assert states == {"ask": "success", "count": "success", "named": "failed"}
     assert "'Happy?' is anonymous, so nobody learns who has answered; give a count instead" in told[0]
     assert [each["responder"] for each in values["count"]["answers"]] == [None]
+    assert values["count"]["answered_by"] == []
     assert values["count"]["winner"] == {"Happy?": "Yes"}
 
 
@@ -493,6 +494,7 @@ def test_going_on_with_what_has_come(mode: dict[str, Any], kaizala_people: Crew,
     assert (result["complete"], result["met"]) == (False, False)
     assert votes(result) == {RAVI: "Yes"}
     assert result["missing"] == [{"mobile_number": MEERA, "name": "Meera"}]
+    assert (result["answered_by"], result["missing_names"]) == (["Ravi"], ["Meera"])
     assert (result["tally"], result["winner"]) == ({"Yes": 1, "No": 0}, "Yes")
 
 

@@ -44,15 +44,16 @@ class Store:
     def __init__(self, server: KaizalaServer) -> None:
         self.server = server
         self._session = requests.Session()
+        self._sign_in()
+
+    def _sign_in(self) -> None:
         grant = {
             "applicationId": "demo-connector",
             "applicationSecret": "demo-secret",
             "refreshToken": "demo-refresh-token",
         }
-        token = self._session.get(f"{server.url}/v1/accessToken", headers=grant, timeout=30).json()[
-            "accessToken"
-        ]
-        self._session.headers["accessToken"] = token
+        reply = self._session.get(f"{self.server.url}/v1/accessToken", headers=grant, timeout=30)
+        self._session.headers["accessToken"] = reply.json()["accessToken"]
 
     def close(self) -> None:
         """Hang up."""
@@ -60,6 +61,9 @@ class Store:
 
     def _send(self, method: str, path: str, **given: Any) -> Any:
         reply = self._session.request(method, f"{self.server.url}/v1{path}", timeout=30, **given)
+        if reply.status_code == 401:  # the clock was moved
+            self._sign_in()
+            reply = self._session.request(method, f"{self.server.url}/v1{path}", timeout=30, **given)
         assert reply.ok, reply.text
         return reply.json()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_kaizala.server.kaizala.action_bodies import QuestionDraft
@@ -19,6 +20,13 @@ from airflow_provider_kaizala.server.wire.times import from_iso
 
 FILLER = "-"
 _SECONDS_BELOW = 10**11
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An answer that stays as it is stored, while others of the same response change."""
+
+    stored: Any
 
 
 def check_answers(op: Operation, questions: Sequence[QuestionDraft], given: Sequence[object]) -> list[object]:
@@ -36,6 +44,8 @@ def check_answers(op: Operation, questions: Sequence[QuestionDraft], given: Sequ
 
 
 def _check(op: Operation, question: QuestionDraft, answer: object, where: str) -> object:
+    if isinstance(answer, Kept):
+        return answer.stored
     if answer is None or answer == "" or answer == []:
         return None
     if question.type == "Text":
@@ -80,7 +90,9 @@ def _option(question: QuestionDraft, answer: object, where: str) -> str:
 
 def _moment(answer: object, where: str) -> int | float:
     if isinstance(answer, str) and not answer.strip().lstrip("+-").replace(".", "", 1).isdigit():
-        return from_iso(answer, where)
+        ms = from_iso(answer, where)
+        # So near to 1970 it would be read as seconds.
+        return ms if abs(ms) >= _SECONDS_BELOW else ms / 1000
     number = Fields({where: answer}).number(where)
     return int(number) if float(number).is_integer() else number
 
@@ -115,7 +127,7 @@ def shown_answer(question: QuestionDraft, stored: Any, base_url: str) -> object:
             return [as_attachment(base_url, ref) for ref in stored]
         case "DateTime":
             # Values below 10^11 are seconds (C11).
-            return int(stored * 1000) if abs(stored) < _SECONDS_BELOW else int(stored)
+            return round(stored * 1000) if abs(stored) < _SECONDS_BELOW else int(stored)
         case "Numeric":
             return float(stored)
         case _:

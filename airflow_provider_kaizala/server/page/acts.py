@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_kaizala.server.kaizala import members, reactions, responses
-from airflow_provider_kaizala.server.kaizala.access import find_group
+from airflow_provider_kaizala.server.kaizala.access import find_group, need_admin
 from airflow_provider_kaizala.server.kaizala.action_records import find_action_by_id
 from airflow_provider_kaizala.server.kaizala.context import Operation
 from airflow_provider_kaizala.server.kaizala.groups import MAX_MEMBERS
-from airflow_provider_kaizala.server.kaizala.media import StoredFile
 from airflow_provider_kaizala.server.page import shows, views
-from airflow_provider_kaizala.server.page.answering import FILE_QUESTIONS, kept_files, read_answers
-from airflow_provider_kaizala.server.page.forms import Form, read_form
-from airflow_provider_kaizala.server.page.operating import read_as, write_as
+from airflow_provider_kaizala.server.page.acting import Files, Takes, handle
+from airflow_provider_kaizala.server.page.answering import (
+    FILE_QUESTIONS,
+    chosen,
+    earlier_answer,
+    read_answers,
+)
+from airflow_provider_kaizala.server.page.forms import Form
 from airflow_provider_kaizala.server.page.problems import Problem
-from airflow_provider_kaizala.server.page.render import error_page, go_to, is_partial
-from airflow_provider_kaizala.server.page.sending import discard, once, resource_of, store_files
+from airflow_provider_kaizala.server.page.render import go_to, is_partial
+from airflow_provider_kaizala.server.page.sending import resource_of
 from airflow_provider_kaizala.server.page.sending import write as write_message
-from airflow_provider_kaizala.server.page.signing import sign_in_again
-from airflow_provider_kaizala.server.page.visitor import Visitor, check_form, visitor_of
-from airflow_provider_kaizala.server.state import state_of
-from airflow_provider_kaizala.server.wire.errors import ApiError
+from airflow_provider_kaizala.server.page.visitor import Visitor, visitor_of
 from airflow_provider_kaizala.server.wire.fields import PHONE, Fields
 
-Files = dict[str, list[StoredFile]]
-Act = Callable[[Operation, Form, Files], str]
 MAX_COMMENT = 4000
 
 
@@ -38,69 +36,14 @@ def _path(*parts: str) -> str:
     return "/" + "/".join(quote(part, safe="@") for part in parts)
 
 
-async def _do(
-    request: Request,
-    back: str,
-    act: Act,
-    done: Callable[[str, Form], Any],
-    *,
-    files: tuple[str, ...] = ("files",),
-) -> Response:
-    """Read a form, do what it says once, and reply.
-
-    :param back: the page the form stands on, shown again with what was typed if something is wrong
-    :param done: replies; gets what *act* returned
-    :param files: fields whose files may be of any kind; those of others are photos
-    """
-    visitor = visitor_of(request)
-    try:
-        await read_as(request, visitor, lambda op: op.caller)
-    except ApiError as error:
-        form = await read_form(request, known=False)
-        check_form(request, visitor, form.one("csrf"))
-        return sign_in_again(request, visitor, form, back, error)
-    form = Form()
-    try:
-        form = await read_form(request, known=True)
-        check_form(request, visitor, form.one("csrf"))
-        outcome = await _write(request, visitor, form, act, files)
-    except ApiError as error:
-        if is_partial(request):
-            return error_page(request, error)
-        return await shows.return_to(request, back, form, error, visitor)
-    finally:
-        await form.close()
-    reply: Response = await done(outcome, form)
-    return reply
-
-
-async def _write(request: Request, visitor: Visitor, form: Form, act: Act, anything: tuple[str, ...]) -> str:
-    server = state_of(request)
-    stored: Files = {}
-    used = False
-
-    def first(op: Operation) -> str:
-        nonlocal used
-        used = True
-        return act(op, form, stored)
-
-    try:
-        for name, uploads in form.files.items():
-            stored[name] = await store_files(server, uploads, images_only=name not in anything)
-        return await write_as(request, visitor, lambda op: once(op, form.one("once"), lambda: first(op)))
-    except BaseException:
-        used = False
-        raise
-    finally:
-        if not used:
-            for files in stored.values():
-                discard(server, files)
-
-
 # --- Messages ---------------------------------------------------------------------------------------------------------
 async def write(request: Request, group_id: str) -> Response:
     """Post a text, with photos or a document."""
-    back = _path("groups", group_id)
+    page = _path("groups", group_id)
+
+    def look(op: Operation) -> Takes:
+        views.visible_group(op, group_id)
+        return {"files": False}
 
     def act(op: Operation, form: Form, files: Files) -> str:
         return write_message(op, group_id, form.one("text"), files.get("files", []), form.one("reply_to"))
@@ -108,9 +51,9 @@ async def write(request: Request, group_id: str) -> Response:
     async def done(reference_id: str, _form: Form) -> Response:
         if is_partial(request):
             return await shows.article(request, group_id, reference_id)
-        return go_to(back, f"post-{reference_id}")
+        return go_to(page, f"post-{reference_id}")
 
-    return await _do(request, back, act, done)
+    return await handle(request, page, look, act, done)
 
 
 # --- Posts ------------------------------------------------------------------------------------------------------------
@@ -119,16 +62,22 @@ async def on_post(request: Request, group_id: str, reference_id: str, name: str)
     act = _ACTS.get(name)
     if act is None:
         raise Problem(404, "404")
-    back = _path("groups", group_id, "posts", reference_id)
+    page = _path("groups", group_id, "posts", reference_id)
     visitor = visitor_of(request)
+
+    def look(op: Operation) -> Takes:
+        item = views.one_post(op, group_id, reference_id)["item"]
+        if name != "answer":
+            return {}
+        return {
+            f"q{at}": one["type"] == "Image"
+            for at, one in enumerate(item.get("questions", ()))
+            if one["type"] in FILE_QUESTIONS and not one["isInvisible"]
+        }
 
     def on_it(op: Operation, form: Form, files: Files) -> str:
         item = views.one_post(op, group_id, reference_id)["item"]
         return act(op, item, form, files, visitor)
-
-    anything: tuple[str, ...] = ()
-    if name == "answer":
-        anything = tuple(f"q{at}" for at in await _attachments(request, visitor, group_id, reference_id))
 
     async def done(_outcome: str, form: Form) -> Response:
         if is_partial(request):
@@ -136,22 +85,9 @@ async def on_post(request: Request, group_id: str, reference_id: str, name: str)
         # Back to where the reader was: the group's feed, or this post's own page.
         if form.one("from") == "feed":
             return go_to(_path("groups", group_id), f"post-{reference_id}")
-        return go_to(back)
+        return go_to(page)
 
-    return await _do(request, back, on_it, done, files=anything)
-
-
-async def _attachments(request: Request, visitor: Visitor, group_id: str, reference_id: str) -> list[int]:
-    """Return the positions of questions that take files of any kind."""
-
-    def read(op: Operation) -> list[int]:
-        item = views.one_post(op, group_id, reference_id)["item"]
-        return [at for at, one in enumerate(item.get("questions", ())) if one["type"] == "AttachmentList"]
-
-    try:
-        return await read_as(request, visitor, read)
-    except ApiError:
-        return []  # told when the form is acted on
+    return await handle(request, page, look, on_it, done, is_repeatable=name in _REPEATABLE)
 
 
 def _like(op: Operation, item: views.Shown, _form: Form, _files: Files, _visitor: Visitor) -> str:
@@ -170,9 +106,7 @@ def _comment(op: Operation, item: views.Shown, form: Form, _files: Files, _visit
 def _vote(op: Operation, item: views.Shown, form: Form, _files: Files, _visitor: Visitor) -> str:
     if "choices" not in item:
         raise Problem(400, "form_changed")
-    choice = form.one("choice")
-    if choice not in [one["title"] for one in item["choices"]]:
-        raise Problem(400, "choice")
+    [choice] = chosen(item["choices"], [form.one("choice")])
     return responses.vote(op, find_action_by_id(op, item["actionId"]), choice)
 
 
@@ -180,30 +114,18 @@ def _answer(op: Operation, item: views.Shown, form: Form, files: Files, visitor:
     questions = item.get("questions")
     if not questions:
         raise Problem(400, "form_changed")
-    uploaded = {
-        f"{name}.uploaded": [resource_of(op, files[name])]
-        for at, question in enumerate(questions)
-        if question["type"] in FILE_QUESTIONS and files.get(name := f"q{at}")
-    }
-    # Uploads are named by the server alone: nobody answers with somebody else's file by typing its name.
-    typed = {name: values for name, values in form.values.items() if not name.endswith(".uploaded")}
-    mine = {one["resource"] for kept in _kept(op, item).values() for one in kept}
-    for name, values in typed.items():
-        if name.endswith(".kept") and not mine.issuperset(values):
-            raise Problem(400, "form_changed")
-    answers = read_answers(questions, Form({**typed, **uploaded}), visitor.zone)
+    response_id = form.one("response_id")
+    earlier = earlier_answer(op, item, response_id, visitor.zone) if response_id else None
+    uploaded = {name: [resource_of(op, [one]) for one in some] for name, some in files.items()}
+    answers = read_answers(questions, form, visitor, uploaded, earlier)
     action = find_action_by_id(op, item["actionId"])
-    return responses.answer(op, action, answers, response_id=form.one("response_id") or None)
-
-
-def _kept(op: Operation, item: views.Shown) -> dict[str, list[dict[str, str]]]:
-    return kept_files(op, item["myAnswer"]["answers"], item["questions"]) if item.get("myAnswer") else {}
+    return responses.answer(op, action, answers, response_id=response_id or None)
 
 
 def _complete(op: Operation, item: views.Shown, form: Form, _files: Files, _visitor: Visitor) -> str:
-    if "assignees" not in item:
+    if "assignees" not in item or form.one("done") not in ("yes", "no"):
         raise Problem(400, "form_changed")
-    return responses.complete_job(op, find_action_by_id(op, item["actionId"]), form.one("done") != "no")
+    return responses.complete_job(op, find_action_by_id(op, item["actionId"]), form.one("done") == "yes")
 
 
 _ACTS: dict[str, Callable[[Operation, views.Shown, Form, Files, Visitor], str]] = {
@@ -213,15 +135,19 @@ _ACTS: dict[str, Callable[[Operation, views.Shown, Form, Files, Visitor], str]] 
     "answer": _answer,
     "complete": _complete,
 }
+_REPEATABLE = frozenset({"like", "vote", "complete"})
 
 
 # --- People -----------------------------------------------------------------------------------------------------------
 async def add_people(request: Request, group_id: str) -> Response:
     """Add people by phone number, one in each line."""
-    back = _path("groups", group_id, "people")
+    page = _path("groups", group_id, "people")
+
+    def look(op: Operation) -> Takes:
+        need_admin(find_group(op, group_id))
+        return {}
 
     def act(op: Operation, form: Form, _files: Files) -> str:
-        access = find_group(op, group_id)
         lines = form.one("phones").replace(",", "\n").replace(";", "\n").split("\n")
         phones = ["".join(line.split()).replace("-", "") for line in lines if line.strip()]
         if not phones:
@@ -230,10 +156,11 @@ async def add_people(request: Request, group_id: str) -> Response:
             raise Problem(400, "phone", given=wrong[0][:40])
         if len(phones) > MAX_MEMBERS:
             raise Problem(400, "too_many_phones", most=MAX_MEMBERS)
+        access = find_group(op, group_id)
         members.add_members(op, access.id, Fields({"members": phones}))
         return access.id
 
     async def done(_outcome: str, _form: Form) -> Response:
-        return go_to(back)
+        return go_to(page)
 
-    return await _do(request, back, act, done)
+    return await handle(request, page, look, act, done)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
 
-from starlette.datastructures import UploadFile
-from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from airflow_provider_kaizala.server.config import MEBIBYTE
+from airflow_provider_kaizala.server.page.parts import MAX_FIELDS, MAX_TEXTS, Parts, Upload, plain
 from airflow_provider_kaizala.server.page.problems import Problem
 
-#: a phone's largest photos have half of it
-MAX_FILE = 20 * MEBIBYTE
-MAX_FORM = 120 * MEBIBYTE
-#: of somebody who has not signed in: texts only
-MAX_STRANGERS_FORM = 1 * MEBIBYTE
-MAX_FILES = 20
-MAX_FIELDS = 1000
+#: read to its end, though not kept, so that the browser shows what is answered and not a broken connection
+MAX_FORM = 1024 * MEBIBYTE
+#: of somebody who is not signed in, and of a form without files; what is typed grows threefold on its way
+MAX_PLAIN_FORM = 4 * MAX_TEXTS
+#: fields that belong to one rendering of a form, not to what was filled in
+FLEETING = ("csrf", "once", "from")
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,12 @@ class Form:
 
     :param values: each field's values
     :param files: each field's files; empty ones, which browsers send for nothing chosen, are left out
+    :param problem: why a file was not taken; the rest of the form is there
     """
 
     values: Mapping[str, list[str]] = field(default_factory=dict)
-    files: Mapping[str, list[UploadFile]] = field(default_factory=dict)
+    files: Mapping[str, list[Upload]] = field(default_factory=dict)
+    problem: Problem | None = None
 
     def one(self, name: str) -> str:
         """Return a field's value, empty if it is not there."""
@@ -40,65 +42,87 @@ class Form:
         """Return all values of a field."""
         return list(self.values.get(name, ()))
 
-    async def close(self) -> None:
+    def without(self, *names: str) -> Form:
+        """Return the fields but for some."""
+        return Form({name: values for name, values in self.values.items() if name not in names})
+
+    def close(self) -> None:
         """Drop the files."""
         for uploads in self.files.values():
             for upload in uploads:
-                await upload.close()
+                upload.file.close()
+
+    def digest(self) -> bytes:
+        """Return what tells this content from another; reads the files."""
+        told = hashlib.sha256()
+        for name in sorted(self.values.keys() - set(FLEETING)):
+            for value in self.values[name]:
+                _tell(told, name.encode(), value.encode())
+        for name, uploads in sorted(self.files.items()):
+            for upload in uploads:
+                upload.file.seek(0)
+                its_own = hashlib.sha256()
+                while chunk := upload.file.read(MEBIBYTE):
+                    its_own.update(chunk)
+                _tell(told, name.encode(), upload.name.encode(), its_own.digest())
+        return told.digest()
 
 
-async def read_form(request: Request, *, known: bool) -> Form:
-    """Read a form to its end, so that the browser shows what is answered and not a broken connection.
+def _tell(told: hashlib._Hash, *parts: bytes) -> None:
+    for part in parts:
+        told.update(len(part).to_bytes(8) + part)
 
-    :param known: whether somebody has signed in; else only texts are taken
-    :raises Problem: 400 and 413
+
+async def read_form(request: Request, *, take_files: bool = False) -> Form:
+    """Read a form.
+
+    :param take_files: whether files are kept; else they are passed over
+    :raises Problem: 400, 413, 415
     """
-    limit = MAX_FORM if known else MAX_STRANGERS_FORM
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    stream = _bounded(request, limit)
+    if kind == "multipart/form-data":
+        return await _read_parts(request, take_files)
+    if kind != "application/x-www-form-urlencoded":
+        raise Problem(415, "form")
     try:
-        if kind == "multipart/form-data":
-            multipart = MultiPartParser(
-                request.headers, stream, max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MEBIBYTE
-            )
-            data = await multipart.parse()
-        elif kind == "application/x-www-form-urlencoded":
-            data = await FormParser(request.headers, stream).parse()
-        else:
-            raise Problem(415, "form")
-    except (MultiPartException, KeyError, ValueError, UnicodeError):
-        raise Problem(400, "form") from None
-    except ClientDisconnect:
-        raise Problem(400, "form") from None
+        content = b"".join([chunk async for chunk in _bounded(request, MAX_PLAIN_FORM)])
+        pairs = parse_qsl(
+            content.decode("utf-8", "replace"),
+            keep_blank_values=True,
+            errors="replace",
+            max_num_fields=MAX_FIELDS,
+        )
+    except ValueError:
+        raise Problem(413, "413") from None
     values: dict[str, list[str]] = {}
-    files: dict[str, list[UploadFile]] = {}
-    for name, value in data.multi_items():
-        if isinstance(value, UploadFile):
-            if value.filename:
-                files.setdefault(name, []).append(value)
-            else:
-                await value.close()
-        else:
-            values.setdefault(name, []).append(_plain(value))
-    form = Form(values, files)
-    for uploads in files.values():
-        for upload in uploads:
-            if (upload.size or 0) > MAX_FILE:
-                name = upload.filename or ""
-                await form.close()
-                raise Problem(413, "file_size", name=name[:80], megabytes=MAX_FILE // MEBIBYTE)
-    return form
+    for name, value in pairs:
+        values.setdefault(plain(name), []).append(plain(value))
+    return Form(values)
 
 
-def _plain(value: str) -> str:
-    """Return a text as the database takes it, with the line ends of everywhere else."""
-    return value.replace("\0", "").replace("\r\n", "\n").encode("utf-8", "replace").decode()
+async def _read_parts(request: Request, take_files: bool) -> Form:
+    parts = Parts(request.headers["content-type"], take_files=take_files)
+    try:
+        # Whoever has no cookie of a session has no form with files either.
+        async for chunk in _bounded(request, MAX_FORM if request.cookies else MAX_PLAIN_FORM):
+            parts.feed(chunk)
+        parts.finish()
+    except BaseException:
+        parts.close()
+        raise
+    return Form(parts.values, parts.files, parts.problem)
 
 
 async def _bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise Problem(413, "413")
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise Problem(413, "413")
-        yield chunk
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise Problem(413, "413")
+            yield chunk
+    except ClientDisconnect:
+        raise Problem(400, "form") from None

@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -25,6 +24,7 @@ from airflow_provider_kaizala.server.state import state_of
 from airflow_provider_kaizala.server.wire.errors import ApiError
 from airflow_provider_kaizala.server.wire.times import iso_ms
 
+#: of every reply of the page: pages, redirects, errors, style and script, the stream
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
@@ -65,15 +65,29 @@ def initials(name: str) -> str:
     return "".join(part[0] for part in (parts[:1] + parts[1:][-1:])).upper() or "#"
 
 
+def path_of(request: Request) -> str:
+    """Return the path that was asked for, as links on the page write it."""
+    return quote(request.scope["path"], safe="/@")
+
+
 def is_partial(request: Request) -> bool:
     """Tell whether the page's script asks."""
     return PARTIAL in request.headers
 
 
-def _parsed(value: str | int) -> dt.datetime:
-    if isinstance(value, int):
-        return dt.datetime.fromtimestamp(value / 1000, dt.UTC)
-    return dt.datetime.fromisoformat(value)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+# A day from where no zone can be counted any more.
+_FIRST, _LAST = (dt.datetime(year, month, 2, tzinfo=dt.UTC) for year, month in ((1, 1), (9999, 12)))
+
+
+def moment_of(value: str | float) -> dt.datetime:
+    """Return a time, ISO 8601 or epoch milliseconds; one that no calendar has is the first or last there is."""
+    try:
+        if isinstance(value, str):
+            value = (dt.datetime.fromisoformat(value) - _EPOCH) / dt.timedelta(milliseconds=1)
+        return min(max(_EPOCH + dt.timedelta(milliseconds=value), _FIRST), _LAST)
+    except OverflowError:
+        return _LAST if float(value) > 0 else _FIRST
 
 
 def html(
@@ -87,7 +101,7 @@ def html(
     now = dt.datetime.fromtimestamp(state_of(request).clock.now_ms() / 1000, who.zone)
 
     def moment(value: str | int, *, weekday: bool = False) -> str:
-        return who.words.moment(_parsed(value).astimezone(who.zone), now, weekday=weekday)
+        return who.words.moment(moment_of(value).astimezone(who.zone), now, weekday=weekday)
 
     content = (
         _templates()
@@ -98,11 +112,12 @@ def html(
             languages=languages(),
             csrf=who.csrf,
             signed_in=who.session is not None,
-            zone=_zone_name(who.zone),
+            zone=who.zone.key,
             moment=moment,
-            iso=lambda value: _parsed(value).isoformat(),
+            iso=lambda value: moment_of(value).isoformat(),
             now_iso_utc=iso_ms(state_of(request).clock.now_ms()),
-            path=request.url.path,
+            # The reply to a form has the form's address, which cannot be loaded.
+            path=getattr(request.state, "page", path_of(request)),
             **values,
         )
     )
@@ -111,13 +126,9 @@ def html(
     return reply
 
 
-def _zone_name(zone: ZoneInfo) -> str:
-    return zone.key
-
-
 def go_to(path: str, anchor: str = "") -> Response:
     """Send the browser on to a page, with GET."""
-    return RedirectResponse(path + (f"#{anchor}" if anchor else ""), 303, {"Cache-Control": "no-store"})
+    return RedirectResponse(path + (f"#{anchor}" if anchor else ""), 303)
 
 
 def error_page(request: Request, error: ApiError) -> Response:
@@ -132,7 +143,7 @@ def error_page(request: Request, error: ApiError) -> Response:
 
 
 class PageRoute(APIRoute):
-    """A route whose refusals are pages."""
+    """A route whose refusals are pages, and whose replies are safe to show."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap the handler."""
@@ -140,8 +151,11 @@ class PageRoute(APIRoute):
 
         async def answer(request: Request) -> Response:
             try:
-                return await handle(request)
+                reply = await handle(request)
             except ApiError as error:
-                return error_page(request, error)
+                reply = error_page(request, error)
+            for name, value in HEADERS.items():
+                reply.headers.setdefault(name, value)
+            return reply
 
         return answer

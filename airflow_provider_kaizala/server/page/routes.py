@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from airflow_provider_kaizala.server.kaizala.context import Operation
-from airflow_provider_kaizala.server.page import acts, shows, signing, views
+from airflow_provider_kaizala.server.page import acts, home, shows, signing, views
 from airflow_provider_kaizala.server.page.assets import assets
 from airflow_provider_kaizala.server.page.live import Live
 from airflow_provider_kaizala.server.page.operating import read_as
@@ -35,10 +35,12 @@ from airflow_provider_kaizala.server.page.visitor import visitor_of
 from airflow_provider_kaizala.server.wire.errors import ApiError
 
 router = APIRouter(route_class=PageRoute)
+#: the server sends no body where only the head is asked for
+READ = ["GET", "HEAD"]
 
 
 # --- Signing in -------------------------------------------------------------------------------------------------------
-@router.get("/sign-in")
+@router.api_route("/sign-in", methods=READ)
 async def sign_in_page(request: Request) -> Response:
     """Ask for phone number and PIN."""
     return await signing.page(request)
@@ -63,19 +65,19 @@ async def language(request: Request) -> Response:
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
-@router.get("/")
-async def home(request: Request) -> Response:
+@router.api_route("/", methods=READ)
+async def my_groups(request: Request) -> Response:
     """Show my groups."""
     visitor = visitor_of(request)
     if visitor.session is None:
         return signing.ask_to_sign_in(request)
     try:
-        return html(request, "home.html", **await read_as(request, visitor, views.home))
+        return html(request, "home.html", **await read_as(request, visitor, home.home))
     except ApiError as error:
         return signing.ask_if_signed_out(request, error)
 
 
-@router.get("/groups/{group_id}")
+@router.api_route("/groups/{group_id}", methods=READ)
 async def group(request: Request, group_id: str) -> Response:
     """Show a group: whole, or what the script asks for with ``before``, ``after`` or ``waiting``."""
     before, after = _place(request, "before"), _place(request, "after")
@@ -118,11 +120,11 @@ async def live(request: Request, group_id: str) -> Response:
         async for event in watches.stream(its_id, allowed):
             yield event.encode()
 
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
+    headers = {"X-Accel-Buffering": "no"}
     return StreamingResponse(events(), media_type="text/event-stream", headers=headers)
 
 
-@router.get("/groups/{group_id}/posts/{reference_id}")
+@router.api_route("/groups/{group_id}/posts/{reference_id}", methods=READ)
 async def post(request: Request, group_id: str, reference_id: str) -> Response:
     """Show one post."""
     try:
@@ -133,7 +135,7 @@ async def post(request: Request, group_id: str, reference_id: str) -> Response:
         return signing.ask_if_signed_out(request, error)
 
 
-@router.get("/groups/{group_id}/people")
+@router.api_route("/groups/{group_id}/people", methods=READ)
 async def people(request: Request, group_id: str) -> Response:
     """Show who is in a group."""
     try:
@@ -162,7 +164,7 @@ async def act(request: Request, group_id: str, reference_id: str, act: str) -> R
 
 
 # --- Style and script -------------------------------------------------------------------------------------------------
-@router.get("/static/{name}")
+@router.api_route("/static/{name}", methods=READ)
 async def static(name: str) -> Response:
     """Serve a file of the page."""
     found = assets().get(name)
@@ -170,7 +172,6 @@ async def static(name: str) -> Response:
         raise Problem(404, "404")
     headers = {
         "Cache-Control": "public, max-age=31536000, immutable",
-        "X-Content-Type-Options": "nosniff",
         "Cross-Origin-Resource-Policy": "same-origin",
     }
     return Response(found.content, 200, headers, found.mime_type)

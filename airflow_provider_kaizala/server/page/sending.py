@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import select
-from starlette.datastructures import UploadFile
 
 from airflow_provider_kaizala.server.clock import DAY
 from airflow_provider_kaizala.server.kaizala.access import find_group
@@ -15,6 +14,7 @@ from airflow_provider_kaizala.server.kaizala.action_posting import post_action
 from airflow_provider_kaizala.server.kaizala.context import Operation
 from airflow_provider_kaizala.server.kaizala.media import StoredFile, add_resource
 from airflow_provider_kaizala.server.kaizala.media_kinds import kind_of, named_for, recognize
+from airflow_provider_kaizala.server.page.parts import Upload
 from airflow_provider_kaizala.server.page.problems import Problem
 from airflow_provider_kaizala.server.people.operations import write_text
 from airflow_provider_kaizala.server.routes.media import plain_name
@@ -27,9 +27,10 @@ _s = form_sent.c
 
 
 def once(op: Operation, key: str, act: Callable[[], str]) -> str:
-    """Do something unless this form was sent before; return its outcome, an id, then and now."""
-    if not key or len(key) > 64:
-        raise Problem(400, "form_changed")
+    """Do something unless this person did it before; return its outcome, an id, then and now.
+
+    :param key: of at most 64 characters
+    """
     me = op.caller.person_id
     done = op.conn.execute(select(_s.outcome).where(_s.person_id == me, _s.once == key)).scalar()
     if done is not None:
@@ -44,7 +45,7 @@ def once(op: Operation, key: str, act: Callable[[], str]) -> str:
 
 # --- Files ------------------------------------------------------------------------------------------------------------
 async def store_files(
-    server: ServerState, uploads: list[UploadFile], *, images_only: bool = False
+    server: ServerState, uploads: Sequence[Upload], *, images_only: bool = False
 ) -> list[StoredFile]:
     """Put files into the media store, of the kind that their content shows, whatever they are called.
 
@@ -61,14 +62,14 @@ async def store_files(
     return stored
 
 
-def _store(server: ServerState, upload: UploadFile, images_only: bool) -> StoredFile:
-    name = plain_name(upload.filename)
+def _store(server: ServerState, upload: Upload, images_only: bool) -> StoredFile:
+    name = plain_name(upload.name)
     shown = recognize(upload.file)
     if shown is None:
         raise Problem(415, "file_kind", name=name[:80])
     if shown == "application/msword":  # all old Office files look alike: the name tells which
         try:
-            shown = kind_of(name, upload.content_type)[1]
+            shown = kind_of(name, upload.mime_type)[1]
         except ApiError:
             shown = "application/msword"
     kind, mime_type = kind_of("", shown)

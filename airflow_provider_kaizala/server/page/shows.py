@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -33,10 +34,10 @@ def _draft(visitor: Visitor, form: Form, error: ApiError | None) -> dict[str, An
 def _prepare(op: Operation, visitor: Visitor, shown: views.Shown) -> views.Shown:
     """Add to surveys what fills their forms."""
     for item in shown.get("items", [shown["item"]] if "item" in shown else []):
-        if item.get("myAnswer") and "questions" in item:
+        if item.get("myAnswer") and item.get("questions"):
             answers = item["myAnswer"]["answers"]
-            item["filled"] = filled(item["questions"], answers, visitor.zone)
             item["files"] = kept_files(op, answers, item["questions"])
+            item["filled"] = filled(item["questions"], answers, visitor.zone, item["files"])
     return shown
 
 
@@ -102,6 +103,9 @@ async def post(
         return shown
 
     shown = await read_as(request, who, read)
+    if error and error.reason == "answered":
+        # Answered meanwhile elsewhere: what was typed here becomes a change of that.
+        form = Form({**form.values, "response_id": [shown["item"]["myAnswer"]["responseId"]]})
     status = error.status if error else 200
     return html(request, "post.html", status, who, **shown, **_draft(who, form, error))
 
@@ -135,7 +139,7 @@ async def return_to(
 
     :raises Problem: if *path* is no page with a form
     """
-    parts = [part for part in path.split("/") if part]
+    parts = [unquote(part) for part in path.partition("?")[0].split("/") if part]
     match parts:
         case ["groups", group_id]:
             return await group(request, group_id, None, form, error, visitor)

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from sqlalchemy.engine import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_kaizala.server.page import shows
-from airflow_provider_kaizala.server.page.forms import Form, read_form
+from airflow_provider_kaizala.server.page.forms import FLEETING, Form, read_form
 from airflow_provider_kaizala.server.page.problems import sentence
-from airflow_provider_kaizala.server.page.render import error_page, go_to, html, is_partial
+from airflow_provider_kaizala.server.page.render import error_page, go_to, html, is_partial, path_of
 from airflow_provider_kaizala.server.page.strings import languages
 from airflow_provider_kaizala.server.page.visitor import (
     Visitor,
     check_form,
+    check_origin,
     language_cookie,
     sign_in_cookie,
     sign_out_cookie,
     visitor_of,
 )
-from airflow_provider_kaizala.server.people.sessions import check_person_pin, end_session, open_session
+from airflow_provider_kaizala.server.people.sessions import (
+    check_person_pin,
+    client_of,
+    end_session,
+    open_session,
+)
 from airflow_provider_kaizala.server.state import state_of
 from airflow_provider_kaizala.server.wire.errors import ApiError
 
-#: fields that belong to one rendering of a form
-_FLEETING = ("csrf", "once", "next", "mobileNumber", "pin")
+#: fields of the sign-in form itself
+_OWN = (*FLEETING, "next", "mobileNumber", "pin")
 _KEPT = "kept."
 
 
@@ -44,7 +50,8 @@ def local_path(given: str) -> str:
 
 def ask_to_sign_in(request: Request) -> Response:
     """Send the browser to the sign-in page, and back here afterwards."""
-    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    query = request.scope["query_string"].decode("latin-1")
+    here = path_of(request) + (f"?{query}" if query else "")
     return go_to("/sign-in" if here == "/" else f"/sign-in?next={quote(here, safe='')}")
 
 
@@ -82,11 +89,12 @@ async def page(request: Request) -> Response:
 async def sign_in(request: Request) -> Response:
     """Check phone number and PIN."""
     server, visitor = state_of(request), visitor_of(request)
-    form = await read_form(request, known=False)
+    check_origin(request)
+    form = await read_form(request)
     kept = Form({name.removeprefix(_KEPT): form.all(name) for name in form.values if name.startswith(_KEPT)})
     back = local_path(form.one("next"))
     try:
-        check_form(request, visitor, form.one("csrf"))
+        check_form(visitor, form.one("csrf"))
     except ApiError as error:
         # Most often a page that was open for long; what was typed stays, and the form is good now.
         return _page(request, back, form, kept, error, visitor)
@@ -94,8 +102,12 @@ async def sign_in(request: Request) -> Response:
 
     def work(conn: Connection) -> str | ApiError:
         now_ms = server.clock.now_ms()
-        person_id = check_person_pin(conn, now_ms, mobile, form.one("pin"))
-        return person_id if isinstance(person_id, ApiError) else open_session(conn, now_ms, person_id)
+        person_id = check_person_pin(conn, now_ms, mobile, form.one("pin"), client_of(request))
+        if isinstance(person_id, ApiError):
+            return person_id
+        if visitor.session:
+            end_session(conn, now_ms, visitor.session)
+        return open_session(conn, now_ms, person_id)
 
     token = await server.database.write(work)
     if isinstance(token, ApiError):
@@ -103,7 +115,8 @@ async def sign_in(request: Request) -> Response:
     signed_in = Visitor(token, visitor.visit, visitor.words, visitor.zone)
     if kept.values:
         try:
-            reply = await shows.return_to(request, unquote(back.partition("?")[0]), kept, None, signed_in)
+            request.state.page = back
+            reply = await shows.return_to(request, back, kept, None, signed_in)
         except ApiError as error:
             reply = error_page(request, error)
     else:
@@ -116,15 +129,16 @@ def sign_in_again(request: Request, visitor: Visitor, form: Form, back: str, err
     """Ask somebody whose session ended while a form was filled in to sign in; what was typed goes along."""
     if is_partial(request):
         return error_page(request, error)
-    kept = Form({name: values for name, values in form.values.items() if name not in _FLEETING})
+    kept = Form({name: values for name, values in form.values.items() if name not in _OWN})
     return _page(request, back, Form(), kept, error, visitor)
 
 
 async def sign_out(request: Request) -> Response:
     """End the session, here and in the database."""
     server, visitor = state_of(request), visitor_of(request)
-    form = await read_form(request, known=False)
-    check_form(request, visitor, form.one("csrf"))
+    check_origin(request)
+    form = await read_form(request)
+    check_form(visitor, form.one("csrf"))
     token = visitor.session
     if token:
         await server.database.write(lambda conn: end_session(conn, server.clock.now_ms(), token))
@@ -137,8 +151,9 @@ async def sign_out(request: Request) -> Response:
 
 async def choose_language(request: Request) -> Response:
     """Keep a language."""
-    form = await read_form(request, known=False)
-    check_form(request, visitor_of(request), form.one("csrf"))
+    check_origin(request)
+    form = await read_form(request)
+    check_form(visitor_of(request), form.one("csrf"))
     reply = go_to(local_path(form.one("next")))
     if form.one("language") in languages():
         language_cookie(request, reply, form.one("language"))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import math
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, or_, select
+from sqlalchemy import Row, and_, select
 
 from airflow_provider_kaizala.server.kaizala.access import BELOW, GroupAccess, find_group
-from airflow_provider_kaizala.server.kaizala.action_bodies import PACKAGE
+from airflow_provider_kaizala.server.kaizala.action_records import was_sent_to
 from airflow_provider_kaizala.server.kaizala.context import ADMIN, MEMBER, SUBSCRIBER, Operation
-from airflow_provider_kaizala.server.kaizala.hierarchy import ancestors, children
+from airflow_provider_kaizala.server.kaizala.hierarchy import children
+from airflow_provider_kaizala.server.page.waiting import waiting_for
 from airflow_provider_kaizala.server.people.feed import read_feed, read_post
-from airflow_provider_kaizala.server.people.operations import list_groups
 from airflow_provider_kaizala.server.store import tables as t
 from airflow_provider_kaizala.server.wire.errors import denied
 from airflow_provider_kaizala.server.wire.fields import Fields
@@ -22,108 +20,7 @@ from airflow_provider_kaizala.server.wire.ids import canonical
 Shown = dict[str, Any]
 
 PAGE = 20
-MAX_WAITING = 50
-_a, _p, _f, _r, _j, _w = t.action.c, t.post.c, t.feed_entry.c, t.response.c, t.job_assignment.c, t.person.c
-_ANSWERED = ("Survey", "Poll", "LetsMeet", PACKAGE)
-
-
-# --- What waits -------------------------------------------------------------------------------------------------------
-def waiting_for(op: Operation, group_ids: list[str]) -> list[Shown]:
-    """Return what the caller has not answered in groups, soonest due first; a meeting is due when it starts."""
-    me = op.caller.person_id
-    above = {higher for group_id in group_ids for higher in ancestors(op.conn, group_id)}
-    posted_in = [*group_ids, *above]
-    columns = (
-        _f.group_id,
-        _a.id,
-        _a.reference_id,
-        _a.title,
-        _a.action_type,
-        _a.expires_ms,
-        _a.created_ms,
-        _a.detail_json,
-    )
-    mine = exists().where(_r.action_id == _a.id, _r.person_id == me)
-    asked = exists().where(t.question.c.action_id == _a.id)
-    told = exists().where(
-        t.post_recipient.c.reference_id == _p.reference_id, t.post_recipient.c.person_id == me
-    )
-    member = exists().where(t.membership.c.group_id == _f.group_id, t.membership.c.person_id == me)
-    seen = (
-        _f.group_id.in_(group_ids),
-        _a.deleted_ms.is_(None),
-        or_(_p.audience == "all", member, told),
-    )
-    forms = (
-        select(*columns)
-        .join(t.post, _p.reference_id == _a.reference_id)
-        .join(t.feed_entry, _f.reference_id == _a.reference_id)
-        .where(
-            _a.group_id.in_(posted_in),
-            or_(_a.expires_ms.is_(None), _a.expires_ms > op.now_ms),
-            _a.action_type.in_(_ANSWERED),
-            _a.creator_id != me,
-            asked,
-            ~mine,
-            *seen,
-        )
-        .limit(MAX_WAITING)
-    )
-    jobs = (
-        select(*columns)
-        .join(t.job_assignment, _j.action_id == _a.id)
-        .join(t.post, _p.reference_id == _a.reference_id)
-        .join(t.feed_entry, _f.reference_id == _a.reference_id)
-        .where(_j.person_id == me, _j.is_completed.is_(False), *seen)
-        .limit(MAX_WAITING)
-    )
-    rows = [*op.conn.execute(jobs), *op.conn.execute(forms)]
-    starts = {row.id: json.loads(row.detail_json or "{}").get("starting_ms") for row in rows}
-    rows.sort(key=lambda row: (row.expires_ms or starts[row.id] or math.inf, row.created_ms))
-    return [
-        {
-            "groupId": row.group_id,
-            "actionId": row.id,
-            "referenceId": row.reference_id,
-            "title": row.title,
-            "type": row.action_type,
-            "due": row.expires_ms,
-            "starts": starts[row.id],
-            "overdue": row.expires_ms is not None and row.expires_ms <= op.now_ms,
-        }
-        for row in rows
-    ]
-
-
-# --- My groups --------------------------------------------------------------------------------------------------------
-def home(op: Operation) -> Shown:
-    """Return the caller's groups with how many things wait in each, and its latest post."""
-    groups: list[Any] = list(list_groups(op)["groups"])  # type: ignore[call-overload]
-    waiting = waiting_for(op, [group["groupId"] for group in groups])
-    shown = []
-    for group in groups:
-        here = [one for one in waiting if one["groupId"] == group["groupId"]]
-        shown.append({**group, "waiting": len(here), "latest": _latest(op, group)})
-    shown.sort(key=lambda one: one["groupName"].casefold())
-    shown.sort(key=lambda one: one["latest"]["at"] if one["latest"] else "", reverse=True)
-    shown.sort(key=lambda one: not one["waiting"])
-    names = {group["groupId"]: group["groupName"] for group in groups}
-    return {"me": op.caller, "groups": shown, "waiting": waiting, "names": names}
-
-
-def _latest(op: Operation, group: Shown) -> Shown | None:
-    page: Any = read_feed(op, group["groupId"], Fields({"before": group["lastSeq"] + 1, "count": 1}))
-    if not page["items"]:
-        return None
-    item = page["items"][0]
-    return {
-        "kind": item["kind"],
-        "text": excerpt(item),
-        "mediaType": item.get("mediaType"),
-        "members": [one["name"] for one in item.get("members", ())],
-        "sender": item["sender"]["name"],
-        "at": item["sentAt"],
-    }
+_a, _p, _f, _w = t.action.c, t.post.c, t.feed_entry.c, t.person.c
 
 
 def excerpt(item: Shown) -> str:
@@ -201,8 +98,20 @@ def decorated(op: Operation, access: GroupAccess, items: list[Shown]) -> list[Sh
     for item in items:
         item["quoted"] = quoted.get(item["replyToReferenceId"])
         item["mine"] = item["sender"]["id"] == op.caller.person_id
+        if "questions" in item:
+            item["questions"] = _asked(item["questions"])
         item["seesWho"] = bool(item["actionId"]) and (access.role == ADMIN or item["mine"])
     return items
+
+
+def _asked(questions: list[Shown]) -> list[Shown]:
+    """Return questions as a form asks them: none if none can be seen, and each option once."""
+    if all(one["isInvisible"] for one in questions):
+        return []
+    return [
+        {**one, "options": list({option["title"]: option for option in one["options"]}.values())}
+        for one in questions
+    ]
 
 
 def replied_to(op: Operation, group_id: str, reference_id: str) -> Shown | None:
@@ -223,7 +132,9 @@ def _quoted(op: Operation, access: GroupAccess, references: list[str]) -> dict[s
         .outerjoin(t.action, _a.id == _p.action_id)
         .where(_p.reference_id.in_(references), _p.deleted_ms.is_(None))
     )
-    shown = [row for row in rows if access.role != SUBSCRIBER or row.audience == "all"]
+    shown = [
+        row for row in rows if access.role != SUBSCRIBER or was_sent_to(op, row.reference_id, row.audience)
+    ]
     return {
         row.reference_id: {
             "kind": row.kind,

@@ -58,14 +58,28 @@ def visitor_of(request: Request) -> Visitor:
     )
 
 
-def check_form(request: Request, visitor: Visitor, csrf: str) -> None:
-    """Refuse a form that another site has sent.
+def check_origin(request: Request) -> None:
+    """Refuse what a browser sends from another site, before it is read.
 
     :raises Problem: 403
     """
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != urlsplit(base_url(request)).netloc:
+    if origin is not None and _host(origin) != _host(base_url(request)):
         raise Problem(403, "forged")
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return None
+
+
+def check_form(visitor: Visitor, csrf: str) -> None:
+    """Refuse a form that does not come from a page of this browser.
+
+    :raises Problem: 403
+    """
     if not hmac.compare_digest(csrf.encode("utf-8", "replace"), visitor.csrf.encode()):
         raise Problem(403, "forged")
 

@@ -73,7 +73,7 @@ async def sign_in(request: Request) -> Response:
 
     def work(conn: Connection) -> str | ApiError:
         now_ms = server.clock.now_ms()
-        found = sessions.check_person_pin(conn, now_ms, mobile.strip(), pin)
+        found = sessions.check_person_pin(conn, now_ms, mobile, pin, sessions.client_of(request))
         return found if isinstance(found, ApiError) else "." + sessions.open_session(conn, now_ms, found)
 
     token = await server.database.write(work)

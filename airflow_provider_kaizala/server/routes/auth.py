@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_kaizala.server.kaizala import tokens
-from airflow_provider_kaizala.server.people.sessions import check_person_pin
+from airflow_provider_kaizala.server.people.sessions import check_person_pin, client_of
 from airflow_provider_kaizala.server.routes.operation import read_fields
 from airflow_provider_kaizala.server.state import base_url, state_of
 from airflow_provider_kaizala.server.wire.bodies import json_reply
@@ -63,7 +63,7 @@ async def login_with_pin(request: Request) -> Response:
     def work(conn: Connection) -> dict[str, object] | ApiError:
         now_ms = server.clock.now_ms()
         known_id = tokens.check_connector(conn, connector_id, secret)
-        person_id = check_person_pin(conn, now_ms, mobile, pin)
+        person_id = check_person_pin(conn, now_ms, mobile, pin, client_of(request))
         if isinstance(person_id, ApiError):
             return person_id
         return tokens.sign_in(conn, now_ms, known_id, person_id, endpoint)

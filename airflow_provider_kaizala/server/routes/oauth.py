@@ -13,7 +13,7 @@ from airflow_provider_kaizala.server.kaizala import oauth
 from airflow_provider_kaizala.server.page.problems import sentence
 from airflow_provider_kaizala.server.page.render import html
 from airflow_provider_kaizala.server.page.visitor import visitor_of
-from airflow_provider_kaizala.server.people.sessions import check_person_pin
+from airflow_provider_kaizala.server.people.sessions import check_person_pin, client_of
 from airflow_provider_kaizala.server.routes.operation import query_fields
 from airflow_provider_kaizala.server.state import base_url, state_of
 from airflow_provider_kaizala.server.wire.bodies import json_reply, read_bounded
@@ -49,7 +49,7 @@ async def sign_in(request: Request) -> Response:
     def work(conn: Connection) -> str | ApiError:
         now_ms = server.clock.now_ms()
         connector_id, _ = oauth.find_connector(conn, client_id, redirect_uri)
-        person_id = check_person_pin(conn, now_ms, mobile.strip(), pin)
+        person_id = check_person_pin(conn, now_ms, mobile, pin, client_of(request))
         if isinstance(person_id, ApiError):
             return person_id
         return oauth.issue_code(conn, now_ms, connector_id, person_id, redirect_uri)

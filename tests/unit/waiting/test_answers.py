@@ -111,7 +111,9 @@ def test_the_answers_of_a_survey():
                 "answers": {"Site?": None},
             },
         ],
+        "answered_by": ["Asha"],
         "missing": [{"mobile_number": RAVI, "name": None}],
+        "missing_names": [RAVI],
         "tally": {},
         "winner": None,
     }
@@ -132,6 +134,7 @@ def test_the_answers_of_a_job_hold_only_what_is_done():
         }
     ]
     assert result["missing"] == [{"mobile_number": RAVI, "name": "Ravi"}]
+    assert (result["answered_by"], result["missing_names"]) == (["Asha"], ["Ravi"]), "in progress is not done"
 
 
 def test_somebody_who_answered_twice_stands_there_twice():
@@ -174,6 +177,30 @@ def test_whatever_people_answer_is_plain_json(rows):
     result = result_dict("g", "a", action, progress(met=True))
     assert json.loads(json.dumps(result)) == result
     assert len(result["answers"][0]["answers"]) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("answers", "named"),
+    [
+        ([], []),
+        ([("Yes", RAVI, "Ravi"), ("Yes", ASHA, "Asha"), ("No", RAVI, "Ravi")], ["Ravi", "Asha"]),
+        ([("Yes", RAVI, None), ("Yes", ASHA, "Ravi")], [RAVI, "Ravi"]),
+        ([("Yes", RAVI, "Sam"), ("Yes", ASHA, "Sam")], ["Sam", "Sam"]),
+        ([("Yes", None, None), ("Yes", None, None)], []),
+    ],
+    ids=["nobody", "each once", "by number", "of one name", "anonymous"],
+)
+def test_who_has_answered_by_name(answers, named):
+    responses = [
+        {
+            "responder": number,
+            "responderName": name,
+            "responseWithQuestions": [{"title": "?", "type": "Text", "answer": text}],
+        }
+        for text, number, name in answers
+    ]
+    action = ActionDetails.read({"actionType": "Survey", "actionDetails": {"responses": responses}})
+    assert result_dict("g", "a", action, progress())["answered_by"] == named
 
 
 @pytest.mark.parametrize(

@@ -445,7 +445,7 @@ function listen() {
 if (feed && (feed.dataset.liveFrom !== undefined || only)) {
   listen();
   document.addEventListener("visibilitychange", listen);
-  addEventListener("online", listen);
+  for (const change of ["online", "offline"]) addEventListener(change, listen);
   addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
   addEventListener("pagehide", () => source.close());
 } else if (document.querySelector("[data-groups]")) {
