@@ -18,9 +18,10 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 	@$(BIN)/python -c 'import airflow_provider_kaizala, airflow, fastapi, pytest'
 	@touch $(STAMP)
 
-# The main job: a DAG posts to a group, people answer, the DAG goes on. KEEP=1 leaves everything up to look around.
+# The main job: a DAG posts to a group, people answer, the DAG goes on. HUMAN=1 waits for you to answer on
+# the page; KEEP=1 leaves everything up to look around, and lets you answer a second run.
 demo: $(STAMP)
-	@$(BIN)/python -m demo $(if $(KEEP),--keep)
+	@$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(HUMAN),--human)
 
 # All tests that need nothing but this machine; those with real components included. What the machine lacks is skipped, loudly.
 test: $(STAMP)

@@ -66,13 +66,12 @@ with DAG(
         """Turn the answers into what the group reads."""
         said = [answer["answers"] for answer in survey["answers"]]
         counted = all(each["Is the till counted?"] == "Yes" for each in said)
-        crew = max(each["How many of us are here?"] for each in said)
-        missing = [each["Anything missing?"] for each in said if each["Anything missing?"] not in ("", "No")]
+        crew = max(each["How many of us are here?"] or 0 for each in said)
+        missing = [each["Anything missing?"] for each in said]
+        missing = [thing for thing in missing if thing not in (None, "", "No")]
         verdict = "We open" if counted and crew >= 3 else "We stay closed for now"
         doors = ", ".join(job["answered_by"])
-        return (
-            f"{verdict}: {crew} of us, door unlocked by {doors}. Missing: {', '.join(missing) or 'nothing'}."
-        )
+        return f"{verdict}: {crew} of us, door unlocked by {doors}. Missing: {', '.join(missing) or 'nothing'}."
 
     report = KaizalaSendMessageOperator(
         task_id="report",

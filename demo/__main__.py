@@ -1,4 +1,8 @@
-"""``make demo``: a DAG posts to a group, three people answer, and the DAG goes on with their answers."""
+"""``make demo``: a DAG posts to a group, three people answer, and the DAG goes on with their answers.
+
+With ``HUMAN=1`` Meera is you: the DAG waits until you have answered on the page. ``KEEP=1`` lets three people answer first, then
+waits for you in a second run, and leaves everything up to look around.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from demo.people import ASHA, MEERA, RAVI, Person
+from demo.people import ASHA, MEERA, PIN, RAVI, Person
 from demo.stack import GROUP, Stack
 
 if TYPE_CHECKING:
@@ -26,6 +30,7 @@ ANSWERS: dict[str, tuple[Any, ...]] = {
     RAVI: ("Yes", 3, "Paper bags"),
     MEERA: ("Yes", 3, "No"),
 }
+NAMES = {ASHA: "Asha", RAVI: "Ravi", MEERA: "Meera"}
 ICONS = {"success": "✔", "failed": "✘", "upstream_failed": "✘", "deferred": "…", "running": "▶"}
 COLORS = {
     "success": "green",
@@ -43,25 +48,33 @@ class Conversation:
     """Shows what is posted, and lets the people answer each survey and job once, a little after they have read it.
 
     They take their time: the DAG waits before the first of them answers, however fast the machine is.
+
+    :param you: who answers by hand
     """
 
-    def __init__(self, stack: Stack, console: Console) -> None:
+    def __init__(self, stack: Stack, console: Console, you: str | None = None) -> None:
         self.console = console
-        self.people = {number: Person(stack.kaizala, number) for number in ANSWERS}
+        self.people = {number: Person(stack.kaizala, number) for number in ANSWERS if number != you}
         self.after = 0
+        while self._read():  # what was said before
+            pass
         self.texts: list[str] = []
         self._todo: list[tuple[float, str, str, str]] = []
 
     def look(self, waiting: Collection[str]) -> None:
         """Read what is new, and answer what is due and what is waited for: *waiting* names surveys and jobs."""
-        page = self.people[ASHA].feed(GROUP, self.after)
-        self.after = page["after"]
-        for item in page["items"]:
+        for item in self._read():
             self._show(item)
         now = time.monotonic()
         for due in [each for each in self._todo if each[0] <= now and each[1] in waiting]:
             self._todo.remove(due)
             self._act(*due[1:])
+
+    def _read(self) -> list[dict[str, Any]]:
+        page = self.people[ASHA].feed(GROUP, self.after)
+        self.after = page["after"]
+        items: list[dict[str, Any]] = page["items"]
+        return items
 
     def _show(self, item: dict[str, Any]) -> None:
         title, text = item.get("title") or item.get("question"), item.get("text")
@@ -71,14 +84,18 @@ class Conversation:
         self._print("airflow ▸", f"[{item['kind']}] {said}", "bold blue")
         action, now = item.get("actionId"), time.monotonic()
         if item["kind"] == "survey":
-            self._todo += [(now + 2 + 2 * at, "survey", number, action) for at, number in enumerate(ANSWERS)]
+            self._todo += [
+                (now + 2 + 2 * at, "survey", number, action) for at, number in enumerate(self.people)
+            ]
         if item["kind"] == "job":
             self._todo += [
-                (now + 3 + 3 * at, "job", number, action) for at, number in enumerate((RAVI, MEERA))
+                (now + 3 + 3 * at, "job", number, action)
+                for at, number in enumerate((RAVI, MEERA))
+                if number in self.people
             ]
 
     def _act(self, what: str, number: str, action_id: str) -> None:
-        name = {ASHA: "Asha", RAVI: "Ravi", MEERA: "Meera"}[number]
+        name = NAMES[number]
         if what == "survey":
             self.people[number].answer(action_id, *ANSWERS[number])
             self._print(f"{name:>7} ▸", ", ".join(str(answer) for answer in ANSWERS[number]), "magenta")
@@ -90,13 +107,18 @@ class Conversation:
         self.console.print(Text(f"  {who} ", style=style) + Text(what))
 
 
-def follow(stack: Stack, console: Console) -> bool:
-    """Run the DAG, show what happens, and say whether it ended as it should."""
+def follow(stack: Stack, console: Console, you: str | None = None) -> bool:
+    """Run the DAG, show what happens, and say whether it ended as it should.
+
+    :param you: who answers by hand; the run then takes as long as the DAG waits
+    """
+    talk = Conversation(stack, console, you)
     run_id = stack.trigger(DAG_ID)
     console.print(f"run [bold]{run_id}[/bold] of {DAG_ID}")
-    talk = Conversation(stack, console)
+    if you:
+        invite(stack, console, you)
     states: dict[str, str] = {}
-    until = time.monotonic() + SECONDS
+    until = float("inf") if you else time.monotonic() + SECONDS
     while time.monotonic() < until:
         stack.processes.check()
         talk.look([what for task, what in WAITS.items() if states.get(task) not in NOT_YET])
@@ -108,7 +130,8 @@ def follow(stack: Stack, console: Console) -> bool:
         run = stack.run_state(DAG_ID, run_id)
         if run in ("success", "failed"):
             talk.look(())
-            told = any(text.startswith("We open: 3 of us") and "Paper bags" in text for text in talk.texts)
+            verdict = ("We open", "We stay closed") if you else "We open: 3 of us"
+            told = any(text.startswith(verdict) and "Paper bags" in text for text in talk.texts)
             if run == "success" and not told:
                 console.print("[red]the run succeeded, but the group was not told what people answered[/red]")
             return run == "success" and told
@@ -117,11 +140,21 @@ def follow(stack: Stack, console: Console) -> bool:
     return False
 
 
+def invite(stack: Stack, console: Console, you: str) -> None:
+    """Say where to answer, and as whom."""
+    console.print(f"\nYou are [bold]{NAMES[you]}[/bold]. The DAG waits until you have answered:")
+    console.print(f"  1. open     {stack.kaizala}/groups/{GROUP}")
+    console.print(f"  2. sign in  phone number {you}, PIN {PIN}")
+    console.print("  3. answer the survey, and say that the job is done\n")
+
+
 def main() -> int:
     """Run the demo; 0 if it went as it should."""
     arguments = argparse.ArgumentParser(prog="make demo", description=__doc__)
     arguments.add_argument("--keep", action="store_true", help="leave everything running, to look around")
-    keep = arguments.parse_args().keep
+    arguments.add_argument("--human", action="store_true", help="wait until you have answered on the page")
+    given = arguments.parse_args()
+    keep, you = given.keep, MEERA if given.human else None
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
     with tempfile.TemporaryDirectory(prefix="kaizala-demo-", ignore_cleanup_errors=True) as folder:
@@ -133,7 +166,7 @@ def main() -> int:
             with Stack(Path(folder), DAGS) as stack:
                 console.print(f"ready after {time.monotonic() - began:.0f} s")
                 try:
-                    good = follow(stack, console)
+                    good = follow(stack, console, you)
                 except RuntimeError as error:
                     console.print(Text(str(error), style="red"))
                     good = False
@@ -155,11 +188,15 @@ def main() -> int:
 
 
 def look_around(stack: Stack, console: Console) -> None:
-    """Print where everything is, and wait for Ctrl-C."""
-    console.print(f"\nAirflow:        {stack.airflow}/dags/{DAG_ID}")
-    console.print(f"kaizala-server: {stack.kaizala}  (people: {ASHA}, {RAVI}, {MEERA}; PIN 1234)")
-    console.print(f"logs:           {stack.logs}")
-    console.print("Ctrl-C ends it all.")
+    """Print where everything is, run the DAG once more for the reader to answer, and wait for Ctrl-C."""
+    console.print(f"\nAirflow:             {stack.airflow}/dags/{DAG_ID}")
+    console.print(
+        f"the page for people: {stack.kaizala}  (Asha {ASHA}, Ravi {RAVI}, Meera {MEERA}; PIN {PIN})"
+    )
+    console.print(f"logs:                {stack.logs}")
+    console.print("Ctrl-C ends it all.\n")
+    follow(stack, console, MEERA)
+    console.print("That was your run. All stays up; Ctrl-C ends it.")
     while True:
         time.sleep(1)
         stack.processes.check()

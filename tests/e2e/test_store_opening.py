@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from demo.__main__ import DAG_ID, DAGS, follow
+from demo.people import MEERA, Person
 from demo.stack import COMPONENTS, GROUP, Stack
 
 if TYPE_CHECKING:
@@ -41,6 +43,38 @@ def test_the_run_goes_on_with_peoples_answers(stack: Stack) -> None:
     assert sorted(each["responder_name"] for each in survey["answers"]) == ["Asha", "Meera", "Ravi"]
     log = stack.task_log(DAG_ID, run, "wait_for_job")
     assert re.search(r"0 of 2: nobody; missing: Ravi, Meera", log), "the log says who is missing"
+
+
+def test_a_run_waits_for_the_reader_of_the_page(stack: Stack) -> None:
+    """``HUMAN=1``: two people answer by script, and the third when they like."""
+    console = Console(record=True, width=120, file=io.StringIO())
+    waited: list[bool] = []
+
+    def answer_by_hand() -> None:
+        meera = Person(stack.kaizala, MEERA)
+        until, after, todo = time.monotonic() + 120, meera.feed(GROUP)["after"], {"survey", "job"}
+        while todo and time.monotonic() < until:
+            page = meera.feed(GROUP, after)
+            after = page["after"]
+            for item in page["items"]:
+                if item["kind"] == "survey":
+                    time.sleep(12)  # the others have answered, and their sensor has looked
+                    waited.append("wait_for_answers success" not in console.export_text(clear=False))
+                    meera.answer(item["actionId"], "Yes", 4, None)
+                if item["kind"] == "job":
+                    meera.complete(item["actionId"])
+                todo.discard(item["kind"])
+            time.sleep(0.5)
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(answer_by_hand)
+        assert follow(stack, console, MEERA), console.export_text()
+        done.result()
+    told = console.export_text()
+    assert waited == [True]
+    assert f"{stack.kaizala}/groups/{GROUP}" in told
+    assert "You are Meera." in told
+    assert "We open: 4 of us" in told
 
 
 def test_no_secret_is_in_any_log_or_in_the_database(stack: Stack) -> None:
