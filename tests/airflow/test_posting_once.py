@@ -29,7 +29,7 @@ def a_dag() -> DAG:
 def test_what_was_posted_after_all_is_found(
     kaizala_conn: Any, kaizala_server: KaizalaServer, kaizala_people: People, outcome: Any
 ) -> None:
-    kaizala_people.ravi.votes("Yes")
+    kaizala_people.ravi.votes("Yes", title="Tea?")  # tasks run in any order
     kaizala_server.fault("postAction", drop="after")
     questions = [{"title": "How many?", "type": "Numeric"}]
     with a_dag() as dag:
