@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CONSTRAINTS := constraints-py311-airflow332.txt
 MOTO := .build/moto
 
-.PHONY: venv demo test lint e2e browser postgres matrix bench clean
+.PHONY: venv demo test lint e2e browser screenshots postgres matrix bench clean
 
 venv: $(STAMP)
 
@@ -33,6 +33,10 @@ e2e: $(STAMP)
 # The page alone, in this machine's Chromium.
 browser: $(STAMP)
 	$(BIN)/python -m pytest -q tests/browser
+
+# The pictures of the page in docs/, taken in this machine's Chromium.
+screenshots: $(STAMP)
+	@$(BIN)/python -m demo.screenshots
 
 # The server's tests once more, on a PostgreSQL of their own, which must be installed; ARGS narrows them.
 postgres: $(STAMP)

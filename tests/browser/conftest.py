@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from demo.store import Store
 from tests.browser.reading import Visits
-from tests.browser.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

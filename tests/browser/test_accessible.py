@@ -8,8 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from demo.store import GROUP_PAGE, Store
 from tests.browser.reading import ASHA, MEERA, PIN, RAVI, Visits, t
-from tests.browser.store import GROUP_PAGE, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.run import RunningServer
 from airflow_provider_kaizala.testing.server import KaizalaServer
+from demo.store import GROUP_PAGE, Store
 from tests.browser.reading import ASHA, MEERA, RAVI, Visits, t
-from tests.browser.store import GROUP_PAGE, Store
 
 if TYPE_CHECKING:
     from pathlib import Path

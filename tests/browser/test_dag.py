@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from demo.stack import GROUP, Stack, wait_for
+from demo.store import GROUP_PAGE, photo
 from tests.browser.reading import MEERA, RAVI, Visits, t
-from tests.browser.store import GROUP_PAGE, photo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

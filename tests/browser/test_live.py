@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Page, expect
 
+from demo.store import GROUP_PAGE, Store, photo
 from tests.browser.reading import ASHA, RAVI, Visits, t
-from tests.browser.store import GROUP_PAGE, Store, photo
 
 if TYPE_CHECKING:
     from collections.abc import Callable

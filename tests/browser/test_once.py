@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from demo.stack import GROUP
+from demo.store import GROUP_PAGE, Store
 from tests.browser.reading import ASHA, PIN, RAVI, Visits, t
-from tests.browser.store import GROUP_PAGE, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
+from demo.store import GROUP_PAGE, Store
 from tests.browser.reading import ASHA, MEERA, PIN, RAVI, Visits, t
-from tests.browser.store import GROUP_PAGE, Store
 
 pytestmark = pytest.mark.browser
 

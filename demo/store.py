@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import requests
 from PIL import Image
 
+from demo.people import ASHA, MEERA, RAVI
 from demo.stack import GROUP
-from tests.browser.reading import ASHA, MEERA, RAVI
 
 if TYPE_CHECKING:
     from airflow_provider_kaizala.testing.server import KaizalaServer

@@ -1,0 +1,123 @@
+"""``make screenshots``: the page for people as a crew sees it in the morning, as pictures for ``docs/``."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import requests
+from PIL import Image, ImageDraw
+from playwright.sync_api import sync_playwright
+
+from airflow_provider_kaizala.server.page.visitor import SESSION, ZONE
+from airflow_provider_kaizala.testing.server import in_a_thread
+from demo.people import ASHA, MEERA, PIN, RAVI
+from demo.store import GROUP_PAGE, Store
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+#: name, who looks, screen, theme
+PICTURES = (
+    ("page-phone", MEERA, {"width": 390, "height": 1000}, "light"),
+    ("page-wide", ASHA, {"width": 1280, "height": 1560}, "light"),
+)
+COLORS = 128
+
+
+def shelf() -> bytes:
+    """Draw a shelf with boxes, as a phone might photograph it."""
+    picture = Image.new("RGB", (960, 540), "#d9cdbb")
+    draw = ImageDraw.Draw(picture)
+    tones = ("#8a5a3c", "#3f6f73", "#b5523b", "#4d5f8a", "#8b8f4a")
+    for row in range(3):
+        base = 170 + row * 170
+        draw.rectangle((40, base, 920, base + 14), fill="#6e5138")
+        for box in range(8):
+            height = 70 + (box * 37 + row * 53) % 50
+            left = 60 + box * 107
+            draw.rectangle((left, base - height, left + 88, base), fill=tones[(box + row * 2) % len(tones)])
+            draw.rectangle(
+                (left + 24, base - height // 2 - 8, left + 64, base - height // 2 + 10), fill="#efe8da"
+            )
+    content = io.BytesIO()
+    picture.save(content, "JPEG", quality=85)
+    return content.getvalue()
+
+
+def fill(store: Store) -> None:
+    """Let a morning pass in the store."""
+    store.post(
+        "Announcement",
+        Title="Opening check",
+        Message="Good morning! Please answer below before the doors open.",
+    )
+    shown = store.post(
+        "Image",
+        mediaResource=store.upload(("shelf.jpg", shelf(), "image/jpeg")),
+        caption="The new shelf is up",
+    )
+    store.as_person(RAVI, f"/references/{shown['referenceId']}/likes")
+    store.as_person(MEERA, f"/references/{shown['referenceId']}/likes")
+    store.says(RAVI, "Looks great. Labels come at noon.", replyToReferenceId=shown["referenceId"])
+    poll = store.poll()
+    for number, choice in ((RAVI, "Saturday"), (MEERA, "Saturday"), (ASHA, "Friday")):
+        store.as_person(number, f"/actions/{poll['actionId']}/votes", choice=choice)
+    job = store.job()
+    store.as_person(RAVI, f"/actions/{job['actionId']}/completion", isCompleted=True)
+    survey = store.survey()
+    store.as_person(ASHA, f"/actions/{survey['actionId']}/responses", answers=["Yes", 3, "Paper bags"])
+
+
+def take(browser: Browser, url: str) -> None:
+    """Take the pictures."""
+    for name, number, screen, scheme in PICTURES:
+        reply = requests.post(
+            f"{url}/people/session", json={"mobileNumber": number, "pin": PIN}, timeout=30
+        ).json()
+        context = browser.new_context(
+            base_url=url, viewport=screen, color_scheme=scheme, locale="en-GB", timezone_id="Asia/Kolkata"
+        )
+        context.add_cookies(
+            [
+                {"name": SESSION, "value": reply["token"], "url": url},
+                {"name": ZONE, "value": "Asia/Kolkata", "url": url},
+            ]
+        )
+        page = context.new_page()
+        page.goto(GROUP_PAGE)
+        page.wait_for_load_state("load")
+        taken = Image.open(io.BytesIO(page.screenshot()))
+        path = DOCS / f"{name}.png"
+        # few colours are enough for a page, and make a small file
+        taken.convert("RGB").quantize(COLORS).save(path, optimize=True)
+        print(f"{path.relative_to(DOCS.parent)}: {path.stat().st_size // 1024} kB")
+        context.close()
+
+
+def main() -> int:
+    """Fill a server of its own, and take pictures of its page."""
+    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if chromium is None:
+        print(f"no {', '.join(BROWSERS)} on the path; install Chromium (Debian: apt-get install chromium)")
+        return 1
+    with (
+        tempfile.TemporaryDirectory(prefix="kaizala-pictures-") as folder,
+        in_a_thread(Path(folder), "demo") as server,
+        sync_playwright() as playwright,
+    ):
+        store = Store(server)
+        fill(store)
+        store.close()
+        take(playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"]), server.url)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
