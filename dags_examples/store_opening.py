@@ -71,7 +71,9 @@ with DAG(
         missing = [thing for thing in missing if thing not in (None, "", "No")]
         verdict = "We open" if counted and crew >= 3 else "We stay closed for now"
         doors = ", ".join(job["answered_by"])
-        return f"{verdict}: {crew} of us, door unlocked by {doors}. Missing: {', '.join(missing) or 'nothing'}."
+        return (
+            f"{verdict}: {crew} of us, door unlocked by {doors}. Missing: {', '.join(missing) or 'nothing'}."
+        )
 
     report = KaizalaSendMessageOperator(
         task_id="report",
