@@ -33,7 +33,9 @@ class Reader:
     """A browser without script."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=url, timeout=60, headers={"accept-language": "en-GB"})
+        self.http = httpx.Client(
+            base_url=url, timeout=60, headers={"accept-language": "en-GB", "accept": "text/html"}
+        )
 
     def page(self, path: str, status: int = 200) -> str:
         reply = self.http.get(path)
