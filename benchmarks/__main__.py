@@ -16,14 +16,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks import results, server, waits
+from benchmarks import page, results, server, waits
 from benchmarks.bench import Bench, Setting
 from benchmarks.load import LoadFailed
 
 if TYPE_CHECKING:
     from benchmarks.results import Results
 
-BENCHES: dict[str, Bench] = {bench.NAME: bench for bench in (cast("Bench", server), cast("Bench", waits))}
+BENCHES: dict[str, Bench] = {
+    bench.NAME: bench for bench in (cast("Bench", each) for each in (server, page, waits))
+}
 RESULTS = Path(__file__).resolve().parent / "results.json"
 #: not in /tmp, which may be memory
 BUILD = RESULTS.parent.parent / ".build"
