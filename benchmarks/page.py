@@ -55,6 +55,7 @@ class Reader:
         self._cookie = {
             "Cookie": f"kaizala_session={token}; kaizala_zone=Asia/Kolkata",
             "Accept": "text/html",
+            "Accept-Encoding": "gzip",
         }
 
     def _ask(self, method: str, path: str, body: str, kind: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,8 @@ class Asset(NamedTuple):
     """A file of the page."""
 
     content: bytes
+    #: the same content for browsers on slow lines; pages are not packed, since they hold a secret beside what people write
+    packed: bytes
     mime_type: str
     version: str
 
@@ -27,7 +30,7 @@ def assets() -> dict[str, Asset]:
         if path.suffix in _TYPES:
             content = path.read_bytes()
             version = hashlib.sha256(content).hexdigest()[:12]
-            found[path.name] = Asset(content, _TYPES[path.suffix], version)
+            found[path.name] = Asset(content, gzip.compress(content, mtime=0), _TYPES[path.suffix], version)
     return found
 
 

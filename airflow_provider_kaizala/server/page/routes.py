@@ -165,7 +165,7 @@ async def act(request: Request, group_id: str, reference_id: str, act: str) -> R
 
 # --- Style and script -------------------------------------------------------------------------------------------------
 @router.api_route("/static/{name}", methods=READ)
-async def static(name: str) -> Response:
+async def static(request: Request, name: str) -> Response:
     """Serve a file of the page."""
     found = assets().get(name)
     if found is None:
@@ -173,5 +173,8 @@ async def static(name: str) -> Response:
     headers = {
         "Cache-Control": "public, max-age=31536000, immutable",
         "Cross-Origin-Resource-Policy": "same-origin",
+        "Vary": "Accept-Encoding",
     }
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(found.packed, 200, {**headers, "Content-Encoding": "gzip"}, found.mime_type)
     return Response(found.content, 200, headers, found.mime_type)

@@ -301,3 +301,13 @@ def test_the_cookie_of_a_session(reader):
     [cookie] = [one for one in reply.headers.get_list("set-cookie") if one.startswith("kaizala_session=")]
     assert "HttpOnly" in cookie
     assert "samesite=lax" in cookie.lower()
+
+
+def test_style_and_script_are_packed_for_those_who_can_read_it(reader, server):
+    address = reader().page("/sign-in").split('src="')[1].split('"')[0]
+    packed = httpx.get(server.url + address, headers={"accept-encoding": "gzip"})
+    plain = httpx.get(server.url + address, headers={"accept-encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert packed.content == plain.content, "it is unpacked to the same"
+    assert int(packed.headers["content-length"]) < int(plain.headers["content-length"]) / 2
