@@ -41,7 +41,9 @@ def declared_charset(request: Request) -> str | None:
 def json_reply(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Write a JSON reply."""
     content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(content, status, dict(headers or {}), "application/json; charset=utf-8")
+    # What people wrote stands in it: no browser may take it for a page, whatever it looks like.
+    safe = {"X-Content-Type-Options": "nosniff", **(headers or {})}
+    return Response(content, status, safe, "application/json; charset=utf-8")
 
 
 def error_reply(error: ApiError) -> Response:
