@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -173,9 +174,13 @@ def _meeting(body: Fields, now_ms: int) -> ActionDraft:
 
 
 def read_place(place: Fields) -> dict[str, object]:
-    """Read ``{latitude, longitude, name}``."""
-    found: dict[str, object] = {"latitude": place.number("latitude"), "longitude": place.number("longitude")}
-    if name := place.optional_text("name"):
+    """Read ``{latitude, longitude, name}``, or ``{lt, lg, n}`` as answers have it."""
+    short = place.has("lt")
+    found: dict[str, object] = {
+        "latitude": place.number("lt" if short else "latitude"),
+        "longitude": place.number("lg" if short else "longitude"),
+    }
+    if name := place.optional_text("name", "n"):
         found["name"] = name
     return found
 
@@ -240,10 +245,16 @@ def read_properties(body: Fields, name: str) -> tuple[PropertyDraft, ...]:
             kind = PROPERTY_TYPES[number]
         else:
             kind = item.choice(PROPERTY_TYPES, "type") or "Text"
-        value = item.raw("value")
-        text = str(value).lower() if isinstance(value, bool) else item.optional_text("value", most=100_000)
-        properties.append(PropertyDraft(item.text("name", most=500), kind, text or ""))
+        properties.append(PropertyDraft(item.text("name", most=500), kind, _property_value(item)))
     return tuple(properties)
+
+
+def _property_value(item: Fields) -> str:
+    value = item.raw("value")
+    if isinstance(value, list | dict):
+        # Lists and locations travel as JSON in a string; some write them out.
+        item = item.over(value=json.dumps(value, ensure_ascii=False))
+    return item.optional_text("value", most=100_000) or ""
 
 
 _READERS: dict[str, Callable[[Fields, int], ActionDraft]] = {

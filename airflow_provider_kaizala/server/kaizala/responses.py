@@ -48,13 +48,16 @@ def post_response(op: Operation, group_id: str, action_id: str, fields: Fields) 
         return {"responseId": complete_job(op, action, body.boolean("isCompleted", default=True))}
     if not body.has("Answers"):
         raise bad_request(f"{body.path('Answers')} is required")
-    place = body.object("responseLocation")
+    place = body.object("responseLocation") if body.raw("responseLocation") else None
     return {
         "responseId": answer(
             op,
             action,
             body.items("Answers"),
-            response_id=fields.optional_text("responseId", most=128) or None,
+            # Without it in either place an edit would be taken for a second answer.
+            response_id=fields.optional_text("responseId", most=128)
+            or body.optional_text("responseId", most=128)
+            or None,
             name=body.optional_text("responseName", most=500),
             place=None if place is None else read_place(place),
         )

@@ -44,13 +44,13 @@ class Fields:
         return f"{self._where}{name}"
 
     def optional_text(self, *names: str, most: int = 4000) -> str | None:
-        """Return a text or None; a number is taken as its digits."""
+        """Return a text or None; a number is taken as its digits, true and false as these words."""
         value = self.raw(*names)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
+        if not isinstance(value, str | int | float):
             raise bad_request(f"{self.path(names[0])} must be a string")
-        text = str(value)
+        text = str(value).lower() if isinstance(value, bool) else str(value)
         if len(text) > most:
             raise bad_request(f"{self.path(names[0])} is longer than {most} characters")
         return text

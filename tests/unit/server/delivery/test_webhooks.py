@@ -236,6 +236,11 @@ def test_fields_that_are_wrong(api, listener, fields, named) -> None:
     assert listener.asked == []
 
 
+@pytest.mark.parametrize("headers", ["", [], {}, None])
+def test_no_headers_in_any_shape(api, listener, headers) -> None:
+    assert api.ok("POST", "/webhook", json=body(listener, callBackHeaders=headers))["webhookId"]
+
+
 def test_an_update_validates_a_new_callback(api, listener, listen) -> None:
     other = listen()
     hook = api.ok("POST", "/webhook", json=body(listener))["webhookId"]

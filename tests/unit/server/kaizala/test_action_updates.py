@@ -30,6 +30,15 @@ def test_properties_change_in_place(api, card) -> None:
     assert properties(api, card)["by"] == "Meera"
 
 
+def test_values_that_are_no_strings(api, card) -> None:
+    values = {"parts": ["a", "é"], "place": {"lt": 1.5, "lg": 2}, "count": 5, "done": True}
+    change = [{"name": name, "type": "Text", "value": value} for name, value in values.items()]
+    api.ok("PUT", card, json={"version": -1, "updateProperties": change})
+    shown = properties(api, card)
+    assert (shown["parts"], shown["place"]) == ('["a", "é"]', '{"lt": 1.5, "lg": 2}')
+    assert (shown["count"], shown["done"]) == ("5", "true")
+
+
 def test_versions(api, card) -> None:
     change = {"updateProperties": [{"name": "status", "type": 0, "value": "x"}]}
     api.ok("PUT", card, json={**change, "version": 1})

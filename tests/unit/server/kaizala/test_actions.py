@@ -86,6 +86,26 @@ def test_answers_by_the_tokens_user_edits_and_repeats(api, survey) -> None:
     assert api.details(action_id)["responseCount"] == 1
 
 
+@pytest.mark.parametrize(
+    ("place", "shown"), [({"lt": 1, "lg": "2.5", "n": "Pune"}, {"lt": 1, "lg": 2.5, "n": "Pune"}), ({}, None)]
+)
+def test_places_as_answers_have_them_and_empty_ones(api, survey, place, shown) -> None:
+    action_id = api.post_action("Survey", survey)["actionId"]
+    body = {"actionType": "Survey", "actionBody": {"Answers": ["No"], "responseLocation": place}}
+    api.ok("POST", f"{ACTIONS}/{action_id}/responses", json=body)
+    [response] = api.details(action_id)["responses"]
+    assert response["responseWithQuestions"][-3]["answer"] == shown
+
+
+def test_a_response_id_within_the_action_body_edits_too(api, survey) -> None:
+    action_id = api.post_action("Survey", {**survey, "acceptMultipleResponses": True})["actionId"]
+    path = f"{ACTIONS}/{action_id}/responses"
+    first = api.ok("POST", path, json={"actionType": "Survey", "actionBody": {"Answers": ["No"]}})
+    edit = {"actionType": "Survey", "actionBody": {"Answers": ["Yes"], **first}}
+    assert api.ok("POST", path, json=edit) == first
+    assert api.details(action_id)["responseCount"] == 1
+
+
 def test_several_answers_where_the_survey_allows_them(api, survey) -> None:
     action_id = api.post_action("Survey", {**survey, "acceptMultipleResponses": "true"})["actionId"]
     for count in (1, 2, 3):

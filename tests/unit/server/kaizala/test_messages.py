@@ -21,6 +21,8 @@ ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
             "Olá 😀 שלום",
         ),
         (b'{"message": "x", "unknown": {"deep": [1]}}', "x"),
+        (b"{'message': True}", "true"),
+        (b"{message: 12.5}", "12.5"),
     ],
 )
 def test_lenient_bodies_arrive(api, ravi, body, text) -> None:
