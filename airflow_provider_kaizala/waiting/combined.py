@@ -22,8 +22,10 @@ class _Combined(Rule):
     word: ClassVar[str]
 
     def __post_init__(self) -> None:
+        from airflow_provider_kaizala.waiting.forms import read_rule
+
         flat: list[Rule] = []
-        for rule in self.rules:
+        for rule in map(read_rule, self.rules):
             flat += rule.rules if isinstance(rule, type(self)) else [rule]
         if not flat:
             raise KaizalaInputError(f"until: {self.kind!r} needs at least one rule")

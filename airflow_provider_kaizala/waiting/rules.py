@@ -17,7 +17,7 @@ wire                                                     over when
 =======================================================  ===============================================================
 
 The short forms ``"any"``, ``"all"``, ``3`` and a list of phone numbers mean the same. In Python, rules combine with ``&`` and
-``|``. The latest answer of a person counts.
+``|``, also with a short form: ``AtLeast(5) | "all"``. The latest answer of a person counts.
 """
 
 from __future__ import annotations
@@ -106,15 +106,25 @@ class Rule:
         """Return the rule as it travels."""
         return {"kind": self.kind}
 
-    def __and__(self, other: Rule) -> Rule:
+    def __and__(self, other: Any) -> Rule:
         from airflow_provider_kaizala.waiting.combined import AllOf
 
         return AllOf((self, other))
 
-    def __or__(self, other: Rule) -> Rule:
+    def __rand__(self, other: Any) -> Rule:
+        from airflow_provider_kaizala.waiting.combined import AllOf
+
+        return AllOf((other, self))
+
+    def __or__(self, other: Any) -> Rule:
         from airflow_provider_kaizala.waiting.combined import AnyOf
 
         return AnyOf((self, other))
+
+    def __ror__(self, other: Any) -> Rule:
+        from airflow_provider_kaizala.waiting.combined import AnyOf
+
+        return AnyOf((other, self))
 
 
 def check_count(value: Any) -> int:

@@ -61,6 +61,24 @@ def test_several_are_one_level():
     assert (a & b) | c == AnyOf((AllOf((a, b)), c))
 
 
+def test_short_forms_combine_with_rules():
+    """As ``until`` takes them; so on either side."""
+    pairs = [
+        (A_COUNT | "all", AnyOf((A_COUNT, Everyone()))),
+        ("any" & A_NAME, AllOf((AnyAnswer(), A_NAME))),
+        (3 | A_NAME, AnyOf((AtLeast(3), A_NAME))),
+        ([ASHA] & A_COUNT, AllOf((People((ASHA,)), A_COUNT))),
+        ({"kind": "any"} | A_COUNT, AnyOf((AnyAnswer(), A_COUNT))),
+    ]
+    for made, wanted in pairs:
+        assert made == wanted
+    for wrong, says in ((lambda seen: True, "a function cannot travel"), ("most", "'most' is no rule")):
+        with pytest.raises(KaizalaInputError, match=says):
+            _ = A_COUNT & wrong
+        with pytest.raises(KaizalaInputError, match=says):
+            _ = wrong | A_COUNT
+
+
 def test_who_has_and_who_has_not():
     progress = (People((ASHA, MEERA)) & People((RAVI,))).progress(poll((RAVI, "Yes"), (ASHA, "No")))
     assert [person.mobile_number for person in progress.answered] == [ASHA, RAVI]
