@@ -228,7 +228,7 @@ class KaizalaAskOperator(KaizalaQuestionOperator):
         self.timeout = seconds("timeout", timeout)
         self.on_timeout = check_on_timeout("on_timeout", on_timeout)
         self.deferrable = deferrable
-        check_times(self.poll_interval, self.timeout)
+        check_times(self.poll_interval, self.timeout, "poll_interval")
         if getattr(self, self.ends) is None:
             setattr(self, self.ends, timedelta(seconds=self.timeout))
 

@@ -82,7 +82,7 @@ class KaizalaSensor(WaitsForPeople, LiteralsStay, BaseSensorOperator):
             raise KaizalaInputError(
                 f"on_timeout={self.on_timeout!r} and soft_fail=True both say what happens when time is up; give one of them"
             )
-        check_times(float(self.poke_interval), float(self.timeout))
+        check_times(float(self.poke_interval), float(self.timeout), "poke_interval")
         if group_id is not None and is_literal(group_id):
             checks.group_id("group_id", group_id)
         if is_literal(until) or callable(until):

@@ -37,14 +37,15 @@ def check_on_timeout(name: str, value: Any) -> str:
     return checks.one_of(name, value, ON_TIMEOUT)
 
 
-def check_times(interval: float, timeout: float) -> None:
+def check_times(interval: float, timeout: float, interval_name: str) -> None:
     """Refuse a timeout within which nobody would look twice.
 
+    :param interval_name: what the task calls its interval
     :raises KaizalaInputError: says both
     """
     if timeout < interval:
         raise KaizalaInputError(
-            f"timeout: {timeout:g} s is shorter than poke_interval, {interval:g} s; make the one longer or the other shorter"
+            f"timeout: {timeout:g} s is shorter than {interval_name}, {interval:g} s; make the one longer or the other shorter"
         )
 
 

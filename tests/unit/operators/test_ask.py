@@ -88,7 +88,7 @@ BAD = [
     (
         ops.KaizalaPollOperator,
         {"timeout": 30, "poll_interval": 60},
-        "timeout: 30 s is shorter than poke_interval, 60 s",
+        "timeout: 30 s is shorter than poll_interval, 60 s",
     ),
     (ops.KaizalaPollOperator, {"remind_every": timedelta(0)}, "remind_every: seconds above 0"),
     (
