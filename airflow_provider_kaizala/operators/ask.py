@@ -17,8 +17,9 @@ from airflow_provider_kaizala.operators.action import (
 )
 from airflow_provider_kaizala.operators.post import KaizalaPostOperator
 from airflow_provider_kaizala.tasks.memory import Memory, deadline
+from airflow_provider_kaizala.tasks.posting import posted_before
 from airflow_provider_kaizala.tasks.wait import Wait, new_wait
-from airflow_provider_kaizala.tasks.waiting import WaitsForPeople, check_on_timeout, check_times
+from airflow_provider_kaizala.tasks.waiting import EndsInTime, WaitsForPeople, check_on_timeout, check_times
 from airflow_provider_kaizala.templating import is_literal
 from airflow_provider_kaizala.waiting.forms import read_rule
 from airflow_provider_kaizala.waiting.subjects import ActionAnswers
@@ -193,7 +194,7 @@ class KaizalaQuestionOperator(WaitsForPeople, KaizalaPostOperator):
             self.log.info("Reminder %d sent to group %s", slot, self._asked.group_id)
 
 
-class KaizalaAskOperator(KaizalaQuestionOperator):
+class KaizalaAskOperator(EndsInTime, KaizalaQuestionOperator):
     """Base of the operators that ask and wait for the answers.
 
     On Airflow 3.3 and newer a retry finds what was posted, also if the worker died right after posting, and waits on with the same
@@ -248,6 +249,15 @@ class KaizalaAskOperator(KaizalaQuestionOperator):
                 memory.set("wait", wait.to_wire())
                 return self.park(wait)
             self.pause(wait)
+
+    def kept_wait(self, context: Context) -> Wait | None:
+        """Return the wait for what was asked; before Airflow 3.3 nobody has kept it."""
+        memory = Memory(context)
+        kept = memory.get("wait")
+        if kept is None or posted_before(memory, over_clearing=True) is None:
+            return None
+        self._asked = self._ask(memory)
+        return Wait.from_wire(kept)
 
 
 class KaizalaPollOperator(KaizalaAskOperator, KaizalaSendPollOperator):

@@ -23,7 +23,7 @@ from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.tasks.memory import Memory, deadline
 from airflow_provider_kaizala.tasks.wait import Wait, new_wait
-from airflow_provider_kaizala.tasks.waiting import WaitsForPeople, check_on_timeout, check_times
+from airflow_provider_kaizala.tasks.waiting import EndsInTime, check_on_timeout, check_times
 from airflow_provider_kaizala.templating import TEMPLATE_EXT, LiteralsStay, is_literal
 from airflow_provider_kaizala.waiting.forms import read_rule
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     Until = str | int | Sequence[str] | Mapping[str, Any] | Rule
 
 
-class KaizalaSensor(WaitsForPeople, LiteralsStay, BaseSensorOperator):
+class KaizalaSensor(EndsInTime, LiteralsStay, BaseSensorOperator):
     """Base of the sensors. A subclass says in :meth:`subject` what it waits on.
 
     The same in every mode: what it returns, which failures it sits out (a throttle, a 5xx, a network that fails), which end it
@@ -133,6 +133,10 @@ class KaizalaSensor(WaitsForPeople, LiteralsStay, BaseSensorOperator):
             return new_wait(subject, self.until, end, float(self.poke_interval))
         except KaizalaError as error:
             raise AirflowFailException(str(error)) from error
+
+    def kept_wait(self, context: Context) -> Wait | None:
+        """Return the wait; what nobody has kept, the arguments tell."""
+        return self._begin(context)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""

@@ -93,7 +93,7 @@ class WaitsForPeople:
         if result is not None and result["complete"]:
             return True, self.finish(result, context)
         if last:
-            return True, self.out_of_time(wait, result, context)
+            return True, self.out_of_time(result, context)
         return False, None
 
     def wait_in_worker(self, wait: Wait, context: Context) -> Any:
@@ -115,7 +115,7 @@ class WaitsForPeople:
         if waking is not None and waking <= wait.now():
             self.wake(wait, context)
 
-    def out_of_time(self, wait: Wait, result: ResultDict | None, context: Context) -> Any:
+    def out_of_time(self, result: ResultDict | None, context: Context) -> Any:
         """End a wait whose time is up, as ``on_timeout`` says."""
         told = f"No end within {self.timeout:g} s. {_so_far(result)}"
         if self.on_timeout == "skip":
@@ -174,6 +174,38 @@ class WaitsForPeople:
                     raise AirflowFailException(f"unknown event {event!r}")
         finally:
             self.hook.close()
+
+
+class EndsInTime(WaitsForPeople):
+    """Mixin of tasks whose wait ends as ``on_timeout`` says, also if no triggerer was there when time was up.
+
+    Airflow then ends the deferral itself, some time later, and brings nothing of it back.
+    """
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on, with an ending of our own where Airflow would fail the task."""
+        if next_method == "__fail__" and "timeout" in str((next_kwargs or {}).get("error")).lower():
+            next_method, next_kwargs = "end_late", {}
+        return super().resume_execution(next_method, next_kwargs, context)  # type: ignore[misc]
+
+    def end_late(self, context: Context) -> Any:
+        """Look a last time, and end.
+
+        :raises AirflowSensorTimeout: or :class:`AirflowSkipException`, as ``on_timeout`` says
+        """
+        self.log.warning("No triggerer ran when time was up: Airflow has ended the wait")
+        try:
+            wait = self.kept_wait(context)
+            if wait is None:
+                return self.out_of_time(None, context)
+            wait.deadline = min(wait.deadline, wait.now())
+            return self.look_once(wait, context)[1]
+        finally:
+            self.hook.close()
+
+    def kept_wait(self, context: Context) -> Wait | None:
+        """Return the wait as it was, None if nobody knows."""
+        raise NotImplementedError
 
 
 def _so_far(result: ResultDict | None) -> str:

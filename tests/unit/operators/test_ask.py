@@ -6,7 +6,12 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, TaskDeferred
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
 
 from airflow_provider_kaizala import operators as ops
 from airflow_provider_kaizala.client.errors import KaizalaInputError
@@ -305,10 +310,53 @@ class TestReminders:
         assert "Reminder 1 could not be sent" in logs.text
 
 
+LATE_ENDS = {"fail": "failed", "skip": "skipped", "return": (False, "ref-1")}
+
+
+def late(store, **changes):
+    """How a task ends that Airflow resumes since its deferral has lasted too long."""
+    task = ops.KaizalaPollOperator(**{**POLL, "deferrable": True, **changes})
+    try:
+        result = task.resume_execution(
+            "__fail__", {"error": "Trigger timeout"}, {"task_state_store": store} if store else {}
+        )
+    except AirflowSensorTimeout:
+        return "failed"
+    except AirflowSkipException:
+        return "skipped"
+    return result["complete"], result["reference_id"]
+
+
 class TestEnds:
     def test_time_is_up(self, kaizala, asked, run_task, clock):
         with pytest.raises(AirflowSensorTimeout, match=r"No end within 100 s. Answered: nobody"):
             run_task(ops.KaizalaPollOperator(**POLL, timeout=100, poll_interval=10))
+
+    @pytest.mark.parametrize("on_timeout", ["fail", "skip", "return"])
+    def test_no_triggerer_ran_when_time_was_up(self, kaizala, asked, run_task, on_timeout):
+        """Airflow ends such a wait itself; it ends the same way."""
+        store, given = Store(), {"deferrable": True, "on_timeout": on_timeout, "until": 2}
+        a_try(run_task, store, **given)
+        votes(kaizala)
+        assert late(store, **given) == LATE_ENDS[on_timeout]
+        assert len(asked) == 1
+
+    def test_what_came_while_no_triggerer_ran_counts(self, kaizala, asked, run_task):
+        store = Store()
+        a_try(run_task, store)
+        votes(kaizala)
+        assert late(store) == (True, "ref-1")
+
+    def test_no_triggerer_ran_and_nobody_knows_what_was_asked(self, asked, run_task):
+        a_try(run_task, None)
+        assert late(None, on_timeout="skip") == "skipped"
+        assert late(None, on_timeout="return") == late(None) == "failed"
+        assert len(asked) == 1
+
+    def test_another_failure_of_a_trigger_stays_one(self, asked):
+        task = ops.KaizalaPollOperator(**POLL)
+        with pytest.raises(Exception, match="Trigger failure"):
+            task.resume_execution("__fail__", {"error": "Trigger failure"}, {})
 
     def test_an_answer_of_the_last_moment_counts(self, kaizala, asked, run_task, clock):
         task = ops.KaizalaPollOperator(**POLL, timeout=100, poll_interval=60)
