@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
-WAITS = 60
+WAITS = 200
 CHOICES = ("Red", "Green", "Blue")
 
 
