@@ -88,6 +88,12 @@ class KaizalaSensor(EndsInTime, LiteralsStay, BaseSensorOperator):
         if is_literal(until) or callable(until):
             self.until = read_rule(until).to_wire()
 
+    def check_rule(self, rule: Rule) -> None:
+        """Refuse a rule that what is waited on can never meet, whoever does what.
+
+        :raises KaizalaInputError: says why
+        """
+
     def check_literals(self) -> None:
         """Check the arguments of a subclass that are known now. It calls this at the end of ``__init__``.
 
@@ -97,6 +103,8 @@ class KaizalaSensor(EndsInTime, LiteralsStay, BaseSensorOperator):
             value = getattr(self, name)
             if is_literal(value):
                 check(name, value)
+        if is_literal(self.until):
+            self.check_rule(read_rule(self.until))
 
     def checked(self, name: str) -> Any:
         """Return an argument, checked, without what a template left around it."""
@@ -124,6 +132,7 @@ class KaizalaSensor(EndsInTime, LiteralsStay, BaseSensorOperator):
             return Wait.from_wire(kept)
         try:
             group_id = checks.group_id("group_id", self.hook.group(self.group_id))
+            self.check_rule(read_rule(self.until))
             subject = self.subject(group_id, context)
             if subject.needs_first_look and self.reschedule and not self.deferrable and not memory.lasts:
                 raise KaizalaInputError(

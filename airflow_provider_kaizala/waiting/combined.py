@@ -58,6 +58,11 @@ class _Combined(Rule):
         """If one of them is."""
         return any(rule.by_name for rule in self.rules)
 
+    @property
+    def parts(self) -> tuple[Rule, ...]:
+        """Those of all."""
+        return tuple(part for rule in self.rules for part in rule.parts)
+
     def options(self) -> tuple[str, ...]:
         """Those of all."""
         return tuple(option for rule in self.rules for option in rule.options())

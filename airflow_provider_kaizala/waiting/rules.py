@@ -98,6 +98,11 @@ class Rule:
         """Whether it asks who answered, which an anonymous action does not tell."""
         return False
 
+    @property
+    def parts(self) -> tuple[Rule, ...]:
+        """The rules it is made of, itself if it is of none."""
+        return (self,)
+
     def options(self) -> tuple[str, ...]:
         """Options that answers are compared with."""
         return ()
