@@ -19,9 +19,16 @@ from airflow_provider_kaizala.operators.post import KaizalaPostOperator
 from airflow_provider_kaizala.tasks.memory import Memory, deadline
 from airflow_provider_kaizala.tasks.posting import posted_before
 from airflow_provider_kaizala.tasks.wait import Wait, new_wait
-from airflow_provider_kaizala.tasks.waiting import EndsInTime, WaitsForPeople, check_on_timeout, check_times
+from airflow_provider_kaizala.tasks.waiting import (
+    EndsInTime,
+    WaitsForPeople,
+    check_on_timeout,
+    check_times,
+    known_rule,
+)
 from airflow_provider_kaizala.templating import is_literal
 from airflow_provider_kaizala.waiting.forms import read_rule
+from airflow_provider_kaizala.waiting.rules import Quorum
 from airflow_provider_kaizala.waiting.subjects import ActionAnswers
 
 if TYPE_CHECKING:
@@ -89,8 +96,8 @@ class KaizalaQuestionOperator(WaitsForPeople, KaizalaPostOperator):
         self.poll_interval = seconds("poll_interval", poll_interval)
         self.when_cleared = checks.one_of("when_cleared", when_cleared, WHEN_CLEARED)
         self._asked: Asked | None = None
-        if is_literal(until) or callable(until):
-            rule = read_rule(until)
+        rule = known_rule(until)
+        if rule is not None:
             self.until = rule.to_wire()
             self.check_rule(rule)
 
@@ -294,6 +301,23 @@ class KaizalaSurveyOperator(KaizalaAskOperator, KaizalaSendSurveyOperator):
         if rule.by_name and checks.flag("anonymous", self.anonymous):
             raise KaizalaInputError(
                 "until: the survey is anonymous, so nobody learns who has answered; give a count instead"
+            )
+        if is_literal(self.questions):
+            for part in rule.parts:
+                if isinstance(part, Quorum) and part.question is not None:
+                    self._check_question(part.question, part.option)
+
+    def _check_question(self, question: str, option: str) -> None:
+        """Refuse a quorum in a question that is not there, or does not offer its option."""
+        asked = {each.title: each.options for each in Survey.check("questions", self.questions)}
+        if question not in asked:
+            raise KaizalaInputError(
+                f"until: there is no question {question!r} to choose in; there are {', '.join(map(repr, asked))}"
+            )
+        if option.strip().casefold() not in {each.strip().casefold() for each in asked[question]}:
+            raise KaizalaInputError(
+                f"until: {question!r} has no option {option!r} to choose; "
+                f"it has {', '.join(map(repr, asked[question])) or 'none'}"
             )
 
     def offered(self) -> Sequence[str] | None:

@@ -23,7 +23,7 @@ from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.tasks.memory import Memory, deadline
 from airflow_provider_kaizala.tasks.wait import Wait, new_wait
-from airflow_provider_kaizala.tasks.waiting import EndsInTime, check_on_timeout, check_times
+from airflow_provider_kaizala.tasks.waiting import EndsInTime, check_on_timeout, check_times, known_rule
 from airflow_provider_kaizala.templating import TEMPLATE_EXT, LiteralsStay, is_literal
 from airflow_provider_kaizala.waiting.forms import read_rule
 
@@ -85,8 +85,9 @@ class KaizalaSensor(EndsInTime, LiteralsStay, BaseSensorOperator):
         check_times(float(self.poke_interval), float(self.timeout), "poke_interval")
         if group_id is not None and is_literal(group_id):
             checks.group_id("group_id", group_id)
-        if is_literal(until) or callable(until):
-            self.until = read_rule(until).to_wire()
+        rule = known_rule(until)
+        if rule is not None:
+            self.until = rule.to_wire()
 
     def check_rule(self, rule: Rule) -> None:
         """Refuse a rule that what is waited on can never meet, whoever does what.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,11 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.tasks.wait import Wait
+from airflow_provider_kaizala.templating import is_literal
 from airflow_provider_kaizala.waiting.answers import called
+from airflow_provider_kaizala.waiting.forms import read_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
     from functools import cached_property
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
     from airflow_provider_kaizala.waiting.answers import ResultDict
+    from airflow_provider_kaizala.waiting.rules import Rule
 
 #: the trigger watches the deadline itself; Airflow's own timeout of a deferral only catches a triggerer that is gone
 GRACE = timedelta(minutes=10)
@@ -47,6 +50,27 @@ def check_times(interval: float, timeout: float, interval_name: str) -> None:
         raise KaizalaInputError(
             f"timeout: {timeout:g} s is shorter than {interval_name}, {interval:g} s; make the one longer or the other shorter"
         )
+
+
+def known_rule(until: Any) -> Rule | None:
+    """Return the rule, None if only the run will tell it. A function is refused now, wherever in it one stands.
+
+    :raises KaizalaInputError: if it is no rule
+    """
+    function = _function_in(until)
+    if function is not None:
+        return read_rule(function)
+    return read_rule(until) if is_literal(until) else None
+
+
+def _function_in(until: Any) -> Any:
+    """Return a function that stands in a rule, None if there is none; what resolves when the task runs is none."""
+    if callable(until) and not hasattr(until, "resolve"):
+        return until
+    inside = until.values() if isinstance(until, Mapping) else until
+    if isinstance(inside, str) or not isinstance(inside, Iterable) or hasattr(until, "resolve"):
+        return None
+    return next((found for each in inside if (found := _function_in(each)) is not None), None)
 
 
 class WaitsForPeople:

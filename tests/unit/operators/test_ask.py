@@ -17,6 +17,7 @@ from airflow_provider_kaizala import operators as ops
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.tasks import wait as waits
 from airflow_provider_kaizala.tasks import waiting
+from airflow_provider_kaizala.waiting.rules import AtLeast, Quorum
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 POLL = {"task_id": "ask", "question": "Tea?", "choices": ["Yes", "No"], "until": "any"}
@@ -86,6 +87,11 @@ BAD = [
     (ops.KaizalaPollOperator, {"until": lambda seen: True}, "until: a function cannot travel"),
     (
         ops.KaizalaPollOperator,
+        {"until": {"kind": "all_of", "rules": ["any", {"kind": "any_of", "rules": [lambda seen: True]}]}},
+        "until: a function cannot travel",
+    ),
+    (
+        ops.KaizalaPollOperator,
         {"until": {"kind": "quorum", "option": "Maybe", "count": 1}},
         "no option 'Maybe' to choose",
     ),
@@ -144,6 +150,31 @@ def test_an_anonymous_survey_knows_no_names(until):
     questions = [{"title": "Ok?", "type": "SingleOption", "options": ["Y", "N"]}]
     with pytest.raises(KaizalaInputError, match="the survey is anonymous"):
         ops.KaizalaSurveyOperator(task_id="ask", title="t", questions=questions, until=until, anonymous=True)
+
+
+@pytest.mark.parametrize(
+    ("quorum", "says"),
+    [
+        (
+            Quorum("z", 1, question="Third?"),
+            "no question 'Third[?]' to choose in; there are 'First[?]', 'Second[?]'",
+        ),
+        (
+            AtLeast(1) | Quorum("z", 1, question="First?"),
+            "'First[?]' has no option 'z' to choose; it has 'x', 'y'",
+        ),
+        (Quorum("q", 1), "no option 'q' to choose; there are 'x', 'y', 'z', 'w'"),
+    ],
+)
+def test_a_quorum_in_one_question_of_a_survey(quorum, says):
+    questions = [
+        {"title": "First?", "type": "SingleOption", "options": ["x", "y"]},
+        {"title": "Second?", "type": "SingleOption", "options": ["z", "w"]},
+    ]
+    given = {"task_id": "ask", "title": "t", "questions": questions}
+    with pytest.raises(KaizalaInputError, match=says):
+        ops.KaizalaSurveyOperator(until=quorum, **given)
+    ops.KaizalaSurveyOperator(until=Quorum("Z", 1, question="Second?"), **given)
 
 
 @pytest.mark.parametrize("until", [[MEERA], 3])
