@@ -135,6 +135,9 @@ class KaizalaQuestionOperator(WaitsForPeople, KaizalaPostOperator):
         kept = memory.get("wait")
         if kept is not None:
             return Wait.from_wire(kept)
+        chosen = checks.optional(checks.phones)("subscribers", self.subscribers)
+        if chosen:  # nobody else of the hub group sees it
+            rule = rule.asked(chosen)
         return new_wait(ActionAnswers(asked.group_id, asked.action_id), rule, end, self.poll_interval)
 
     def _ask(self, memory: Memory) -> Asked:

@@ -10,6 +10,8 @@ from airflow_provider_kaizala.waiting.progress import Progress
 from airflow_provider_kaizala.waiting.rules import Rule
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_provider_kaizala.client.models import ActionDetails
     from airflow_provider_kaizala.waiting.rules import Audience
 
@@ -43,6 +45,10 @@ class _Combined(Rule):
             "told": told,
             "missing": tuple(missing),
         }
+
+    def asked(self, people: Sequence[str]) -> Rule:
+        """Each of them for those people."""
+        return replace(self, rules=tuple(rule.asked(people) for rule in self.rules))
 
     @property
     def asks_for_audience(self) -> bool:

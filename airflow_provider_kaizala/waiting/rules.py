@@ -88,6 +88,10 @@ class Rule:
         """
         return self
 
+    def asked(self, people: Sequence[str]) -> Rule:
+        """Return the rule for a question that was put to these people alone."""
+        return self
+
     @property
     def asks_for_audience(self) -> bool:
         """Whether the group must be known before waiting, to say who is missing, or that nobody can."""
@@ -219,10 +223,14 @@ class Everyone(Rule):
         answered, missing = split(wanted, who_answered(action))
         return Progress(not missing, answered, len(wanted), missing)
 
+    def asked(self, people: Sequence[str]) -> Rule:
+        """Everyone is these people."""
+        return self if self.people is not None else replace(self, people=tuple(people))
+
     def within(self, audience: Audience) -> Rule:
-        """Everyone is the audience as it is now."""
+        """Everyone is the audience as it is now, unless it is known already."""
         if self.people is not None:
-            return self
+            return self if self.names else replace(self, names=_known(audience.everybody, self.people))
         if not audience.names:
             raise KaizalaInputError(
                 "until: 'all' waits for nobody, the group has no members besides the sender"

@@ -213,6 +213,16 @@ class TestRetries:
         result = a_try(run_task, store)
         assert (result["winner"], result["action_id"], result["reference_id"]) == ("Yes", "act-1", "ref-1")
 
+    @pytest.mark.parametrize("subscribers", [[RAVI], "{{ [params.number] }}"])
+    def test_all_are_the_chosen_subscribers(self, kaizala, asked, run_task, dag, subscribers):
+        """Nobody else of a hub group sees the question."""
+        dag.render_template_as_native_obj = True
+        given = {**POLL, "until": "all", "deferrable": True, "subscribers": subscribers, "dag": dag}
+        with pytest.raises(TaskDeferred) as deferred:
+            run_task(ops.KaizalaPollOperator(**given), params={"number": RAVI})
+        assert deferred.value.trigger.until["people"] == [RAVI]
+        assert deferred.value.trigger.until["names"] == {RAVI: "Name of 2"}
+
     def test_without_a_memory_a_retry_asks_again(self, asked, run_task):
         for _ in range(2):
             a_try(run_task, None)

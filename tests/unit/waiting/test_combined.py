@@ -106,6 +106,15 @@ def test_each_is_compared_with_the_audience():
         (AnyAnswer() | AtLeast(4)).within(audience)
 
 
+def test_a_question_that_is_put_to_some_only():
+    assert (Everyone() & (A_COUNT | A_NAME)).asked([RAVI, ASHA]) == Everyone((RAVI, ASHA)) & (
+        A_COUNT | A_NAME
+    )
+    assert Everyone((MEERA,)).asked([RAVI]) == Everyone((MEERA,)), "who is named stays"
+    audience = Audience({RAVI: "Ravi", MEERA: "Meera"})
+    assert Everyone().asked([RAVI]).within(audience) == Everyone((RAVI,), {RAVI: "Ravi"})
+
+
 def test_what_one_needs_all_need():
     assert not (AnyAnswer() | AnyAnswer()).asks_for_audience
     assert (AnyAnswer() | AtLeast(2)).asks_for_audience
