@@ -17,10 +17,18 @@ from airflow_provider_kaizala.operators.action import (
 )
 from airflow_provider_kaizala.operators.post import KaizalaPostOperator
 from airflow_provider_kaizala.tasks.memory import Memory, deadline
+from airflow_provider_kaizala.tasks.posting import posted_before
 from airflow_provider_kaizala.tasks.wait import Wait, new_wait
-from airflow_provider_kaizala.tasks.waiting import WaitsForPeople, check_on_timeout, check_times
+from airflow_provider_kaizala.tasks.waiting import (
+    EndsInTime,
+    WaitsForPeople,
+    check_on_timeout,
+    check_times,
+    known_rule,
+)
 from airflow_provider_kaizala.templating import is_literal
 from airflow_provider_kaizala.waiting.forms import read_rule
+from airflow_provider_kaizala.waiting.rules import Quorum
 from airflow_provider_kaizala.waiting.subjects import ActionAnswers
 
 if TYPE_CHECKING:
@@ -88,8 +96,8 @@ class KaizalaQuestionOperator(WaitsForPeople, KaizalaPostOperator):
         self.poll_interval = seconds("poll_interval", poll_interval)
         self.when_cleared = checks.one_of("when_cleared", when_cleared, WHEN_CLEARED)
         self._asked: Asked | None = None
-        if is_literal(until) or callable(until):
-            rule = read_rule(until)
+        rule = known_rule(until)
+        if rule is not None:
             self.until = rule.to_wire()
             self.check_rule(rule)
 
@@ -127,6 +135,9 @@ class KaizalaQuestionOperator(WaitsForPeople, KaizalaPostOperator):
         kept = memory.get("wait")
         if kept is not None:
             return Wait.from_wire(kept)
+        chosen = checks.optional(checks.phones)("subscribers", self.subscribers)
+        if chosen:  # nobody else of the hub group sees it
+            rule = rule.asked(chosen)
         return new_wait(ActionAnswers(asked.group_id, asked.action_id), rule, end, self.poll_interval)
 
     def _ask(self, memory: Memory) -> Asked:
@@ -193,7 +204,7 @@ class KaizalaQuestionOperator(WaitsForPeople, KaizalaPostOperator):
             self.log.info("Reminder %d sent to group %s", slot, self._asked.group_id)
 
 
-class KaizalaAskOperator(KaizalaQuestionOperator):
+class KaizalaAskOperator(EndsInTime, KaizalaQuestionOperator):
     """Base of the operators that ask and wait for the answers.
 
     On Airflow 3.3 and newer a retry finds what was posted, also if the worker died right after posting, and waits on with the same
@@ -228,7 +239,7 @@ class KaizalaAskOperator(KaizalaQuestionOperator):
         self.timeout = seconds("timeout", timeout)
         self.on_timeout = check_on_timeout("on_timeout", on_timeout)
         self.deferrable = deferrable
-        check_times(self.poll_interval, self.timeout)
+        check_times(self.poll_interval, self.timeout, "poll_interval")
         if getattr(self, self.ends) is None:
             setattr(self, self.ends, timedelta(seconds=self.timeout))
 
@@ -248,6 +259,15 @@ class KaizalaAskOperator(KaizalaQuestionOperator):
                 memory.set("wait", wait.to_wire())
                 return self.park(wait)
             self.pause(wait)
+
+    def kept_wait(self, context: Context) -> Wait | None:
+        """Return the wait for what was asked; before Airflow 3.3 nobody has kept it."""
+        memory = Memory(context)
+        kept = memory.get("wait")
+        if kept is None or posted_before(memory, over_clearing=True) is None:
+            return None
+        self._asked = self._ask(memory)
+        return Wait.from_wire(kept)
 
 
 class KaizalaPollOperator(KaizalaAskOperator, KaizalaSendPollOperator):
@@ -284,6 +304,23 @@ class KaizalaSurveyOperator(KaizalaAskOperator, KaizalaSendSurveyOperator):
         if rule.by_name and checks.flag("anonymous", self.anonymous):
             raise KaizalaInputError(
                 "until: the survey is anonymous, so nobody learns who has answered; give a count instead"
+            )
+        if is_literal(self.questions):
+            for part in rule.parts:
+                if isinstance(part, Quorum) and part.question is not None:
+                    self._check_question(part.question, part.option)
+
+    def _check_question(self, question: str, option: str) -> None:
+        """Refuse a quorum in a question that is not there, or does not offer its option."""
+        asked = {each.title: each.options for each in Survey.check("questions", self.questions)}
+        if question not in asked:
+            raise KaizalaInputError(
+                f"until: there is no question {question!r} to choose in; there are {', '.join(map(repr, asked))}"
+            )
+        if option.strip().casefold() not in {each.strip().casefold() for each in asked[question]}:
+            raise KaizalaInputError(
+                f"until: {question!r} has no option {option!r} to choose; "
+                f"it has {', '.join(map(repr, asked[question])) or 'none'}"
             )
 
     def offered(self) -> Sequence[str] | None:

@@ -11,6 +11,7 @@ from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.operators.ask import KaizalaPollOperator
 from airflow_provider_kaizala.templating import is_literal
+from airflow_provider_kaizala.waiting.answers import latest_of
 from airflow_provider_kaizala.waiting.combined import AnyOf
 from airflow_provider_kaizala.waiting.rules import Quorum
 
@@ -94,8 +95,7 @@ class Approves:
         """Return who has approved, and who has rejected, among those who may decide."""
         deciders = None if self.approvers is None else set(checks.phones("approvers", self.approvers))
         sides: dict[str, list[str]] = {self.approve: [], self.reject: []}
-        latest = {each["responder"] or each["response_id"] or at: each for at, each in enumerate(answers)}
-        for answer in latest.values():
+        for answer in latest_of(answers):
             if deciders is None or answer["responder"] in deciders:
                 name = answer["responder_name"] or answer["responder"] or "somebody"
                 for choice in answer["answers"].values():
@@ -238,6 +238,26 @@ class KaizalaBranchOperator(KaizalaPollOperator, BranchMixIn):
             for choice, branch in choices.items()
         }
         self.otherwise = otherwise
+
+    def _execute(self, context: Context) -> Any:
+        self._check_branches()
+        return super()._execute(context)
+
+    def _check_branches(self) -> None:
+        """Refuse branches that are not there, before anybody is asked: after the answers it would be too late.
+
+        :raises KaizalaInputError: names the choice, and where it would lead
+        """
+        dag = self.get_dag()
+        if dag is None:
+            return
+        known = {*dag.task_ids, *dag.task_group_dict}
+        for choice, branch in self.branches.items():
+            for one in branch:
+                if one not in known:
+                    raise KaizalaInputError(
+                        f"choices: {choice!r} leads to {one!r}, which is neither a task nor a task group of {dag.dag_id}"
+                    )
 
     def finish(self, result: ResultDict, context: Context) -> Any:
         """Go on with the branch that won, and skip the others."""

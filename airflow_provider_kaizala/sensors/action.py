@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_kaizala.client.models.checks import Check
+    from airflow_provider_kaizala.waiting.rules import Rule
 
 #: what Kaizala lists
 LISTED_TYPES = (
@@ -70,6 +71,13 @@ class KaizalaActionSensor(KaizalaSensor):
         self.action_type = action_type
         self.since = since
         self.check_literals()
+
+    def check_rule(self, rule: Rule) -> None:
+        """Refuse a quorum."""
+        if rule.options():
+            raise KaizalaInputError(
+                "until: a quorum can never come, who posts chooses nothing; give a count, or name the people"
+            )
 
     def subject(self, group_id: str, context: Context) -> Subject:
         """Return type and time."""

@@ -23,7 +23,7 @@ from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.tasks.memory import Memory, deadline
 from airflow_provider_kaizala.tasks.wait import Wait, new_wait
-from airflow_provider_kaizala.tasks.waiting import WaitsForPeople, check_on_timeout, check_times
+from airflow_provider_kaizala.tasks.waiting import EndsInTime, check_on_timeout, check_times, known_rule
 from airflow_provider_kaizala.templating import TEMPLATE_EXT, LiteralsStay, is_literal
 from airflow_provider_kaizala.waiting.forms import read_rule
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     Until = str | int | Sequence[str] | Mapping[str, Any] | Rule
 
 
-class KaizalaSensor(WaitsForPeople, LiteralsStay, BaseSensorOperator):
+class KaizalaSensor(EndsInTime, LiteralsStay, BaseSensorOperator):
     """Base of the sensors. A subclass says in :meth:`subject` what it waits on.
 
     The same in every mode: what it returns, which failures it sits out (a throttle, a 5xx, a network that fails), which end it
@@ -82,11 +82,18 @@ class KaizalaSensor(WaitsForPeople, LiteralsStay, BaseSensorOperator):
             raise KaizalaInputError(
                 f"on_timeout={self.on_timeout!r} and soft_fail=True both say what happens when time is up; give one of them"
             )
-        check_times(float(self.poke_interval), float(self.timeout))
+        check_times(float(self.poke_interval), float(self.timeout), "poke_interval")
         if group_id is not None and is_literal(group_id):
             checks.group_id("group_id", group_id)
-        if is_literal(until) or callable(until):
-            self.until = read_rule(until).to_wire()
+        rule = known_rule(until)
+        if rule is not None:
+            self.until = rule.to_wire()
+
+    def check_rule(self, rule: Rule) -> None:
+        """Refuse a rule that what is waited on can never meet, whoever does what.
+
+        :raises KaizalaInputError: says why
+        """
 
     def check_literals(self) -> None:
         """Check the arguments of a subclass that are known now. It calls this at the end of ``__init__``.
@@ -97,6 +104,8 @@ class KaizalaSensor(WaitsForPeople, LiteralsStay, BaseSensorOperator):
             value = getattr(self, name)
             if is_literal(value):
                 check(name, value)
+        if is_literal(self.until):
+            self.check_rule(read_rule(self.until))
 
     def checked(self, name: str) -> Any:
         """Return an argument, checked, without what a template left around it."""
@@ -124,6 +133,7 @@ class KaizalaSensor(WaitsForPeople, LiteralsStay, BaseSensorOperator):
             return Wait.from_wire(kept)
         try:
             group_id = checks.group_id("group_id", self.hook.group(self.group_id))
+            self.check_rule(read_rule(self.until))
             subject = self.subject(group_id, context)
             if subject.needs_first_look and self.reschedule and not self.deferrable and not memory.lasts:
                 raise KaizalaInputError(
@@ -133,6 +143,10 @@ class KaizalaSensor(WaitsForPeople, LiteralsStay, BaseSensorOperator):
             return new_wait(subject, self.until, end, float(self.poke_interval))
         except KaizalaError as error:
             raise AirflowFailException(str(error)) from error
+
+    def kept_wait(self, context: Context) -> Wait | None:
+        """Return the wait; what nobody has kept, the arguments tell."""
+        return self._begin(context)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import REACTION_TYPES, checks
 from airflow_provider_kaizala.sensors.base import KaizalaSensor
+from airflow_provider_kaizala.templating import is_literal
 from airflow_provider_kaizala.waiting.subjects import Reactions, Subject
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_kaizala.client.models.checks import Check
+    from airflow_provider_kaizala.waiting.rules import Rule
 
 
 def _reaction_type(name: str, value: Any) -> str:
@@ -52,6 +55,14 @@ class KaizalaReactionSensor(KaizalaSensor):
         self.reaction_type = reaction_type
         self.source_group_id = source_group_id
         self.check_literals()
+
+    def check_rule(self, rule: Rule) -> None:
+        """Refuse a quorum of likes; of comments it counts those with that very text."""
+        reaction_type = self.reaction_type
+        if rule.options() and is_literal(reaction_type) and self.checked("reaction_type") == "Like":
+            raise KaizalaInputError(
+                "until: a quorum can never come, who likes chooses nothing; give a count, or name the people"
+            )
 
     def subject(self, group_id: str, context: Context) -> Subject:
         """Return what was posted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,11 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.tasks.wait import Wait
+from airflow_provider_kaizala.templating import is_literal
 from airflow_provider_kaizala.waiting.answers import called
+from airflow_provider_kaizala.waiting.forms import read_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
     from functools import cached_property
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
     from airflow_provider_kaizala.waiting.answers import ResultDict
+    from airflow_provider_kaizala.waiting.rules import Rule
 
 #: the trigger watches the deadline itself; Airflow's own timeout of a deferral only catches a triggerer that is gone
 GRACE = timedelta(minutes=10)
@@ -37,15 +40,37 @@ def check_on_timeout(name: str, value: Any) -> str:
     return checks.one_of(name, value, ON_TIMEOUT)
 
 
-def check_times(interval: float, timeout: float) -> None:
+def check_times(interval: float, timeout: float, interval_name: str) -> None:
     """Refuse a timeout within which nobody would look twice.
 
+    :param interval_name: what the task calls its interval
     :raises KaizalaInputError: says both
     """
     if timeout < interval:
         raise KaizalaInputError(
-            f"timeout: {timeout:g} s is shorter than poke_interval, {interval:g} s; make the one longer or the other shorter"
+            f"timeout: {timeout:g} s is shorter than {interval_name}, {interval:g} s; make the one longer or the other shorter"
         )
+
+
+def known_rule(until: Any) -> Rule | None:
+    """Return the rule, None if only the run will tell it. A function is refused now, wherever in it one stands.
+
+    :raises KaizalaInputError: if it is no rule
+    """
+    function = _function_in(until)
+    if function is not None:
+        return read_rule(function)
+    return read_rule(until) if is_literal(until) else None
+
+
+def _function_in(until: Any) -> Any:
+    """Return a function that stands in a rule, None if there is none; what resolves when the task runs is none."""
+    if callable(until) and not hasattr(until, "resolve"):
+        return until
+    inside = until.values() if isinstance(until, Mapping) else until
+    if isinstance(inside, str) or not isinstance(inside, Iterable) or hasattr(until, "resolve"):
+        return None
+    return next((found for each in inside if (found := _function_in(each)) is not None), None)
 
 
 class WaitsForPeople:
@@ -92,7 +117,7 @@ class WaitsForPeople:
         if result is not None and result["complete"]:
             return True, self.finish(result, context)
         if last:
-            return True, self.out_of_time(wait, result, context)
+            return True, self.out_of_time(result, context)
         return False, None
 
     def wait_in_worker(self, wait: Wait, context: Context) -> Any:
@@ -114,7 +139,7 @@ class WaitsForPeople:
         if waking is not None and waking <= wait.now():
             self.wake(wait, context)
 
-    def out_of_time(self, wait: Wait, result: ResultDict | None, context: Context) -> Any:
+    def out_of_time(self, result: ResultDict | None, context: Context) -> Any:
         """End a wait whose time is up, as ``on_timeout`` says."""
         told = f"No end within {self.timeout:g} s. {_so_far(result)}"
         if self.on_timeout == "skip":
@@ -173,6 +198,38 @@ class WaitsForPeople:
                     raise AirflowFailException(f"unknown event {event!r}")
         finally:
             self.hook.close()
+
+
+class EndsInTime(WaitsForPeople):
+    """Mixin of tasks whose wait ends as ``on_timeout`` says, also if no triggerer was there when time was up.
+
+    Airflow then ends the deferral itself, some time later, and brings nothing of it back.
+    """
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on, with an ending of our own where Airflow would fail the task."""
+        if next_method == "__fail__" and "timeout" in str((next_kwargs or {}).get("error")).lower():
+            next_method, next_kwargs = "end_late", {}
+        return super().resume_execution(next_method, next_kwargs, context)  # type: ignore[misc]
+
+    def end_late(self, context: Context) -> Any:
+        """Look a last time, and end.
+
+        :raises AirflowSensorTimeout: or :class:`AirflowSkipException`, as ``on_timeout`` says
+        """
+        self.log.warning("No triggerer ran when time was up: Airflow has ended the wait")
+        try:
+            wait = self.kept_wait(context)
+            if wait is None:
+                return self.out_of_time(None, context)
+            wait.deadline = min(wait.deadline, wait.now())
+            return self.look_once(wait, context)[1]
+        finally:
+            self.hook.close()
+
+    def kept_wait(self, context: Context) -> Wait | None:
+        """Return the wait as it was, None if nobody knows."""
+        raise NotImplementedError
 
 
 def _so_far(result: ResultDict | None) -> str:

@@ -5,11 +5,11 @@ The shapes are public: results are stored as XComs and read by users' DAGs, so t
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from airflow_provider_kaizala.client.models import ActionDetails, Person, Response
     from airflow_provider_kaizala.waiting.progress import Progress
@@ -111,6 +111,19 @@ def result_dict(group_id: str, action_id: str, action: ActionDetails, progress: 
         "tally": tally,
         "winner": winner,
     }
+
+
+def latest_of(answers: Iterable[AnswerDict]) -> list[AnswerDict]:
+    """Return the answer of each person that counts, as the rules see it: the latest, by its time, else by its place."""
+    found: dict[object, AnswerDict] = {}
+    for at, answer in enumerate(answers):
+        who = answer["responder"] or answer["responder_id"] or at
+        before = found.get(who, answer)["responded_at"]
+        now = answer["responded_at"]
+        if before and now and datetime.fromisoformat(before) > datetime.fromisoformat(now):
+            continue
+        found[who] = answer
+    return list(found.values())
 
 
 def names(people: Iterable[Person]) -> list[str]:

@@ -10,6 +10,8 @@ from airflow_provider_kaizala.waiting.progress import Progress
 from airflow_provider_kaizala.waiting.rules import Rule
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_provider_kaizala.client.models import ActionDetails
     from airflow_provider_kaizala.waiting.rules import Audience
 
@@ -22,8 +24,10 @@ class _Combined(Rule):
     word: ClassVar[str]
 
     def __post_init__(self) -> None:
+        from airflow_provider_kaizala.waiting.forms import read_rule
+
         flat: list[Rule] = []
-        for rule in self.rules:
+        for rule in map(read_rule, self.rules):
             flat += rule.rules if isinstance(rule, type(self)) else [rule]
         if not flat:
             raise KaizalaInputError(f"until: {self.kind!r} needs at least one rule")
@@ -42,6 +46,10 @@ class _Combined(Rule):
             "missing": tuple(missing),
         }
 
+    def asked(self, people: Sequence[str]) -> Rule:
+        """Each of them for those people."""
+        return replace(self, rules=tuple(rule.asked(people) for rule in self.rules))
+
     @property
     def asks_for_audience(self) -> bool:
         """If one of them does."""
@@ -55,6 +63,11 @@ class _Combined(Rule):
     def by_name(self) -> bool:
         """If one of them is."""
         return any(rule.by_name for rule in self.rules)
+
+    @property
+    def parts(self) -> tuple[Rule, ...]:
+        """Those of all."""
+        return tuple(part for rule in self.rules for part in rule.parts)
 
     def options(self) -> tuple[str, ...]:
         """Those of all."""

@@ -17,7 +17,7 @@ wire                                                     over when
 =======================================================  ===============================================================
 
 The short forms ``"any"``, ``"all"``, ``3`` and a list of phone numbers mean the same. In Python, rules combine with ``&`` and
-``|``. The latest answer of a person counts.
+``|``, also with a short form: ``AtLeast(5) | "all"``. The latest answer of a person counts.
 """
 
 from __future__ import annotations
@@ -88,6 +88,10 @@ class Rule:
         """
         return self
 
+    def asked(self, people: Sequence[str]) -> Rule:
+        """Return the rule for a question that was put to these people alone."""
+        return self
+
     @property
     def asks_for_audience(self) -> bool:
         """Whether the group must be known before waiting, to say who is missing, or that nobody can."""
@@ -98,6 +102,11 @@ class Rule:
         """Whether it asks who answered, which an anonymous action does not tell."""
         return False
 
+    @property
+    def parts(self) -> tuple[Rule, ...]:
+        """The rules it is made of, itself if it is of none."""
+        return (self,)
+
     def options(self) -> tuple[str, ...]:
         """Options that answers are compared with."""
         return ()
@@ -106,15 +115,25 @@ class Rule:
         """Return the rule as it travels."""
         return {"kind": self.kind}
 
-    def __and__(self, other: Rule) -> Rule:
+    def __and__(self, other: Any) -> Rule:
         from airflow_provider_kaizala.waiting.combined import AllOf
 
         return AllOf((self, other))
 
-    def __or__(self, other: Rule) -> Rule:
+    def __rand__(self, other: Any) -> Rule:
+        from airflow_provider_kaizala.waiting.combined import AllOf
+
+        return AllOf((other, self))
+
+    def __or__(self, other: Any) -> Rule:
         from airflow_provider_kaizala.waiting.combined import AnyOf
 
         return AnyOf((self, other))
+
+    def __ror__(self, other: Any) -> Rule:
+        from airflow_provider_kaizala.waiting.combined import AnyOf
+
+        return AnyOf((other, self))
 
 
 def check_count(value: Any) -> int:
@@ -204,10 +223,14 @@ class Everyone(Rule):
         answered, missing = split(wanted, who_answered(action))
         return Progress(not missing, answered, len(wanted), missing)
 
+    def asked(self, people: Sequence[str]) -> Rule:
+        """Everyone is these people."""
+        return self if self.people is not None else replace(self, people=tuple(people))
+
     def within(self, audience: Audience) -> Rule:
-        """Everyone is the audience as it is now."""
+        """Everyone is the audience as it is now, unless it is known already."""
         if self.people is not None:
-            return self
+            return self if self.names else replace(self, names=_known(audience.everybody, self.people))
         if not audience.names:
             raise KaizalaInputError(
                 "until: 'all' waits for nobody, the group has no members besides the sender"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow.providers.common.compat.sdk import DAG, TaskGroup, task
 
 from airflow_provider_kaizala import operators as ops
 from demo.people import ASHA, MEERA, RAVI
@@ -210,6 +210,33 @@ def test_a_branch_without_a_winner(
     assert found["Wait"][0] == {"ask": "success", "ship": "skipped", "hold": "success"}
     assert found["Wait"][1]["ask"]["branch"] == ["hold"]
     assert found[None][0]["ask"] == "failed"
+
+
+def test_a_branch_that_leads_nowhere_is_refused_before_anybody_is_asked(
+    mode: dict[str, Any], kaizala_conn: Any, kaizala_server: KaizalaServer, outcome: Any
+) -> None:
+    told: list[str] = []
+
+    @task
+    def step() -> None:
+        """Do nothing."""
+
+    with a_dag() as dag:
+        ask = ops.KaizalaBranchOperator(
+            task_id="ask",
+            question="Ship?",
+            choices={"Ship": "ship", "Wait": ["hold", "group"]},
+            retries=3,
+            on_failure_callback=lambda context: told.append(str(context["exception"])),
+            **mode,
+        )
+        with TaskGroup("group"):
+            ask >> step.override(task_id="inside")()
+        ask >> step.override(task_id="ship")()
+    states, _ = outcome(dag)
+    assert states["ask"] == "failed"
+    assert "choices: 'Wait' leads to 'hold', which is neither a task nor a task group of" in told[0]
+    assert posted(kaizala_server) == []
 
 
 def test_group_and_end_follow_the_wait(

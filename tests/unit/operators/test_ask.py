@@ -6,12 +6,18 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, TaskDeferred
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
 
 from airflow_provider_kaizala import operators as ops
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.tasks import wait as waits
 from airflow_provider_kaizala.tasks import waiting
+from airflow_provider_kaizala.waiting.rules import AtLeast, Quorum
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 POLL = {"task_id": "ask", "question": "Tea?", "choices": ["Yes", "No"], "until": "any"}
@@ -81,6 +87,11 @@ BAD = [
     (ops.KaizalaPollOperator, {"until": lambda seen: True}, "until: a function cannot travel"),
     (
         ops.KaizalaPollOperator,
+        {"until": {"kind": "all_of", "rules": ["any", {"kind": "any_of", "rules": [lambda seen: True]}]}},
+        "until: a function cannot travel",
+    ),
+    (
+        ops.KaizalaPollOperator,
         {"until": {"kind": "quorum", "option": "Maybe", "count": 1}},
         "no option 'Maybe' to choose",
     ),
@@ -88,7 +99,7 @@ BAD = [
     (
         ops.KaizalaPollOperator,
         {"timeout": 30, "poll_interval": 60},
-        "timeout: 30 s is shorter than poke_interval, 60 s",
+        "timeout: 30 s is shorter than poll_interval, 60 s",
     ),
     (ops.KaizalaPollOperator, {"remind_every": timedelta(0)}, "remind_every: seconds above 0"),
     (
@@ -141,6 +152,31 @@ def test_an_anonymous_survey_knows_no_names(until):
         ops.KaizalaSurveyOperator(task_id="ask", title="t", questions=questions, until=until, anonymous=True)
 
 
+@pytest.mark.parametrize(
+    ("quorum", "says"),
+    [
+        (
+            Quorum("z", 1, question="Third?"),
+            "no question 'Third[?]' to choose in; there are 'First[?]', 'Second[?]'",
+        ),
+        (
+            AtLeast(1) | Quorum("z", 1, question="First?"),
+            "'First[?]' has no option 'z' to choose; it has 'x', 'y'",
+        ),
+        (Quorum("q", 1), "no option 'q' to choose; there are 'x', 'y', 'z', 'w'"),
+    ],
+)
+def test_a_quorum_in_one_question_of_a_survey(quorum, says):
+    questions = [
+        {"title": "First?", "type": "SingleOption", "options": ["x", "y"]},
+        {"title": "Second?", "type": "SingleOption", "options": ["z", "w"]},
+    ]
+    given = {"task_id": "ask", "title": "t", "questions": questions}
+    with pytest.raises(KaizalaInputError, match=says):
+        ops.KaizalaSurveyOperator(until=quorum, **given)
+    ops.KaizalaSurveyOperator(until=Quorum("Z", 1, question="Second?"), **given)
+
+
 @pytest.mark.parametrize("until", [[MEERA], 3])
 def test_a_job_waits_for_its_assignees_only(until):
     with pytest.raises(KaizalaInputError, match="until: "):
@@ -176,6 +212,16 @@ class TestRetries:
         votes(kaizala)
         result = a_try(run_task, store)
         assert (result["winner"], result["action_id"], result["reference_id"]) == ("Yes", "act-1", "ref-1")
+
+    @pytest.mark.parametrize("subscribers", [[RAVI], "{{ [params.number] }}"])
+    def test_all_are_the_chosen_subscribers(self, kaizala, asked, run_task, dag, subscribers):
+        """Nobody else of a hub group sees the question."""
+        dag.render_template_as_native_obj = True
+        given = {**POLL, "until": "all", "deferrable": True, "subscribers": subscribers, "dag": dag}
+        with pytest.raises(TaskDeferred) as deferred:
+            run_task(ops.KaizalaPollOperator(**given), params={"number": RAVI})
+        assert deferred.value.trigger.until["people"] == [RAVI]
+        assert deferred.value.trigger.until["names"] == {RAVI: "Name of 2"}
 
     def test_without_a_memory_a_retry_asks_again(self, asked, run_task):
         for _ in range(2):
@@ -305,10 +351,53 @@ class TestReminders:
         assert "Reminder 1 could not be sent" in logs.text
 
 
+LATE_ENDS = {"fail": "failed", "skip": "skipped", "return": (False, "ref-1")}
+
+
+def late(store, **changes):
+    """How a task ends that Airflow resumes since its deferral has lasted too long."""
+    task = ops.KaizalaPollOperator(**{**POLL, "deferrable": True, **changes})
+    try:
+        result = task.resume_execution(
+            "__fail__", {"error": "Trigger timeout"}, {"task_state_store": store} if store else {}
+        )
+    except AirflowSensorTimeout:
+        return "failed"
+    except AirflowSkipException:
+        return "skipped"
+    return result["complete"], result["reference_id"]
+
+
 class TestEnds:
     def test_time_is_up(self, kaizala, asked, run_task, clock):
         with pytest.raises(AirflowSensorTimeout, match=r"No end within 100 s. Answered: nobody"):
             run_task(ops.KaizalaPollOperator(**POLL, timeout=100, poll_interval=10))
+
+    @pytest.mark.parametrize("on_timeout", ["fail", "skip", "return"])
+    def test_no_triggerer_ran_when_time_was_up(self, kaizala, asked, run_task, on_timeout):
+        """Airflow ends such a wait itself; it ends the same way."""
+        store, given = Store(), {"deferrable": True, "on_timeout": on_timeout, "until": 2}
+        a_try(run_task, store, **given)
+        votes(kaizala)
+        assert late(store, **given) == LATE_ENDS[on_timeout]
+        assert len(asked) == 1
+
+    def test_what_came_while_no_triggerer_ran_counts(self, kaizala, asked, run_task):
+        store = Store()
+        a_try(run_task, store)
+        votes(kaizala)
+        assert late(store) == (True, "ref-1")
+
+    def test_no_triggerer_ran_and_nobody_knows_what_was_asked(self, asked, run_task):
+        a_try(run_task, None)
+        assert late(None, on_timeout="skip") == "skipped"
+        assert late(None, on_timeout="return") == late(None) == "failed"
+        assert len(asked) == 1
+
+    def test_another_failure_of_a_trigger_stays_one(self, asked):
+        task = ops.KaizalaPollOperator(**POLL)
+        with pytest.raises(Exception, match="Trigger failure"):
+            task.resume_execution("__fail__", {"error": "Trigger failure"}, {})
 
     def test_an_answer_of_the_last_moment_counts(self, kaizala, asked, run_task, clock):
         task = ops.KaizalaPollOperator(**POLL, timeout=100, poll_interval=60)

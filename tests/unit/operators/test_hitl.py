@@ -444,7 +444,14 @@ def approval(kaizala, group_of, required):
 def answers(*votes):
     return {
         "answers": [
-            {"responder": who, "responder_name": None, "response_id": None, "answers": {"Pay?": choice}}
+            {
+                "responder": who,
+                "responder_name": None,
+                "responder_id": None,
+                "response_id": None,
+                "responded_at": None,
+                "answers": {"Pay?": choice},
+            }
             for who, choice in votes
         ]
     }

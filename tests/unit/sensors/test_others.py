@@ -10,6 +10,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferr
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.sensors import KaizalaActionSensor, KaizalaMemberSensor, KaizalaReactionSensor
+from airflow_provider_kaizala.waiting.forms import read_rule
+from airflow_provider_kaizala.waiting.rules import AtLeast, Everyone, People, Quorum
 from airflow_provider_kaizala.waiting.subjects import Joined, Posts, Reactions
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
@@ -132,3 +134,33 @@ def test_a_reschedule_that_would_forget_who_was_there(kaizala, run_task):
     with pytest.raises(AirflowFailException, match="take deferrable=True or mode='poke'"):
         run_task(sensor)
     assert run_task(KaizalaMemberSensor(mode="reschedule", until=[RAVI], **TIMES))["complete"] is True
+
+
+# --- rules that can never be met -----------------------------------------------------------------------------------------------
+
+LIKES, POSTS = {"reference_id": "r"}, {"action_type": "Image"}
+NEVER = [
+    (KaizalaMemberSensor, {}, "all", "nobody in particular has to join"),
+    (KaizalaMemberSensor, {}, Everyone() | AtLeast(2), "nobody in particular has to join"),
+    (KaizalaMemberSensor, {}, Quorum("Yes", 1, (RAVI,)), "who does chooses nothing"),
+    (KaizalaMemberSensor, {}, AtLeast(1) & People((RAVI,)), "use two sensors"),
+    (KaizalaReactionSensor, LIKES, Quorum("Yes", 1), "who likes chooses nothing"),
+    (KaizalaActionSensor, POSTS, AtLeast(1) & Quorum("Yes", 1), "who posts chooses nothing"),
+]
+
+
+@pytest.mark.parametrize(("sensor", "given", "until", "says"), NEVER)
+def test_rules_that_can_never_be_met(kaizala, run_task, sensor, given, until, says):
+    with pytest.raises(KaizalaInputError, match=says):
+        sensor(until=until, **given, **TIMES)
+    late = sensor(until="{{ params.until }}", **given, **TIMES)
+    late.until = read_rule(until).to_wire()  # what a template has brought
+    with pytest.raises(AirflowFailException, match=says):
+        run_task(late)
+
+
+def test_rules_that_they_can_meet(kaizala, run_task):
+    kaizala.reacts(RAVI, comment=" approve ")
+    given = {"reference_id": "ref-1", "reaction_type": "Comment", **TIMES}
+    assert run_task(KaizalaReactionSensor(until=Quorum("Approve", 1), **given))["met"] is True
+    assert run_task(KaizalaMemberSensor(until=People((RAVI,)) | People((ASHA,)), **TIMES))["met"] is True

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_kaizala.client.models import ActionDetails, Person
-from airflow_provider_kaizala.waiting.answers import called, iso, result_dict
+from airflow_provider_kaizala.waiting.answers import called, iso, latest_of, result_dict
 from airflow_provider_kaizala.waiting.progress import Progress
 
 ASHA, RAVI = "+910000000001", "+910000000002"
@@ -217,3 +217,29 @@ def test_called(people, text):
 def test_iso():
     assert iso(datetime(2026, 3, 1, 8, tzinfo=UTC)) == "2026-03-01T08:00:00Z"
     assert iso(None) is None
+
+
+def given_at(number, choice, at):
+    return {"responder": number, "responder_id": None, "responded_at": at, "answers": {"Pay?": choice}}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "counts"),
+    [
+        ("2026-03-01T07:00:00Z", "2026-03-01T07:00:00.500000Z", "No"),
+        ("2026-03-01T07:00:00.500000Z", "2026-03-01T07:00:00Z", "Yes"),
+        ("2026-03-01T07:00:00Z", None, "No"),
+        (None, "2026-03-01T07:00:00Z", "No"),
+    ],
+)
+def test_the_answer_that_counts_is_the_latest_by_its_time(first, second, counts):
+    """As the rules see it, whatever the order in which Kaizala lists them."""
+    answers = [given_at(ASHA, "Yes", first), given_at(RAVI, "Yes", None), given_at(ASHA, "No", second)]
+    assert {each["responder"]: each["answers"]["Pay?"] for each in latest_of(answers)} == {
+        ASHA: counts,
+        RAVI: "Yes",
+    }
+
+
+def test_nobody_is_taken_for_another_in_an_anonymous_survey():
+    assert len(latest_of([given_at(None, "Yes", None), given_at(None, "No", None)])) == 2

@@ -61,6 +61,24 @@ def test_several_are_one_level():
     assert (a & b) | c == AnyOf((AllOf((a, b)), c))
 
 
+def test_short_forms_combine_with_rules():
+    """As ``until`` takes them; so on either side."""
+    pairs = [
+        (A_COUNT | "all", AnyOf((A_COUNT, Everyone()))),
+        ("any" & A_NAME, AllOf((AnyAnswer(), A_NAME))),
+        (3 | A_NAME, AnyOf((AtLeast(3), A_NAME))),
+        ([ASHA] & A_COUNT, AllOf((People((ASHA,)), A_COUNT))),
+        ({"kind": "any"} | A_COUNT, AnyOf((AnyAnswer(), A_COUNT))),
+    ]
+    for made, wanted in pairs:
+        assert made == wanted
+    for wrong, says in ((lambda seen: True, "a function cannot travel"), ("most", "'most' is no rule")):
+        with pytest.raises(KaizalaInputError, match=says):
+            _ = A_COUNT & wrong
+        with pytest.raises(KaizalaInputError, match=says):
+            _ = wrong | A_COUNT
+
+
 def test_who_has_and_who_has_not():
     progress = (People((ASHA, MEERA)) & People((RAVI,))).progress(poll((RAVI, "Yes"), (ASHA, "No")))
     assert [person.mobile_number for person in progress.answered] == [ASHA, RAVI]
@@ -86,6 +104,15 @@ def test_each_is_compared_with_the_audience():
     assert rule == AllOf((Everyone((RAVI, MEERA), {RAVI: "Ravi", MEERA: "Meera"}), AtLeast(3)))
     with pytest.raises(KaizalaInputError, match="4 answers can never come, the group has 3 people"):
         (AnyAnswer() | AtLeast(4)).within(audience)
+
+
+def test_a_question_that_is_put_to_some_only():
+    assert (Everyone() & (A_COUNT | A_NAME)).asked([RAVI, ASHA]) == Everyone((RAVI, ASHA)) & (
+        A_COUNT | A_NAME
+    )
+    assert Everyone((MEERA,)).asked([RAVI]) == Everyone((MEERA,)), "who is named stays"
+    audience = Audience({RAVI: "Ravi", MEERA: "Meera"})
+    assert Everyone().asked([RAVI]).within(audience) == Everyone((RAVI,), {RAVI: "Ravi"})
 
 
 def test_what_one_needs_all_need():
