@@ -33,7 +33,7 @@ FOLDER = Path(__file__).parents[2] / "dags_examples"
 EXAMPLES = sorted(path.stem for path in FOLDER.glob("*.py"))
 SECRETS = ("demo-secret", "demo-refresh-token", "demo-group-token")
 #: seconds to wait for people who answer, and for people who do not
-SOMEBODY, NOBODY = 30.0, 2.5
+SOMEBODY, NOBODY = 30.0, 6.0  # on a busy machine too there is time for a reminder
 _numbers = itertools.count()
 
 
