@@ -68,6 +68,19 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
     assert troubles == []
 
 
+@pytest.mark.parametrize(("scheme", "size"), SEEN, ids=[" ".join(one) for one in SEEN])
+def test_axe_finds_nothing_where_a_connector_asks_to_sign_in(
+    visits: Visits, store: Store, scheme: str, size: str
+) -> None:
+    redirect = "https://app.example/back"
+    app = {"id": "app", "secret": "app-secret", "name": "Shifts", "redirectUrl": redirect}
+    store.server.seed({"connectors": [app]})
+    look: dict[str, Any] = {"color_scheme": scheme, **(WIDE if size == "wide" else {})}
+    page = visits.open(f"/api/oauth/authorize?client_id=app&redirect_uri={redirect}", **look)
+    expect(page.get_by_label(t("phone"))).to_be_visible()
+    assert _troubles(page) == []
+
+
 def _tab_to(page: Page, name: str) -> None:
     """Press Tab until what has the focus is called so."""
     for _ in range(60):
