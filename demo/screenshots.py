@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import io
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import requests
 from PIL import Image, ImageDraw
 from playwright.sync_api import sync_playwright
 
-from airflow_provider_kaizala.server.page.visitor import SESSION, ZONE
 from airflow_provider_kaizala.testing.server import in_a_thread
-from demo.people import ASHA, MEERA, PIN, RAVI
+from demo import chromium
+from demo.people import ASHA, MEERA, RAVI
 from demo.store import GROUP_PAGE, Store
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 #: name, who looks, screen, theme
 PICTURES = (
     ("page-phone", MEERA, {"width": 390, "height": 1000}, "light"),
@@ -78,18 +75,10 @@ def fill(store: Store) -> None:
 def take(browser: Browser, url: str) -> None:
     """Take the pictures."""
     for name, number, screen, scheme in PICTURES:
-        reply = requests.post(
-            f"{url}/people/session", json={"mobileNumber": number, "pin": PIN}, timeout=30
-        ).json()
         context = browser.new_context(
-            base_url=url, viewport=screen, color_scheme=scheme, locale="en-GB", timezone_id="Asia/Kolkata"
+            base_url=url, viewport=screen, color_scheme=scheme, locale="en-GB", timezone_id=chromium.ZONE_NAME
         )
-        context.add_cookies(
-            [
-                {"name": SESSION, "value": reply["token"], "url": url},
-                {"name": ZONE, "value": "Asia/Kolkata", "url": url},
-            ]
-        )
+        chromium.sign_in(context, url, number)
         page = context.new_page()
         page.goto(GROUP_PAGE)
         page.wait_for_load_state("load")
@@ -103,9 +92,9 @@ def take(browser: Browser, url: str) -> None:
 
 def main() -> int:
     """Fill a server of its own, and take pictures of its page."""
-    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if chromium is None:
-        print(f"no {', '.join(BROWSERS)} on the path; install Chromium (Debian: apt-get install chromium)")
+    path = chromium.find()
+    if path is None:
+        print(chromium.MISSING)
         return 1
     with (
         tempfile.TemporaryDirectory(prefix="kaizala-pictures-") as folder,
@@ -115,7 +104,7 @@ def main() -> int:
         store = Store(server)
         fill(store)
         store.close()
-        take(playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"]), server.url)
+        take(chromium.launch(playwright, path), server.url)
     return 0
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from demo import chromium
 from demo.store import Store
-from tests.browser.reading import Visits
+from tests.browser.reading import Visits, visiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,31 +18,26 @@ if TYPE_CHECKING:
 
     from airflow_provider_kaizala.testing.server import KaizalaServer
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
 expect.set_options(timeout=10_000)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """The machine's Chromium. Not for the whole session: while Playwright runs, no other test can run an event loop."""
-    path = next(filter(None, map(shutil.which, _NAMES)), None)
+    path = chromium.find()
     if path is None:
-        pytest.skip(
-            f"the page was not tested: no {', '.join(_NAMES)} on the path; install Chromium (Debian: apt-get install chromium)"
-        )
+        pytest.skip(f"the page was not tested: {chromium.MISSING}")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = chromium.launch(playwright, path)
         yield browser
         browser.close()
 
 
 @pytest.fixture
 def visits(browser: Browser, kaizala_server: KaizalaServer) -> Iterator[Visits]:
-    """People who open the page; in the end their browsers must have had nothing to complain about."""
-    visits = Visits(browser, kaizala_server.url)
-    yield visits
-    visits.close()
-    assert visits.complaints == []
+    """People at the page of the demo group's server."""
+    with visiting(browser, kaizala_server.url) as visits:
+        yield visits
 
 
 @pytest.fixture

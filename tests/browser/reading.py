@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-
-import requests
 
 from airflow_provider_kaizala.server.page.strings import words
-from airflow_provider_kaizala.server.page.visitor import SESSION, ZONE
+from demo import chromium
 from demo.people import ASHA, MEERA, PIN, RAVI
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page
 
@@ -24,11 +22,10 @@ PHONE: Mapping[str, Any] = {
     "is_mobile": True,
     "device_scale_factor": 2,
 }
-ZONE_NAME = "Asia/Kolkata"
 #: what Chromium itself writes where the server refuses something, or cannot be reached
 _OF_THE_NETWORK = "Failed to load resource"
 
-__all__ = ["ASHA", "MEERA", "PHONE", "PIN", "RAVI", "Visits", "t"]
+__all__ = ["ASHA", "MEERA", "PHONE", "PIN", "RAVI", "Visits", "t", "visiting"]
 
 
 class Visits:
@@ -48,7 +45,7 @@ class Visits:
     def open(self, path: str | None = None, **given: Any) -> Page:
         """Open a window of its own, on a phone unless something else is *given*, with nobody signed in."""
         context = self._browser.new_context(
-            **{"base_url": self.url, "locale": "en-GB", "timezone_id": ZONE_NAME, **PHONE, **given}
+            **{"base_url": self.url, "locale": "en-GB", "timezone_id": chromium.ZONE_NAME, **PHONE, **given}
         )
         context.set_default_timeout(10_000)
         self._contexts.append(context)
@@ -62,18 +59,8 @@ class Visits:
 
     def as_person(self, mobile_number: str, path: str | None = None, **given: Any) -> Page:
         """Open a window in which somebody has signed in before."""
-        reply = requests.post(
-            f"{self.url}/people/session", json={"mobileNumber": mobile_number, "pin": PIN}, timeout=30
-        )
-        reply.raise_for_status()
         page = self.open(**given)
-        site = {"domain": urlsplit(self.url).hostname, "path": "/"}
-        page.context.add_cookies(
-            [
-                {"name": SESSION, "value": reply.json()["token"], "httpOnly": True, **site},
-                {"name": ZONE, "value": ZONE_NAME, **site},
-            ]
-        )
+        chromium.sign_in(page.context, self.url, mobile_number)
         if path is not None:
             page.goto(path)
         return page
@@ -90,3 +77,12 @@ class Visits:
         """Close all windows."""
         for context in self._contexts:
             context.close()
+
+
+@contextmanager
+def visiting(browser: Browser, url: str) -> Iterator[Visits]:
+    """Let people open the page; in the end their browsers must have had nothing to complain about."""
+    visits = Visits(browser, url)
+    yield visits
+    visits.close()
+    assert visits.complaints == []

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from demo.stack import GROUP, Stack, wait_for
 from demo.store import GROUP_PAGE, photo
-from tests.browser.reading import MEERA, RAVI, Visits, t
+from tests.browser.reading import MEERA, RAVI, Visits, t, visiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,10 +32,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def at_stack(browser: Browser, stack: Stack) -> Iterator[Visits]:
-    visits = Visits(browser, stack.kaizala)
-    yield visits
-    visits.close()
-    assert visits.complaints == []
+    with visiting(browser, stack.kaizala) as visits:
+        yield visits
 
 
 def _post(page: Page, title: str) -> Locator:

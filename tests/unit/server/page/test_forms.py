@@ -55,9 +55,7 @@ def test_a_reply_with_a_photo(reader, asha):
     assert sent.status_code == 303, sent.text[:500]
     item = asha.feed()["items"][-1]
     assert (item["kind"], item["mediaType"], item["text"]) == ("media", "Image", "Like this")
-    assert (
-        item["replyTo"]["referenceId"] == first if "replyTo" in item else item["replyToReferenceId"] == first
-    )
+    assert item["replyToReferenceId"] == first
 
 
 def test_the_same_form_twice_is_one_text(reader, asha):
