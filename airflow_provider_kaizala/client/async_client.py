@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 from functools import partial
 from pathlib import Path
@@ -58,12 +59,13 @@ class AsyncKaizalaClient:
         self._sleep = sleep
         self._http: httpx.AsyncClient | None = None
 
-    async def run(self, call: Call[T]) -> T:
+    async def run(self, call: Call[T], *, within: float = math.inf) -> T:
         """Make a call and return what it brings.
 
+        :param within: seconds in which it must end, with its repeats, if that is less than the settings' total
         :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
         """
-        steps = self.policy.perform(call)
+        steps = self.policy.perform(call, within)
         resume: Callable[[], Effect] = partial(next, steps)
         while True:
             try:

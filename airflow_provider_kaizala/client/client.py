@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import socket
 import threading
@@ -74,12 +75,13 @@ class KaizalaClient:
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, _WatchedAdapter())
 
-    def run(self, call: Call[T]) -> T:
+    def run(self, call: Call[T], *, within: float = math.inf) -> T:
         """Make a call and return what it brings.
 
+        :param within: seconds in which it must end, with its repeats, if that is less than the settings' total
         :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
         """
-        steps = self.policy.perform(call)
+        steps = self.policy.perform(call, within)
         resume: Callable[[], Effect] = partial(next, steps)
         while True:
             try:

@@ -8,6 +8,7 @@ are loops around it, so that both behave the same, and a test needs no network.
 from __future__ import annotations
 
 import json
+import math
 import random
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -152,9 +153,12 @@ class Policy:
 
     # --- the whole call ------------------------------------------------------------------------------------------------
 
-    def perform(self, call: Call[T]) -> Generator[Effect, Any, T]:
-        """Make *call*: with a token if it needs one, and once more with a new token if that one is refused."""
-        deadline = self._clock() + self.settings.timeouts.total
+    def perform(self, call: Call[T], within: float = math.inf) -> Generator[Effect, Any, T]:
+        """Make *call*: with a token if it needs one, and once more with a new token if that one is refused.
+
+        :param within: seconds in which it must end, if that is less than the settings' total
+        """
+        deadline = self._clock() + min(self.settings.timeouts.total, within)
         if call.body is not None:
             call.body(self._now())  # says what is wrong, a due time in the past say, before anything is sent
         self._secrets.update(call.secrets)

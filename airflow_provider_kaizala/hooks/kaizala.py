@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -62,6 +65,7 @@ class KaizalaHook(BaseHook):
         self.kaizala_conn_id = kaizala_conn_id
         self.bound = bound
         self._client: KaizalaClient | None = None
+        self._ends = math.inf
 
     # --- the connection ------------------------------------------------------------------------------------------------
 
@@ -82,13 +86,7 @@ class KaizalaHook(BaseHook):
         for secret in found.secrets():
             mask_secret(secret)
         if self.bound is not None:
-            bounds = found.settings.timeouts
-            short = replace(
-                bounds,
-                connect=min(bounds.connect, self.bound),
-                read=min(bounds.read, self.bound),
-                total=self.bound,
-            )
+            short = replace(found.settings.timeouts, total=self.bound)
             found = replace(found, settings=replace(found.settings, timeouts=short))
         return found
 
@@ -146,7 +144,17 @@ class KaizalaHook(BaseHook):
 
         :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
         """
-        return self.get_conn().run(call)
+        return self.get_conn().run(call, within=self._ends - time.monotonic())
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Bound all calls made meanwhile together: a throttle that lasts longer is not waited out."""
+        before = self._ends
+        self._ends = min(before, time.monotonic() + seconds)
+        try:
+            yield
+        finally:
+            self._ends = before
 
     def iterate(self, paged: Paged[T]) -> Iterator[T]:
         """Yield the items of a read that comes in pages, as far as they are wanted."""

@@ -197,7 +197,8 @@ class KaizalaQuestionOperator(WaitsForPeople, KaizalaPostOperator):
         memory.set("reminded", slot)
         audience = Audience(**{**self._given(Audience), "reply_to_reference_id": None})
         try:
-            self.hook.run(calls.send_reminder(self._asked.group_id, self._asked.action_id, audience))
+            with self.hook.within(wait.seconds_left()):
+                self.hook.run(calls.send_reminder(self._asked.group_id, self._asked.action_id, audience))
         except KaizalaError as error:
             self.log.warning("Reminder %d could not be sent, or nobody knows: %s", slot, error)
         else:

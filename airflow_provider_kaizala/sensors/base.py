@@ -150,12 +150,16 @@ class KaizalaSensor(EndsInTime, LiteralsStay, BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
+        memory = Memory(context)
         if self._wait is None:
             self._wait = self._begin(context)
-        before = self._wait.settled
-        over, value = self.look_once(self._wait, context)
-        if self._wait.settled and not before:
-            Memory(context).set("wait", self._wait.to_wire())  # so that each look of this wait asks the same
+            self._wait.seen = memory.get("seen")
+        wait, settled, seen = self._wait, self._wait.settled, self._wait.seen
+        over, value = self.look_once(wait, context)
+        if wait.settled and not settled:
+            memory.set("wait", wait.to_wire())  # so that each look of this wait asks the same
+        if self.on_timeout == "return" and self.reschedule and not over and wait.seen != seen:
+            memory.set("seen", wait.seen)  # the next look has another process
         return PokeReturnValue(is_done=over, xcom_value=value)
 
     def execute(self, context: Context) -> Any:

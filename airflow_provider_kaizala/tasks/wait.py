@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: seconds that the look at the deadline may last
+LAST_LOOK = 20.0
+
 
 @dataclass
 class Wait:
@@ -39,6 +42,7 @@ class Wait:
     :param deadline: when it is over in any case
     :param interval: seconds between two looks
     :param settled: whether the rule is compared with who can answer, which takes a look that succeeds
+    :param seen: what the last look that succeeded has found
     """
 
     subject: Subject
@@ -47,6 +51,7 @@ class Wait:
     interval: float
     settled: bool = False
     said: str = field(default="", compare=False)
+    seen: ResultDict | None = field(default=None, compare=False, repr=False)
 
     def to_wire(self) -> dict[str, Any]:
         """Return it as it travels with a deferred task."""
@@ -86,14 +91,15 @@ class Wait:
     # --- looking ---------------------------------------------------------------------------------------------------------
 
     def look(self, hook: KaizalaHook) -> ResultDict | None:
-        """Read how far it has come, and log it if it is news; None if Kaizala cannot be read now.
+        """Read how far it has come, and log it if it is news; None if Kaizala cannot be read now, or not before the deadline.
 
         :raises AirflowFailException: for what waiting does not mend: a deleted action, a revoked grant, a rule that does not fit
         """
         try:
-            details = hook.read(self.subject.reading())
-            if not self.settled:
-                details = self._settle(hook, details)
+            with hook.within(self.seconds_left() or LAST_LOOK):
+                details = hook.read(self.subject.reading())
+                if not self.settled:
+                    details = self._settle(hook, details)
             progress = self.rule.progress(details)
         except KaizalaError as error:
             if is_transient(error):
@@ -103,7 +109,8 @@ class Wait:
         if str(progress) != self.said:
             self.said = str(progress)
             log.info("%r: %s", details.title or self.subject.id, progress)
-        return result_dict(self.subject.group_id, self.subject.id, details, progress)
+        self.seen = result_dict(self.subject.group_id, self.subject.id, details, progress)
+        return self.seen
 
     def _settle(self, hook: KaizalaHook, details: ActionDetails) -> ActionDetails:
         """Compare the rule with what it is about: can it be met, and who must answer?"""

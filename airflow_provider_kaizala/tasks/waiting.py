@@ -117,7 +117,7 @@ class WaitsForPeople:
         if result is not None and result["complete"]:
             return True, self.finish(result, context)
         if last:
-            return True, self.out_of_time(result, context)
+            return True, self.out_of_time(wait.seen, context)
         return False, None
 
     def wait_in_worker(self, wait: Wait, context: Context) -> Any:
@@ -186,6 +186,7 @@ class WaitsForPeople:
                     return self.finish(result, context)
                 case "timeout":
                     # read here once more: the trigger's last look is up to an interval old
+                    wait.seen = result
                     wait.deadline = min(wait.deadline, wait.now())
                     return self.look_once(wait, context)[1]
                 case "wake":

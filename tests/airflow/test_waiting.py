@@ -585,6 +585,28 @@ def test_what_may_be_over_is_waited_out(
     assert all(each["fired"] for each in kaizala_server.faults() if each["operation"] == "getAction")
 
 
+@pytest.mark.parametrize("on_timeout", ["fail", "skip", "return"])
+def test_a_throttle_beyond_the_deadline_ends_with_it(
+    mode: dict[str, Any], on_timeout: str, kaizala_server: KaizalaServer, kaizala_people: Crew, outcome: Any
+) -> None:
+    kaizala_people.ravi.votes("Yes")
+    with a_dag() as dag:
+        ask = ask_poll()
+
+        @task
+        def throttle() -> None:
+            for operation in ("getAction", "listActions"):
+                kaizala_server.fault(operation, throttle=40, count=1000)
+
+        given = {**mode, "timeout": 4.0, "until": 2, "on_timeout": on_timeout}
+        wait = KaizalaResponseSensor(task_id="wait", action_id=ask.output["action_id"], **given)
+        ask >> throttle() >> wait
+    began = time.monotonic()
+    states, _ = outcome(dag)
+    assert states["wait"] == ("skipped" if on_timeout == "skip" else "failed"), "nothing was seen to return"
+    assert time.monotonic() - began < 25
+
+
 def test_unknown_action_fails_at_once(
     mode: dict[str, Any], telling: Any, told: list[str], outcome: Any
 ) -> None:

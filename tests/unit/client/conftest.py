@@ -118,8 +118,8 @@ class World:
             found = self.replies.pop(0)
         return found(send) if callable(found) else found
 
-    def run(self, call):
-        steps = self.policy.perform(call)
+    def run(self, call, **bounds):
+        steps = self.policy.perform(call, **bounds)
         try:
             effect = next(steps)
             while True:

@@ -319,6 +319,22 @@ class TestTheTotalBound:
             world.run(get)
         assert world.sleeps == [0.75]
 
+    def test_a_call_may_have_a_shorter_one(self, make_world, get):
+        world = make_world(timeouts=Timeouts(connect=10, read=20, total=30))
+        world.replies = [world.error(429, retry_after="9"), world.reply(200, {"members": []})] * 2
+        world.run(get, within=10)
+        assert world.sleeps == [9]
+        assert world.calls[0].total_timeout == 10
+        with pytest.raises(KaizalaThrottledError):
+            world.run(get, within=8)
+        assert world.sleeps == [9], "what does not end in time is not waited for"
+
+    def test_a_call_cannot_have_a_longer_one(self, make_world, get):
+        world = make_world(timeouts=Timeouts(connect=10, read=20, total=30))
+        world.replies = [world.reply(200, {"members": []})]
+        world.run(get, within=100)
+        assert world.calls[0].total_timeout == 30
+
     def test_nothing_is_sent_once_it_is_over(self, make_world, post):
         world = make_world(timeouts=Timeouts(total=10.0))
 

@@ -39,6 +39,21 @@ def test_one_client_for_the_life_of_the_hook(kaizala, group):
     hook.close()
 
 
+def test_calls_within_a_bound(kaizala, group):
+    hook = KaizalaHook()
+    hook.run(hello(group))
+    kaizala.script += [kaizala.error(429, retry_after="5")] * 3
+    with hook.within(60), hook.within(4):
+        with pytest.raises(KaizalaThrottledError):
+            hook.run(hello(group))
+        with hook.within(60), pytest.raises(KaizalaThrottledError):  # never more than around it
+            hook.run(hello(group))
+    assert kaizala.sleeps == []
+    hook.run(hello(group))
+    assert kaizala.sleeps == [5]
+    hook.close()
+
+
 def test_the_async_client_does_the_same(kaizala, group):
     async def post():
         async with await KaizalaHook().get_async_conn() as client:
@@ -100,7 +115,7 @@ def test_a_group_that_nobody_granted(kaizala, connect):
 def test_bound_shortens_everything(connect):
     connect()
     timeouts = KaizalaHook(bound=7).connection.settings.timeouts
-    assert (timeouts.connect, timeouts.read, timeouts.total) == (7, 7, 7)
+    assert timeouts.total == 7, "which bounds connecting and reading too"
     connect(extra={"timeout": 2})
     timeouts = KaizalaHook(bound=7).connection.settings.timeouts
     assert (timeouts.connect, timeouts.read, timeouts.total) == (2, 2, 7)

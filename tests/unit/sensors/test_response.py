@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,6 +19,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.operators import KaizalaSendPollOperator
 from airflow_provider_kaizala.sensors import KaizalaResponseSensor
+from airflow_provider_kaizala.tasks.memory import Memory
 from airflow_provider_kaizala.tasks.wait import Wait, new_wait
 from airflow_provider_kaizala.tasks.waiting import GRACE
 from airflow_provider_kaizala.triggers.response import KaizalaResponseTrigger
@@ -227,6 +229,63 @@ def test_the_time_is_over_in_the_worker(kaizala, run_task):
         run_task(wait(timeout=0))
 
 
+def throttled(kaizala, at, seconds):
+    """Throttle every call from a look on."""
+
+    def answer(request):
+        if len(kaizala.calls("/act-1")) < at:
+            return kaizala.default(request)
+        return kaizala.error(429, retry_after=str(seconds))
+
+    kaizala.otherwise = answer
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_no_throttle_is_waited_out_beyond_the_deadline(kaizala, run_task, at):
+    kaizala.survey()
+    throttled(kaizala, at, seconds=30)
+    began = time.monotonic()
+    with pytest.raises(AirflowSensorTimeout):
+        run_task(wait(timeout=0.3, poke_interval=0.1))
+    assert kaizala.sleeps == []
+    assert time.monotonic() - began < 10
+
+
+def test_a_throttle_that_ends_before_the_deadline_is_waited_out(kaizala, run_task):
+    kaizala.survey(ASHA)
+    kaizala.script.append(kaizala.error(429, retry_after="30"))
+    assert run_task(wait(timeout=40))["complete"] is True
+    assert kaizala.sleeps == [30]
+
+
+def test_what_was_seen_is_returned_though_the_last_look_fails(kaizala, run_task, deferred):
+    kaizala.survey(ASHA)
+    given = {"until": 2, "on_timeout": "return"}
+    throttled(kaizala, at=2, seconds=30)
+    result = run_task(wait(timeout=0.1, poke_interval=0.1, **given))
+    assert (result["complete"], [each["responder"] for each in result["answers"]]) == (False, [ASHA])
+    kaizala.otherwise = None
+    parked = deferred(**given)
+    throttled(kaizala, at=1, seconds=30)
+    assert come_back(parked, "timeout", result=RESULT, **given) == RESULT
+
+
+def test_what_a_look_has_seen_is_kept_for_the_next_process(kaizala, monkeypatch):
+    notes = {}
+    monkeypatch.setattr(Memory, "get", lambda memory, name: notes.get(name))
+    monkeypatch.setattr(Memory, "set", lambda memory, name, value: notes.update({name: value}))
+    kaizala.survey(ASHA)
+    given = {"until": 2, "mode": "reschedule", "timeout": 60, "poke_interval": 60}
+    wait(**given).poke({})
+    assert "seen" not in notes, "only who returns it needs it"
+    assert not wait(**given, on_timeout="return").poke({}).is_done
+    notes["wait"]["deadline"] = datetime.now(tz=UTC).isoformat()
+    throttled(kaizala, at=1, seconds=30)
+    seen = wait(**given, on_timeout="return").poke({})
+    assert seen.is_done
+    assert [each["responder"] for each in json.loads(json.dumps(seen.xcom_value))["answers"]] == [ASHA]
+
+
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_the_client_is_closed(kaizala, run_task, deferrable):
     kaizala.survey(ASHA)
@@ -356,11 +415,11 @@ def test_success(logs):
     assert "2 answers to 'Open the shutters'" in logs.text
 
 
-def come_back(deferred, status, **changes):
+def come_back(deferred, status, result=None, **changes):
     """Let the trigger of a deferred task bring something, as Airflow does: with what travelled through the database."""
     carry = json.loads(json.dumps(deferred.trigger.serialize()[1]["carry"]))
     sensor = wait(deferrable=True, **changes)
-    return sensor.execute_complete({}, {"status": status, "result": None, "carry": carry})
+    return sensor.execute_complete({}, {"status": status, "result": result, "carry": carry})
 
 
 def test_timeout(kaizala, deferred):
