@@ -82,7 +82,7 @@ class Stack:
             },
         }
         self.env = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if "AIRFLOW" not in name},
             "PATH": f"{_BIN}{os.pathsep}{os.environ.get('PATH', '')}",
             "NO_PROXY": "localhost,127.0.0.1",
             "AIRFLOW_HOME": str(self.home),

@@ -27,6 +27,7 @@ from airflow_provider_kaizala.tasks.waiting import (
     known_rule,
 )
 from airflow_provider_kaizala.templating import is_literal
+from airflow_provider_kaizala.waiting.choices import plain, spellings
 from airflow_provider_kaizala.waiting.forms import read_rule
 from airflow_provider_kaizala.waiting.rules import Quorum
 from airflow_provider_kaizala.waiting.subjects import ActionAnswers
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_kaizala.waiting.answers import ResultDict
-    from airflow_provider_kaizala.waiting.rules import Rule
+    from airflow_provider_kaizala.waiting.rule import Rule
 
     Until = str | int | Sequence[str] | Mapping[str, Any] | Rule
 
@@ -117,9 +118,7 @@ class KaizalaQuestionOperator(WaitsForPeople, KaizalaPostOperator):
         """
         offered = self.offered()
         for option in rule.options():
-            if offered is not None and option.strip().casefold() not in {
-                each.strip().casefold() for each in offered
-            }:
+            if offered is not None and plain(option) not in spellings(offered):
                 raise KaizalaInputError(
                     f"until: there is no option {option!r} to choose; there are {', '.join(map(repr, offered))}"
                 )
@@ -318,7 +317,7 @@ class KaizalaSurveyOperator(KaizalaAskOperator, KaizalaSendSurveyOperator):
             raise KaizalaInputError(
                 f"until: there is no question {question!r} to choose in; there are {', '.join(map(repr, asked))}"
             )
-        if option.strip().casefold() not in {each.strip().casefold() for each in asked[question]}:
+        if plain(option) not in spellings(asked[question]):
             raise KaizalaInputError(
                 f"until: {question!r} has no option {option!r} to choose; "
                 f"it has {', '.join(map(repr, asked[question])) or 'none'}"
@@ -348,7 +347,7 @@ class KaizalaJobOperator(KaizalaAskOperator, KaizalaSendJobOperator):
         """
         super().check_rule(rule)
         if is_literal(self.assigned_to):
-            from airflow_provider_kaizala.waiting.rules import Audience as Assignees
+            from airflow_provider_kaizala.waiting.rule import Audience as Assignees
 
             people: Mapping[str, str | None] = dict.fromkeys(checks.phones("assigned_to", self.assigned_to))
             rule.within(Assignees(people))

@@ -12,6 +12,7 @@ from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.operators.ask import KaizalaPollOperator
 from airflow_provider_kaizala.templating import is_literal
 from airflow_provider_kaizala.waiting.answers import latest_of
+from airflow_provider_kaizala.waiting.choices import chosen, plain, spellings
 from airflow_provider_kaizala.waiting.combined import AnyOf
 from airflow_provider_kaizala.waiting.rules import Quorum
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_kaizala.waiting.answers import AnswerDict, ResultDict
-    from airflow_provider_kaizala.waiting.rules import Rule
+    from airflow_provider_kaizala.waiting.rule import Rule
 
 
 def _count(name: str, value: Any) -> int:
@@ -94,13 +95,15 @@ class Approves:
     def sides(self, answers: Sequence[AnswerDict]) -> tuple[list[str], list[str]]:
         """Return who has approved, and who has rejected, among those who may decide."""
         deciders = None if self.approvers is None else set(checks.phones("approvers", self.approvers))
-        sides: dict[str, list[str]] = {self.approve: [], self.reject: []}
+        approved: list[str] = []
+        rejected: list[str] = []
+        sides = {plain(self.approve): approved, plain(self.reject): rejected}
         for answer in latest_of(answers):
             if deciders is None or answer["responder"] in deciders:
                 name = answer["responder_name"] or answer["responder"] or "somebody"
-                for choice in answer["answers"].values():
-                    sides.get(choice, []).append(name)
-        return sides[self.approve], sides[self.reject]
+                for choice in (one for value in answer["answers"].values() for one in chosen(value)):
+                    sides.get(plain(choice), []).append(name)
+        return approved, rejected
 
     def conclude(self, outcome: Mapping[str, Any], question: str, context: Context) -> Mapping[str, Any]:
         """Say how it was decided; on rejection fail, or skip the tasks below.
@@ -261,7 +264,7 @@ class KaizalaBranchOperator(KaizalaPollOperator, BranchMixIn):
 
     def finish(self, result: ResultDict, context: Context) -> Any:
         """Go on with the branch that won, and skip the others."""
-        winner = result["winner"] if result["winner"] in self.branches else self.otherwise
+        winner = spellings(self.branches).get(plain(result["winner"] or ""), self.otherwise)
         if winner is None:
             counts = (
                 ", ".join(f"{choice}: {count}" for choice, count in result["tally"].items()) or "nobody chose"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_kaizala.client.models.checks import Check
-    from airflow_provider_kaizala.waiting.rules import Rule
+    from airflow_provider_kaizala.waiting.rule import Rule
     from airflow_provider_kaizala.waiting.subjects import Subject
 
     Until = str | int | Sequence[str] | Mapping[str, Any] | Rule

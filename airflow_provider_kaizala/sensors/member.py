@@ -13,7 +13,7 @@ from airflow_provider_kaizala.waiting.subjects import Joined, Subject
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_kaizala.waiting.rules import Rule
+    from airflow_provider_kaizala.waiting.rule import Rule
 
 
 class KaizalaMemberSensor(KaizalaSensor):

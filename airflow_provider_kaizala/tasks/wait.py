@@ -14,7 +14,7 @@ from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaForbidde
 from airflow_provider_kaizala.hooks.transient import is_transient
 from airflow_provider_kaizala.waiting.answers import result_dict
 from airflow_provider_kaizala.waiting.forms import read_rule
-from airflow_provider_kaizala.waiting.rules import Audience
+from airflow_provider_kaizala.waiting.rule import Audience
 from airflow_provider_kaizala.waiting.subjects import ActionAnswers, Subject, read_subject
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.client.models import ActionDetails, Person
     from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
     from airflow_provider_kaizala.waiting.answers import ResultDict
-    from airflow_provider_kaizala.waiting.rules import Rule
+    from airflow_provider_kaizala.waiting.rule import Rule
 
 log = logging.getLogger(__name__)
 

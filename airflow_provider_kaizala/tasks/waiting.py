@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
     from airflow_provider_kaizala.waiting.answers import ResultDict
-    from airflow_provider_kaizala.waiting.rules import Rule
+    from airflow_provider_kaizala.waiting.rule import Rule
 
 #: the trigger watches the deadline itself; Airflow's own timeout of a deferral only catches a triggerer that is gone
 GRACE = timedelta(minutes=10)

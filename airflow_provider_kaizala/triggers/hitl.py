@@ -16,6 +16,7 @@ from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.triggers.polls import polls
 from airflow_provider_kaizala.triggers.response import KaizalaResponseTrigger
 from airflow_provider_kaizala.waiting.answers import iso, result_dict
+from airflow_provider_kaizala.waiting.choices import chosen, plain, spellings
 from airflow_provider_kaizala.waiting.combined import AnyOf
 from airflow_provider_kaizala.waiting.forms import read_rule
 from airflow_provider_kaizala.waiting.progress import latest
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_kaizala.client.models import ActionDetails, Person
     from airflow_provider_kaizala.triggers.polls import Subscription
-    from airflow_provider_kaizala.waiting.rules import Rule
+    from airflow_provider_kaizala.waiting.rule import Rule
 
 log = logging.getLogger(__name__)
 
@@ -89,30 +90,22 @@ def decide(rule: Rule, action: ActionDetails, options: Sequence[str], multiple: 
     if progress.met and _one_is_enough(rule):
         first = min(votes, key=lambda vote: vote.at or LATER)
         return Decision(first.chosen, first.by)
-    wanted = rule.option.strip().casefold() if isinstance(rule, Quorum) else ""
-    lost = set() if progress.met else {each.strip().casefold() for each in rule.options()}
-    counts = {
-        each: sum(each in vote.chosen for vote in votes)
-        for each in options
-        if each.strip().casefold() not in lost
-    }
+    wanted = plain(rule.option) if isinstance(rule, Quorum) else ""
+    lost = set() if progress.met else set(spellings(rule.options()))
+    counts = {each: sum(each in vote.chosen for vote in votes) for each in options if plain(each) not in lost}
     if multiple:
-        chosen = [
-            each
-            for each, count in counts.items()
-            if 2 * count > len(votes) or each.strip().casefold() == wanted
-        ]
+        decided = [each for each, count in counts.items() if 2 * count > len(votes) or plain(each) == wanted]
     elif wanted and progress.met:
-        chosen = [each for each in counts if each.strip().casefold() == wanted]
+        decided = [each for each in counts if plain(each) == wanted]
     else:
         most = max(counts.values(), default=0)
-        chosen = [each for each, count in counts.items() if most and count == most]
-        chosen = chosen if len(chosen) == 1 else []
-    supporters = [vote for vote in votes if set(vote.chosen) & set(chosen)]
+        decided = [each for each, count in counts.items() if most and count == most]
+        decided = decided if len(decided) == 1 else []
+    supporters = [vote for vote in votes if set(vote.chosen) & set(decided)]
     if not supporters:
         return None
     last = max(reversed(supporters), key=lambda vote: vote.at or EARLIER)
-    return Decision(tuple(chosen), last.by)
+    return Decision(tuple(decided), last.by)
 
 
 def _one_is_enough(rule: Rule) -> bool:
@@ -126,18 +119,13 @@ def _one_is_enough(rule: Rule) -> bool:
 def _votes(rule: Rule, action: ActionDetails, options: Sequence[str]) -> list[_Vote]:
     """Return the latest vote of each person who counts."""
     people = getattr(rule, "people", None)
-    spelled = {each.strip().casefold(): each for each in options}
+    spelled = spellings(options)
     found = []
     for response in latest(action):
         if people is not None and response.responder.mobile_number not in people:
             continue
-        given = [
-            one
-            for value in response.answers.values()
-            for one in (value if isinstance(value, list) else [value])
-        ]
-        chosen = [spelled.get(one.strip().casefold()) for one in given if isinstance(one, str)]
-        known = tuple(dict.fromkeys(each for each in chosen if each is not None))
+        given = [spelled.get(plain(one)) for value in response.answers.values() for one in chosen(value)]
+        known = tuple(dict.fromkeys(each for each in given if each is not None))
         if known:
             found.append(_Vote(response.responder, known, response.responded_at))
     return found

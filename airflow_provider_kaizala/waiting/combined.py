@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.waiting.progress import Progress
-from airflow_provider_kaizala.waiting.rules import Rule
+from airflow_provider_kaizala.waiting.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_kaizala.client.models import ActionDetails
-    from airflow_provider_kaizala.waiting.rules import Audience
+    from airflow_provider_kaizala.waiting.rule import Audience
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,8 @@ from typing import Any
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.waiting.combined import AllOf, AnyOf
-from airflow_provider_kaizala.waiting.rules import (
-    AnyAnswer,
-    AtLeast,
-    Everyone,
-    People,
-    Quorum,
-    Rule,
-)
+from airflow_provider_kaizala.waiting.rule import Rule
+from airflow_provider_kaizala.waiting.rules import AnyAnswer, AtLeast, Everyone, People, Quorum
 
 _FORMS = "'any', 'all', a count, a list of phone numbers, or a rule such as {'kind': 'at_least', 'count': 3}"
 #: kind to the class, what a dict of it must hold, and what it may

@@ -27,113 +27,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import Person, checks
+from airflow_provider_kaizala.waiting.choices import chosen, plain, spellings
 from airflow_provider_kaizala.waiting.progress import Progress, latest, named, split, who_answered
+from airflow_provider_kaizala.waiting.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_kaizala.client.models import ActionDetails
-
-
-@dataclass(frozen=True)
-class Audience:
-    """Who can answer.
-
-    :param names: those who are asked, without the sender: phone number to name, or to None where it is not known
-    :param others: those who may answer too: the sender, and members of a hub group, whose subscribers are asked
-    """
-
-    names: Mapping[str, str | None]
-    others: Mapping[str, str | None] = field(default_factory=dict)
-
-    @property
-    def everybody(self) -> dict[str, str | None]:
-        """All who may answer."""
-        return {**self.others, **self.names}
-
-    @property
-    def size(self) -> int:
-        """How many people may answer."""
-        return len(self.everybody)
-
-    def need(self, numbers: Sequence[str]) -> None:
-        """Refuse people who cannot answer.
-
-        :raises KaizalaInputError: names them
-        """
-        strangers = [number for number in numbers if number not in self.everybody]
-        if strangers:
-            raise KaizalaInputError(
-                f"until: {', '.join(strangers)} cannot answer, being no member of the group; add them to it, or leave them out"
-            )
-
-
-@dataclass(frozen=True)
-class Rule:
-    """Base of the rules."""
-
-    kind: ClassVar[str]
-
-    def progress(self, action: ActionDetails) -> Progress:
-        """Say how far the wait has come.
-
-        :raises KaizalaInputError: if the rule does not fit this action
-        """
-        raise TypeError(f"{type(self).__name__} is no rule by itself")
-
-    def within(self, audience: Audience) -> Rule:
-        """Return the rule for the people who can answer now.
-
-        :raises KaizalaInputError: if they can never meet it
-        """
-        return self
-
-    def asked(self, people: Sequence[str]) -> Rule:
-        """Return the rule for a question that was put to these people alone."""
-        return self
-
-    @property
-    def asks_for_audience(self) -> bool:
-        """Whether the group must be known before waiting, to say who is missing, or that nobody can."""
-        return True
-
-    @property
-    def by_name(self) -> bool:
-        """Whether it asks who answered, which an anonymous action does not tell."""
-        return False
-
-    @property
-    def parts(self) -> tuple[Rule, ...]:
-        """The rules it is made of, itself if it is of none."""
-        return (self,)
-
-    def options(self) -> tuple[str, ...]:
-        """Options that answers are compared with."""
-        return ()
-
-    def to_wire(self) -> dict[str, Any]:
-        """Return the rule as it travels."""
-        return {"kind": self.kind}
-
-    def __and__(self, other: Any) -> Rule:
-        from airflow_provider_kaizala.waiting.combined import AllOf
-
-        return AllOf((self, other))
-
-    def __rand__(self, other: Any) -> Rule:
-        from airflow_provider_kaizala.waiting.combined import AllOf
-
-        return AllOf((other, self))
-
-    def __or__(self, other: Any) -> Rule:
-        from airflow_provider_kaizala.waiting.combined import AnyOf
-
-        return AnyOf((self, other))
-
-    def __ror__(self, other: Any) -> Rule:
-        from airflow_provider_kaizala.waiting.combined import AnyOf
-
-        return AnyOf((other, self))
+    from airflow_provider_kaizala.waiting.rule import Audience
 
 
 def check_count(value: Any) -> int:
@@ -350,11 +252,11 @@ class Quorum(Rule):
             there, missing = split(action.assignees, voters)
         else:
             there = tuple(voters)
-        chosen = tuple(each.responder for each in votes if self._chose(each.answers))
+        for_it = tuple(each.responder for each in votes if self._chose(each.answers))
         known = self.people is not None or bool(action.assignees)
-        hopeless = known and len(chosen) + len(missing) < self.count
-        told = f"{len(chosen)} of {self.count} for {self.option!r}, {len(there) - len(chosen)} for something else"
-        return Progress(len(chosen) >= self.count, there, self.count, missing, hopeless, told)
+        hopeless = known and len(for_it) + len(missing) < self.count
+        told = f"{len(for_it)} of {self.count} for {self.option!r}, {len(there) - len(for_it)} for something else"
+        return Progress(len(for_it) >= self.count, there, self.count, missing, hopeless, told)
 
     def _relevant(self, answers: Mapping[str, Any]) -> list[Any]:
         return [value for name, value in answers.items() if self.question is None or name == self.question]
@@ -363,12 +265,8 @@ class Quorum(Rule):
         return any(value not in (None, [], "") for value in self._relevant(answers))
 
     def _chose(self, answers: Mapping[str, Any]) -> bool:
-        wanted = self.option.strip().casefold()
-        return any(
-            isinstance(one, str) and one.strip().casefold() == wanted
-            for value in self._relevant(answers)
-            for one in (value if isinstance(value, list) else [value])
-        )
+        wanted = plain(self.option)
+        return any(plain(one) == wanted for value in self._relevant(answers) for one in chosen(value))
 
     def _check_option(self, action: ActionDetails) -> None:
         if self.question is not None and action.options and self.question not in action.options:
@@ -382,7 +280,7 @@ class Quorum(Rule):
             if self.question is None or name == self.question
             for option in options
         ]
-        if offered and self.option.strip().casefold() not in {each.strip().casefold() for each in offered}:
+        if offered and plain(self.option) not in spellings(offered):
             raise KaizalaInputError(
                 f"until: the {action.action_type} has no option {self.option!r}; it has {', '.join(map(repr, offered))}"
             )

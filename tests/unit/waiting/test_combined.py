@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.waiting.combined import AllOf, AnyOf
 from airflow_provider_kaizala.waiting.forms import read_rule
+from airflow_provider_kaizala.waiting.rule import Audience
 from airflow_provider_kaizala.waiting.rules import (
     AnyAnswer,
     AtLeast,
-    Audience,
     Everyone,
     People,
     Quorum,

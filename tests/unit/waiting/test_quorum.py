@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
-from airflow_provider_kaizala.waiting.rules import Audience, Quorum
+from airflow_provider_kaizala.waiting.rule import Audience
+from airflow_provider_kaizala.waiting.rules import Quorum
 from tests.unit.waiting.actions import ASHA, MEERA, RAVI, form, job, poll
 
 TWO_OF_THREE = Quorum("Yes", 2, (ASHA, RAVI, MEERA))

@@ -31,6 +31,10 @@ def test_a_choice_that_is_no_longer_offered_counts():
     assert flat(poll((ASHA, "Maybe"))) == ({"Yes": 0, "No": 0, "Maybe": 1}, "Maybe")
 
 
+def test_an_option_that_is_spelled_otherwise_is_the_same():
+    assert flat(poll((ASHA, "yes "), (RAVI, "YES"), (MEERA, "Yes"))) == ({"Yes": 3, "No": 0}, "Yes")
+
+
 def test_a_service_that_does_not_tell_the_choices():
     assert flat(poll((ASHA, "Yes"), choices=())) == ({"Yes": 1}, "Yes")
 
