@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.version_compat import (
@@ -57,6 +58,21 @@ def reschedule_exception() -> type[Exception]:
         from airflow.exceptions import AirflowRescheduleException
     kind: type[Exception] = AirflowRescheduleException
     return kind
+
+
+def first_look(context: Any) -> datetime | None:
+    """Return when a task that was rescheduled since looked first, over all its tries; None if it was not."""
+    ti: Any = context.get("ti") if context is not None else None
+    if hasattr(ti, "get_first_reschedule_date"):
+        began = ti.get_first_reschedule_date(context)
+    elif ti is None or AIRFLOW_V_3_0_PLUS:
+        return None
+    else:
+        from airflow.sensors.base import _orig_start_date
+
+        first_try = (ti.max_tries or 0) - (ti.task.retries or 0) + 1
+        began = _orig_start_date(ti.dag_id, ti.task_id, ti.run_id, ti.map_index, first_try)
+    return began if isinstance(began, datetime) else None
 
 
 def push_result(operator: Any, context: Any, result: Mapping[str, Any]) -> None:

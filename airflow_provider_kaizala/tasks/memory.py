@@ -51,12 +51,6 @@ def deadline(context: Context | None, timeout: float, memory: Memory) -> datetim
     kept = memory.get("deadline")
     if isinstance(kept, str):
         return datetime.fromisoformat(kept)
-    began = None
-    first_reschedule = getattr(_ti(context), "get_first_reschedule_date", None)
-    if callable(first_reschedule):
-        began = first_reschedule(context)
-    if not isinstance(began, datetime):
-        began = datetime.now(tz=UTC)
-    end = began + timedelta(seconds=timeout)
+    end = (compat.first_look(context) or datetime.now(tz=UTC)) + timedelta(seconds=timeout)
     memory.set("deadline", end.isoformat())
     return end
