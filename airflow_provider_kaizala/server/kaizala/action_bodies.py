@@ -232,10 +232,10 @@ def read_questions(body: Fields) -> tuple[QuestionDraft, ...]:
     return tuple(questions)
 
 
-def read_properties(body: Fields, name: str) -> tuple[PropertyDraft, ...]:
+def read_properties(body: Fields, *names: str) -> tuple[PropertyDraft, ...]:
     """Read properties of a card; the type may be a name or a number, the value is a string."""
     properties = []
-    for item in body.objects(name):
+    for item in body.objects(*names):
         number = item.raw("type")
         if isinstance(number, str) and number.strip().isdigit():
             number = int(number)

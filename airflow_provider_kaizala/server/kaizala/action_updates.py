@@ -22,23 +22,24 @@ LAST_WRITE_WINS = -1
 
 def update_action(op: Operation, group_id: str, action_id: str, fields: Fields) -> dict[str, object]:
     """Set properties of a card (``updateProperties``); ``version`` -1 means that the last write wins."""
-    return _update(op, group_id, action_id, fields, "updateProperties")
+    return _update(op, group_id, action_id, fields, "updateProperties", "actionProperties")
 
 
 def update_properties(op: Operation, group_id: str, action_id: str, fields: Fields) -> dict[str, object]:
     """Set properties of a card in the earlier form (``actionProperties``)."""
-    return _update(op, group_id, action_id, fields, "actionProperties")
+    return _update(op, group_id, action_id, fields, "actionProperties", "updateProperties")
 
 
-def _update(op: Operation, group_id: str, action_id: str, fields: Fields, name: str) -> dict[str, object]:
+def _update(op: Operation, group_id: str, action_id: str, fields: Fields, *names: str) -> dict[str, object]:
+    """Set properties; the documentation mixes up the two forms, so each takes the name of the other too."""
     action = find_action(op, group_id, action_id)
     if action.type != PACKAGE:
         raise bad_request(f"An action of the type {action.public_type} has no properties")
     if action.row["creator_id"] != op.caller.person_id and action.access.role != ADMIN:
         raise denied("Only the sender and admins change a card")
-    if not fields.has(name):
-        raise bad_request(f"{name} is required")
-    changes = read_properties(fields, name)
+    if not fields.has(*names):
+        raise bad_request(f"{names[0]} is required")
+    changes = read_properties(fields, *names)
     version = fields.integer("version")
     if version not in (None, LAST_WRITE_WINS, action.row["version"]):
         raise bad_request(f"version is {version}, but the card is at version {action.row['version']}")

@@ -30,6 +30,16 @@ def test_properties_change_in_place(api, card) -> None:
     assert properties(api, card)["by"] == "Meera"
 
 
+@pytest.mark.parametrize(
+    ("end", "name"),
+    [("", "actionProperties"), ("/properties", "updateProperties"), ("/properties", "UPDATEPROPERTIES")],
+)
+def test_each_form_takes_the_name_of_the_other(api, card, end, name) -> None:
+    change = [{"name": "status", "type": "Text", "value": "Closed"}]
+    assert api.ok("PUT", card + end, json={"version": -1, name: change}) == {}
+    assert properties(api, card) == {"status": "Closed"}
+
+
 def test_values_that_are_no_strings(api, card) -> None:
     values = {"parts": ["a", "é"], "place": {"lt": 1.5, "lg": 2}, "count": 5, "done": True}
     change = [{"name": name, "type": "Text", "value": value} for name, value in values.items()]
