@@ -17,7 +17,7 @@ from starlette.responses import Response
 from airflow_provider_kaizala.server.config import MEBIBYTE
 from airflow_provider_kaizala.server.kaizala.context import MEDIA, Caller
 from airflow_provider_kaizala.server.kaizala.media import StoredFile
-from airflow_provider_kaizala.server.kaizala.media_kinds import kind_of, named_for, recognize
+from airflow_provider_kaizala.server.kaizala.media_kinds import UNTOLD, kind_of, named_for, recognize
 from airflow_provider_kaizala.server.outbound.calls import CallFailed, parse_url
 from airflow_provider_kaizala.server.outbound.fetching import TooLarge, fetch
 from airflow_provider_kaizala.server.routes.media import plain_name, register
@@ -31,7 +31,6 @@ from airflow_provider_kaizala.server.wire.lenient_json import parse_object
 router = APIRouter(prefix="/v1/media")
 # The content is in memory three times while it is read: as the body, as text, as itself.
 MAX_ATTACHMENT_BODY = 32 * MEBIBYTE
-_UNTOLD = ("", "application/octet-stream", "binary/octet-stream")
 _DATA_URL = re.compile(r"data:([^,;]*)(?:;[^,;]*)*;base64,", re.IGNORECASE)
 
 
@@ -97,7 +96,7 @@ async def _keep(
 ) -> Response:
     """Store a file of a type that is told, or else shown by its content."""
     server = state_of(request)
-    if mime_type.partition(";")[0].strip().lower() in _UNTOLD:
+    if mime_type.partition(";")[0].strip().lower() in ("", *UNTOLD):
         shown = await asyncio.to_thread(recognize, content)
         if shown is None:
             raise bad_request(f"{field} has no type, and its content does not show one that is taken")
