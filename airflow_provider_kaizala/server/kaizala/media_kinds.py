@@ -35,7 +35,8 @@ UNTOLD = ("application/octet-stream", "binary/octet-stream", "multipart/form-dat
 def kind_of(name: str, mime_type: str | None, content: BinaryIO | None = None) -> tuple[str, str]:
     """Return a file's kind (Image, Audio, Document, Video) and the MIME type to keep; 415 if it is not taken.
 
-    A type that says nothing (:data:`UNTOLD`, or ``image/*``) is found by the name's extension, or else by the content.
+    A type that says nothing (:data:`UNTOLD`, or ``image/*``) is told by the name's extension if the content does not
+    contradict, or else by the content.
     """
     mime = (mime_type or "").partition(";")[0].strip().lower()
     if not mime:
@@ -44,11 +45,15 @@ def kind_of(name: str, mime_type: str | None, content: BinaryIO | None = None) -
     if extension and extension not in _TYPES:
         raise unsupported_media(f"Files with the extension .{extension[:20]} are not taken")
     if mime in UNTOLD or mime.endswith("/*"):
-        told = "" if mime in UNTOLD else mime.removesuffix("*")
-        mime = _TYPES[extension][1][0] if extension else (content and recognize(content)) or mime
-        if not mime.startswith(told):
-            raise unsupported_media(f"The file does not have the type {told[:80]}*")
-    matching = [(kind, mimes[0]) for kind, mimes in _TYPES.values() if mime in mimes]
+        shown = recognize(content) if content else None
+        if extension and (shown is None or _matching(shown)[0][0] == _TYPES[extension][0]):
+            shown = _TYPES[extension][1][0]
+        if shown is None or not (mime in UNTOLD or shown.startswith(mime[:-1])):
+            raise unsupported_media(
+                f"Neither the type {mime[:80]} nor the content shows a file that is taken"
+            )
+        mime = shown
+    matching = _matching(mime)
     if not matching:
         raise unsupported_media(f"Files of the type {mime[:80]} are not taken")
     if extension and matching[0][0] != _TYPES[extension][0]:
@@ -56,9 +61,18 @@ def kind_of(name: str, mime_type: str | None, content: BinaryIO | None = None) -
     return matching[0]
 
 
+def _matching(mime_type: str) -> list[tuple[str, str]]:
+    return [(kind, mimes[0]) for kind, mimes in _TYPES.values() if mime_type in mimes]
+
+
+def has_taken_extension(name: str) -> bool:
+    """Tell whether files with the extension of a name are taken."""
+    return _extension(name) in _TYPES
+
+
 def is_taken(mime_type: str) -> bool:
     """Tell whether files of a MIME type are taken."""
-    return any(mime_type.partition(";")[0].strip().lower() in mimes for _, mimes in _TYPES.values())
+    return bool(_matching(mime_type.partition(";")[0].strip().lower()))
 
 
 def _extension(name: str) -> str:
