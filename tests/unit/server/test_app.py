@@ -67,6 +67,15 @@ def test_405_404_413(server: RunningServer, api) -> None:
     api.ok("POST", f"/groups/{GROUP}/messages", json={"message": "still here"})
 
 
+@pytest.mark.parametrize("path", ["/v1/nowhere", "//V1/groups/x/members/y", "/api/OAuth/token"])
+def test_programs_that_ask_for_html_get_the_error_body_too(server: RunningServer, path: str) -> None:
+    accept = {"Accept": "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"}
+    reply = httpx.get(server.url + path, headers=accept)
+    assert reply.status_code in (404, 405)
+    assert set(reply.json()) == {"message", "errorCode", "errorCategoryKey"}
+    assert httpx.get(server.url + "/nowhere", headers=accept).headers["content-type"].startswith("text/html")
+
+
 def test_a_body_without_a_length_is_bounded_too(api) -> None:
     def endless():
         for _ in range(100):
