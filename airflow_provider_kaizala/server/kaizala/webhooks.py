@@ -246,8 +246,8 @@ def _callback(fields: Fields) -> Values:
     context = fields.raw("callBackContext")
     if context is not None:
         if isinstance(context, dict | list):
-            # context is a string: an object comes back as its JSON.
-            context = json.dumps(context, ensure_ascii=False)
+            # context is a string: an object comes back as its JSON, as JavaScript and .NET write it.
+            context = json.dumps(context, ensure_ascii=False, separators=(",", ":"))
         context = Fields({"callBackContext": context}).optional_text("callBackContext", most=20_000)
         values["callback_context"] = context
     if fields.has("callBackHeaders"):

@@ -251,7 +251,7 @@ def test_the_url_is_listed_as_it_was_given(api, listener) -> None:
 
 @pytest.mark.parametrize(
     ("given", "shown"),
-    [({"run": 7, "ok": [True, None]}, '{"run": 7, "ok": [true, null]}'), ([1], "[1]"), (5, "5")],
+    [({"run": 7, "ok": [True, None]}, '{"run":7,"ok":[true,null]}'), ([1], "[1]"), (5, "5")],
 )
 def test_a_context_that_is_no_text_comes_back_as_its_json(api, listener, given, shown) -> None:
     api.ok("POST", "/webhook", json=body(listener, callBackContext=given))
