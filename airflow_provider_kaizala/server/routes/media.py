@@ -89,16 +89,17 @@ class _Parts(MultiPartParser):
         part = self._current_part
         given = (part.content_disposition or b"form-data").decode("latin-1")
         _, options = parse_options_header(given)
+        encoded = _ENCODED_NAME.search(given)
+        is_media = is_taken(Headers(raw=part.item_headers).get("content-type", ""))
         if b"name" not in options:
             given += '; name=""'
-        if encoded := _ENCODED_NAME.search(given):
-            charset = encoded[1] if encoded[1].lower() in ("utf-8", "iso-8859-1") else "utf-8"
-            name = unquote(encoded[2], charset).translate({ord(sign): "_" for sign in '"\\;'})
-            given += f'; filename="{name.encode(self._charset, "replace").decode("latin-1")}"'
-        elif b"filename" not in options and is_taken(Headers(raw=part.item_headers).get("content-type", "")):
+        if b"filename" not in options and (encoded or is_media):
             given += '; filename=""'
         part.content_disposition = given.encode("latin-1")
         super().on_headers_finished()
+        if encoded and part.file is not None:
+            charset = encoded[1] if encoded[1].lower() in ("utf-8", "iso-8859-1") else "utf-8"
+            part.file.filename = unquote(encoded[2], charset)
 
 
 async def _read_uploads(request: Request, limit: int) -> list[UploadFile]:
