@@ -111,15 +111,17 @@ def test_endpoint_url_follows_the_caller_or_the_settings(server: RunningServer, 
 
 
 @pytest.mark.parametrize("test_mode", [True, False])
-@pytest.mark.parametrize("apart", [True, False])
-def test_an_offer_of_http_2_is_ignored(make_server, fetch_token, test_mode: bool, apart: bool) -> None:
+@pytest.mark.parametrize(("apart", "offer"), [(True, "h2c"), (False, "h2c"), (False, "TLS/1.2")])
+def test_an_offer_of_another_protocol_is_ignored(
+    make_server, fetch_token, test_mode: bool, apart: bool, offer: str
+) -> None:
     server = make_server(test_mode=test_mode)
     token = fetch_token(server.url, "demo-group-token")["accessToken"]
     host, port = server.url.removeprefix("http://").split(":")
     # As Java's HttpClient posts.
     head = (
         f"POST /v1/groups/{GROUP}/messages HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\n"
-        f"Content-Length: 28\r\nHost: {host}\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\nUpgrade: h2c\r\naccessToken: {token}\r\n\r\n"
+        f"Content-Length: 28\r\nHost: {host}\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\nUpgrade: {offer}\r\naccessToken: {token}\r\n\r\n"
     ).encode()
     body = b'{"message":"Upgrade: h2c\\n"}'
     with socket.create_connection((host, int(port)), timeout=10) as raw:
