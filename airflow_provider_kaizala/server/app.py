@@ -40,6 +40,8 @@ from airflow_provider_kaizala.server.wire.errors import ApiError, not_found
 from airflow_provider_kaizala.server.wire.paths import TidyPaths
 
 log = logging.getLogger(__name__)
+# Below these a refusal is always JSON.
+_FOR_PROGRAMS = ("/v1/", "/api/oauth/token", "/people/", "/_test/")
 ROUTERS = (
     auth.router,
     oauth.router,
@@ -137,4 +139,6 @@ async def _failed(request: Request, _error: Exception) -> Response:
 
 
 def _is_for_people(request: Request) -> bool:
-    return "text/html" in request.headers.get("accept", "")
+    # Java's HttpURLConnection asks for text/html too, unless it is told otherwise.
+    is_page = not request.scope["path"].lower().startswith(_FOR_PROGRAMS)
+    return is_page and "text/html" in request.headers.get("accept", "")

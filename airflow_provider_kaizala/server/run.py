@@ -17,6 +17,7 @@ from airflow_provider_kaizala.server.control.cutting import CuttableProtocol
 from airflow_provider_kaizala.server.page.live import Live
 from airflow_provider_kaizala.server.startup import StartError, open_state
 from airflow_provider_kaizala.server.state import ServerState
+from airflow_provider_kaizala.server.wire.connections import PlainProtocol
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -71,7 +72,7 @@ def _build(config: ServerConfig, state: ServerState, on_ready: Callable[[], None
         # Longer than clients keep idle connections, so that the server is not the one who closes under a request.
         timeout_keep_alive=75,
         timeout_graceful_shutdown=5,
-        http=CuttableProtocol if config.test_mode else "auto",
+        http=CuttableProtocol if config.test_mode else PlainProtocol,
         h11_max_incomplete_event_size=64 * 1024,
     )
     return _Uvicorn(settings, on_ready, app.state.kaizala_live)

@@ -1,17 +1,18 @@
-"""Connections that a fault can cut: uvicorn's own, handing their transport on to the application."""
+"""Connections that a fault can cut, handing their transport on to the application."""
 
 from __future__ import annotations
 
 import asyncio
 
 from starlette.types import Receive, Scope
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from airflow_provider_kaizala.server.wire.connections import PlainProtocol
 
 _TRANSPORT = "kaizala.transport"
 
 
-class CuttableProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type] # chosen when uvicorn is imported
-    """Uvicorn's protocol; the state of each request holds the transport of its connection."""
+class CuttableProtocol(PlainProtocol):
+    """The server's protocol; the state of each request holds the transport of its connection."""
 
     app_state: dict[str, object]
 

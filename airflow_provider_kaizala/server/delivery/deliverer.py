@@ -10,12 +10,12 @@ import asyncio
 import contextlib
 import logging
 import time
-from urllib.parse import urlsplit
 
 from airflow_provider_kaizala.server.delivery import outbox
 from airflow_provider_kaizala.server.delivery.outbox import Delivery, Outcome, Retries
 from airflow_provider_kaizala.server.delivery.posting import post_event
 from airflow_provider_kaizala.server.hashing import new_token
+from airflow_provider_kaizala.server.outbound.calls import parse_url
 from airflow_provider_kaizala.server.state import ServerState
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class Deliverer:
         self._server = server
         self._owner = outbox.process_name(new_token()[:16])
         self._retries = Retries(int(server.config.webhook_first_retry_seconds * 1000))
-        self._turns: dict[str, tuple[asyncio.Task[None], str]] = {}
+        self._turns: dict[str, tuple[asyncio.Task[None], bytes]] = {}
         self._served: dict[str, float] = {}
         self._wake = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
@@ -78,7 +78,7 @@ class Deliverer:
         )
         self._served = {webhook_id: self._served.get(webhook_id, 0.0) for webhook_id, _ in due}
         for webhook_id, url in sorted(due, key=lambda one: self._served[one[0]]):
-            receiver = urlsplit(url).netloc.lower()
+            receiver = parse_url(url).netloc
             busy = sum(1 for _, other in self._turns.values() if other == receiver)
             if webhook_id in self._turns or busy >= MOST_FOR_ONE_RECEIVER:
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from sqlalchemy import select
 
@@ -48,6 +49,7 @@ def post_action(op: Operation, group_id: str, fields: Fields) -> dict[str, objec
     audience = read_audience(op, access, fields, needed=False)
     reply_to = read_reply_to(op, access, fields)
     assignees, strangers = _find_assignees(op, access, draft)
+    draft = replace(draft, assignees=tuple(who.mobile for who in assignees))
     reference_id, action_id = _store(op, access, kind, package_id, draft, media, audience, reply_to)
     for position, who in enumerate(assignees):
         op.conn.execute(

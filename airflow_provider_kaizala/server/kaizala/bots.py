@@ -7,6 +7,7 @@ from sqlalchemy import RowMapping, select, update
 from airflow_provider_kaizala.server.kaizala import tokens
 from airflow_provider_kaizala.server.kaizala.access import find_group, need_admin
 from airflow_provider_kaizala.server.kaizala.context import MEMBER, Operation
+from airflow_provider_kaizala.server.kaizala.media import picture_url
 from airflow_provider_kaizala.server.kaizala.persons import by_ids
 from airflow_provider_kaizala.server.store.tables import bot, membership, person
 from airflow_provider_kaizala.server.wire.errors import denied, not_found
@@ -28,7 +29,7 @@ def create_bot(op: Operation, fields: Fields) -> dict[str, object]:
             "tenant_id": op.caller.tenant_id,
             "mobile": None,
             "name": name,
-            "profile_pic": fields.optional_text("profilePic", most=100_000) or "",
+            "profile_pic": picture_url(op, fields.optional_text("profilePic", most=100_000)),
             "is_provisioned": True,
             "is_tenant_admin": False,
             "created_ms": op.now_ms,
@@ -93,7 +94,7 @@ def update_bot(op: Operation, bot_id: str, fields: Fields) -> dict[str, object]:
     if fields.has("name"):
         values["name"] = fields.text("name", most=MAX_NAME)
     if fields.has("profilePic"):
-        values["profile_pic"] = fields.optional_text("profilePic", most=100_000) or ""
+        values["profile_pic"] = picture_url(op, fields.optional_text("profilePic", most=100_000))
     if values:
         op.conn.execute(update(person).where(_p.id == row["person_id"]).values(**values))
     return {}

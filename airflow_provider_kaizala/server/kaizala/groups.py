@@ -15,6 +15,7 @@ from airflow_provider_kaizala.server.kaizala.access import (
 )
 from airflow_provider_kaizala.server.kaizala.context import ADMIN, GROUP, HUB, MEMBER, TENANT, Operation
 from airflow_provider_kaizala.server.kaizala.events import emit
+from airflow_provider_kaizala.server.kaizala.media import picture_url
 from airflow_provider_kaizala.server.store import tables as t
 from airflow_provider_kaizala.server.wire.errors import ApiError, bad_request, denied
 from airflow_provider_kaizala.server.wire.fields import Fields
@@ -171,8 +172,8 @@ def _create(
             "welcome_message": _welcome(fields),
             "short_description": fields.optional_text("ShortDescriptionString") or "",
             "long_description": fields.optional_text("LongDescriptionString") or "",
-            "image_url": fields.optional_text("groupImageUrl", "groupPhoto") or "",
-            "background_url": fields.optional_text("backgroundPhoto") or "",
+            "image_url": picture_url(op, fields.optional_text("groupImageUrl", "groupPhoto")),
+            "background_url": picture_url(op, fields.optional_text("backgroundPhoto")),
             "creator_id": op.caller.person_id,
             "created_ms": op.now_ms,
         },

@@ -78,6 +78,17 @@ def find_resource(
     return [{"id": one.id, "name": one.name} for one in found]
 
 
+def picture_url(op: Operation, given: str | None) -> str:
+    """Return where the picture of a group or bot is: the URL of an uploaded image, anything else as it was given."""
+    r, f = media_resource.c, media_file.c
+    found = op.conn.execute(
+        select(f.id, f.name)
+        .join(media_file, f.resource_id == r.id)
+        .where(r.id == (given or "")[:128], r.tenant_id == op.caller.tenant_id, r.kind == "Image")
+    ).first()
+    return media_url(op.base_url, {"id": found.id, "name": found.name}) if found else given or ""
+
+
 def media_url(base_url: str, ref: MediaRef) -> str:
     """Return the public, unguessable URL of a file."""
     return f"{base_url}/media/{ref['id']}/{quote(ref['name'] or 'file', safe='')}"

@@ -28,25 +28,60 @@ _TYPES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-def kind_of(name: str, mime_type: str | None) -> tuple[str, str]:
-    """Return a file's kind (Image, Audio, Document, Video) and the MIME type to keep; 415 if it is not taken."""
+# What clients write who do not know a file's type; Android's write the last one.
+UNTOLD = ("application/octet-stream", "binary/octet-stream", "multipart/form-data")
+
+
+def kind_of(name: str, mime_type: str | None, content: BinaryIO | None = None) -> tuple[str, str]:
+    """Return a file's kind (Image, Audio, Document, Video) and the MIME type to keep; 415 if it is not taken.
+
+    A type that says nothing (:data:`UNTOLD`, or ``image/*``) is told by the name's extension if the content does not
+    contradict, or else by the content.
+    """
     mime = (mime_type or "").partition(";")[0].strip().lower()
     if not mime:
         raise unsupported_media("Each file needs its own MIME Content-Type")
-    extension = PurePosixPath(name).suffix.lower().removeprefix(".")
-    matching = [(kind, mimes[0]) for kind, mimes in _TYPES.values() if mime in mimes]
-    if not matching:
-        raise unsupported_media(f"Files of the type {mime[:80]} are not taken")
+    extension = _extension(name)
     if extension and extension not in _TYPES:
         raise unsupported_media(f"Files with the extension .{extension[:20]} are not taken")
-    if extension and mime not in _TYPES[extension][1]:
+    if mime in UNTOLD or mime.endswith("/*"):
+        shown = recognize(content) if content else None
+        if extension and (shown is None or _matching(shown)[0][0] == _TYPES[extension][0]):
+            shown = _TYPES[extension][1][0]
+        if shown is None or not (mime in UNTOLD or shown.startswith(mime[:-1])):
+            raise unsupported_media(
+                f"Neither the type {mime[:80]} nor the content shows a file that is taken"
+            )
+        mime = shown
+    matching = _matching(mime)
+    if not matching:
+        raise unsupported_media(f"Files of the type {mime[:80]} are not taken")
+    if extension and matching[0][0] != _TYPES[extension][0]:
         raise unsupported_media(f"A .{extension} file does not have the type {mime[:80]}")
     return matching[0]
 
 
+def _matching(mime_type: str) -> list[tuple[str, str]]:
+    return [(kind, mimes[0]) for kind, mimes in _TYPES.values() if mime_type in mimes]
+
+
+def has_taken_extension(name: str) -> bool:
+    """Tell whether files with the extension of a name are taken."""
+    return _extension(name) in _TYPES
+
+
+def is_taken(mime_type: str) -> bool:
+    """Tell whether files of a MIME type are taken."""
+    return bool(_matching(mime_type.partition(";")[0].strip().lower()))
+
+
+def _extension(name: str) -> str:
+    return PurePosixPath(name).suffix.lower().removeprefix(".")
+
+
 def named_for(name: str, mime_type: str) -> str:
     """Return a name with an extension that fits its type; what a URL ends with need not be one."""
-    extension = PurePosixPath(name).suffix.lower().removeprefix(".")
+    extension = _extension(name)
     if extension in _TYPES and mime_type in _TYPES[extension][1]:
         return name
     fitting = next(extension for extension, (_, mimes) in _TYPES.items() if mime_type in mimes)

@@ -11,9 +11,14 @@ from airflow_provider_kaizala.server.kaizala.events import emit
 from airflow_provider_kaizala.server.kaizala.members import member_event
 from airflow_provider_kaizala.server.store.tables import person, subscription
 from airflow_provider_kaizala.server.wire.errors import bad_request
-from airflow_provider_kaizala.server.wire.fields import Fields
+from airflow_provider_kaizala.server.wire.fields import PHONE, Fields
 
 PAGE = 50
+_MAX_SHOWN = 100
+_NO_NUMBER = {
+    "errorReason": "Not a phone number with + and country code",
+    "errorCode": "InvalidParameters",
+}
 _s = subscription.c
 
 
@@ -53,10 +58,13 @@ def _shown(who: persons.Person) -> dict[str, object]:
 def add_subscribers(op: Operation, group_id: str, fields: Fields) -> dict[str, object]:
     """Subscribe phone numbers; the outcome is told per number."""
     access, phones = _named(op, group_id, fields)
-    people = persons.named(op, phones)
+    people = persons.named(op, [phone for phone in phones if PHONE.match(phone)])
     present = _present(op, access, [who.id for who in people.values()])
     result: dict[str, object] = {}
     for phone in phones:
+        if phone not in people:
+            result[phone] = {"isAdded": False, **_NO_NUMBER}
+            continue
         who = people[phone]
         if who.id not in present:
             op.conn.execute(
@@ -74,6 +82,9 @@ def remove_subscribers(op: Operation, group_id: str, fields: Fields) -> dict[str
     present = _present(op, access, [who.id for who in people.values()])
     result: dict[str, object] = {}
     for phone in phones:
+        if not PHONE.match(phone):
+            result[phone] = {"isRemoved": False, **_NO_NUMBER}
+            continue
         who = people.get(phone)
         if who is None or who.id not in present:
             reason = {"errorReason": "Not a subscriber of the group", "errorCode": "UserNotSubscribed"}
@@ -94,7 +105,9 @@ def _hub(op: Operation, group_id: str) -> GroupAccess:
 
 def _named(op: Operation, group_id: str, fields: Fields) -> tuple[GroupAccess, list[str]]:
     access = need_admin(_hub(op, group_id))
-    phones = fields.phones("subscribers")
+    given = [phone.strip() for text in fields.texts("subscribers") for phone in text.split(",")]
+    # What is no number fails alone, as the rest of the reply is per number too.
+    phones = list(dict.fromkeys(phone[:_MAX_SHOWN] for phone in given if phone))
     if not phones:
         raise bad_request("subscribers must hold at least one phone number")
     return access, phones

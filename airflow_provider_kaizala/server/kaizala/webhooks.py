@@ -232,8 +232,10 @@ def _callback(fields: Fields) -> Values:
     """Read what is given of the callback's URL, token, context and headers."""
     values: Values = {}
     if fields.has("callBackUrl"):
+        # Kept as it is given: programs look for their own URL in the list.
+        values["callback_url"] = fields.text("callBackUrl", most=10_000).strip()
         try:
-            values["callback_url"] = str(parse_url(fields.text("callBackUrl", most=10_000)))
+            parse_url(values["callback_url"])
         except ValueError as error:
             raise bad_request(f"callBackUrl {error}") from None
     token = fields.optional_text("callBackToken")
@@ -241,8 +243,12 @@ def _callback(fields: Fields) -> Values:
         if not HEADER_VALUE.match(token.encode()):
             raise bad_request("callBackToken must be a text that a header can hold")
         values["callback_token"] = token or None
-    context = fields.optional_text("callBackContext", most=20_000)
+    context = fields.raw("callBackContext")
     if context is not None:
+        if isinstance(context, dict | list):
+            # context is a string: an object comes back as its JSON, as JavaScript and .NET write it.
+            context = json.dumps(context, ensure_ascii=False, separators=(",", ":"))
+        context = Fields({"callBackContext": context}).optional_text("callBackContext", most=20_000)
         values["callback_context"] = context
     if fields.has("callBackHeaders"):
         values["callback_headers_json"] = json.dumps(_headers(fields), ensure_ascii=False)

@@ -41,13 +41,16 @@ def client_of(request: Request) -> str:
     return str(address if address.version == 4 else ipaddress.ip_network((int(address) >> 64 << 64, 64)))
 
 
-def check_person_pin(conn: Connection, now_ms: int, mobile: str, pin: str, client: str) -> str | ApiError:
+def check_person_pin(
+    conn: Connection, now_ms: int, mobile: str, pin: str, client: str, *, is_number: bool = False
+) -> str | ApiError:
     """Check a PIN and return the person's id.
 
     A failure is counted and returned instead of raised, so that the count is kept; after too many every try is refused, right
     or wrong. Unknown numbers get the same answers in the same time.
 
     :param client: from :func:`client_of`
+    :param is_number: whether the PIN came as a number, which has lost its zeros in front; PINs have mostly 4 or 6 digits
     """
     mobile = mobile.strip()[:64]
     # What is typed never begins with a blank, so it cannot stand for an address.
@@ -59,7 +62,12 @@ def check_person_pin(conn: Connection, now_ms: int, mobile: str, pin: str, clien
     if wait_ms:
         return throttled("Too many wrong PINs; try again later", -(-wait_ms // 1000))
     found = conn.execute(select(person.c.id, person.c.pin_hash).where(person.c.mobile == mobile)).first()
-    if not check_pin(pin[: MAX_PIN + 1], found.pin_hash if found else None) or found is None:
+    widths = [width for width in (4, 6) if is_number and len(pin) < width]
+    tried = [
+        check_pin(pin[: MAX_PIN + 1].zfill(width), found.pin_hash if found else None)
+        for width in (0, *widths)
+    ]
+    if not any(tried) or found is None:
         conn.execute(pin_attempt.insert(), [{"mobile": who, "at_ms": now_ms} for who in (mobile, client)])
         return not_signed_in("Wrong phone number or PIN", "wrong_pin")
     conn.execute(pin_attempt.delete().where(_a.mobile == mobile))

@@ -63,7 +63,9 @@ async def login_with_pin(request: Request) -> Response:
     def work(conn: Connection) -> dict[str, object] | ApiError:
         now_ms = server.clock.now_ms()
         known_id = tokens.check_connector(conn, connector_id, secret)
-        person_id = check_person_pin(conn, now_ms, mobile, pin, client_of(request))
+        person_id = check_person_pin(
+            conn, now_ms, mobile, pin, client_of(request), is_number=isinstance(fields.raw("pin"), int)
+        )
         if isinstance(person_id, ApiError):
             return person_id
         return tokens.sign_in(conn, now_ms, known_id, person_id, endpoint)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
+from urllib.parse import unquote
 
 from fastapi import APIRouter
-from starlette.datastructures import UploadFile
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 
 from airflow_provider_kaizala.server.kaizala.context import MEDIA, Caller, Operation
 from airflow_provider_kaizala.server.kaizala.media import StoredFile, add_resource, find_file
-from airflow_provider_kaizala.server.kaizala.media_kinds import kind_of
+from airflow_provider_kaizala.server.kaizala.media_kinds import is_taken, kind_of, named_for
 from airflow_provider_kaizala.server.routes.operation import Reply, admit
 from airflow_provider_kaizala.server.state import ServerState, base_url, state_of
 from airflow_provider_kaizala.server.wire.bodies import json_reply
@@ -29,6 +32,8 @@ router = APIRouter()
 MAX_FILES = 50
 # Within emoji and in several scripts; all else that is not printable could make a name look like another.
 _JOINERS = "\u200c\u200d"
+# RFC 5987, as in filename*=utf-8''caf%C3%A9.jpg
+_ENCODED_NAME = re.compile(r"""filename\*=\s*"?([\w-]*)'[^']*'([^;"\s]+)""", re.IGNORECASE)
 _SHOWN_INLINE = ("image/", "audio/", "video/")
 _SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -45,11 +50,19 @@ async def upload_media(request: Request) -> Response:
     server = state_of(request)
     uploads = await _read_uploads(request, server.config.max_media)
     try:
-        named = [(upload, *kind_of(upload.filename or "", upload.content_type)) for upload in uploads]
+        named = [
+            (
+                upload,
+                *await asyncio.to_thread(kind_of, upload.filename or "", upload.content_type, upload.file),
+            )
+            for upload in uploads
+        ]
         files = []
         for upload, kind, mime_type in named:
+            await upload.seek(0)
             file_id, size = await asyncio.to_thread(server.media.save, upload.file)
-            files.append(StoredFile(file_id, plain_name(upload.filename), kind, mime_type, size))
+            name = plain_name(upload.filename or named_for("", mime_type))
+            files.append(StoredFile(file_id, name, kind, mime_type, size))
     finally:
         for upload in uploads:
             await upload.close()
@@ -68,13 +81,34 @@ async def register(server: ServerState, caller: Caller, base: str, files: list[S
         raise
 
 
+class _Parts(MultiPartParser):
+    """Parts as clients write them: .NET and older Python clients encode a file's name, others leave it out."""
+
+    def on_headers_finished(self) -> None:
+        """Say of each part that is a file what the parser knows a file by."""
+        part = self._current_part
+        given = (part.content_disposition or b"form-data").decode("latin-1")
+        _, options = parse_options_header(given)
+        encoded = _ENCODED_NAME.search(given)
+        is_media = is_taken(Headers(raw=part.item_headers).get("content-type", ""))
+        if b"name" not in options:
+            given += '; name=""'
+        if b"filename" not in options and (encoded or is_media):
+            given += '; filename=""'
+        part.content_disposition = given.encode("latin-1")
+        super().on_headers_finished()
+        if encoded and part.file is not None:
+            charset = encoded[1] if encoded[1].lower() in ("utf-8", "iso-8859-1") else "utf-8"
+            part.file.filename = unquote(encoded[2], charset)
+
+
 async def _read_uploads(request: Request, limit: int) -> list[UploadFile]:
     if not request.headers.get("content-type", "").lower().startswith("multipart/"):
         raise unsupported_media("An upload must be multipart/form-data")
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise too_large(limit)
-    parser = MultiPartParser(request.headers, _bounded(request, limit), max_files=MAX_FILES, max_fields=100)
+    parser = _Parts(request.headers, _bounded(request, limit), max_files=MAX_FILES, max_fields=100)
     try:
         form = await parser.parse()
     except (MultiPartException, KeyError, ValueError, UnicodeError):

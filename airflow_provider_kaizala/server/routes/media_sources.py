@@ -17,7 +17,13 @@ from starlette.responses import Response
 from airflow_provider_kaizala.server.config import MEBIBYTE
 from airflow_provider_kaizala.server.kaizala.context import MEDIA, Caller
 from airflow_provider_kaizala.server.kaizala.media import StoredFile
-from airflow_provider_kaizala.server.kaizala.media_kinds import kind_of, named_for, recognize
+from airflow_provider_kaizala.server.kaizala.media_kinds import (
+    UNTOLD,
+    has_taken_extension,
+    kind_of,
+    named_for,
+    recognize,
+)
 from airflow_provider_kaizala.server.outbound.calls import CallFailed, parse_url
 from airflow_provider_kaizala.server.outbound.fetching import TooLarge, fetch
 from airflow_provider_kaizala.server.routes.media import plain_name, register
@@ -31,7 +37,6 @@ from airflow_provider_kaizala.server.wire.lenient_json import parse_object
 router = APIRouter(prefix="/v1/media")
 # The content is in memory three times while it is read: as the body, as text, as itself.
 MAX_ATTACHMENT_BODY = 32 * MEBIBYTE
-_UNTOLD = ("", "application/octet-stream", "binary/octet-stream")
 _DATA_URL = re.compile(r"data:([^,;]*)(?:;[^,;]*)*;base64,", re.IGNORECASE)
 
 
@@ -95,15 +100,17 @@ def _decode(fields: Fields) -> tuple[str, str, bytes]:
 async def _keep(
     request: Request, caller: Caller, content: BinaryIO, name: str, mime_type: str, field: str
 ) -> Response:
-    """Store a file of a type that is told, or else shown by its content."""
-    server = state_of(request)
-    if mime_type.partition(";")[0].strip().lower() in _UNTOLD:
-        shown = await asyncio.to_thread(recognize, content)
-        if shown is None:
+    """Store a file of a type that is told, or else shown by its name and content."""
+    server, name = state_of(request), plain_name(name)
+    told = mime_type.partition(";")[0].strip().lower()
+    if told in ("", *UNTOLD):
+        named = name if has_taken_extension(name) else ""
+        if not named and await asyncio.to_thread(recognize, content) is None:
             raise bad_request(f"{field} has no type, and its content does not show one that is taken")
-        mime_type = shown
-    kind, mime_type = kind_of("", mime_type)
+        kind, mime_type = await asyncio.to_thread(kind_of, named, UNTOLD[0], content)
+    else:
+        kind, mime_type = kind_of("", mime_type)
     content.seek(0)
     file_id, size = await asyncio.to_thread(server.media.save, content)
-    stored = StoredFile(file_id, plain_name(named_for(plain_name(name), mime_type)), kind, mime_type, size)
+    stored = StoredFile(file_id, plain_name(named_for(name, mime_type)), kind, mime_type, size)
     return json_reply(await register(server, caller, base_url(request), [stored]))

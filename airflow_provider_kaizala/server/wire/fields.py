@@ -159,9 +159,9 @@ class Fields:
         return list(dict.fromkeys(phones))
 
     def choice(self, allowed: tuple[str, ...], *names: str) -> str | None:
-        """Return one of some words in its documented casing, or None when absent."""
+        """Return one of some words in its documented casing, or None when absent or empty."""
         value = self.optional_text(*names)
-        if value is None:
+        if not value:
             return None
         for word in allowed:
             if word.lower() == value.strip().lower():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from typing import TYPE_CHECKING
 
 import httpx
@@ -67,6 +68,15 @@ def test_405_404_413(server: RunningServer, api) -> None:
     api.ok("POST", f"/groups/{GROUP}/messages", json={"message": "still here"})
 
 
+@pytest.mark.parametrize("path", ["/v1/nowhere", "//V1/groups/x/members/y", "/api/OAuth/token"])
+def test_programs_that_ask_for_html_get_the_error_body_too(server: RunningServer, path: str) -> None:
+    accept = {"Accept": "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"}
+    reply = httpx.get(server.url + path, headers=accept)
+    assert reply.status_code in (404, 405)
+    assert set(reply.json()) == {"message", "errorCode", "errorCategoryKey"}
+    assert httpx.get(server.url + "/nowhere", headers=accept).headers["content-type"].startswith("text/html")
+
+
 def test_a_body_without_a_length_is_bounded_too(api) -> None:
     def endless():
         for _ in range(100):
@@ -98,6 +108,31 @@ def test_endpoint_url_follows_the_caller_or_the_settings(server: RunningServer, 
         httpx.get(behind.url + "/v1/accessToken", headers=headers).json()["endpointUrl"]
         == "https://k.example"
     )
+
+
+@pytest.mark.parametrize("test_mode", [True, False])
+@pytest.mark.parametrize(("apart", "offer"), [(True, "h2c"), (False, "h2c"), (False, "TLS/1.2")])
+def test_an_offer_of_another_protocol_is_ignored(
+    make_server, fetch_token, test_mode: bool, apart: bool, offer: str
+) -> None:
+    server = make_server(test_mode=test_mode)
+    token = fetch_token(server.url, "demo-group-token")["accessToken"]
+    host, port = server.url.removeprefix("http://").split(":")
+    # As Java's HttpClient posts.
+    head = (
+        f"POST /v1/groups/{GROUP}/messages HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+        f"Content-Length: 28\r\nHost: {host}\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\nUpgrade: {offer}\r\naccessToken: {token}\r\n\r\n"
+    ).encode()
+    body = b'{"message":"Upgrade: h2c\\n"}'
+    with socket.create_connection((host, int(port)), timeout=10) as raw:
+        for _ in range(2):
+            if apart:
+                raw.sendall(head)
+                time.sleep(0.05)
+                raw.sendall(body)
+            else:
+                raw.sendall(head + body)
+            assert raw.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_garbage_on_the_wire_does_not_stop_the_server(server: RunningServer, api) -> None:

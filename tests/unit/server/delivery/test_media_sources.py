@@ -51,6 +51,15 @@ class TestUrl:
         url = f"http://127.0.0.1:{listener.port}{path}"
         assert posted(api, ravi, fetched(api, url)) == (name, PNG, "image/png")
 
+    @pytest.mark.parametrize("name", ["report.xls", "song.mp3"])
+    def test_a_name_tells_what_the_content_does_not(self, api, ravi, listener, name) -> None:
+        content = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" if name == "report.xls" else b"\xff\xf3"
+        listener.answer_get = serving(content, Content_Type="application/octet-stream")
+        resource = fetched(api, f"http://127.0.0.1:{listener.port}/{name}")
+        kind = "Document" if name == "report.xls" else "Audio"
+        api.post_action(kind, {"mediaResource": resource})
+        assert ravi.feed()["items"][0]["media"][0]["fileName"] == name
+
     def test_redirects_are_followed_a_little(self, api, ravi, listener, listen) -> None:
         final = listen()
         final.answer_get = serving(Content_Type="image/png")

@@ -162,6 +162,13 @@ def test_job_created_and_response(api, ravi, heard) -> None:
     assert response["responseDetails"]["response"]["assigneeName"] == "Ravi"
 
 
+def test_a_job_names_only_whom_it_was_given_to(api, heard) -> None:
+    read = heard("JobCreated")
+    posted = api.post_action("Job", {"title": "Check pump", "assignedTo": ["+919876543210", "+910000000002"]})
+    assert [one["subscriber"] for one in posted["failedResult"]] == ["+919876543210"]
+    assert read(1)[0]["assignedTo"] == ["+910000000002"]
+
+
 def test_survey_created(api, heard) -> None:
     read = heard("SurveyCreated")
     question = SAMPLES["SurveyCreated"]["questions"][0]

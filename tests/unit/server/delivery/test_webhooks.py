@@ -236,6 +236,30 @@ def test_fields_that_are_wrong(api, listener, fields, named) -> None:
     assert listener.asked == []
 
 
+def test_the_url_is_listed_as_it_was_given(api, listener) -> None:
+    url = listener.url.replace("http://", "HTTP://") + "/a b?sp=%2Fx%2frun&sig=é~#part"
+    hook = api.ok("POST", "/webhook", json=body(listener, callBackUrl=f" {url} "))["webhookId"]
+    assert listed(api)[0]["callbackUrl"] == url
+    # The same URL needs no new validation.
+    api.ok("PUT", f"/webhook/{hook}", json={"callBackUrl": url})
+    assert [path.partition("&validationToken")[0] for path in listener.asked] == [
+        "/hook/a%20b?sp=%2Fx%2frun&sig=%C3%A9~"
+    ]
+    api.ok("POST", f"/groups/{GROUP}/messages", json={"message": "x"})
+    listener.wait(1)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [({"run": 7, "ok": [True, None]}, '{"run":7,"ok":[true,null]}'), ([1], "[1]"), (5, "5")],
+)
+def test_a_context_that_is_no_text_comes_back_as_its_json(api, listener, given, shown) -> None:
+    api.ok("POST", "/webhook", json=body(listener, callBackContext=given))
+    assert listed(api)[0]["callbackContext"] == shown
+    api.ok("POST", f"/groups/{GROUP}/messages", json={"message": "x"})
+    assert listener.wait(1)[0]["context"] == shown
+
+
 @pytest.mark.parametrize("headers", ["", [], {}, None])
 def test_no_headers_in_any_shape(api, listener, headers) -> None:
     assert api.ok("POST", "/webhook", json=body(listener, callBackHeaders=headers))["webhookId"]

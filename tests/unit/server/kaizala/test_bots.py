@@ -25,3 +25,13 @@ def test_a_bot_posts_where_it_was_added(server, user_api, ravi) -> None:
     assert user_api.ok("GET", "/bot")["bots"] == []
     user_api.refused(404, "DELETE", f"/bot/{bot}")
     user_api.refused(400, "POST", "/bot", json={})
+
+
+def test_a_picture_that_was_uploaded_has_a_url(user_api) -> None:
+    upload = {"f": ("a.png", b"\x89PNG", "image/png")}
+    picture = user_api.ok("POST", "/media", files=upload)["mediaResource"]
+    bot = user_api.ok("POST", "/bot", json={"name": "Opener", "profilePic": picture})["botUserId"]
+    [listed] = user_api.ok("GET", "/bot")["bots"]
+    assert httpx.get(listed["profilePic"]).content == b"\x89PNG"
+    user_api.ok("PUT", f"/bot/{bot}", json={"profilePic": "https://cdn.example/a.png"})
+    assert user_api.ok("GET", "/bot")["bots"][0]["profilePic"] == "https://cdn.example/a.png"

@@ -42,6 +42,9 @@ def test_several_files_are_an_album(api, ravi) -> None:
         ("a.html", "image/png"),
         ("a.svg", "image/svg+xml"),
         ("a.pdf", "image/png"),
+        ("a.exe", "application/octet-stream"),
+        ("a.pdf", "image/*"),
+        ("a.pdf", "application/octet-stream"),
     ],
 )
 def test_415(server, api, name, mime) -> None:
@@ -53,6 +56,59 @@ def test_a_part_without_a_type_is_415(api) -> None:
     api.refused(
         415, "POST", "/media", content=body, headers={"Content-Type": "multipart/form-data; boundary=b"}
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "mime", "kind", "served"),
+    [
+        ("a.JPG", "application/octet-stream", "Image", "image/jpeg"),
+        ("upload", "application/octet-stream", "Image", "image/png"),
+        ("a.jpeg", "multipart/form-data", "Image", "image/jpeg"),
+        ("a.png", "image/*", "Image", "image/png"),
+        ("a.png", "image/jpeg", "Image", "image/jpeg"),
+    ],
+)
+def test_a_type_that_says_little_is_told_by_name_and_content(api, ravi, name, mime, kind, served) -> None:
+    resource = api.ok("POST", "/media", files={"f": (name, PNG, mime)})["mediaResource"]
+    api.post_action(kind, {"mediaResource": resource})
+    [media] = ravi.feed()["items"][0]["media"]
+    got = httpx.get(media["mediaUrl"])
+    assert (media["fileName"], got.content) == (name, PNG)
+    assert got.headers["content-type"] == served
+
+
+def test_a_name_tells_what_the_content_does_not(api, ravi) -> None:
+    upload = {"f": ("a.xls", b"rows", "application/octet-stream")}
+    api.post_action("Document", {"mediaResource": api.ok("POST", "/media", files=upload)["mediaResource"]})
+    served = httpx.get(ravi.feed()["items"][0]["media"][0]["mediaUrl"])
+    assert served.headers["content-type"] == "application/vnd.ms-excel"
+
+
+def test_what_shows_no_type_is_415(api) -> None:
+    api.refused(415, "POST", "/media", files={"f": ("upload", b"<html>", "application/octet-stream")})
+
+
+@pytest.mark.parametrize(
+    ("disposition", "name"),
+    [
+        # .NET, with a name outside of ASCII and without any, and older Python clients
+        ("form-data; name=f; filename=\"=?utf-8?B?w6QuanBn?=\"; filename*=utf-8''%C3%A4.jpg", "ä.jpg"),
+        ("form-data; name=f", "file.jpg"),
+        (None, "file.jpg"),
+        ("form-data; name=\"f\"; filename*=utf-8''caf%C3%A9%22.jpg", "café.jpg"),
+    ],
+)
+def test_names_as_clients_write_them(api, ravi, disposition, name) -> None:
+    head = f"Content-Disposition: {disposition}\r\n" if disposition else ""
+    text = '--b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Disposition: form-data; name="t"\r\n\r\nx\r\n'
+    body = f"{text}--b\r\n{head}Content-Type: image/jpeg\r\n\r\nabc\r\n--b--\r\n".encode()
+    # A charset that is none for texts is none for names.
+    headers = {"Content-Type": 'multipart/form-data; charset=hex; boundary="b"'}
+    resource = api.ok("POST", "/media", content=body, headers=headers)["mediaResource"]
+    api.post_action("Image", {"mediaResource": resource})
+    [media] = ravi.feed()["items"][0]["media"]
+    assert media["fileName"] == name
+    assert httpx.get(media["mediaUrl"]).content == b"abc"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import httpx
+
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 MEMBERS = f"/groups/{GROUP}/members"
 
@@ -59,6 +61,23 @@ def test_creating_a_group(user_api) -> None:
     ):
         user_api.refused(400, "POST", "/groups", json=body)
     assert len(user_api.ok("GET", "/groups")["groups"]) == 2
+
+
+def test_what_a_client_leaves_empty(user_api) -> None:
+    body = {"name": "Night", "welcomeMessage": "", "groupType": "", "groupPhoto": "", "members": None}
+    made = user_api.ok("POST", "/groups", json=body)["groupId"]
+    shown = user_api.ok("GET", f"/groups/{made}")
+    assert (shown["groupType"], shown["groupImageUrl"]) == ("Group", "")
+
+
+def test_a_photo_that_was_uploaded_has_a_url(user_api) -> None:
+    photo = user_api.ok("POST", "/media", files={"f": ("a.png", b"\x89PNG", "image/png")})["mediaResource"]
+    body = {"name": "Night", "welcomeMessage": "", "groupPhoto": photo}
+    shown = user_api.ok("GET", f"/groups/{user_api.ok('POST', '/groups', json=body)['groupId']}")
+    assert httpx.get(shown["groupImageUrl"]).content == b"\x89PNG"
+    body["groupPhoto"] = "https://cdn.example/a.png"
+    shown = user_api.ok("GET", f"/groups/{user_api.ok('POST', '/groups', json=body)['groupId']}")
+    assert shown["groupImageUrl"] == "https://cdn.example/a.png"
 
 
 def test_me(user_api) -> None:

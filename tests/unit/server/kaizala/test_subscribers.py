@@ -57,6 +57,18 @@ def test_removing_tells_each(tenant, hub) -> None:
     assert (removed[PHONES[1]]["isRemoved"], removed[PHONES[1]]["errorCode"]) == (False, "UserNotSubscribed")
 
 
+@pytest.mark.parametrize(("what", "done"), [("add", "isAdded"), ("remove", "isRemoved")])
+def test_what_is_no_number_fails_alone(tenant, hub, what, done) -> None:
+    tenant.ok("PUT", f"/groups/{hub}/subscribers/add", json={"subscribers": PHONES[1:2]})
+    body = {"subscribers": ["9100000001", PHONES[1], ""]}
+    result = tenant.ok("PUT", f"/groups/{hub}/subscribers/{what}", json=body)["result"]
+    assert set(result) == {"9100000001", PHONES[1]}
+    assert result[PHONES[1]] == {done: True}
+    failed = result["9100000001"]
+    assert (failed.pop(done), set(failed)) == (False, {"errorReason", "errorCode"})
+    tenant.refused(400, "PUT", f"/groups/{hub}/subscribers/{what}", json={"subscribers": [""]})
+
+
 def test_only_hub_groups(api) -> None:
     api.refused(400, "POST", f"/groups/{GROUP}/subscribers")
     api.refused(400, "PUT", f"/groups/{GROUP}/subscribers/add", json={"subscribers": PHONES[:1]})

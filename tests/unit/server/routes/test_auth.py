@@ -25,6 +25,18 @@ def test_pin_login(server, fetch_token, pin, secret) -> None:
         assert reply.status_code == status
 
 
+@pytest.mark.parametrize(("pin", "number"), [("0042", 42), ("000042", 42), ("012345", 12345), ("7", 7)])
+def test_a_pin_sent_as_a_number_has_lost_its_zeros(server, pin, number) -> None:
+    people = [{"mobileNumber": "+919000000001", "name": "Zoya", "pin": pin}]
+    assert httpx.post(f"{server.url}/_test/seed", json={"people": people}).status_code == 200
+    who = {"mobileNumber": "+919000000001", "applicationId": "demo-connector"}
+    login = "loginWithPinAndApplicationId"
+    assert post(server, login, **who, pin=number + 1).status_code == 401
+    assert post(server, login, **who, pin=number).status_code == 200
+    # Only a number is short of zeros.
+    assert post(server, login, **who, pin=f"{number}").status_code == (200 if f"{number}" == pin else 401)
+
+
 def test_pin_refusals(server) -> None:
     who = {"mobileNumber": "+910000000002", "applicationId": "demo-connector"}
     login = "loginWithPinAndApplicationId"
