@@ -220,7 +220,11 @@ class _Sync(_ListOperator):
         return dict(result)
 
 
-_SYNC_ARGUMENTS: Mapping[str, Check] = {"max_removals": checks.optional(_most), "is_dry_run": checks.flag}
+def _dry_run(name: str, value: Any) -> bool:
+    return checks.flag("dry_run", value)
+
+
+_SYNC_ARGUMENTS: Mapping[str, Check] = {"max_removals": checks.optional(_most), "is_dry_run": _dry_run}
 
 
 class KaizalaAddMembersOperator(_Add, _Members):

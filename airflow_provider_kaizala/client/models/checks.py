@@ -152,8 +152,9 @@ def one_of(name: str, value: Any, allowed: Sequence[str]) -> str:
 def phone(name: str, value: Any) -> str:
     """A phone number that is E.164 in shape."""
     if not isinstance(value, str) or not _PHONE.fullmatch(value.strip()):
+        native = ", as text: render_template_as_native_obj takes the + away" if isinstance(value, int) else ""
         raise KaizalaInputError(
-            f"{name}: {shown(value)} is no phone number in E.164 form; give + and 6 to 15 digits, such as '+910000000001'"
+            f"{name}: {shown(value)} is no phone number in E.164 form; give + and 6 to 15 digits, such as '+910000000001'{native}"
         )
     return value.strip()
 

@@ -59,7 +59,12 @@ BAD = [
         {"max_removals": -1},
         "max_removals: a whole number from 0 on is needed, not -1",
     ),
-    (ops.KaizalaSyncMembersOperator, {"dry_run": "maybe"}, "is_dry_run: True or False is needed"),
+    (ops.KaizalaSyncMembersOperator, {"dry_run": "perhaps"}, "^dry_run: True or False is needed"),
+    (
+        ops.KaizalaSyncMembersOperator,
+        {"members": [910000000001]},
+        "such as .* as text: render_template_as_native_obj",
+    ),
     (ops.KaizalaSyncMembersOperator, {"keep_admins": 1}, "keep_admins: True or False is needed"),
     (ops.KaizalaRemoveSubscribersOperator, {"subscribers": ["x"]}, "subscribers: 'x' is no phone number"),
     (ops.KaizalaSendReminderOperator, {"action_id": ""}, "action_id is empty"),
@@ -339,6 +344,17 @@ class TestAnyOperation:
         assert without_secrets(reply) == {
             "webhooks": [{"id": "w1", "callbackToken": "***", "x": {"AccessToken": "***", "tokens": 3}}]
         }
+
+    def test_what_comes_back_holds_no_token_of_a_callback_address(self):
+        reply = [
+            {
+                "callbackUrl": "https://me.example/k?store=12&key=s3cret-of-mine",
+                "mediaUrl": "https://a/b?sig=abcdefgh",
+            }
+        ]
+        assert without_secrets(reply) == [
+            {"callbackUrl": "https://me.example/k?store=12&key=***", "mediaUrl": "https://a/b?sig=abcdefgh"}
+        ]
 
     def test_the_grant_follows_the_group(self, kaizala, run_task, group):
         kaizala.otherwise = lambda request: (200, {"members": []})
