@@ -263,3 +263,12 @@ def test_what_is_not_there_is_not_found(control) -> None:
 )
 def test_a_name_that_is_misspelled_is_refused(control, method, path, body, said) -> None:
     assert said in control.refused(400, method, path, **({} if body is None else {"json": body}))
+
+
+def test_reset_removes_uploads_and_nothing_else(server, control, api) -> None:
+    api.ok("POST", "/media", files={"file": ("a.png", b"x", "image/png")})
+    folder = server.state.media.folder
+    (folder / "mine.txt").write_text("kept")
+    assert len(list(folder.iterdir())) == 2
+    control.ok("POST", "/reset", json={})
+    assert [path.name for path in folder.iterdir()] == ["mine.txt"]
