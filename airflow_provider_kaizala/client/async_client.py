@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import httpx
 
 from airflow_provider_kaizala.client.multipart import Upload
-from airflow_provider_kaizala.client.paging import Walk
+from airflow_provider_kaizala.client.paging import Walk, single
 from airflow_provider_kaizala.client.policy import (
     Effect,
     Load,
@@ -63,7 +63,7 @@ class AsyncKaizalaClient:
 
         :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
         """
-        steps = self.policy.perform(call)
+        steps = self.policy.perform(single(call))
         resume: Callable[[], Effect] = partial(next, steps)
         while True:
             try:

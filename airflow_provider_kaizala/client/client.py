@@ -17,7 +17,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from airflow_provider_kaizala.client.multipart import Upload
-from airflow_provider_kaizala.client.paging import Walk
+from airflow_provider_kaizala.client.paging import Walk, single
 from airflow_provider_kaizala.client.policy import (
     Effect,
     Load,
@@ -79,7 +79,7 @@ class KaizalaClient:
 
         :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
         """
-        steps = self.policy.perform(call)
+        steps = self.policy.perform(single(call))
         resume: Callable[[], Effect] = partial(next, steps)
         while True:
             try:
