@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import httpx
 
 from airflow_provider_kaizala.client.multipart import Upload
-from airflow_provider_kaizala.client.paging import Walk
+from airflow_provider_kaizala.client.paging import Walk, single
 from airflow_provider_kaizala.client.policy import (
     Effect,
     Load,
@@ -65,7 +65,7 @@ class AsyncKaizalaClient:
         :param within: seconds in which it must end, with its repeats, if that is less than the settings' total
         :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
         """
-        steps = self.policy.perform(call, within)
+        steps = self.policy.perform(single(call), within)
         resume: Callable[[], Effect] = partial(next, steps)
         while True:
             try:

@@ -18,7 +18,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from airflow_provider_kaizala.client.multipart import Upload
-from airflow_provider_kaizala.client.paging import Walk
+from airflow_provider_kaizala.client.paging import Walk, single
 from airflow_provider_kaizala.client.policy import (
     Effect,
     Load,
@@ -81,7 +81,7 @@ class KaizalaClient:
         :param within: seconds in which it must end, with its repeats, if that is less than the settings' total
         :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
         """
-        steps = self.policy.perform(call, within)
+        steps = self.policy.perform(single(call), within)
         resume: Callable[[], Effect] = partial(next, steps)
         while True:
             try:

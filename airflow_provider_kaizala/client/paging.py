@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from airflow_provider_kaizala.client.errors import KaizalaNoReplyError
+from airflow_provider_kaizala.client.errors import KaizalaInputError, KaizalaNoReplyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -42,10 +42,23 @@ class Paged(Generic[T]):
     ends_on_repeat: bool = False
 
 
+def single(call: Call[T]) -> Call[T]:
+    """Return a call as it is.
+
+    :raises KaizalaInputError: for what comes in pages
+    """
+    if isinstance(call, Paged):
+        raise KaizalaInputError(f"{call.call(None).operation} comes in pages: give it to iterate, not to run")
+    return call
+
+
 class Walk(Generic[T]):
     """Goes from page to page: make :attr:`call`, give its page to :meth:`take`, until :attr:`call` is None."""
 
     def __init__(self, paged: Paged[T]) -> None:
+        if not isinstance(paged, Paged):
+            what = getattr(paged, "operation", type(paged).__name__)
+            raise KaizalaInputError(f"{what} does not come in pages: give it to run, not to iterate")
         self._paged = paged
         self._seen: set[Hashable] = set()
         self._asked: set[Any] = set()

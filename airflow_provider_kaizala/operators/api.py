@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.models.webhooks import url_secrets
 from airflow_provider_kaizala.client.operations import find_operation
 from airflow_provider_kaizala.operators.base import KaizalaOperator
 from airflow_provider_kaizala.operators.media import check_files, open_files
@@ -50,15 +51,21 @@ def _body(name: str, value: Any) -> dict[str, Any] | None:
 
 
 def without_secrets(value: Any) -> Any:
-    """Return a reply with the values of all tokens and secrets masked."""
+    """Return a reply with the values of all tokens and secrets masked, and what the query of a callback address hides."""
     if isinstance(value, dict):
-        return {
-            key: "***"
-            if isinstance(item, str) and item and any(word in key.lower() for word in _SECRET_WORDS)
-            else without_secrets(item)
-            for key, item in value.items()
-        }
+        return {key: _masked(key.lower(), item) for key, item in value.items()}
     return [without_secrets(item) for item in value] if isinstance(value, list) else value
+
+
+def _masked(name: str, value: Any) -> Any:
+    if not isinstance(value, str) or not value:
+        return without_secrets(value)
+    if any(word in name for word in _SECRET_WORDS):
+        return "***"
+    if name == "callbackurl":
+        for secret in url_secrets(value):
+            value = value.replace(secret, "***")
+    return value
 
 
 class KaizalaApiOperator(KaizalaOperator):

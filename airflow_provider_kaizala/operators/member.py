@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_provider_kaizala.client.errors import KaizalaInputError, KaizalaNotFoundError
+from airflow_provider_kaizala.client.errors import (
+    KaizalaForbiddenError,
+    KaizalaInputError,
+    KaizalaNotFoundError,
+)
 from airflow_provider_kaizala.client.models import Member, Subscriber, SubscriberOutcome, checks
 from airflow_provider_kaizala.operators.base import KaizalaGroupOperator
 
@@ -216,7 +220,11 @@ class _Sync(_ListOperator):
         return dict(result)
 
 
-_SYNC_ARGUMENTS: Mapping[str, Check] = {"max_removals": checks.optional(_most), "is_dry_run": checks.flag}
+def _dry_run(name: str, value: Any) -> bool:
+    return checks.flag("dry_run", value)
+
+
+_SYNC_ARGUMENTS: Mapping[str, Check] = {"max_removals": checks.optional(_most), "is_dry_run": _dry_run}
 
 
 class KaizalaAddMembersOperator(_Add, _Members):
@@ -267,15 +275,26 @@ class KaizalaSyncMembersOperator(_Sync, _Members):
         self.check_literals()
 
     def staying(self, group_id: str, surplus: Mapping[str, Member | Subscriber]) -> set[str]:
-        """Return admins if they are kept, else the token's own user."""
-        if self.checked("keep_admins"):
-            return {
-                number for number, who in surplus.items() if isinstance(who, Member) and who.role == "Admin"
-            }
+        """Return admins if they are kept, and the token's own user."""
         from airflow_provider_kaizala.client import calls
 
-        me = self.hook.run(calls.get_me(group_id))
-        return {
+        keep_admins = self.checked("keep_admins")
+        kept = {
+            number
+            for number, who in surplus.items()
+            if keep_admins and isinstance(who, Member) and who.role == "Admin"
+        }
+        if len(kept) == len(surplus):
+            return kept
+        try:
+            me = self.hook.run(calls.get_me(group_id))
+        except KaizalaForbiddenError:
+            if (
+                keep_admins
+            ):  # who removes is an admin; but a tenant admin who is a plain member is not told apart then
+                return kept
+            raise
+        return kept | {
             number
             for number, who in surplus.items()
             if number == me.mobile_number or (me.id and (who.id or "").lower() == me.id.lower())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import math
 import signal
 import sys
+from urllib.parse import urlsplit
 
 import click
 
@@ -25,6 +27,25 @@ for _command in COMMANDS:
     cli.add_command(_command)
 
 
+def _a_base(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """Check the base of an address; paths are put behind it."""
+    try:
+        parts = None if value is None else urlsplit(value)
+        usable = parts is None or (parts.scheme in ("http", "https") and parts.hostname and parts.port != 0)
+    except ValueError:
+        usable = False
+    if not usable or "?" in (value or "") or "#" in (value or ""):
+        raise click.BadParameter(f"{value!r} is no base of addresses, such as https://kaizala.example")
+    return value
+
+
+def _a_number(_ctx: click.Context, _param: click.Parameter, value: float) -> float:
+    """Refuse NaN, which is in no range and yet passes."""
+    if math.isnan(value):
+        raise click.BadParameter("must be a number of seconds")
+    return value
+
+
 @cli.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
@@ -41,7 +62,12 @@ for _command in COMMANDS:
     "--seed", default=None, help="Built-in seed (demo) or seed file; applied only to an empty database."
 )
 @click.option("--test-mode", is_flag=True, help="Open the control plane under /_test/. Never in production.")
-@click.option("--public-url", default=None, help="The server's address as clients see it, behind a proxy.")
+@click.option(
+    "--public-url",
+    default=None,
+    callback=_a_base,
+    help="The server's address as clients see it, behind a proxy.",
+)
 @click.option("--media-dir", default=None, help="Where uploads lie; by default beside the SQLite file.")
 @click.option(
     "--connector-limit", default=100, show_default=True, type=click.IntRange(0), help="Calls/min; 0 = off."
@@ -56,6 +82,7 @@ for _command in COMMANDS:
     default=2742.0,
     show_default=True,
     type=click.FloatRange(0.001, 86400),
+    callback=_a_number,
     help="Gap before the first of 6 retries; each next one is twice as long.",
 )
 @click.option(

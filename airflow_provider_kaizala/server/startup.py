@@ -31,8 +31,16 @@ def open_state(config: ServerConfig) -> ServerState:
         _seed_if_empty(engine, config, clock.now_ms())
     except (DatabaseUnusable, SeedError) as error:
         raise StartError(str(error)) from None
+    media = MediaFiles(media_folder(config))
+    if config.media_dir:
+        try:
+            media.make_folder()
+        except OSError as error:
+            raise StartError(
+                f"the folder for media {config.media_dir!r} cannot be used: {error.strerror}"
+            ) from None
     outbound = Outbound(allow_private=config.allow_private_callbacks or config.test_mode)
-    return ServerState(config, clock, Database(engine), MediaFiles(media_folder(config)), outbound)
+    return ServerState(config, clock, Database(engine), media, outbound)
 
 
 def _seed_if_empty(engine: Engine, config: ServerConfig, now_ms: int) -> None:

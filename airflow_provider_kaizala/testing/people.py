@@ -183,6 +183,17 @@ class When(TypedDict, total=False):
     times: int | None
 
 
+def _check(verb: str, when: When) -> None:
+    """Refuse what would silently be taken for something else: a misspelled name for a script that acts at once."""
+    if unknown := sorted(set(when) - set(When.__annotations__)):
+        raise TypeError(f"{verb}() takes no {unknown[0]!r}, but {', '.join(When.__annotations__)}")
+    polls, times = when.get("after_polls", 0), when.get("times", 1)
+    if type(polls) is not int or polls < 0:
+        raise ValueError(f"{verb}(): after_polls must be a whole number from 0 on, not {polls!r}")
+    if times is not None and (type(times) is not int or times < 1):
+        raise ValueError(f"{verb}(): times must be a whole number above 0, or None, not {times!r}")
+
+
 class Person:
     """Somebody of the seed; what they are told to do happens in the background."""
 
@@ -215,6 +226,7 @@ class Person:
         return self._follow("comments", text, when)
 
     def _follow(self, verb: str, value: Any, when: When) -> Script:
+        _check(verb, when)
         act = _Act(value, when.get("after_polls", 0))
         script = Script(self, verb, when.get("title"), when.get("group_id"), when.get("times", 1), [act])
         return self.crew.follow(script)

@@ -184,15 +184,20 @@ def in_a_process(python: str, folder: Path, seed: str, start_in: Path) -> Iterat
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     log = folder / "kaizala-server.log"
     with log.open("w") as errors:
-        process = subprocess.Popen(  # noqa: S603 - the interpreter is the one that the settings name
-            [python, "-m", "airflow_provider_kaizala.server", "serve", "--test-mode", *words],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            cwd=start_in,
-            env=environment,
-        )
+        try:
+            process = subprocess.Popen(  # noqa: S603 - the interpreter is the one that the settings name
+                [python, "-m", "airflow_provider_kaizala.server", "serve", "--test-mode", *words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                cwd=start_in,
+                env=environment,
+            )
+        except OSError as error:
+            raise KaizalaServerError(
+                f"kaizala_server_python: {python} cannot be run: {error.strerror}", 503
+            ) from None
     with process:
         assert process.stdout is not None  # noqa: S101
         line = process.stdout.readline()

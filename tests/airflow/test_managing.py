@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -116,6 +117,29 @@ def test_the_owner_of_the_grant_is_never_removed(kaizala_conn: Any, outcome: Any
     assert values["sync"]["kept"] == [ASHA]
     assert values["sync"]["removed"] == [MEERA]
     assert numbers_of(GROUP) == {ASHA, RAVI}
+
+
+def test_a_tenant_admin_who_is_a_plain_member_does_not_remove_itself(
+    kaizala_conn: Any, kaizala_server: KaizalaServer, outcome: Any, monkeypatch: Any
+) -> None:
+    boss = "+910000000077"
+    kaizala_server.seed(
+        {
+            "people": [{"mobileNumber": boss, "name": "Boss", "pin": "1234", "tenantAdmin": True}],
+            "grants": [
+                {"connector": "demo-connector", "kind": "tenant", "person": boss, "refreshToken": "of-boss"}
+            ],
+        }
+    )
+    connection = {**kaizala_conn, "extra": {"refresh_token": "of-boss", "default_group": GROUP}}
+    monkeypatch.setenv("AIRFLOW_CONN_KAIZALA_DEFAULT", json.dumps(connection))
+    with a_dag() as dag:
+        join = ops.KaizalaAddMembersOperator(task_id="join", members=[boss])
+        join >> ops.KaizalaSyncMembersOperator(task_id="sync", members=[RAVI])
+    _, values = outcome(dag)
+    assert values["sync"]["kept"] == [ASHA, boss]
+    assert values["sync"]["removed"] == [MEERA]
+    assert numbers_of(GROUP) == {ASHA, RAVI, boss}
 
 
 def test_members_come_and_go(kaizala_conn: Any, outcome: Any) -> None:

@@ -55,6 +55,8 @@ def check_parameters(name: str, row: Operation, given: Mapping[str, Any]) -> dic
     missing = [each for each in (*row.path_parameters, *row.needed) if each not in found]
     if missing:
         raise KaizalaInputError(f"parameters: {name} needs {', '.join(missing)} as well")
+    for each in row.path_parameters:
+        checks.there(f"parameters: {each}", found[each])
     return found
 
 

@@ -94,7 +94,7 @@ def make(
 def _segment(name: str, value: Any) -> str:
     """Return an id as a segment of a path; one of dots alone would name another path, and no id is called None."""
     if not isinstance(value, str) or value.strip(". ").lower() in NOTHING:
-        raise KaizalaInputError(f"{value!r} is no id; give the id as Kaizala gave it")
+        raise KaizalaInputError(f"{name}: {value!r} is no id; give the id as Kaizala gave it")
     return quote(sendable(name, value), safe="@")
 
 

@@ -113,12 +113,12 @@ def title(name: str, value: Any) -> str:
 
 def identifier(name: str, value: Any) -> str:
     """An id that Kaizala gave."""
-    _there(name, value)
+    there(name, value)
     return title(name, value)
 
 
-def _there(name: str, value: Any) -> None:
-    """Refuse what a template leaves of a value that is not there."""
+def there(name: str, value: Any) -> None:
+    """Refuse, as an id, what a template leaves of a value that is not there."""
     if value is None or (isinstance(value, str) and value.strip().lower() in NOTHING):
         what = shown(value) if value is None or value.strip() else "empty"
         raise KaizalaInputError(
@@ -152,8 +152,9 @@ def one_of(name: str, value: Any, allowed: Sequence[str]) -> str:
 def phone(name: str, value: Any) -> str:
     """A phone number that is E.164 in shape."""
     if not isinstance(value, str) or not _PHONE.fullmatch(value.strip()):
+        native = ", as text: render_template_as_native_obj takes the + away" if isinstance(value, int) else ""
         raise KaizalaInputError(
-            f"{name}: {shown(value)} is no phone number in E.164 form; give + and 6 to 15 digits, such as '+910000000001'"
+            f"{name}: {shown(value)} is no phone number in E.164 form; give + and 6 to 15 digits, such as '+910000000001'{native}"
         )
     return value.strip()
 
@@ -186,7 +187,7 @@ def phones(name: str, value: Any) -> tuple[str, ...]:
 
 def group_id(name: str, value: Any) -> str:
     """A group id: in practice a GUID, newer ones with ``@1``; whether there is such a group only Kaizala knows."""
-    _there(name, value)
+    there(name, value)
     if not isinstance(value, str) or not _ID.fullmatch(value.strip()):
         raise KaizalaInputError(
             f"{name}: {shown(value)} is no Kaizala group id; give the GUID, with its @ and digit if it has one, "

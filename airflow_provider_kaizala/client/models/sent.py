@@ -46,9 +46,8 @@ def media_type(file_name: str) -> tuple[str, str]:
         if ending in endings:
             return kind, endings[ending]
     taken = "; ".join(f"{kind}: {', '.join(endings)}" for kind, endings in MEDIA_TYPES.items())
-    raise KaizalaInputError(
-        f"file {file_name!r}: Kaizala takes no .{ending or '(no ending)'} files. It takes {taken}"
-    )
+    refused = f".{ending} files" if ending else "files without an ending"
+    raise KaizalaInputError(f"file {file_name!r}: Kaizala takes no {refused}. It takes {taken}")
 
 
 def _media_kind(name: str, value: Any) -> str:

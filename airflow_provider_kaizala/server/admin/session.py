@@ -18,6 +18,7 @@ from airflow_provider_kaizala.server.seeds.model import Seed
 from airflow_provider_kaizala.server.store.engine import WRITES, DatabaseUnusable, open_engine, parse_url
 from airflow_provider_kaizala.server.store.migrate import is_current
 from airflow_provider_kaizala.server.wire.errors import ApiError
+from airflow_provider_kaizala.server.wire.mistakes import first_mistake, sentence
 
 
 class AdminError(Exception):
@@ -40,9 +41,9 @@ class Admin:
         try:
             apply_seed(self.conn, Seed.model_validate(given), self.now_ms)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
+            first = first_mistake(error)
             field = ".".join(str(part) for part in first["loc"][2:])
-            raise AdminError(f"{field}: {first['msg'].removeprefix('Value error, ')}") from None
+            raise AdminError(f"{field}: {sentence(first)}") from None
         except SeedError as error:
             # "the seed is wrong at people.0.mobileNumber: ...": the place means nothing here.
             raise AdminError(str(error).partition(": ")[2] or str(error)) from None

@@ -40,6 +40,7 @@ from pydantic import (
 from airflow_provider_kaizala.server.control.operations import OPERATIONS, Called
 from airflow_provider_kaizala.server.wire.errors import ApiError, bad_request
 from airflow_provider_kaizala.server.wire.ids import canonical
+from airflow_provider_kaizala.server.wire.mistakes import first_mistake, sentence
 
 ALL = "*"
 MAX_FAULTS = 1000
@@ -149,15 +150,15 @@ def read_faults(given: object) -> list[Fault]:
 
 
 def _wrong(error: ValidationError, several: bool) -> ApiError:
-    first = error.errors(include_url=False, include_input=False)[0]
+    first = first_mistake(error)
+    # A fault's own names and places in the list; not what pydantic adds for a choice of types.
     place = [str(part) for part in first["loc"] if isinstance(part, int) or part in Fault.model_fields]
     if not several:
         place = place[1:]
     elif place:
         place[0] = f"[{place[0]}]"
-    unknown = first["type"] == "extra_forbidden"
-    what = f"there is no field {str(first['loc'][-1])[:80]!r}" if unknown else first["msg"]
     where = f" at {'.'.join(place)}" if place else ""
+    what = sentence(first, tuple(Fault.model_fields))
     return bad_request(f"The fault is wrong{where}: {what}")
 
 

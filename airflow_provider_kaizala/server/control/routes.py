@@ -51,12 +51,15 @@ LATEST_MS = 4_102_444_800_000  # the year 2100: beyond every life of a token, an
 MAX_WAIT = 30
 MAX_ENTRIES = 1000
 _LOOK_EVERY = 0.01
+_MOVES = ("freeze", "advance", "resume")
+_FILTERS = ("since", "operation", "group", "status", "count", "wait")
 _BY_LOWER_CASE = {name.lower(): name for name in (*OPERATIONS, *CALLBACKS)}
 
 
-async def _fields(request: Request) -> Fields:
+async def _fields(request: Request, *names: str) -> Fields:
     config = state_of(request).config
-    return Fields(parse_object(await read_bounded(request, config.max_body), config.max_lenient_body))
+    given = parse_object(await read_bounded(request, config.max_body), config.max_lenient_body)
+    return Fields(given).only(*names)
 
 
 @router.post("/reset")
@@ -74,7 +77,7 @@ async def reset(request: Request) -> Response:
 async def add_seed(request: Request) -> Response:
     """Add a seed to what is there, or put it in the place of all; a mistake changes nothing."""
     server, plane = state_of(request), plane_of(request)
-    replace = query_fields(request).boolean("replace")
+    replace = query_fields(request).only("replace").boolean("replace")
     raw = await read_bounded(request, server.config.max_body)
     try:
         text = raw.decode("utf-8-sig")
@@ -114,9 +117,9 @@ async def read_clock(request: Request) -> Response:
 async def move_clock(request: Request) -> Response:
     """Freeze, advance or resume the server's time."""
     clock = state_of(request).clock
-    fields = await _fields(request)
-    if [fields.has(name) for name in ("freeze", "advance", "resume")].count(True) != 1:
-        raise bad_request("One of freeze, advance and resume is required")
+    fields = await _fields(request, *_MOVES)
+    if [fields.has(name) for name in _MOVES].count(True) != 1:
+        raise bad_request("One of freeze, advance and resume is required, and one only")
     if fields.has("freeze"):
         clock.freeze(_moment(fields))
     elif fields.has("advance"):
@@ -177,7 +180,7 @@ async def clear_faults(request: Request) -> Response:
 async def read_journal(request: Request) -> Response:
     """Return what came and went, masked; with ``wait`` as soon as there is something, or after so many seconds."""
     journal = plane_of(request).journal
-    query = query_fields(request)
+    query = query_fields(request).only(*_FILTERS)
     wanted = Wanted(
         since=query.integer("since", least=0) or 0,
         operations=frozenset(_operation(name) for name in query.texts("operation")),
@@ -208,7 +211,7 @@ def _status(given: str) -> int:
 async def delete_action(request: Request) -> Response:
     """Delete an action."""
     server = state_of(request)
-    action_id = (await _fields(request)).text("actionId", most=128)
+    action_id = (await _fields(request, "actionId")).text("actionId", most=128)
     await server.database.write(lambda conn: acts.delete_action(conn, server.clock.now_ms(), action_id))
     return json_reply({})
 
@@ -217,7 +220,7 @@ async def delete_action(request: Request) -> Response:
 async def revoke_grant(request: Request) -> Response:
     """Take a grant back: its refresh tokens and access tokens end."""
     server = state_of(request)
-    fields = await _fields(request)
+    fields = await _fields(request, "connectorId", "groupId", "mobileNumber")
     count = await server.database.write(lambda conn: acts.revoke_grants(conn, server.clock.now_ms(), fields))
     return json_reply({"revoked": count})
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from airflow_provider_kaizala.server.seeds.model import Seed
+from airflow_provider_kaizala.server.seeds.model import Seed, known_names
 from airflow_provider_kaizala.server.wire.errors import ApiError
 from airflow_provider_kaizala.server.wire.lenient_json import check_text
+from airflow_provider_kaizala.server.wire.mistakes import first_mistake, sentence
 
 BUILT_IN = Path(__file__).parent
 
@@ -62,14 +63,15 @@ def _parsed(text: str) -> object:
 def read_seed(raw: object, source: str) -> Seed:
     """Check a parsed seed."""
     if not isinstance(raw, dict):
-        raise SeedError(f"the seed {source!r} must be a mapping of tenants, people, connectors, groups, ...")
+        raise SeedError(f"the seed {source!r} must be a mapping of {', '.join(Seed.model_fields)}")
     _check_texts(raw, source)
     try:
         return Seed.model_validate(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
+        first = first_mistake(error)
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise SeedError(f"the seed {source!r} is wrong at {where}: {first['msg']}") from None
+        said = sentence(first, known_names(first["loc"]))
+        raise SeedError(f"the seed {source!r} is wrong at {where}: {said}") from None
 
 
 def _check_texts(raw: dict[object, object], source: str) -> None:

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
+from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from airflow_provider_kaizala.server.kaizala.context import PERMISSIONS
@@ -30,15 +31,27 @@ def _phone(value: str) -> str:
     return value
 
 
-def _permission(value: str) -> str:
-    if value not in PERMISSIONS:
-        raise ValueError(f"must be one of {', '.join(PERMISSIONS)}")
+def _redirect(value: str) -> str:
+    """Take the address of a page or of an app (``myapp://signed-in``), but nothing a browser would run or open from the disk."""
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        parts = SplitResult("", "", "", "", "")
+    refused = ("", "javascript", "data", "vbscript", "file", "blob")
+    if parts.scheme in refused or not parts.netloc or "#" in value or any(map(str.isspace, value)):
+        raise ValueError("must be an address without a # part, such as https://app.example/signed-in")
+    return value
+
+
+def _permissions(value: object) -> object:
+    if value != "all" and not (isinstance(value, list) and all(one in PERMISSIONS for one in value)):
+        raise ValueError(f"must be all, or a list of some of {', '.join(PERMISSIONS)}")
     return value
 
 
 Phone = Annotated[str, AfterValidator(_phone)]
 Id = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(canonical)]
-Permission = Annotated[str, AfterValidator(_permission)]
+Permissions = Annotated[Literal["all"] | list[str], BeforeValidator(_permissions)]
 Secret = Annotated[str, Field(min_length=1, max_length=500)]
 
 
@@ -71,8 +84,8 @@ class ConnectorSeed(_Entry):
     secret: Secret
     name: str | None = None
     tenant: Id | None = None
-    permissions: Literal["all"] | list[Permission] = "all"
-    redirect_url: str | None = None
+    permissions: Permissions = "all"
+    redirect_url: Annotated[str, AfterValidator(_redirect)] | None = None
 
 
 class GroupSeed(_Entry):
@@ -124,3 +137,19 @@ class Seed(_Entry):
     groups: list[GroupSeed] = []
     grants: list[GrantSeed] = []
     actions: list[ActionSeed] = []
+
+
+_ENTRIES: dict[str, type[_Entry]] = {
+    "tenants": TenantSeed,
+    "people": PersonSeed,
+    "connectors": ConnectorSeed,
+    "groups": GroupSeed,
+    "grants": GrantSeed,
+    "actions": ActionSeed,
+}
+
+
+def known_names(place: tuple[int | str, ...]) -> list[str]:
+    """Return the names that may stand where the last of *place* stands."""
+    model = Seed if len(place) == 1 else _ENTRIES[str(place[0])]
+    return [field.alias or name for name, field in model.model_fields.items()]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import BinaryIO
@@ -10,6 +12,7 @@ from typing import BinaryIO
 from airflow_provider_kaizala.server.hashing import new_token
 
 _CHUNK = 1 << 20
+_NAME = re.compile(r"[\w-]{48}(\.partial)?", re.ASCII)
 
 
 class MediaFiles:
@@ -43,9 +46,17 @@ class MediaFiles:
         """Remove a file that nothing refers to."""
         self.path(file_id).unlink(missing_ok=True)
 
+    def make_folder(self) -> None:
+        """Make the folder, so that one that cannot be used shows at once; raises OSError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(self.folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
     def clear(self) -> None:
-        """Remove all files."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove all files of the store; the folder may be one that holds others too."""
+        for path in self.folder.glob("*"):
+            if _NAME.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
     def _sync_folder(self) -> None:
         descriptor = os.open(self.folder, os.O_RDONLY)

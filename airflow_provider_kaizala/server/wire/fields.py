@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 
 from airflow_provider_kaizala.server.wire.errors import bad_request
+from airflow_provider_kaizala.server.wire.mistakes import unknown_name
 
 PHONE = re.compile(r"\+[0-9]{6,15}\Z")
 _LARGEST = 2**53
 
 
 class Fields:
-    """An object of a request. Unknown fields are never looked at; null counts as absent.
+    """An object of a request. Unknown fields are not looked at, unless :meth:`only` refuses them; null counts as absent.
 
     Each getter takes a field's documented name first, then its aliases (C7 to C9 of the contract).
     """
@@ -32,6 +33,15 @@ class Fields:
     def has(self, *names: str) -> bool:
         """Tell whether a field is there and not null."""
         return self.raw(*names) is not None
+
+    def only(self, *names: str) -> Fields:
+        """Return these fields if there are no others; for the control plane, where a slip would make a test pass."""
+        known = {name.lower() for name in names}
+        for name in self._values:
+            if name not in known:
+                said = unknown_name(name, names)
+                raise bad_request(said[:1].upper() + said[1:])
+        return self
 
     def over(self, **values: object) -> Fields:
         """Return these fields with some of them replaced."""

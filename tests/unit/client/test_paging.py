@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_provider_kaizala.client import AsyncKaizalaClient, KaizalaClient, calls
-from airflow_provider_kaizala.client.errors import KaizalaNoReplyError
+from airflow_provider_kaizala.client.errors import KaizalaInputError, KaizalaNoReplyError
 from airflow_provider_kaizala.client.models import UnreadableReplyError
 from airflow_provider_kaizala.client.paging import Walk
 
@@ -188,3 +188,20 @@ class TestClients:
             return [each.id async for each in client.iterate(calls.list_subscribers(group))]
 
         assert asyncio.run(read()) == ["u1", "u2"]
+
+
+def test_run_and_iterate_are_not_taken_for_each_other(make_settings):
+    with KaizalaClient(make_settings()) as client:
+        with pytest.raises(KaizalaInputError, match="listSubscribers comes in pages: give it to iterate"):
+            client.run(calls.list_subscribers("g1"))
+        with pytest.raises(KaizalaInputError, match="getMe does not come in pages: give it to run"):
+            next(client.iterate(calls.get_me()))
+
+    async def both():
+        async with AsyncKaizalaClient(make_settings()) as client:
+            with pytest.raises(KaizalaInputError, match="give it to iterate"):
+                await client.run(calls.list_subscribers("g1"))
+            with pytest.raises(KaizalaInputError, match="give it to run"):
+                await anext(client.iterate(calls.get_me()))
+
+    asyncio.run(both())

@@ -8,7 +8,10 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_kaizala import operators as ops
-from airflow_provider_kaizala.client.errors import KaizalaForbiddenError, KaizalaInputError
+from airflow_provider_kaizala.client.errors import (
+    KaizalaForbiddenError,
+    KaizalaInputError,
+)
 from airflow_provider_kaizala.operators.api import without_secrets
 from airflow_provider_kaizala.operators.post import KaizalaPostOperator
 
@@ -56,7 +59,12 @@ BAD = [
         {"max_removals": -1},
         "max_removals: a whole number from 0 on is needed, not -1",
     ),
-    (ops.KaizalaSyncMembersOperator, {"dry_run": "maybe"}, "is_dry_run: True or False is needed"),
+    (ops.KaizalaSyncMembersOperator, {"dry_run": "perhaps"}, "^dry_run: True or False is needed"),
+    (
+        ops.KaizalaSyncMembersOperator,
+        {"members": [910000000001]},
+        "such as .* as text: render_template_as_native_obj",
+    ),
     (ops.KaizalaSyncMembersOperator, {"keep_admins": 1}, "keep_admins: True or False is needed"),
     (ops.KaizalaRemoveSubscribersOperator, {"subscribers": ["x"]}, "subscribers: 'x' is no phone number"),
     (ops.KaizalaSendReminderOperator, {"action_id": ""}, "action_id is empty"),
@@ -113,6 +121,11 @@ BAD = [
         {"parameters": {"groupId": "{{ x }}", "page": 2}},
         "parameters: listMembers knows no page",
     ),
+    (
+        ops.KaizalaApiOperator,
+        {"parameters": {"groupId": " "}},
+        "parameters: groupId is empty, which is no id",
+    ),
     (ops.KaizalaApiOperator, {"parameters": ["g1"]}, "parameters: a dict of names and values is needed"),
     (ops.KaizalaApiOperator, {"body": {"a": 1}}, "body: listMembers takes no JSON body"),
     (ops.KaizalaApiOperator, {"body": "{no json"}, "body: the text is no JSON"),
@@ -166,6 +179,10 @@ class TestMembers:
         ]
 
         def answer(request):
+            if request.path.endswith("/users/me"):
+                return replies.get(
+                    "me", (200, {"id": "me", "name": "Airflow", "mobileNumber": "+910000000099"})
+                )
             if request.method == "GET":
                 return 200, {"members": [*members, {"id": "bot", "role": "Member", "isProvisioned": True}]}
             return replies.get(request.method, (200, {"result": "true"}))
@@ -191,7 +208,14 @@ class TestMembers:
     def test_a_dry_run_changes_nothing(self, kaizala, run_task):
         self.serve(kaizala, ASHA)
         run_task(ops.KaizalaSyncMembersOperator(task_id="t", members=[MEERA], dry_run=True))
-        assert [each.method for each in kaizala.calls()] == ["GET"]
+        assert {each.method for each in kaizala.calls()} == {"GET"}
+
+    def test_without_leave_to_ask_who_the_token_is_admins_stay_all_the_same(self, kaizala, run_task):
+        self.serve(kaizala, ASHA, RAVI, me=kaizala.error(403))
+        result = run_task(ops.KaizalaSyncMembersOperator(task_id="t", members=[ASHA]))
+        assert result["removed"] == [RAVI]
+        with pytest.raises(KaizalaForbiddenError, match="getMe"):
+            run_task(ops.KaizalaSyncMembersOperator(task_id="t", members=[ASHA], keep_admins=False))
 
     def test_too_many_would_leave(self, kaizala, run_task):
         self.serve(kaizala, ASHA, RAVI, MEERA)
@@ -200,7 +224,7 @@ class TestMembers:
             AirflowFailException, match=r"3 of 3 members .* max_removals is 2: nothing was changed"
         ):
             run_task(task)
-        assert [each.method for each in kaizala.calls()] == ["GET"]
+        assert {each.method for each in kaizala.calls()} == {"GET"}
 
     def test_a_subscriber_who_could_not_be_added_is_named(self, kaizala, run_task):
         result = {ASHA: {"isAdded": True}, RAVI: {"isAdded": False, "errorReason": "no such person"}}
@@ -320,6 +344,17 @@ class TestAnyOperation:
         assert without_secrets(reply) == {
             "webhooks": [{"id": "w1", "callbackToken": "***", "x": {"AccessToken": "***", "tokens": 3}}]
         }
+
+    def test_what_comes_back_holds_no_token_of_a_callback_address(self):
+        reply = [
+            {
+                "callbackUrl": "https://me.example/k?store=12&key=s3cret-of-mine",
+                "mediaUrl": "https://a/b?sig=abcdefgh",
+            }
+        ]
+        assert without_secrets(reply) == [
+            {"callbackUrl": "https://me.example/k?store=12&key=***", "mediaUrl": "https://a/b?sig=abcdefgh"}
+        ]
 
     def test_the_grant_follows_the_group(self, kaizala, run_task, group):
         kaizala.otherwise = lambda request: (200, {"members": []})

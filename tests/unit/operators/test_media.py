@@ -187,7 +187,7 @@ BAD_TYPES = [
         "virus.exe",
         "files: file 'virus.exe': Kaizala takes no .exe files. It takes Image: jpg, jpeg, png; Audio",
     ),
-    ("/a/b/README", "files: file 'README': Kaizala takes no .(no ending) files"),
+    ("/a/b/README", "files: file 'README': Kaizala takes no files without an ending"),
     ("notes.md", "files: file 'notes.md': Kaizala takes no .md files"),
     ("s3://bucket/data.csv", "files: file 'data.csv': Kaizala takes no .csv files"),
     (Path("pages.html"), "files: file 'pages.html'"),

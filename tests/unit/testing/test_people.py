@@ -225,3 +225,18 @@ def test_stopping_is_quick(kaizala_server: KaizalaServer) -> None:
     began = time.monotonic()
     people.close()
     assert time.monotonic() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    ("when", "error", "said"),
+    [
+        ({"after_poll": 2}, TypeError, "votes() takes no 'after_poll', but after_polls, title"),
+        ({"after_polls": "2"}, ValueError, "after_polls must be a whole number from 0 on, not '2'"),
+        ({"after_polls": -1}, ValueError, "not -1"),
+        ({"times": 0}, ValueError, "times must be a whole number above 0, or None, not 0"),
+    ],
+)
+def test_a_slip_in_a_script_is_told_at_once(kaizala_people: People, when, error, said) -> None:
+    with pytest.raises(error) as wrong:
+        kaizala_people.ravi.votes("Yes", **when)
+    assert said in str(wrong.value)

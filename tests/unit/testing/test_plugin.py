@@ -199,7 +199,10 @@ def test_a_server_that_runs_already(
     ("options", "said"),
     [
         (["kaizala_seed=nothing"], "*the seed 'nothing' cannot be read*"),
-        (["kaizala_server_python=/no/such/python"], "*No such file*"),
+        (
+            ["kaizala_server_python=/no/such/python"],
+            "*kaizala_server_python: /no/such/python cannot be run: No such file*",
+        ),
         (
             [f"kaizala_server_python={sys.executable}", "kaizala_seed=nothing"],
             "*does not run kaizala-server*'nothing'*",

@@ -261,6 +261,10 @@ def test_a_webhook_that_gave_up_is_brought_back(shell, server, api, callback) ->
         (["connector", "create", "--name", " "], "blank"),
         (["connector", "create", "--name", "x", "--id", "demo-connector"], "exists already"),
         (["connector", "create", "--name", "x", "--permission", "All"], "--permission"),
+        (
+            ["connector", "create", "--name", "x", "--redirect-url", "a page"],
+            "redirectUrl: must be an address",
+        ),
         (["connector", "create", "--name", "x", "--tenant", "no"], "there is no tenant 'no'"),
         (["connector", "create", "--name", "x", "--id", "x" * 200], "at most 128"),
         (["connector", "create", "--name", "\udcff"], "not text in UTF-8"),

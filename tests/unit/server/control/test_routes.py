@@ -248,3 +248,27 @@ def test_what_is_not_there_is_not_found(control) -> None:
     control.refused(404, "POST", "/nothing")
     control.refused(405, "DELETE", "/clock")
     json.dumps(control.ok("GET", "/faults"))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "said"),
+    [
+        ("GET", "/journal?operatoin=getMe", None, "There is no field 'operatoin'; did you mean 'operation'?"),
+        ("POST", "/clock", {"freze": True}, "did you mean 'freeze'?"),
+        ("POST", "/clock", {"advance": 1, "forward": 1}, "known are freeze, advance, resume"),
+        ("POST", "/delete-action", {"action": "a"}, "did you mean 'actionId'?"),
+        ("POST", "/revoke-grant", {"connectorId": "demo-connector", "group": "x"}, "did you mean 'groupId'?"),
+        ("POST", "/seed?replce=true", {}, "did you mean 'replace'?"),
+    ],
+)
+def test_a_name_that_is_misspelled_is_refused(control, method, path, body, said) -> None:
+    assert said in control.refused(400, method, path, **({} if body is None else {"json": body}))
+
+
+def test_reset_removes_uploads_and_nothing_else(server, control, api) -> None:
+    api.ok("POST", "/media", files={"file": ("a.png", b"x", "image/png")})
+    folder = server.state.media.folder
+    (folder / "mine.txt").write_text("kept")
+    assert len(list(folder.iterdir())) == 2
+    control.ok("POST", "/reset", json={})
+    assert [path.name for path in folder.iterdir()] == ["mine.txt"]

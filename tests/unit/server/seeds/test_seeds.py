@@ -12,11 +12,41 @@ PERSON = {"mobileNumber": "+910000000001", "name": "A", "pin": "1"}
     ("text", "where"),
     [
         ("people: [", "line 1"),
-        ("people:\n - {mobileNumber: 919, name: A}", "people.0.mobileNumber"),
-        ('people:\n - {mobileNumber: "+910000000001", nom: A}', "people.0.name"),
-        ('connectors: [{id: c, secret: s, permissions: ["Fly"]}]', "connectors.0.permissions"),
-        ("grants: [{connector: c, kind: group, person: '+910000000001', refreshToken: t}]", "grants.0"),
-        ("- a list", "mapping"),
+        ("people:\n - {mobileNumber: 919, name: A}", "people.0.mobileNumber: must be text; in YAML, put"),
+        ('people:\n - {mobileNumber: "919", name: A}', "people.0.mobileNumber: must be a phone number"),
+        (
+            'people:\n - {mobileNumber: "+910000000001", nme: A}',
+            "people.0.nme: there is no field 'nme'; did you mean 'name'?",
+        ),
+        ('people:\n - {mobileNumber: "+910000000001"}', "people.0.name: is required"),
+        ('people:\n - {mobileNumber: "+910000000001", name: A, pin: 0123}', "people.0.pin: must be text"),
+        ("people: {a: b}", "people: must be a list"),
+        ("people: [1]", "people.0: must be a mapping of names and values"),
+        ("persons: []", "persons: there is no field 'persons'"),
+        ("rooms: []", "known are tenants, people, connectors, groups, grants, actions"),
+        ("groups: [{id: g, name: G, type: Hub}]", "groups.0.type: must be 'Group' or 'ConnectGroup'"),
+        (
+            'connectors: [{id: c, secret: s, permissions: ["Fly"]}]',
+            "connectors.0.permissions: must be all, or a list of some of Group",
+        ),
+        (
+            "connectors: [{id: c, secret: s, permissions: some}]",
+            "connectors.0.permissions: must be all, or a list",
+        ),
+        (
+            "connectors: [{id: c, secret: s, redirectUrl: a page}]",
+            "connectors.0.redirectUrl: must be an address",
+        ),
+        (
+            "connectors: [{id: c, secret: s, redirectUrl: 'javascript://x/%0aalert(1)'}]",
+            "0.redirectUrl: must be",
+        ),
+        ("connectors: [{id: c, secret: ''}]", "connectors.0.secret: must have at least 1 character"),
+        (
+            "grants: [{connector: c, kind: group, person: '+910000000001', refreshToken: t}]",
+            "grants.0: group is for",
+        ),
+        ("- a list", "mapping of tenants, people, connectors, groups, grants, actions"),
     ],
 )
 def test_mistakes_say_where(text, where) -> None:
@@ -25,6 +55,8 @@ def test_mistakes_say_where(text, where) -> None:
     assert where in str(wrong.value)
     assert "mine.yaml" in str(wrong.value)
     assert "\n" not in str(wrong.value)
+    assert "Value error" not in str(wrong.value)
+    assert "Input" not in str(wrong.value)
 
 
 def test_unknown_seed_names_the_built_in_ones() -> None:
