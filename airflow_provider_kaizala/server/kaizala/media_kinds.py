@@ -29,7 +29,7 @@ _TYPES: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 # What clients write who do not know a file's type; Android's write the last one.
-UNTOLD = ("application/octet-stream", "binary/octet-stream", "multipart/form-data")
+UNTOLD = ("application/octet-stream", "binary/octet-stream", "*/*", "multipart/form-data")
 
 
 def kind_of(name: str, mime_type: str | None, content: BinaryIO | None = None) -> tuple[str, str]:

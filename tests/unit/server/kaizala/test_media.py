@@ -65,6 +65,7 @@ def test_a_part_without_a_type_is_415(api) -> None:
         ("upload", "application/octet-stream", "Image", "image/png"),
         ("a.jpeg", "multipart/form-data", "Image", "image/jpeg"),
         ("a.png", "image/*", "Image", "image/png"),
+        ("a.png", "*/*", "Image", "image/png"),
         ("a.png", "image/jpeg", "Image", "image/jpeg"),
     ],
 )
