@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
-from airflow_provider_kaizala.client.multipart import Upload
-from airflow_provider_kaizala.client.paging import Walk, single
-from airflow_provider_kaizala.client.policy import (
+from airflow_provider_kaizala.client.effects import (
     Effect,
     Load,
-    Policy,
     Reply,
     Save,
     Send,
     Sleep,
     TransportFailure,
 )
+from airflow_provider_kaizala.client.multipart import Upload
+from airflow_provider_kaizala.client.paging import Walk, single
+from airflow_provider_kaizala.client.policy import Policy
 from airflow_provider_kaizala.client.tokens import MemoryTokenStore, TokenStore
 
 if TYPE_CHECKING:

@@ -17,18 +17,18 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from airflow_provider_kaizala.client.multipart import Upload
-from airflow_provider_kaizala.client.paging import Walk, single
-from airflow_provider_kaizala.client.policy import (
+from airflow_provider_kaizala.client.effects import (
     Effect,
     Load,
-    Policy,
     Reply,
     Save,
     Send,
     Sleep,
     TransportFailure,
 )
+from airflow_provider_kaizala.client.multipart import Upload
+from airflow_provider_kaizala.client.paging import Walk, single
+from airflow_provider_kaizala.client.policy import Policy
 from airflow_provider_kaizala.client.tokens import MemoryTokenStore, TokenStore
 
 if TYPE_CHECKING:

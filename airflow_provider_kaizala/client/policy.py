@@ -1,6 +1,6 @@
 """How a call is made: token, redirects, throttles, repeats, outcomes. One generator, no I/O.
 
-:meth:`Policy.perform` yields what it wants done (:class:`Send`, :class:`Sleep`, :class:`Load`, :class:`Save`) and is
+:meth:`Policy.perform` yields what it wants done, an effect of :mod:`airflow_provider_kaizala.client.effects`, and is
 resumed with the result; a transport that fails throws :class:`TransportFailure` into it. The sync and the async client
 are loops around it, so that both behave the same, and a test needs no network.
 """
@@ -13,7 +13,7 @@ import random
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +21,7 @@ from urllib.parse import urlencode, urlsplit
 
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.budget import Budget
+from airflow_provider_kaizala.client.effects import Effect, Load, Reply, Save, Send, Sleep, TransportFailure
 from airflow_provider_kaizala.client.errors import (
     TOKEN_CODES,
     KaizalaAuthError,
@@ -52,65 +53,6 @@ BACKOFF_CAP = 30.0
 EXPIRY_MARGIN = 60.0
 #: seconds between looks whether another call has brought the token that this one needs too
 RENEWAL_POLL = 0.05
-
-
-@dataclass(frozen=True)
-class Send:
-    """Make this HTTP request; resume with a :class:`Reply`, or throw :class:`TransportFailure`. Redirects are not followed."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(repr=False)
-    content: bytes | Upload | None = field(repr=False)
-    connect_timeout: float
-    read_timeout: float
-    #: bound of the whole exchange in seconds, also while a reply drips in
-    total_timeout: float
-
-
-@dataclass(frozen=True)
-class Sleep:
-    """Wait so many seconds; resume with None."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Load:
-    """Resume with what the token store has for this grant."""
-
-    grant: Grant
-
-
-@dataclass(frozen=True)
-class Save:
-    """Put tokens into the token store; resume with None."""
-
-    grant: Grant
-    tokens: Tokens
-
-
-Effect = Send | Sleep | Load | Save
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What came back. Header names are lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-
-
-class TransportFailure(Exception):
-    """No whole reply came.
-
-    :param sent: False only if it is certain that no connection was made, so nothing can have been sent
-    """
-
-    def __init__(self, detail: str, *, sent: bool) -> None:
-        super().__init__(detail)
-        self.detail, self.sent = detail, sent
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from airflow_provider_kaizala.tasks.waiting import (
     known_rule,
 )
 from airflow_provider_kaizala.templating import is_literal
-from airflow_provider_kaizala.waiting.choices import plain, spellings
+from airflow_provider_kaizala.waiting.choices import is_offered
 from airflow_provider_kaizala.waiting.forms import read_rule
 from airflow_provider_kaizala.waiting.rules import Quorum
 from airflow_provider_kaizala.waiting.subjects import ActionAnswers
@@ -118,7 +118,7 @@ class KaizalaQuestionOperator(WaitsForPeople, KaizalaPostOperator):
         """
         offered = self.offered()
         for option in rule.options():
-            if offered is not None and plain(option) not in spellings(offered):
+            if offered is not None and not is_offered(option, offered):
                 raise KaizalaInputError(
                     f"until: there is no option {option!r} to choose; there are {', '.join(map(repr, offered))}"
                 )
@@ -317,7 +317,7 @@ class KaizalaSurveyOperator(KaizalaAskOperator, KaizalaSendSurveyOperator):
             raise KaizalaInputError(
                 f"until: there is no question {question!r} to choose in; there are {', '.join(map(repr, asked))}"
             )
-        if plain(option) not in spellings(asked[question]):
+        if not is_offered(option, asked[question]):
             raise KaizalaInputError(
                 f"until: {question!r} has no option {option!r} to choose; "
                 f"it has {', '.join(map(repr, asked[question])) or 'none'}"

@@ -12,7 +12,7 @@ from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.operators.ask import KaizalaPollOperator
 from airflow_provider_kaizala.templating import is_literal
 from airflow_provider_kaizala.waiting.answers import latest_of
-from airflow_provider_kaizala.waiting.choices import chosen, plain, spellings
+from airflow_provider_kaizala.waiting.choices import as_offered, chosen
 from airflow_provider_kaizala.waiting.combined import AnyOf
 from airflow_provider_kaizala.waiting.rules import Quorum
 
@@ -97,12 +97,12 @@ class Approves:
         deciders = None if self.approvers is None else set(checks.phones("approvers", self.approvers))
         approved: list[str] = []
         rejected: list[str] = []
-        sides = {plain(self.approve): approved, plain(self.reject): rejected}
+        sides = {self.approve: approved, self.reject: rejected}
         for answer in latest_of(answers):
             if deciders is None or answer["responder"] in deciders:
                 name = answer["responder_name"] or answer["responder"] or "somebody"
                 for choice in (one for value in answer["answers"].values() for one in chosen(value)):
-                    sides.get(plain(choice), []).append(name)
+                    sides.get(as_offered(choice, sides), []).append(name)
         return approved, rejected
 
     def conclude(self, outcome: Mapping[str, Any], question: str, context: Context) -> Mapping[str, Any]:
@@ -264,8 +264,10 @@ class KaizalaBranchOperator(KaizalaPollOperator, BranchMixIn):
 
     def finish(self, result: ResultDict, context: Context) -> Any:
         """Go on with the branch that won, and skip the others."""
-        winner = spellings(self.branches).get(plain(result["winner"] or ""), self.otherwise)
-        if winner is None:
+        winner = as_offered(result["winner"] or "", self.branches)
+        if winner not in self.branches:
+            winner = self.otherwise or ""
+        if winner not in self.branches:
             counts = (
                 ", ".join(f"{choice}: {count}" for choice, count in result["tally"].items()) or "nobody chose"
             )

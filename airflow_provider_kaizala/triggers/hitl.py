@@ -16,7 +16,7 @@ from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.triggers.polls import polls
 from airflow_provider_kaizala.triggers.response import KaizalaResponseTrigger
 from airflow_provider_kaizala.waiting.answers import iso, result_dict
-from airflow_provider_kaizala.waiting.choices import chosen, plain, spellings
+from airflow_provider_kaizala.waiting.choices import as_offered, chosen
 from airflow_provider_kaizala.waiting.combined import AnyOf
 from airflow_provider_kaizala.waiting.forms import read_rule
 from airflow_provider_kaizala.waiting.progress import latest
@@ -90,13 +90,13 @@ def decide(rule: Rule, action: ActionDetails, options: Sequence[str], multiple: 
     if progress.met and _one_is_enough(rule):
         first = min(votes, key=lambda vote: vote.at or LATER)
         return Decision(first.chosen, first.by)
-    wanted = plain(rule.option) if isinstance(rule, Quorum) else ""
-    lost = set() if progress.met else set(spellings(rule.options()))
-    counts = {each: sum(each in vote.chosen for vote in votes) for each in options if plain(each) not in lost}
+    wanted = as_offered(rule.option, options) if isinstance(rule, Quorum) else None
+    lost = set() if progress.met else {as_offered(each, options) for each in rule.options()}
+    counts = {each: sum(each in vote.chosen for vote in votes) for each in options if each not in lost}
     if multiple:
-        decided = [each for each, count in counts.items() if 2 * count > len(votes) or plain(each) == wanted]
-    elif wanted and progress.met:
-        decided = [each for each in counts if plain(each) == wanted]
+        decided = [each for each, count in counts.items() if 2 * count > len(votes) or each == wanted]
+    elif wanted is not None and progress.met:
+        decided = [each for each in counts if each == wanted]
     else:
         most = max(counts.values(), default=0)
         decided = [each for each, count in counts.items() if most and count == most]
@@ -119,13 +119,12 @@ def _one_is_enough(rule: Rule) -> bool:
 def _votes(rule: Rule, action: ActionDetails, options: Sequence[str]) -> list[_Vote]:
     """Return the latest vote of each person who counts."""
     people = getattr(rule, "people", None)
-    spelled = spellings(options)
     found = []
     for response in latest(action):
         if people is not None and response.responder.mobile_number not in people:
             continue
-        given = [spelled.get(plain(one)) for value in response.answers.values() for one in chosen(value)]
-        known = tuple(dict.fromkeys(each for each in given if each is not None))
+        given = [as_offered(one, options) for value in response.answers.values() for one in chosen(value)]
+        known = tuple(dict.fromkeys(each for each in given if each in options))
         if known:
             found.append(_Vote(response.responder, known, response.responded_at))
     return found

@@ -5,17 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
 
-def plain(option: str) -> str:
-    """Return an option as it is compared."""
-    return option.strip().casefold()
+def as_offered(option: str, offered: Collection[str]) -> str:
+    """Return an option as it is spelled where it can be chosen; what cannot comes back as it is compared.
+
+    Options may differ in case alone: one that is spelled exactly so goes first.
+    """
+    if option in offered:
+        return option
+    plain = option.strip().casefold()
+    return next((each for each in offered if each.strip().casefold() == plain), plain)
 
 
-def spellings(options: Iterable[str]) -> dict[str, str]:
-    """Return each option by what it is compared as."""
-    return {plain(option): option for option in options}
+def is_offered(option: str, offered: Collection[str]) -> bool:
+    """Tell whether an option can be chosen."""
+    return as_offered(option, offered) in offered
 
 
 def chosen(answer: Any) -> list[str]:

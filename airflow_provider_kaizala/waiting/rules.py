@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import Person, checks
-from airflow_provider_kaizala.waiting.choices import chosen, plain, spellings
+from airflow_provider_kaizala.waiting.choices import as_offered, chosen, is_offered
 from airflow_provider_kaizala.waiting.progress import Progress, latest, named, split, who_answered
 from airflow_provider_kaizala.waiting.rule import Rule
 
@@ -212,7 +212,7 @@ class People(Rule):
 class Quorum(Rule):
     """So many people have chosen one option. Over also when so many no longer can.
 
-    :param option: the option, compared without case
+    :param option: the option, compared without case unless two differ in nothing else
     :param count: how many must choose it
     :param people: phone numbers of those whose answers count; None for whoever answers
     :param question: of a survey with several; None looks at all questions
@@ -239,7 +239,7 @@ class Quorum(Rule):
 
     def progress(self, action: ActionDetails) -> Progress:
         """Count who has chosen the option, who has chosen another, and who may still choose."""
-        self._check_option(action)
+        offered = self._offered(action)
         votes = [each for each in latest(action) if self._has_vote(each.answers)]
         voters = [each.responder for each in votes]
         missing: tuple[Person, ...] = ()
@@ -252,7 +252,7 @@ class Quorum(Rule):
             there, missing = split(action.assignees, voters)
         else:
             there = tuple(voters)
-        for_it = tuple(each.responder for each in votes if self._chose(each.answers))
+        for_it = tuple(each.responder for each in votes if self._chose(each.answers, offered))
         known = self.people is not None or bool(action.assignees)
         hopeless = known and len(for_it) + len(missing) < self.count
         told = f"{len(for_it)} of {self.count} for {self.option!r}, {len(there) - len(for_it)} for something else"
@@ -264,11 +264,13 @@ class Quorum(Rule):
     def _has_vote(self, answers: Mapping[str, Any]) -> bool:
         return any(value not in (None, [], "") for value in self._relevant(answers))
 
-    def _chose(self, answers: Mapping[str, Any]) -> bool:
-        wanted = plain(self.option)
-        return any(plain(one) == wanted for value in self._relevant(answers) for one in chosen(value))
+    def _chose(self, answers: Mapping[str, Any], offered: Sequence[str]) -> bool:
+        wanted = as_offered(self.option, offered)
+        given = (one for value in self._relevant(answers) for one in chosen(value))
+        return any(as_offered(one, offered) == wanted for one in given)
 
-    def _check_option(self, action: ActionDetails) -> None:
+    def _offered(self, action: ActionDetails) -> list[str]:
+        """Return what can be chosen, nothing where Kaizala does not tell; refuse an option that is not among it."""
         if self.question is not None and action.options and self.question not in action.options:
             raise KaizalaInputError(
                 f"until: the {action.action_type} has no question {self.question!r} to choose in; "
@@ -280,10 +282,11 @@ class Quorum(Rule):
             if self.question is None or name == self.question
             for option in options
         ]
-        if offered and plain(self.option) not in spellings(offered):
+        if offered and not is_offered(self.option, offered):
             raise KaizalaInputError(
                 f"until: the {action.action_type} has no option {self.option!r}; it has {', '.join(map(repr, offered))}"
             )
+        return offered
 
     def within(self, audience: Audience) -> Rule:
         """Those whose answers count must be able to answer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_kaizala.waiting.choices import chosen, plain, spellings
+from airflow_provider_kaizala.waiting.choices import as_offered, chosen, is_offered
 from airflow_provider_kaizala.waiting.progress import latest
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ def tally(action: ActionDetails) -> dict[str, Counts]:
             counts = found.get(name)
             if counts is None:
                 continue
-            spelled = spellings(counts)
-            for option in {spelled.get(plain(one), one): None for one in chosen(value)}:
-                counts[option] = counts.get(option, 0) + 1
+            given = [as_offered(one, counts) if is_offered(one, counts) else one for one in chosen(value)]
+            for one in dict.fromkeys(given):
+                counts[one] = counts.get(one, 0) + 1
     return found
 
 

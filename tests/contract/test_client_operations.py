@@ -30,6 +30,7 @@ import yaml
 
 from airflow_provider_kaizala.client import AsyncKaizalaClient, KaizalaClient, calls
 from airflow_provider_kaizala.client.calls import groups as group_calls
+from airflow_provider_kaizala.client.effects import Reply, Send
 from airflow_provider_kaizala.client.errors import (
     KaizalaBadRequestError,
     KaizalaError,
@@ -55,7 +56,6 @@ from airflow_provider_kaizala.client.models import (
 )
 from airflow_provider_kaizala.client.multipart import Part, Upload
 from airflow_provider_kaizala.client.operations import OPERATIONS
-from airflow_provider_kaizala.client.policy import Reply, Send
 from airflow_provider_kaizala.client.settings import DEFAULT_API_ROOT, Settings
 from tests.contract.shop import ASHA, HUB, MEERA, NORTH, PNG, RAVI, REDIRECT, STORE, STRANGER, Shop, open_shop
 

@@ -207,17 +207,16 @@ def minutes(name: str, value: Any) -> int:
     return value
 
 
-def _different(name: str, titles: Sequence[str], what: str, *, cased: bool = True) -> None:
+def _different(name: str, titles: Sequence[str], what: str) -> None:
     seen: set[str] = set()
     for each in titles:
-        same = each.strip() if cased else each.strip().casefold()
-        if same in seen:
+        if each.strip() in seen:
             raise KaizalaInputError(f"{name}: two {what} are {each!r}; each needs a text of its own")
-        seen.add(same)
+        seen.add(each.strip())
 
 
 def options(name: str, value: Any, what: str = "options") -> tuple[str, ...]:
-    """Two or more texts that differ in more than case; ``{"title": ...}`` is taken for each as well."""
+    """Two or more different texts; ``{"title": ...}`` is taken for each as well."""
     given = [
         item.get("title") if isinstance(item, Mapping) else item
         for item in listed(name, value, f"{what} (texts)")
@@ -225,7 +224,7 @@ def options(name: str, value: Any, what: str = "options") -> tuple[str, ...]:
     if len(given) < 2:
         raise KaizalaInputError(f"{name}: {len(given)} given; at least 2 {what} are needed to choose from")
     titles = tuple(title(name, item) for item in given)
-    _different(name, titles, what, cased=False)
+    _different(name, titles, what)
     return titles
 
 

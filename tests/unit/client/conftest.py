@@ -16,7 +16,8 @@ import pytest
 
 from airflow_provider_kaizala.client.async_client import AsyncKaizalaClient
 from airflow_provider_kaizala.client.client import KaizalaClient
-from airflow_provider_kaizala.client.policy import Load, Policy, Reply, Save, Send, Sleep, TransportFailure
+from airflow_provider_kaizala.client.effects import Load, Reply, Save, Send, Sleep, TransportFailure
+from airflow_provider_kaizala.client.policy import Policy
 from airflow_provider_kaizala.client.settings import Settings, Timeouts
 from airflow_provider_kaizala.client.tokens import MemoryTokenStore
 

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from airflow_provider_kaizala.client import calls
+from airflow_provider_kaizala.client.effects import Load, Save, Send, Sleep
 from airflow_provider_kaizala.client.errors import (
     KaizalaAuthError,
     KaizalaBadRequestError,
@@ -15,7 +16,6 @@ from airflow_provider_kaizala.client.errors import (
     KaizalaUntrustedHostError,
 )
 from airflow_provider_kaizala.client.models import Message
-from airflow_provider_kaizala.client.policy import Load, Save, Send, Sleep
 from airflow_provider_kaizala.client.settings import USER_GRANT, Grant
 from airflow_provider_kaizala.client.tokens import MemoryTokenStore, Tokens
 

@@ -11,9 +11,9 @@ from itertools import chain
 import pytest
 
 from airflow_provider_kaizala.client import calls
+from airflow_provider_kaizala.client.effects import Save
 from airflow_provider_kaizala.client.errors import KaizalaError
 from airflow_provider_kaizala.client.models import AccessToken, Message
-from airflow_provider_kaizala.client.policy import Save
 from airflow_provider_kaizala.client.settings import Grant
 from airflow_provider_kaizala.client.tokens import Tokens
 

@@ -81,6 +81,12 @@ def test_an_option_is_compared_without_case():
 QUESTIONS = {"Open?": ("Yes", "No"), "Clean?": ("Yes", "No"), "Which?": ("Bags", "Pens"), "Else?": None}
 
 
+def test_options_that_differ_in_case_alone_are_two():
+    votes = poll((ASHA, "YES"), (RAVI, "yes"), (MEERA, "yes"), choices=("yes", "YES"))
+    assert Quorum("yes", 2).progress(votes).met
+    assert not Quorum("YES", 2).progress(votes).met
+
+
 def test_a_question_of_a_survey():
     rule = Quorum("Yes", 1, question="Open?")
     assert decided(rule, form(QUESTIONS, (ASHA, {"Open?": "No", "Clean?": "Yes"}))) == (False, False)

@@ -35,6 +35,11 @@ def test_an_option_that_is_spelled_otherwise_is_the_same():
     assert flat(poll((ASHA, "yes "), (RAVI, "YES"), (MEERA, "Yes"))) == ({"Yes": 3, "No": 0}, "Yes")
 
 
+def test_options_that_differ_in_case_alone():
+    votes = poll((ASHA, "yes"), (RAVI, "YES"), (MEERA, "yes"), choices=("YES", "yes"))
+    assert flat(votes) == ({"YES": 1, "yes": 2}, "yes")
+
+
 def test_a_service_that_does_not_tell_the_choices():
     assert flat(poll((ASHA, "Yes"), choices=())) == ({"Yes": 1}, "Yes")
 

@@ -1,0 +1,72 @@
+"""What a call wants done, and what comes back: the language between the policy and the clients that carry it out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_kaizala.client.multipart import Upload
+    from airflow_provider_kaizala.client.settings import Grant
+    from airflow_provider_kaizala.client.tokens import Tokens
+
+
+@dataclass(frozen=True)
+class Send:
+    """Make this HTTP request; resume with a :class:`Reply`, or throw :class:`TransportFailure`. Redirects are not followed."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes | Upload | None = field(repr=False)
+    connect_timeout: float
+    read_timeout: float
+    #: bound of the whole exchange in seconds, also while a reply drips in
+    total_timeout: float
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """Wait so many seconds; resume with None."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Load:
+    """Resume with what the token store has for this grant."""
+
+    grant: Grant
+
+
+@dataclass(frozen=True)
+class Save:
+    """Put tokens into the token store; resume with None."""
+
+    grant: Grant
+    tokens: Tokens
+
+
+Effect = Send | Sleep | Load | Save
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+class TransportFailure(Exception):
+    """No whole reply came.
+
+    :param sent: False only if it is certain that no connection was made, so nothing can have been sent
+    """
+
+    def __init__(self, detail: str, *, sent: bool) -> None:
+        super().__init__(detail)
+        self.detail, self.sent = detail, sent
