@@ -8,6 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_kaizala import operators as ops
+from airflow_provider_kaizala.client.calls import complete_job
 from airflow_provider_kaizala.client.errors import (
     KaizalaForbiddenError,
     KaizalaInputError,
@@ -334,6 +335,45 @@ class TestWebhooks:
         assert run_task(task)["webhook_id"] == "w0"
         (call,) = kaizala.calls("/webhook/w0")
         assert (call.method, call.json["Active"], call.json["eventTypes"]) == ("PUT", "true", ["JobResponse"])
+
+
+NOTHING_CAME = [
+    (ops.KaizalaSyncMembersOperator, "group_id"),
+    (ops.KaizalaSyncMembersOperator, "max_removals"),
+    (ops.KaizalaCreateGroupOperator, "parent_group_id"),
+    (ops.KaizalaReactOperator, "comment"),
+    (ops.KaizalaPostResponseOperator, "answers"),
+    (ops.KaizalaPostResponseOperator, "response_id"),
+    (ops.KaizalaApiOperator, "group_id"),
+]
+
+
+@pytest.mark.parametrize(("operator", "name"), NOTHING_CAME)
+def test_what_was_to_come_and_is_none_is_not_taken_for_left_out(operator, name, kaizala, run_task):
+    """Else a sync would empty the default group, a comment become a like, a sub-group one of its own."""
+    task = operator(task_id="t", **{**RIGHT[operator], name: "{{ params.nothing }}"})
+    setattr(task, name, None)  # as an XCom does, or a native template
+    with pytest.raises(AirflowFailException, match=f"t: {name} is None: what was to bring it"):
+        run_task(task)
+    assert kaizala.calls() == []
+
+
+def test_a_job_is_not_done_because_nothing_came(kaizala, run_task):
+    task = ops.KaizalaPostResponseOperator(task_id="t", action_id="a1", completed="{{ params.nothing }}")
+    task.completed = None
+    with pytest.raises(AirflowFailException, match="completed is None"):
+        run_task(task)
+    with pytest.raises(KaizalaInputError, match="done: True or False is needed"):
+        complete_job("g1", "a1", None)
+    assert kaizala.calls() == []
+
+
+def test_a_group_that_came_empty_is_not_the_default_group(kaizala, run_task):
+    task = ops.KaizalaSyncMembersOperator(task_id="t", members=[ASHA], group_id="{{ params.nothing }}")
+    task.group_id = ""
+    with pytest.raises(AirflowFailException, match="group_id is empty"):
+        run_task(task)
+    assert kaizala.calls() == []
 
 
 class TestAnyOperation:
