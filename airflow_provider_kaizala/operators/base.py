@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 from airflow_provider_kaizala.client.errors import KaizalaInputError, KaizalaUnknownOutcomeError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-from airflow_provider_kaizala.templating import TEMPLATE_EXT, LiteralsStay, is_literal
+from airflow_provider_kaizala.templating import TEMPLATE_EXT, LiteralsStay, is_literal, still_there
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,13 +64,7 @@ class KaizalaOperator(LiteralsStay, BaseOperator):
 
     def there(self, name: str) -> Any:
         """Return an argument, unless it was given and has come to None."""
-        value = getattr(self, name)
-        if value is None and name in self._awaited:
-            raise KaizalaInputError(
-                f"{name} is None: what was to bring it, a template or another task, has found nothing. It is not taken for left "
-                "out, since something else would be done then"
-            )
-        return value
+        return still_there(name, getattr(self, name), self._awaited)
 
     def work(self) -> Any:
         """Do it, and return what goes to XCom."""

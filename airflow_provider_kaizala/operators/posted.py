@@ -25,6 +25,7 @@ class _AudienceOperator(KaizalaGroupOperator):
         "subscribers": checks.optional(checks.phones),
         "send_to_all_subscribers": checks.flag,
     }
+    decisive: ClassVar[Sequence[str]] = ("subscribers", *KaizalaGroupOperator.decisive)
     template_fields: Sequence[str] = (
         "action_id",
         "subscribers",
