@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
+
+from airflow_provider_kaizala.client.errors import KaizalaInputError
 
 #: A text may well end in ".md" or ".html", so only these endings name a file with a template.
 TEMPLATE_EXT = (".j2", ".jinja")
@@ -22,6 +24,20 @@ def is_literal(value: Any) -> bool:
         return True
     # XComArg and its kin resolve when the task runs; a callable is called then
     return not hasattr(value, "resolve") and not callable(value)
+
+
+def still_there(name: str, value: Any, given: Collection[str]) -> Any:
+    """Return an argument as it is when the task runs.
+
+    :param given: names of those that were given when the DAG was parsed, and without which something else would be done
+    :raises KaizalaInputError: if one of these has come to None
+    """
+    if value is None and name in given:
+        raise KaizalaInputError(
+            f"{name} is None: what was to bring it, a template or another task, has found nothing. It is not taken for left out, "
+            "since something else would be done then"
+        )
+    return value
 
 
 class LiteralsStay:

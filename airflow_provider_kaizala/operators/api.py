@@ -95,6 +95,7 @@ class KaizalaApiOperator(KaizalaOperator):
         "body": _body,
         "group_id": checks.optional(checks.group_id),
     }
+    decisive: ClassVar[Sequence[str]] = ("body", "group_id")
     template_fields: Sequence[str] = (
         "parameters",
         "body",

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 from airflow_provider_kaizala.client.errors import KaizalaInputError, KaizalaUnknownOutcomeError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-from airflow_provider_kaizala.templating import TEMPLATE_EXT, LiteralsStay, is_literal
+from airflow_provider_kaizala.templating import TEMPLATE_EXT, LiteralsStay, is_literal, still_there
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,12 +24,15 @@ class KaizalaOperator(LiteralsStay, BaseOperator):
     """Base of all operators: one connection, arguments that are checked as early as they are known, one try.
 
     A subclass names in ``arguments`` what checks each of its arguments: literal ones are checked when the DAG is parsed, all of
-    them when the task runs; and it does its work in :meth:`work`.
+    them when the task runs; and it does its work in :meth:`work`. In ``decisive`` it names those without which it would do
+    something else: given, they must not be None when the task runs, as what a template or another task was to bring may be.
 
     :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`
     """
 
     arguments: ClassVar[Mapping[str, Check]] = {}
+    decisive: ClassVar[Sequence[str]] = ()
+    _awaited: Sequence[str] = ()
     template_fields: Sequence[str] = ("kaizala_conn_id",)
     template_ext: Sequence[str] = TEMPLATE_EXT
     ui_color = "#d9eefb"
@@ -53,10 +56,15 @@ class KaizalaOperator(LiteralsStay, BaseOperator):
             value = getattr(self, name)
             if is_literal(value):
                 check(name, value)
+        self._awaited = [name for name in self.decisive if getattr(self, name) is not None]
 
     def checked(self, name: str) -> Any:
         """Return an argument, checked, in the form it is sent in."""
-        return self.arguments[name](name, getattr(self, name))
+        return self.arguments[name](name, self.there(name))
+
+    def there(self, name: str) -> Any:
+        """Return an argument, unless it was given and has come to None."""
+        return still_there(name, getattr(self, name), self._awaited)
 
     def work(self) -> Any:
         """Do it, and return what goes to XCom."""
@@ -87,6 +95,7 @@ class KaizalaGroupOperator(KaizalaOperator):
     :param group_id: the group; by default the connection's ``default_group`` (templated)
     """
 
+    decisive: ClassVar[Sequence[str]] = ("group_id",)
     template_fields: Sequence[str] = ("group_id", *KaizalaOperator.template_fields)
 
     def __init__(self, *, group_id: str | None = None, **kwargs: Any) -> None:
@@ -104,4 +113,4 @@ class KaizalaGroupOperator(KaizalaOperator):
 
     def group(self) -> str:
         """Return the group, checked."""
-        return str(checks.group_id("group_id", self.hook.group(self.group_id)))
+        return str(checks.group_id("group_id", self.hook.group(self.there("group_id"))))

@@ -57,6 +57,7 @@ class KaizalaCreateGroupOperator(KaizalaOperator):
         "parent_group_id": checks.optional(checks.group_id),
         "join": checks.flag,
     }
+    decisive: ClassVar[Sequence[str]] = ("parent_group_id",)
     template_fields: Sequence[str] = (
         "name",
         "welcome_message",

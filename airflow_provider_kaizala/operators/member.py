@@ -175,6 +175,7 @@ class _Remove(_ListOperator):
 
 
 class _Sync(_ListOperator):
+    decisive: ClassVar[Sequence[str]] = ("max_removals", *KaizalaGroupOperator.decisive)
     template_fields: Sequence[str] = ("max_removals", "is_dry_run")
 
     def __init__(

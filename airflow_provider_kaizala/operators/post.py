@@ -65,6 +65,11 @@ class KaizalaPostOperator(KaizalaGroupOperator):
     """
 
     sends: ClassVar[type[Sent]]
+    decisive: ClassVar[Sequence[str]] = (
+        "subscribers",
+        "reply_to_reference_id",
+        *KaizalaGroupOperator.decisive,
+    )
     template_fields: Sequence[str] = (
         "group_id",
         "subscribers",
@@ -107,7 +112,7 @@ class KaizalaPostOperator(KaizalaGroupOperator):
                 model(**known)
 
     def _given(self, model: type[Sent]) -> dict[str, Any]:
-        return {each.name: getattr(self, each.name) for each in fields(model) if hasattr(self, each.name)}
+        return {each.name: self.there(each.name) for each in fields(model) if hasattr(self, each.name)}
 
     def sent(self, **more: Any) -> Any:
         """Return what is to be posted, checked whole, with what only the run could tell in *more*."""

@@ -25,6 +25,7 @@ class _AudienceOperator(KaizalaGroupOperator):
         "subscribers": checks.optional(checks.phones),
         "send_to_all_subscribers": checks.flag,
     }
+    decisive: ClassVar[Sequence[str]] = ("subscribers", *KaizalaGroupOperator.decisive)
     template_fields: Sequence[str] = (
         "action_id",
         "subscribers",
@@ -165,6 +166,7 @@ class KaizalaReactOperator(KaizalaGroupOperator):
         "comment": checks.optional(checks.text),
         "source_group_id": checks.optional(checks.group_id),
     }
+    decisive: ClassVar[Sequence[str]] = ("comment", *KaizalaGroupOperator.decisive)
     template_fields: Sequence[str] = (
         "reference_id",
         "comment",
@@ -254,6 +256,12 @@ class KaizalaPostResponseOperator(KaizalaGroupOperator):
         "name": checks.optional(checks.title),
         "location": checks.optional(checks.location),
     }
+    decisive: ClassVar[Sequence[str]] = (
+        "answers",
+        "completed",
+        "response_id",
+        *KaizalaGroupOperator.decisive,
+    )
     template_fields: Sequence[str] = (*arguments, *KaizalaGroupOperator.template_fields)
 
     def __init__(

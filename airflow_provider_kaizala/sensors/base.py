@@ -24,7 +24,7 @@ from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.tasks.memory import Memory, deadline
 from airflow_provider_kaizala.tasks.wait import Wait, new_wait
 from airflow_provider_kaizala.tasks.waiting import EndsInTime, check_on_timeout, check_times, known_rule
-from airflow_provider_kaizala.templating import TEMPLATE_EXT, LiteralsStay, is_literal
+from airflow_provider_kaizala.templating import TEMPLATE_EXT, LiteralsStay, is_literal, still_there
 from airflow_provider_kaizala.waiting.forms import read_rule
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class KaizalaSensor(EndsInTime, LiteralsStay, BaseSensorOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.group_id = group_id
+        self._given = () if group_id is None else ("group_id",)
         self.until = until
         self.on_timeout = check_on_timeout("on_timeout", on_timeout)
         self.deferrable = deferrable
@@ -132,7 +133,7 @@ class KaizalaSensor(EndsInTime, LiteralsStay, BaseSensorOperator):
         if kept is not None:
             return Wait.from_wire(kept)
         try:
-            group_id = checks.group_id("group_id", self.hook.group(self.group_id))
+            group_id = checks.group_id("group_id", self._group())
             self.check_rule(read_rule(self.until))
             subject = self.subject(group_id, context)
             if subject.needs_first_look and self.reschedule and not self.deferrable and not memory.lasts:
@@ -143,6 +144,9 @@ class KaizalaSensor(EndsInTime, LiteralsStay, BaseSensorOperator):
             return new_wait(subject, self.until, end, float(self.poke_interval))
         except KaizalaError as error:
             raise AirflowFailException(str(error)) from error
+
+    def _group(self) -> str:
+        return self.hook.group(still_there("group_id", self.group_id, self._given))
 
     def kept_wait(self, context: Context) -> Wait | None:
         """Return the wait; what nobody has kept, the arguments tell."""

@@ -199,7 +199,7 @@ def _answer(name: str, value: Any) -> Any:
 
 def complete_job(group_id: str, action_id: str, done: bool = True) -> Call[str | None]:
     """Mark a job as done by the token's user; to say it twice changes nothing."""
-    body = {"actionType": Job.action_type, "actionBody": {"isCompleted": done}}
+    body = {"actionType": Job.action_type, "actionBody": {"isCompleted": checks.flag("done", done)}}
     return _respond(group_id, action_id, body, repeatable=True)
 
 

@@ -31,6 +31,18 @@ def _phone(value: str) -> str:
     return value
 
 
+def _id(value: str) -> str:
+    if not re.fullmatch(r"[^\s/?#%]+", value):
+        raise ValueError("must be an id that can stand in a path: without spaces and / ? # %")
+    return canonical(value)
+
+
+def _said(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be blank")
+    return value
+
+
 def _redirect(value: str) -> str:
     """Take the address of a page or of an app (``myapp://signed-in``), but nothing a browser would run or open from the disk."""
     try:
@@ -50,9 +62,11 @@ def _permissions(value: object) -> object:
 
 
 Phone = Annotated[str, AfterValidator(_phone)]
-Id = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(canonical)]
+Id = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_id)]
 Permissions = Annotated[Literal["all"] | list[str], BeforeValidator(_permissions)]
-Secret = Annotated[str, Field(min_length=1, max_length=500)]
+Name = Annotated[str, AfterValidator(_said)]
+Pin = Annotated[str, Field(max_length=100), AfterValidator(_said)]
+Secret = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_said)]
 
 
 class _Entry(BaseModel):
@@ -63,15 +77,15 @@ class TenantSeed(_Entry):
     """An organisation."""
 
     id: Id = "default"
-    name: str = "Default"
+    name: Name = "Default"
 
 
 class PersonSeed(_Entry):
     """A person who can sign in with a PIN."""
 
     mobile_number: Phone
-    name: str
-    pin: str | None = None
+    name: Name
+    pin: Pin | None = None
     id: Id | None = None
     tenant: Id | None = None
     tenant_admin: bool = False
@@ -82,7 +96,7 @@ class ConnectorSeed(_Entry):
 
     id: Id
     secret: Secret
-    name: str | None = None
+    name: Name | None = None
     tenant: Id | None = None
     permissions: Permissions = "all"
     redirect_url: Annotated[str, AfterValidator(_redirect)] | None = None
@@ -92,7 +106,7 @@ class GroupSeed(_Entry):
     """A group; people are named by phone number."""
 
     id: Id
-    name: str
+    name: Name
     type: Literal["Group", "ConnectGroup"] = "Group"
     tenant: Id | None = None
     parent: Id | None = None

@@ -159,6 +159,15 @@ def test_an_xcom_that_is_no_group(least, kaizala, run_task, dag):
     assert kaizala.requests == []
 
 
+@pytest.mark.parametrize("name", ["group_id", "subscribers", "reply_to_reference_id"])
+def test_what_was_to_come_and_is_none_is_not_taken_for_left_out(least, name, kaizala, run_task):
+    task = least.make(**{name: "{{ params.nothing }}"})
+    setattr(task, name, None)  # as an XCom does, or a native template
+    with pytest.raises(AirflowFailException, match=f"post: {name} is None: what was to bring it"):
+        run_task(task)
+    assert kaizala.posts == []
+
+
 def test_a_default_group_that_is_none(least, kaizala, connect, run_task):
     connect(extra={"default_group": "no group"})
     with pytest.raises(AirflowFailException, match="'no group' is no Kaizala group id"):

@@ -8,11 +8,11 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_kaizala import operators as ops
+from airflow_provider_kaizala.client.calls import complete_job
 from airflow_provider_kaizala.client.errors import (
     KaizalaForbiddenError,
     KaizalaInputError,
 )
-from airflow_provider_kaizala.operators.api import without_secrets
 from airflow_provider_kaizala.operators.post import KaizalaPostOperator
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
@@ -336,41 +336,40 @@ class TestWebhooks:
         assert (call.method, call.json["Active"], call.json["eventTypes"]) == ("PUT", "true", ["JobResponse"])
 
 
-class TestAnyOperation:
-    def test_what_comes_back_holds_no_token(self):
-        reply = {
-            "webhooks": [{"id": "w1", "callbackToken": "s3cret", "x": {"AccessToken": "s3cret", "tokens": 3}}]
-        }
-        assert without_secrets(reply) == {
-            "webhooks": [{"id": "w1", "callbackToken": "***", "x": {"AccessToken": "***", "tokens": 3}}]
-        }
+NOTHING_CAME = [
+    (ops.KaizalaSyncMembersOperator, "group_id"),
+    (ops.KaizalaSyncMembersOperator, "max_removals"),
+    (ops.KaizalaCreateGroupOperator, "parent_group_id"),
+    (ops.KaizalaReactOperator, "comment"),
+    (ops.KaizalaPostResponseOperator, "answers"),
+    (ops.KaizalaPostResponseOperator, "response_id"),
+    (ops.KaizalaApiOperator, "group_id"),
+]
 
-    def test_what_comes_back_holds_no_token_of_a_callback_address(self):
-        reply = [
-            {
-                "callbackUrl": "https://me.example/k?store=12&key=s3cret-of-mine",
-                "mediaUrl": "https://a/b?sig=abcdefgh",
-            }
-        ]
-        assert without_secrets(reply) == [
-            {"callbackUrl": "https://me.example/k?store=12&key=***", "mediaUrl": "https://a/b?sig=abcdefgh"}
-        ]
 
-    def test_the_grant_follows_the_group(self, kaizala, run_task, group):
-        kaizala.otherwise = lambda request: (200, {"members": []})
-        for given in ({}, {"group_id": group}):
-            where = "g2" if given else group
-            run_task(
-                ops.KaizalaApiOperator(
-                    task_id="t", operation="listMembers", parameters={"groupId": where}, **given
-                )
-            )
-        assert [call.headers["accesstoken"] for call in kaizala.calls("members")] == [
-            "access-token-for-refresh-token-of-the-group"
-        ] * 2
+@pytest.mark.parametrize(("operator", "name"), NOTHING_CAME)
+def test_what_was_to_come_and_is_none_is_not_taken_for_left_out(operator, name, kaizala, run_task):
+    """Else a sync would empty the default group, a comment become a like, a sub-group one of its own."""
+    task = operator(task_id="t", **{**RIGHT[operator], name: "{{ params.nothing }}"})
+    setattr(task, name, None)  # as an XCom does, or a native template
+    with pytest.raises(AirflowFailException, match=f"t: {name} is None: what was to bring it"):
+        run_task(task)
+    assert kaizala.calls() == []
 
-    def test_files(self, kaizala, run_task, tmp_path):
-        (tmp_path / "a.png").write_bytes(b"png")
-        task = ops.KaizalaApiOperator(task_id="t", operation="uploadMedia", files=str(tmp_path / "a.png"))
-        assert run_task(task) == {"mediaResource": "media-1"}
-        assert b'filename="a.png"' in kaizala.uploads[0].body
+
+def test_a_job_is_not_done_because_nothing_came(kaizala, run_task):
+    task = ops.KaizalaPostResponseOperator(task_id="t", action_id="a1", completed="{{ params.nothing }}")
+    task.completed = None
+    with pytest.raises(AirflowFailException, match="completed is None"):
+        run_task(task)
+    with pytest.raises(KaizalaInputError, match="done: True or False is needed"):
+        complete_job("g1", "a1", None)
+    assert kaizala.calls() == []
+
+
+def test_a_group_that_came_empty_is_not_the_default_group(kaizala, run_task):
+    task = ops.KaizalaSyncMembersOperator(task_id="t", members=[ASHA], group_id="{{ params.nothing }}")
+    task.group_id = ""
+    with pytest.raises(AirflowFailException, match="group_id is empty"):
+        run_task(task)
+    assert kaizala.calls() == []

@@ -94,6 +94,15 @@ def test_no_group_anywhere(kaizala, connect, run_task):
     assert kaizala.requests == []
 
 
+@pytest.mark.parametrize(("came", "says"), [(None, "group_id is None"), ("", "group_id is empty")])
+def test_a_group_that_was_to_come_and_has_not(kaizala, run_task, came, says):
+    sensor = KaizalaResponseSensor(task_id="wait", action_id="a1", group_id="{{ params.nothing }}")
+    sensor.group_id = came
+    with pytest.raises(AirflowFailException, match=says):
+        run_task(sensor)
+    assert kaizala.requests == []
+
+
 def test_templates(kaizala, run_task, dag):
     kaizala.survey(ASHA, RAVI)
     with dag:

@@ -123,6 +123,19 @@ def test_one_sentence_when_it_cannot_start(tmp_path) -> None:
         assert "cannot listen" in refusal("--port", url.rpartition(":")[2], "--database", good)
 
 
+def test_without_the_server_extra_it_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['uvicorn'] = None\n"
+        "from airflow_provider_kaizala.server.__main__ import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "install airflow-provider-kaizala[server]" in done.stderr
+
+
 def test_a_warning_when_exposed(tmp_path) -> None:
     command = [
         sys.executable,
