@@ -91,13 +91,11 @@ class KaizalaHook(BaseHook):
         return found
 
     def group(self, group_id: str | None) -> str:
-        """Return *group_id*, or the connection's default group if that is None; an empty text is no group, and stays one.
+        """Return *group_id*, or the connection's default group if that is None or empty, as a DAG's param may be.
 
         :raises KaizalaInputError: if there is neither
         """
-        if group_id is not None:
-            return group_id
-        chosen = self.connection.default_group
+        chosen = group_id or self.connection.default_group
         if not chosen:
             raise KaizalaInputError(
                 f"group_id is missing: give one, or set the extra default_group of connection {self.kaizala_conn_id!r}"

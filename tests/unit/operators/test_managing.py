@@ -365,11 +365,3 @@ def test_a_job_is_not_done_because_nothing_came(kaizala, run_task):
     with pytest.raises(KaizalaInputError, match="done: True or False is needed"):
         complete_job("g1", "a1", None)
     assert kaizala.calls() == []
-
-
-def test_a_group_that_came_empty_is_not_the_default_group(kaizala, run_task):
-    task = ops.KaizalaSyncMembersOperator(task_id="t", members=[ASHA], group_id="{{ params.nothing }}")
-    task.group_id = ""
-    with pytest.raises(AirflowFailException, match="group_id is empty"):
-        run_task(task)
-    assert kaizala.calls() == []
