@@ -6,6 +6,7 @@ import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import conf
 from airflow.providers.common.compat.version_compat import (
     AIRFLOW_V_3_0_PLUS,
     AIRFLOW_V_3_1_PLUS,
@@ -14,6 +15,12 @@ from airflow.providers.common.compat.version_compat import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+#: seconds after which Airflow surely knows that a task has left its worker: the worker's supervisor may say so
+#: ``min_heartbeat_interval`` late, then the scheduler has to hear it. A task that goes on before is marked as failed:
+#: "Executor reported that the task instance finished with state success, but the task instance's state attribute is queued"
+PARKING = conf.getint("workers", "min_heartbeat_interval", fallback=5) + 3
 
 
 def get_variable(key: str) -> str | None:

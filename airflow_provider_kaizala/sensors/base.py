@@ -50,6 +50,7 @@ class KaizalaSensor(EndsInTime, LiteralsStay, BaseSensorOperator):
     :param until: ``"any"`` answer, a count of people, ``"all"`` who must, a list of phone numbers, or a rule such as
         ``{"kind": "quorum", "option": "Yes", "count": 2}``, see :mod:`airflow_provider_kaizala.waiting.rules` (templated)
     :param on_timeout: ``"fail"``, ``"skip"``, or ``"return"`` what has come, with ``complete`` False
+    :param mode: as of all sensors; ``"reschedule"`` keeps the worker for pauses of less than 8 seconds, which Airflow takes badly
     :param deferrable: wait in the triggerer, without a worker slot; one poll reads for all waits in a group
     :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`
     :return: the answers, as :class:`airflow_provider_kaizala.waiting.answers.ResultDict`
@@ -193,6 +194,8 @@ class KaizalaSensor(EndsInTime, LiteralsStay, BaseSensorOperator):
             looks += 1
             pause = self._get_next_poke_interval(began, (Wait.now() - began).total_seconds, looks)
             pause = min(float(pause), wait.seconds_left())
-            if self.reschedule and not self.deferrable:
+            if (
+                self.reschedule and not self.deferrable and pause >= compat.PARKING
+            ):  # else it would not pay, nor end well
                 raise compat.reschedule_exception()(Wait.now() + timedelta(seconds=pause))
             time.sleep(pause)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.errors import KaizalaError
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.triggers.polls import polls
@@ -15,7 +19,7 @@ from airflow_provider_kaizala.waiting.answers import result_dict
 from airflow_provider_kaizala.waiting.forms import read_rule
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from airflow_provider_kaizala.client.models import ActionDetails
     from airflow_provider_kaizala.waiting.answers import ResultDict
@@ -97,6 +101,15 @@ class KaizalaWaitTrigger(BaseTrigger):
         return TriggerEvent({"status": status, **more, "carry": self.carry})
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, and fire once; not before Airflow knows that the task has left its worker."""
+        began = time.monotonic()
+        async with aclosing(self.wait()) as events:
+            async for event in events:
+                if self.trigger_id is not None:  # under dag.test() no worker was left
+                    await asyncio.sleep(began + compat.PARKING - time.monotonic())
+                yield event
+
+    async def wait(self) -> AsyncGenerator[TriggerEvent]:
         """Look, until it is over. State is read anew each time, so a restart of the triggerer loses nothing."""
         said = ""
         result: ResultDict | None = None

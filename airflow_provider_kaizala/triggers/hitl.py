@@ -23,7 +23,7 @@ from airflow_provider_kaizala.waiting.progress import latest
 from airflow_provider_kaizala.waiting.rules import AnyAnswer, AtLeast, People, Quorum
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from airflow.triggers.base import TriggerEvent
 
@@ -188,7 +188,7 @@ class KaizalaHITLTrigger(KaizalaResponseTrigger):
             "look_interval": self.look_interval,
         }
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
+    async def wait(self) -> AsyncGenerator[TriggerEvent]:
         """Look here and there, until it is over. A restart of the triggerer loses nothing: what counts is Airflow's record."""
         rule = read_rule(self.until)
         async with AsyncExitStack() as stack:

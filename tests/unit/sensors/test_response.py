@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 
+from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.operators import KaizalaSendPollOperator
 from airflow_provider_kaizala.sensors import KaizalaResponseSensor
@@ -276,6 +277,19 @@ def test_what_was_seen_is_returned_though_the_last_look_fails(kaizala, run_task,
     parked = deferred(**given)
     throttled(kaizala, at=1, seconds=30)
     assert come_back(parked, "timeout", result=RESULT, **given) == RESULT
+
+
+def test_a_pause_too_short_for_airflow_is_spent_in_the_worker(kaizala, run_task, monkeypatch):
+    """Airflow fails a task that is to go on before it has heard that it left its worker."""
+    kaizala.survey(ASHA)
+    given = {"mode": "reschedule", "until": 2, "timeout": 600}
+    with pytest.raises(compat.reschedule_exception()):
+        run_task(wait(**given, poke_interval=compat.PARKING))
+    with pytest.raises(AirflowSensorTimeout):
+        run_task(wait(**{**given, "timeout": 0.3}, poke_interval=0.1))
+    monkeypatch.setattr(compat, "PARKING", 0.1)
+    with pytest.raises(compat.reschedule_exception()):
+        run_task(wait(**given, poke_interval=0.2))
 
 
 def test_what_a_look_has_seen_is_kept_for_the_next_process(kaizala, monkeypatch):

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from pkgutil import resolve_name
 
 import pytest
 
+from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.triggers.response import KaizalaResponseTrigger
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
@@ -40,6 +42,27 @@ def events(trigger):
             return [event.payload async for event in trigger.run()]
 
     return asyncio.run(run())
+
+
+def test_it_ends_no_sooner_than_airflow_knows_that_the_task_is_parked(kaizala, trigger, monkeypatch):
+    monkeypatch.setattr(compat, "PARKING", 0.5)
+    kaizala.survey(ASHA)
+    for known_to_airflow, least, most in ((True, 0.5, 5), (False, 0, 0.4)):
+        made = trigger()
+        made.trigger_id = 1 if known_to_airflow else None
+        began = time.monotonic()
+        assert [event["status"] for event in events(made)] == ["success"]
+        assert least <= time.monotonic() - began < most
+
+
+def test_one_that_has_waited_for_long_ends_at_once(kaizala, trigger, monkeypatch):
+    monkeypatch.setattr(compat, "PARKING", 0.3)
+    kaizala.survey()
+    made = trigger(deadline=ago(-0.6))
+    made.trigger_id = 1
+    began = time.monotonic()
+    assert [event["status"] for event in events(made)] == ["timeout"]
+    assert time.monotonic() - began < 0.85
 
 
 # --- what travels ------------------------------------------------------------------------------------------------------------
