@@ -15,6 +15,9 @@ from airflow_provider_kaizala.server.wire.times import ticks
 
 TYPES = ("Like", "Comment")
 PAGE = 500
+# Between two reactions; cursors are then whole multiples of it, which JavaScript, whose numbers hold 15 digits
+# of any 18, reads and sends back as they are.
+TICKS_APART = 1000
 _r, _p, _f = reaction.c, post.c, feed_entry.c
 
 
@@ -56,7 +59,7 @@ def react(op: Operation, group_id: str, reference_id: str, kind: str, comment: s
         if mine is not None:
             return str(mine)
     g = chat_group.c
-    floor = g.last_reaction_ticks + 1
+    floor = g.last_reaction_ticks + TICKS_APART
     now_ticks = ticks(op.now_ms)
     moment: int = op.conn.execute(
         update(chat_group)

@@ -46,6 +46,9 @@ def test_reactions_of_one_moment_have_cursors_of_their_own(server, api, ravi, me
     meera.ok("POST", f"/references/{reference}/likes")
     later = api.ok("GET", f"{REACTION}/{reference}", params={**query, "cursor": cursor})
     assert len(later["reactionDetails"]) == 1
+    for one in (cursor, later["cursor"]):
+        # JavaScript writes 15 digits of the number it read, then zeros.
+        assert int(f"{float(one):.14e}".replace(".", "").split("e")[0]) * 10**3 == one
 
 
 def test_refusals(api, survey) -> None:
