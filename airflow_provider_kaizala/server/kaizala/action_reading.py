@@ -27,7 +27,7 @@ from airflow_provider_kaizala.server.store import tables as t
 from airflow_provider_kaizala.server.wire.errors import bad_request
 from airflow_provider_kaizala.server.wire.fields import Fields
 from airflow_provider_kaizala.server.wire.ids import package_base
-from airflow_provider_kaizala.server.wire.times import iso, iso_or_none
+from airflow_provider_kaizala.server.wire.times import as_ms, iso, iso_or_none
 
 LISTED_TYPES = (
     "Image",
@@ -81,7 +81,7 @@ _ASSIGNEES = (
 
 
 def list_actions(op: Operation, group_id: str, query: Fields) -> dict[str, object]:
-    """List actions of one type, oldest first, from ``fromDate`` (epoch seconds, inclusive) on."""
+    """List actions of one type, oldest first, from ``fromDate`` (epoch, inclusive) on."""
     access = need_member(find_group(op, group_id))
     if query.optional_text("actionType"):
         listing, wanted = _OF_TYPE, {"its_type": query.choice(LISTED_TYPES, "actionType") or ""}
@@ -89,12 +89,12 @@ def list_actions(op: Operation, group_id: str, query: Fields) -> dict[str, objec
         listing, wanted = _OF_PACKAGE, {"its_type": PACKAGE, "its_package": package_base(package_id)}
     else:
         raise bad_request("actionType is required")
-    from_seconds = query.integer("fromDate") or 0
+    from_ms = as_ms(query.integer("fromDate") or 0)
     count = query.integer("count", least=1)
     count = DEFAULT_COUNT if count is None else min(count, MAX_COUNT)
     rows = op.conn.execute(
         listing,
-        {**wanted, "its_group": access.id, "from_ms": from_seconds * 1000, "most": count + 1},
+        {**wanted, "its_group": access.id, "from_ms": from_ms, "most": count + 1},
     ).mappings()
     found = [ActionRecord(row, json.loads(row["detail_json"] or "{}"), access) for row in rows]
     page = found[:count]

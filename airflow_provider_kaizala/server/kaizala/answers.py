@@ -16,10 +16,9 @@ from airflow_provider_kaizala.server.kaizala.context import Operation
 from airflow_provider_kaizala.server.kaizala.media import as_attachment, find_resource
 from airflow_provider_kaizala.server.wire.errors import bad_request
 from airflow_provider_kaizala.server.wire.fields import Fields
-from airflow_provider_kaizala.server.wire.times import from_iso
+from airflow_provider_kaizala.server.wire.times import SECONDS_BELOW, from_iso
 
 FILLER = "-"
-_SECONDS_BELOW = 10**11
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def _moment(answer: object, where: str) -> int | float:
     if isinstance(answer, str) and not answer.strip().lstrip("+-").replace(".", "", 1).isdigit():
         ms = from_iso(answer, where)
         # So near to 1970 it would be read as seconds.
-        return ms if abs(ms) >= _SECONDS_BELOW else ms / 1000
+        return ms if abs(ms) >= SECONDS_BELOW else ms / 1000
     number = Fields({where: answer}).number(where)
     return int(number) if float(number).is_integer() else number
 
@@ -127,7 +126,7 @@ def shown_answer(question: QuestionDraft, stored: Any, base_url: str) -> object:
             return [as_attachment(base_url, ref) for ref in stored]
         case "DateTime":
             # Values below 10^11 are seconds (C11).
-            return round(stored * 1000) if abs(stored) < _SECONDS_BELOW else int(stored)
+            return round(stored * 1000) if abs(stored) < SECONDS_BELOW else int(stored)
         case "Numeric":
             return float(stored)
         case _:

@@ -169,9 +169,9 @@ class Fields:
         return list(dict.fromkeys(phones))
 
     def choice(self, allowed: tuple[str, ...], *names: str) -> str | None:
-        """Return one of some words in its documented casing, or None when absent or empty."""
+        """Return one of some words in its documented casing, or None when absent or blank."""
         value = self.optional_text(*names)
-        if not value:
+        if value is None or not value.strip():
             return None
         for word in allowed:
             if word.lower() == value.strip().lower():

@@ -8,6 +8,7 @@ from airflow_provider_kaizala.server.wire.errors import bad_request
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
+SECONDS_BELOW = 10**11
 _TICKS_AT_EPOCH = 621_355_968_000_000_000
 
 
@@ -36,6 +37,11 @@ def from_iso(text: str, field: str) -> int:
         return (moment - _EPOCH) // dt.timedelta(milliseconds=1)
     except (ValueError, OverflowError):
         raise bad_request(f"{field} must be a time such as 2024-03-22T18:30:00Z") from None
+
+
+def as_ms(epoch: int) -> int:
+    """Return an epoch time whose unit is not told as milliseconds: values below 10^11 are seconds (C11)."""
+    return epoch * 1000 if abs(epoch) < SECONDS_BELOW else epoch
 
 
 def ticks(ms: int) -> int:

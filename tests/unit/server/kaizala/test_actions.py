@@ -241,6 +241,7 @@ def test_lets_meet(api, ravi) -> None:
 
 def test_custom_package(api, ravi) -> None:
     body = {
+        "actionType": "",
         "id": "com.example.card.2",
         "actionBody": {
             "title": "Ticket",
@@ -251,7 +252,7 @@ def test_custom_package(api, ravi) -> None:
     action_id = api.ok("POST", ACTIONS, json=body)["actionId"]
     details = api.details(action_id)
     assert details["properties"] == [{"name": "status", "type": "Text", "value": "Open"}]
-    answer = {"id": "com.example.card.2", "actionBody": {"Answers": ["done"]}}
+    answer = {"actionType": "", "id": "com.example.card.2", "actionBody": {"Answers": ["done"]}}
     api.ok("POST", f"{ACTIONS}/{action_id}/responses", json=answer)
     [response] = api.details(action_id)["responses"]
     assert (response["actionPackageId"], response["packageId"]) == ("com.example.card", "com.example.card.2")
@@ -321,6 +322,15 @@ def test_paging_over_items_of_one_second(server, api, survey) -> None:
     assert rest["hasMore"] is False
     assert list_of(api, "Survey", count=9)["hasMore"] is False
     assert len(list_of(api, "Survey", count=7, fromDate=page["actions"][0]["creationTime"])["actions"]) == 7
+
+
+def test_from_date_in_milliseconds(server, api, survey) -> None:
+    server.state.clock.freeze()
+    api.post_action("Survey", survey)
+    server.state.clock.advance(5000)
+    later = api.post_action("Survey", survey)["referenceId"]
+    from_ms = server.state.clock.now_ms() - 1000
+    assert [a["referenceId"] for a in list_of(api, "Survey", fromDate=from_ms)["actions"]] == [later]
 
 
 def test_thirty_by_default_and_types_that_are_not_listed(api) -> None:
