@@ -38,7 +38,8 @@ _SHOWN_INLINE = ("image/", "audio/", "video/")
 _SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
-    "Cross-Origin-Resource-Policy": "same-origin",
+    # Programs show what mediaUrl names in pages of their own, and who knows the URL may see the file.
+    "Cross-Origin-Resource-Policy": "cross-origin",
     "Cache-Control": "private, max-age=31536000, immutable",
 }
 
@@ -139,8 +140,8 @@ def plain_name(name: str | None) -> str:
     return clean.encode("utf-8", "replace").decode()[-200:] or "file"
 
 
-@router.get("/media/{file_id}")
-@router.get("/media/{file_id}/{name}")
+@router.api_route("/media/{file_id}", methods=["GET", "HEAD"])
+@router.api_route("/media/{file_id}/{name}", methods=["GET", "HEAD"])
 async def serve_media(request: Request, file_id: str) -> Response:
     """Serve an uploaded file; a browser never runs it."""
     server = state_of(request)

@@ -150,3 +150,14 @@ def test_announcement_with_media_in_a_comma_string(api, ravi) -> None:
     api.post_action("Announcement", {"Title": "T", "message": "M", "MediaResources": ",".join(resources)})
     [item] = ravi.feed()["items"]
     assert (item["title"], item["text"], len(item["media"])) == ("T", "M", 2)
+
+
+def test_a_file_is_shown_by_pages_elsewhere_and_answers_head(api) -> None:
+    uploaded = api.ok("POST", "/media", files={"f": ("a.png", PNG, "image/png")})
+    api.post_action("Image", uploaded)
+    [listed] = api.ok("GET", f"/groups/{GROUP}/actions", params={"actionType": "Image"})["actions"]
+    url = listed["actionBody"]["imageUrl"]
+    head = httpx.head(url)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == str(len(PNG))
+    assert head.headers["cross-origin-resource-policy"] == "cross-origin"
