@@ -102,7 +102,7 @@ def send(shop: Shop, name: str, body: Any = None, who: str = "tenant", **options
         b"[]",
         b"message=x&y=z",
         b"<xml/>",
-        b'{"a": "\\ud800"}',
+        b'{"a": "\\u0000"}',
         b'{"a": NaN}',
         b'{"a": 1e999}',
     ],

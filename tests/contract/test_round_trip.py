@@ -1,8 +1,8 @@
 """What goes in comes out: the client's models through the real client and the real server, and back, whatever the text.
 
 What the server does change is a choice that is written down where it is made: times on reads are cut to the second, as
-production did; a question of the type Date is a DateTime (C10); an answer left out is null; NUL and halves of surrogate
-pairs are refused, as neither a database nor UTF-8 holds them.
+production did; a question of the type Date is a DateTime (C10); an answer left out is null; NUL is refused, as no
+database holds it, and half a surrogate pair becomes U+FFFD.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import re
@@ -13,12 +14,12 @@ from airflow_provider_kaizala.server.wire.errors import ApiError, bad_request
 MAX_DEPTH = 64
 _ONE_BYTE_CHARSETS = ("iso-8859-1", "latin1", "latin-1", "windows-1252", "cp1252")
 
-# A string with its optional Python 2 prefix, or a Python word outside of strings.
+# A string with its optional Python 2 prefix, or a word of Python or JavaScript outside of strings.
 _PYTHON_TOKEN = re.compile(
-    r"""(?P<prefix>\bu)?(?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\b(?P<word>True|False|None)\b""",
+    r"""(?P<prefix>\bu)?(?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\b(?P<word>True|False|None|undefined)\b""",
     re.DOTALL,
 )
-_PYTHON_WORDS = {"True": "true", "False": "false", "None": "null"}
+_PYTHON_WORDS = {"True": "true", "False": "false", "None": "null", "undefined": "null"}
 _LONG_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\U([0-9a-fA-F]{8})")
 _RAW_NEWLINES = {"\n": "\\n", "\r": "\\r", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
@@ -26,7 +27,7 @@ _RAW_NEWLINES = {"\n": "\\n", "\r": "\\r", "\u2028": "\\u2028", "\u2029": "\\u20
 def parse_object(raw: bytes, lenient_limit: int, charset: str | None = None) -> dict[str, object]:
     """Parse a request body into an object; an empty body is an empty object.
 
-    :param raw: the body as it came, in UTF-8, UTF-16 or UTF-32
+    :param raw: the body as it came, in UTF-8, UTF-16 or UTF-32; bytes that are no UTF-8 are taken for Windows-1252
     :param lenient_limit: bytes up to which anything but strict JSON is tried
     :param charset: what the caller says it is in; asked only if it is none of these
     """
@@ -35,18 +36,31 @@ def parse_object(raw: bytes, lenient_limit: int, charset: str | None = None) -> 
     value = _parse(_decode(raw, charset).removeprefix("\ufeff"), len(raw) <= lenient_limit)
     if not isinstance(value, dict):
         raise bad_request("The body must be a JSON object")
-    _check(value, 0)
-    return {str(key): item for key, item in value.items()}
+    return {_checked_text(str(key)): _checked(item, 1) for key, item in value.items()}
 
 
 def _decode(raw: bytes, charset: str | None) -> str:
+    if charset is not None and charset.lower() in _ONE_BYTE_CHARSETS:
+        try:
+            return raw.decode()
+        except UnicodeDecodeError:
+            # The two are one on the web, and unlike the standard's, this one has quotation marks.
+            return raw.decode("cp1252", "replace")
     try:
-        return raw.decode(json.detect_encoding(raw))
-    except (UnicodeDecodeError, LookupError):
-        if charset is None or charset.lower() not in _ONE_BYTE_CHARSETS:
-            raise bad_request("The body is not text in UTF-8") from None
-    # The two are one on the web, and unlike the standard's, this one has quotation marks.
-    return raw.decode("cp1252", "replace")
+        return raw.decode(json.detect_encoding(raw), _ONE_BYTE)
+    except UnicodeDecodeError:
+        raise bad_request("The body is not text in UTF-8") from None
+
+
+def _one_byte(error: UnicodeError) -> tuple[str, int]:
+    """Read as Windows-1252 what is not UTF-8: Python's HTTP client sent texts so, whatever its caller said."""
+    if not isinstance(error, UnicodeDecodeError) or error.encoding != "utf-8":
+        raise error
+    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+
+
+_ONE_BYTE = "kaizala-one-byte"
+codecs.register_error(_ONE_BYTE, _one_byte)
 
 
 def _parse(text: str, lenient: bool) -> object:
@@ -85,25 +99,33 @@ def _short_escapes(escape: re.Match[str]) -> str:
     return escape[1] + json.dumps(chr(code))[1:-1]
 
 
-def _check(value: object, depth: int) -> None:
-    """Refuse what can be parsed but neither stored nor sent on."""
+def _checked(value: object, depth: int) -> object:
+    """Return a value as it can be stored and sent on; refuse what cannot be."""
     if depth > MAX_DEPTH:
         raise bad_request(f"The body is nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, str):
-        check_text(value)
-    elif isinstance(value, float):
+        return _checked_text(value)
+    if isinstance(value, float):
         if not math.isfinite(value):
             raise bad_request("A number in the body is not finite")
     elif isinstance(value, int):
         if value.bit_length() > 1024:
             raise bad_request("A number in the body is too large")
     elif isinstance(value, dict):
-        for key, item in value.items():
-            check_text(str(key))
-            _check(item, depth + 1)
+        return {_checked_text(str(key)): _checked(item, depth + 1) for key, item in value.items()}
     elif isinstance(value, list):
-        for item in value:
-            _check(item, depth + 1)
+        return [_checked(item, depth + 1) for item in value]
+    return value
+
+
+def _checked_text(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # JavaScript and .NET cut texts between the two halves of an emoji; .NET sends on a mark in its place.
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    check_text(text)
+    return text
 
 
 def check_text(text: str) -> None:
