@@ -64,14 +64,12 @@ def test_bodies_production_took(shop: Shop, body: bytes) -> None:
     assert post(shop, body) == 200
 
 
-def test_one_byte_charsets_only_if_they_are_declared(shop: Shop) -> None:
-    body = '{"message": "Grüße"}'.encode("latin-1")
-    assert post(shop, body) == 400
-    assert post(shop, body, Content_Type="application/json; charset=ISO-8859-1") == 200
-    assert post(shop, body, Content_Type="application/json; charset=utf-8") == 400
+@pytest.mark.parametrize("charset", ["", "; charset=utf-8", "; charset=windows-1252", "; charset=ISO-8859-1"])
+def test_one_byte_charsets_also_undeclared(shop: Shop, charset: str) -> None:
+    """As Python's http.client sends a text, whatever its caller says; production refused no bytes either."""
     text = {"title": "x", "questions": [{"title": "“Grüße”", "type": "Text"}]}
     sent = json.dumps({"actionType": "Survey", "actionBody": text}, ensure_ascii=False).encode("cp1252")
-    headers = {"accessToken": shop.token("tenant"), "Content-Type": "application/json; charset=windows-1252"}
+    headers = {"accessToken": shop.token("tenant"), "Content-Type": f"application/json{charset}"}
     made = shop.http.post(f"{shop.url}/v1/groups/{STORE}/actions", data=sent, headers=headers).json()
     found = shop.call("GET", f"/groups/{STORE}/actions/{made['actionId']}")
     assert found["actionDetails"]["questions"][0]["title"] == "“Grüße”"
