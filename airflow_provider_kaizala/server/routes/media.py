@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator
+from contextlib import suppress
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from urllib.parse import unquote
 
 from fastapi import APIRouter
@@ -34,6 +37,8 @@ MAX_FILES = 50
 _JOINERS = "\u200c\u200d"
 # RFC 5987, as in filename*=utf-8''caf%C3%A9.jpg
 _ENCODED_NAME = re.compile(r"""filename\*=\s*"?([\w-]*)'[^']*'([^;"\s]+)""", re.IGNORECASE)
+# RFC 2047, as .NET writes a name in filename= alone
+_MIME_NAME = re.compile(r"""filename="?(=\?utf-8\?[bq]\?[^?\s]*\?=)"?""", re.IGNORECASE)
 _SHOWN_INLINE = ("image/", "audio/", "video/")
 _SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -98,9 +103,14 @@ class _Parts(MultiPartParser):
             given += '; filename=""'
         part.content_disposition = given.encode("latin-1")
         super().on_headers_finished()
-        if encoded and part.file is not None:
+        if part.file is None:
+            return
+        if encoded:
             charset = encoded[1] if encoded[1].lower() in ("utf-8", "iso-8859-1") else "utf-8"
             part.file.filename = unquote(encoded[2], charset)
+        elif words := _MIME_NAME.search(given):
+            with suppress(HeaderParseError, ValueError):  # else the name is what it looks like
+                part.file.filename = str(make_header(decode_header(words[1])))
 
 
 async def _read_uploads(request: Request, limit: int) -> list[UploadFile]:

@@ -94,6 +94,9 @@ def test_what_shows_no_type_is_415(api) -> None:
     [
         # .NET, with a name outside of ASCII and without any, and older Python clients
         ("form-data; name=f; filename=\"=?utf-8?B?w6QuanBn?=\"; filename*=utf-8''%C3%A4.jpg", "ä.jpg"),
+        ('form-data; name=f; filename="=?utf-8?B?w6QuanBn?="', "ä.jpg"),
+        ('form-data; name=f; filename="=?utf-8?B?w?="', "=?utf-8?B?w?="),
+        ('form-data; name=f; filename="=?utf-8?B?bv8uanBn?="', "=?utf-8?B?bv8uanBn?="),
         ("form-data; name=f", "file.jpg"),
         (None, "file.jpg"),
         ("form-data; name=\"f\"; filename*=utf-8''caf%C3%A9%22.jpg", "café.jpg"),
