@@ -89,9 +89,8 @@ def read_body(action_type: str, body: Fields, now_ms: int) -> ActionDraft:
 
 
 def _after_hours(body: Fields, now_ms: int, default: int | None, *names: str) -> int | None:
-    hours = body.integer(*names, least=1, most=MAX_HOURS)
-    if hours is None:
-        hours = default
+    # .NET writes 0 where its caller set nothing.
+    hours = body.integer(*names, least=0, most=MAX_HOURS) or default
     return None if hours is None else now_ms + hours * HOUR
 
 
@@ -156,10 +155,10 @@ def _poll(body: Fields, now_ms: int) -> ActionDraft:
 
 def _meeting(body: Fields, now_ms: int) -> ActionDraft:
     title = body.text("title", most=MAX_TITLE)
-    minutes = body.integer("duration", "DurationInMins", least=1, most=60 * 24 * 366)
+    minutes = body.integer("duration", "DurationInMins", least=0, most=60 * 24 * 366)
     detail: dict[str, object] = {
         "starting_ms": from_iso(body.text("startingTime", most=64), body.path("startingTime")),
-        "duration": DEFAULT_MEETING_MINUTES if minutes is None else minutes,
+        "duration": minutes or DEFAULT_MEETING_MINUTES,
         "agenda": body.optional_text("agenda") or "",
     }
     if place := body.object("place"):

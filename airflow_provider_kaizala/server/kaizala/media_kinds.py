@@ -23,8 +23,9 @@ _TYPES: dict[str, tuple[str, tuple[str, ...]]] = {
     "pptx": ("Document", (_OFFICE + "presentationml.presentation",)),
     "pdf": ("Document", ("application/pdf", "application/x-pdf")),
     "mp4": ("Video", ("video/mp4", "application/mp4")),
-    "3gpp": ("Video", ("video/3gpp",)),
-    "3gp": ("Video", ("video/3gpp",)),
+    # Python guesses audio/3gpp for these names.
+    "3gpp": ("Video", ("video/3gpp", "audio/3gpp")),
+    "3gp": ("Video", ("video/3gpp", "audio/3gpp")),
 }
 
 

@@ -287,7 +287,7 @@ def test_expired_actions_take_no_answers(server, api, ravi, survey) -> None:
         ),
         ("Survey", {"title": "x", "questions": [{"title": "q", "type": "Guess"}]}, "questions[0].type"),
         ("Survey", {"title": "x", "questions": ["q"]}, "questions[0]"),
-        ("Survey", {"title": "x", "dueDate": 0, "questions": [{"title": "q", "type": "Text"}]}, "dueDate"),
+        ("Survey", {"title": "x", "dueDate": -1, "questions": [{"title": "q", "type": "Text"}]}, "dueDate"),
         (
             "Survey",
             {"title": "x", "dueDate": 10**30, "questions": [{"title": "q", "type": "Text"}]},
@@ -322,6 +322,19 @@ def test_paging_over_items_of_one_second(server, api, survey) -> None:
     assert rest["hasMore"] is False
     assert list_of(api, "Survey", count=9)["hasMore"] is False
     assert len(list_of(api, "Survey", count=7, fromDate=page["actions"][0]["creationTime"])["actions"]) == 7
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("Survey", "DueDate"), ("Job", "dueDate"), ("Poll", "expiryInHours")]
+)
+def test_0_hours_are_the_default_as_where_nothing_is_said(server, api, survey, kind, name) -> None:
+    server.state.clock.freeze()
+    body = {"Survey": survey, "Job": {"title": "x", "assignedTo": [RAVI]}, "Poll": POLL}[kind]
+    body = {key: value for key, value in body.items() if key.lower() != name.lower()}
+    posted = [api.post_action(kind, {**body, **more})["actionId"] for more in ({}, {name: 0})]
+    first, second = (api.details(action_id)["expiryDate"] for action_id in posted)
+    assert first == second
+    api.refused(400, "POST", ACTIONS, json={"actionType": kind, "actionBody": {**body, name: -1}})
 
 
 def test_from_date_in_milliseconds(server, api, survey) -> None:

@@ -34,6 +34,14 @@ def test_several_files_are_an_album(api, ravi) -> None:
     assert [m["fileName"] for m in ravi.feed()["items"][0]["media"]] == ["0.jpg", "1.jpg", "2.jpg"]
 
 
+@pytest.mark.parametrize("name", ["a.3gp", "a.3gpp"])
+def test_a_video_of_the_type_python_guesses(api, name) -> None:
+    resource = api.ok("POST", "/media", files={"files": (name, b"0000ftyp3gp4", "audio/3gpp")})[
+        "mediaResource"
+    ]
+    api.post_action("Video", {"mediaResource": resource})
+
+
 @pytest.mark.parametrize(
     ("name", "mime"),
     [
