@@ -19,6 +19,8 @@ from airflow_provider_kaizala.server.wire.fields import Fields
 from airflow_provider_kaizala.server.wire.times import SECONDS_BELOW, from_iso
 
 FILLER = "-"
+# Where somebody answered who did not tell: the app's own default, as listeners read lt, lg and n without a look.
+NOWHERE: dict[str, object] = {"lt": 0.0, "lg": 0.0, "n": ""}
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,8 @@ def shown_answer(question: QuestionDraft, stored: Any, base_url: str) -> object:
             return round(stored * 1000) if abs(stored) < SECONDS_BELOW else int(stored)
         case "Numeric":
             return float(stored)
+        case "Location":
+            return {**stored, "n": stored.get("n", "")}
         case _:
             return stored
 
@@ -155,7 +159,7 @@ def with_questions(
         entry["answer"] = shown_answer(question, answer, base_url)
         shown.append(entry)
     for title, kind, answer in (
-        ("Responder Location", "Location", location),
+        ("Responder Location", "Location", location or NOWHERE),
         ("ResponseTime", "DateTime", time_ms),
         ("Responder Name", "Text", name),
     ):

@@ -78,8 +78,7 @@ def _short_place(location_json: str | None) -> dict[str, object] | None:
     if location_json is None:
         return None
     place = json.loads(location_json)
-    short = {"lt": place["latitude"], "lg": place["longitude"]}
-    return {**short, "n": place["name"]} if "name" in place else short
+    return {"lt": place["latitude"], "lg": place["longitude"], "n": place.get("name", "")}
 
 
 def load_job_responses(op: Operation, action: ActionRecord) -> list[dict[str, object]]:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from airflow_provider_kaizala.server.kaizala import persons
 from airflow_provider_kaizala.server.kaizala.action_bodies import PACKAGE
 from airflow_provider_kaizala.server.kaizala.action_records import ActionRecord, find_action_by_id
+from airflow_provider_kaizala.server.kaizala.answers import NOWHERE
 from airflow_provider_kaizala.server.kaizala.context import ADMIN, Operation
 from airflow_provider_kaizala.server.kaizala.response_objects import (
     load_assignees,
@@ -46,12 +47,17 @@ def who_answered(op: Operation, action_id: str) -> Shown:
                 for each in one["responseDetails"]["responseWithQuestions"][:-3]
                 if not each.get("isInvisible")
             ],
-            "place": one["responseDetails"]["responseWithQuestions"][-3]["answer"],
+            "place": _told(one["responseDetails"]["responseWithQuestions"][-3]["answer"]),
             "at": one["responseDetails"]["responseWithQuestions"][-2]["answer"],
         }
         for one in reversed(latest)
     ]
     return shown
+
+
+def _told(place: Shown) -> Shown | None:
+    """Return where somebody answered, None if they did not tell."""
+    return None if place == NOWHERE else place
 
 
 def _names(op: Operation, action: ActionRecord) -> Shown:

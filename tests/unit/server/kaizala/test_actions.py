@@ -82,12 +82,16 @@ def test_answers_by_the_tokens_user_edits_and_repeats(api, survey) -> None:
     [response] = api.details(action_id)["responses"]
     answered = response["responseWithQuestions"]
     assert (answered[0]["answer"], response["isUpdateResponse"]) == (["Yes"], True)
-    assert (answered[-3]["answer"], answered[-1]["answer"]) == ({"lt": 1, "lg": 2}, "Desk")
+    assert (answered[-3]["answer"], answered[-1]["answer"]) == ({"lt": 1, "lg": 2, "n": ""}, "Desk")
     assert api.details(action_id)["responseCount"] == 1
 
 
 @pytest.mark.parametrize(
-    ("place", "shown"), [({"lt": 1, "lg": "2.5", "n": "Pune"}, {"lt": 1, "lg": 2.5, "n": "Pune"}), ({}, None)]
+    ("place", "shown"),
+    [
+        ({"lt": 1, "lg": "2.5", "n": "Pune"}, {"lt": 1, "lg": 2.5, "n": "Pune"}),
+        ({}, {"lt": 0, "lg": 0, "n": ""}),
+    ],
 )
 def test_places_as_answers_have_them_and_empty_ones(api, survey, place, shown) -> None:
     action_id = api.post_action("Survey", survey)["actionId"]
