@@ -164,3 +164,12 @@ def test_a_member_does_not_add_people(reader, api):
     assert reply.status_code == 403
     numbers = [one["mobileNumber"] for one in api.ok("GET", f"/groups/{GROUP}/members")["members"]]
     assert "+33123456789" not in numbers
+
+
+def test_who_did_not_tell_where_is_shown_without_a_place(reader, api, ravi):
+    survey = api.post_action("Survey", EVERY)
+    path = f"{HOME}/posts/{survey['referenceId']}"
+    went_to(reader(RAVI).send(path, f"{path}/answer", {"q0": "C"}), path)
+    page = reader(ASHA).page(path)
+    assert "Ravi" in page
+    assert "Place:" not in page
