@@ -20,7 +20,13 @@ from airflow_provider_kaizala.server.kaizala.action_bodies import (
 from airflow_provider_kaizala.server.kaizala.context import MEDIA, Operation
 from airflow_provider_kaizala.server.kaizala.events import emit
 from airflow_provider_kaizala.server.kaizala.hierarchy import descendants
-from airflow_provider_kaizala.server.kaizala.media import MediaRef, as_announced, as_attachment, find_resource
+from airflow_provider_kaizala.server.kaizala.media import (
+    MediaRef,
+    as_announced,
+    as_attachment,
+    find_resource,
+    picture_url,
+)
 from airflow_provider_kaizala.server.kaizala.posts import Audience, add_post, read_audience, read_reply_to
 from airflow_provider_kaizala.server.store import tables as t
 from airflow_provider_kaizala.server.wire.errors import bad_request, denied
@@ -185,7 +191,9 @@ def _store(
                     "title": question.title,
                     "question_type": question.type,
                     "is_invisible": question.is_invisible,
-                    "options_json": json.dumps(question.options, ensure_ascii=False),
+                    "options_json": json.dumps(
+                        [_with_image(op, option) for option in question.options], ensure_ascii=False
+                    ),
                 }
                 for position, question in enumerate(draft.questions)
             ],
@@ -245,3 +253,8 @@ def _tell(
         data["properties"] = [{"name": p.name, "type": p.type, "value": p.value} for p in draft.properties]
     event = "ActionCreated" if kind == PACKAGE else f"{kind}Created"
     emit(op, access.id, event, data, package_id=package_id)
+
+
+def _with_image(op: Operation, option: dict[str, str]) -> dict[str, str]:
+    """Return an option as it is read: where its image is."""
+    return {**option, "image": picture_url(op, option["image"])} if "image" in option else option

@@ -233,6 +233,7 @@ def choice_counts(op: Operation, action_id: str, choices: int) -> list[int]:
 def _form(op: Operation, action: ActionRecord) -> dict[str, object]:
     row = action.row
     shown: dict[str, object] = {
+        "actionId": action.id,
         **action.detail,
         "acceptMultipleResponses": row["accept_multiple"],
         "isAnonymous": row["is_anonymous"],

@@ -79,7 +79,7 @@ def find_resource(
 
 
 def picture_url(op: Operation, given: str | None) -> str:
-    """Return where the picture of a group or bot is: the URL of an uploaded image, anything else as it was given."""
+    """Return where the picture of a group, a bot or an option is: the URL of an uploaded image, anything else as it was given."""
     r, f = media_resource.c, media_file.c
     found = op.conn.execute(
         select(f.id, f.name)

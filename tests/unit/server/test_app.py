@@ -145,3 +145,20 @@ def test_garbage_on_the_wire_does_not_stop_the_server(server: RunningServer, api
         with socket.create_connection((host, int(port))) as raw:
             raw.sendall(garbage)
     assert api.ok("GET", "/groups")["groups"]
+
+
+@pytest.mark.parametrize("test_mode", [True, False])
+def test_a_body_of_get_without_its_length_as_node_writes_it(make_server, test_mode: bool) -> None:
+    host, port = make_server(test_mode=test_mode).url.removeprefix("http://").split(":")
+    head = b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\r\n"
+    with socket.create_connection((host, int(port)), timeout=10) as raw:
+        raw.sendall(head + b"{}")
+        got = b"".join(iter(lambda: raw.recv(65536), b""))
+    assert got.startswith(b"HTTP/1.1 200 "), got
+    assert got.endswith(b'{"status":"ok"}')
+    with socket.create_connection((host, int(port)), timeout=10) as raw:
+        raw.sendall(
+            head.replace(b"GET", b"POST").replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n")
+            + b"zz\r\n"
+        )
+        assert b"".join(iter(lambda: raw.recv(65536), b"")).startswith(b"HTTP/1.1 4")

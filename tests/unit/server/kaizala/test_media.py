@@ -172,3 +172,16 @@ def test_a_file_is_shown_by_pages_elsewhere_and_answers_head(api) -> None:
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-length"] == str(len(PNG))
     assert head.headers["cross-origin-resource-policy"] == "cross-origin"
+
+
+def test_the_image_of_a_choice_is_a_url_where_a_poll_is_read(api, ravi) -> None:
+    resource = api.ok("POST", "/media", files={"files": ("yes.png", PNG, "image/png")})["mediaResource"]
+    choices = [{"title": "Yes", "image": resource}, {"title": "No"}, {"title": "Maybe", "image": "of old"}]
+    action_id = api.post_action("Poll", {"question": "Tea?", "choices": choices})["actionId"]
+    [listed] = api.ok("GET", f"/groups/{GROUP}/actions", params={"actionType": "Poll"})["actions"]
+    shown = listed["actionBody"]["choices"]
+    assert httpx.get(shown[0].pop("image")).content == PNG
+    assert shown == [{"title": "Yes"}, {"title": "No"}, {"title": "Maybe", "image": "of old"}]
+    for choice in (api.details(action_id)["choices"][0], ravi.feed()["items"][0]["choices"][0]):
+        assert httpx.get(choice["image"]).content == PNG
+        assert set(choice) == {"title", "image", "count"}
