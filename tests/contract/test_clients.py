@@ -66,7 +66,7 @@ def test_bodies_production_took(shop: Shop, body: bytes) -> None:
 
 @pytest.mark.parametrize("charset", ["", "; charset=utf-8", "; charset=windows-1252", "; charset=ISO-8859-1"])
 def test_one_byte_charsets_also_undeclared(shop: Shop, charset: str) -> None:
-    """As Python's http.client sends a text, whatever its caller says; production refused no bytes either."""
+    """As Python's http.client sends a text, whatever its caller says; .NET's readers refuse no bytes either."""
     text = {"title": "x", "questions": [{"title": "“Grüße”", "type": "Text"}]}
     sent = json.dumps({"actionType": "Survey", "actionBody": text}, ensure_ascii=False).encode("cp1252")
     headers = {"accessToken": shop.token("tenant"), "Content-Type": f"application/json{charset}"}
