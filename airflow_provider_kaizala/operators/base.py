@@ -10,29 +10,22 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 from airflow_provider_kaizala.client.errors import KaizalaInputError, KaizalaUnknownOutcomeError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-from airflow_provider_kaizala.templating import TEMPLATE_EXT, LiteralsStay, is_literal, still_there
+from airflow_provider_kaizala.templating import TEMPLATE_EXT, ChecksArguments, is_literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_kaizala.client.models.checks import Check
 
-
-class KaizalaOperator(LiteralsStay, BaseOperator):
+class KaizalaOperator(ChecksArguments, BaseOperator):
     """Base of all operators: one connection, arguments that are checked as early as they are known, one try.
 
-    A subclass names in ``arguments`` what checks each of its arguments: literal ones are checked when the DAG is parsed, all of
-    them when the task runs; and it does its work in :meth:`work`. In ``decisive`` it names those without which it would do
-    something else: given, they must not be None when the task runs, as what a template or another task was to bring may be.
+    A subclass does its work in :meth:`work`.
 
     :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {}
-    decisive: ClassVar[Sequence[str]] = ()
-    _awaited: Sequence[str] = ()
     template_fields: Sequence[str] = ("kaizala_conn_id",)
     template_ext: Sequence[str] = TEMPLATE_EXT
     ui_color = "#d9eefb"
@@ -46,25 +39,6 @@ class KaizalaOperator(LiteralsStay, BaseOperator):
     def hook(self) -> KaizalaHook:
         """The hook of this task."""
         return KaizalaHook(self.kaizala_conn_id)
-
-    def check_literals(self) -> None:
-        """Check the arguments that are known now. Each subclass calls it at the end of ``__init__``.
-
-        :raises KaizalaInputError: names the argument, what was given, what is allowed
-        """
-        for name, check in self.arguments.items():
-            value = getattr(self, name)
-            if is_literal(value):
-                check(name, value)
-        self._awaited = [name for name in self.decisive if getattr(self, name) is not None]
-
-    def checked(self, name: str) -> Any:
-        """Return an argument, checked, in the form it is sent in."""
-        return self.arguments[name](name, self.there(name))
-
-    def there(self, name: str) -> Any:
-        """Return an argument, unless it was given and has come to None."""
-        return still_there(name, getattr(self, name), self._awaited)
 
     def work(self) -> Any:
         """Do it, and return what goes to XCom."""

@@ -290,9 +290,8 @@ class KaizalaSyncMembersOperator(_Sync, _Members):
         try:
             me = self.hook.run(calls.get_me(group_id))
         except KaizalaForbiddenError:
-            if (
-                keep_admins
-            ):  # who removes is an admin; but a tenant admin who is a plain member is not told apart then
+            # who removes is an admin; but a tenant admin who is a plain member is not told apart then
+            if keep_admins:
                 return kept
             raise
         return kept | {

@@ -60,6 +60,7 @@ class KaizalaActionSensor(KaizalaSensor):
     The others are those of :class:`~airflow_provider_kaizala.sensors.base.KaizalaSensor`; ``until`` counts people who have posted.
     """
 
+    decisive: ClassVar[Sequence[str]] = ("since", *KaizalaSensor.decisive)
     arguments: ClassVar[Mapping[str, Check]] = {
         "action_type": _listed_type,
         "since": checks.optional(_moment),

@@ -24,7 +24,7 @@ from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.tasks.memory import Memory, deadline
 from airflow_provider_kaizala.tasks.wait import Wait, new_wait
 from airflow_provider_kaizala.tasks.waiting import EndsInTime, check_on_timeout, check_times, known_rule
-from airflow_provider_kaizala.templating import TEMPLATE_EXT, LiteralsStay, is_literal, still_there
+from airflow_provider_kaizala.templating import TEMPLATE_EXT, ChecksArguments, is_literal
 from airflow_provider_kaizala.waiting.forms import read_rule
 
 if TYPE_CHECKING:
@@ -32,14 +32,13 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_kaizala.client.models.checks import Check
     from airflow_provider_kaizala.waiting.rule import Rule
     from airflow_provider_kaizala.waiting.subjects import Subject
 
     Until = str | int | Sequence[str] | Mapping[str, Any] | Rule
 
 
-class KaizalaSensor(EndsInTime, LiteralsStay, BaseSensorOperator):
+class KaizalaSensor(EndsInTime, ChecksArguments, BaseSensorOperator):
     """Base of the sensors. A subclass says in :meth:`subject` what it waits on.
 
     The same in every mode: what it returns, which failures it sits out (a throttle, a 5xx, a network that fails), which end it
@@ -59,8 +58,7 @@ class KaizalaSensor(EndsInTime, LiteralsStay, BaseSensorOperator):
     template_fields: Sequence[str] = ("group_id", "until", "kaizala_conn_id")
     template_ext: Sequence[str] = TEMPLATE_EXT
     ui_color = "#e6f4d7"
-    #: what checks each further argument
-    arguments: ClassVar[Mapping[str, Check]] = {}
+    decisive: ClassVar[Sequence[str]] = ("group_id",)
 
     def __init__(
         self,
@@ -74,7 +72,6 @@ class KaizalaSensor(EndsInTime, LiteralsStay, BaseSensorOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.group_id = group_id
-        self._given = () if group_id is None else ("group_id",)
         self.until = until
         self.on_timeout = check_on_timeout("on_timeout", on_timeout)
         self.deferrable = deferrable
@@ -98,20 +95,17 @@ class KaizalaSensor(EndsInTime, LiteralsStay, BaseSensorOperator):
         """
 
     def check_literals(self) -> None:
-        """Check the arguments of a subclass that are known now. It calls this at the end of ``__init__``.
+        """Check the arguments that are known now, and the rule with them. Each subclass calls it at the end of ``__init__``.
 
         :raises KaizalaInputError: names the argument, what was given, what is allowed
         """
-        for name, check in self.arguments.items():
-            value = getattr(self, name)
-            if is_literal(value):
-                check(name, value)
+        super().check_literals()
         if is_literal(self.until):
             self.check_rule(read_rule(self.until))
 
     def checked(self, name: str) -> Any:
         """Return an argument, checked, without what a template left around it."""
-        value = self.arguments[name](name, getattr(self, name))
+        value = super().checked(name)
         return value.strip() if isinstance(value, str) else value
 
     @cached_property
@@ -134,7 +128,7 @@ class KaizalaSensor(EndsInTime, LiteralsStay, BaseSensorOperator):
         if kept is not None:
             return Wait.from_wire(kept)
         try:
-            group_id = checks.group_id("group_id", self._group())
+            group_id = checks.group_id("group_id", self.hook.group(self.there("group_id")))
             self.check_rule(read_rule(self.until))
             subject = self.subject(group_id, context)
             if subject.needs_first_look and self.reschedule and not self.deferrable and not memory.lasts:
@@ -146,9 +140,6 @@ class KaizalaSensor(EndsInTime, LiteralsStay, BaseSensorOperator):
         except KaizalaError as error:
             raise AirflowFailException(str(error)) from error
 
-    def _group(self) -> str:
-        return self.hook.group(still_there("group_id", self.group_id, self._given))
-
     def kept_wait(self, context: Context) -> Wait | None:
         """Return the wait; what nobody has kept, the arguments tell."""
         return self._begin(context)
@@ -156,15 +147,16 @@ class KaizalaSensor(EndsInTime, LiteralsStay, BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
         memory = Memory(context)
+        keeps = self.on_timeout == "return" and self.reschedule  # the next look has another process
         if self._wait is None:
             self._wait = self._begin(context)
-            self._wait.seen = memory.get("seen")
+            self._wait.seen = memory.get("seen") if keeps else None
         wait, settled, seen = self._wait, self._wait.settled, self._wait.seen
         over, value = self.look_once(wait, context)
         if wait.settled and not settled:
             memory.set("wait", wait.to_wire())  # so that each look of this wait asks the same
-        if self.on_timeout == "return" and self.reschedule and not over and wait.seen != seen:
-            memory.set("seen", wait.seen)  # the next look has another process
+        if keeps and not over and wait.seen != seen:
+            memory.set("seen", wait.seen)
         return PokeReturnValue(is_done=over, xcom_value=value)
 
     def execute(self, context: Context) -> Any:
@@ -194,8 +186,7 @@ class KaizalaSensor(EndsInTime, LiteralsStay, BaseSensorOperator):
             looks += 1
             pause = self._get_next_poke_interval(began, (Wait.now() - began).total_seconds, looks)
             pause = min(float(pause), wait.seconds_left())
-            if (
-                self.reschedule and not self.deferrable and pause >= compat.PARKING
-            ):  # else it would not pay, nor end well
+            # a shorter pause would neither pay nor end well
+            if self.reschedule and not self.deferrable and pause >= compat.PARKING:
                 raise compat.reschedule_exception()(Wait.now() + timedelta(seconds=pause))
             time.sleep(pause)

@@ -35,6 +35,7 @@ class KaizalaReactionSensor(KaizalaSensor):
     The others are those of :class:`~airflow_provider_kaizala.sensors.base.KaizalaSensor`.
     """
 
+    decisive: ClassVar[Sequence[str]] = ("source_group_id", *KaizalaSensor.decisive)
     arguments: ClassVar[Mapping[str, Check]] = {
         "reference_id": checks.identifier,
         "reaction_type": _reaction_type,

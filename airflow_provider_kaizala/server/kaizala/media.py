@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from sqlalchemy import select
@@ -64,13 +64,7 @@ def find_resource(
     op: Operation, resource: str, field: str, kinds: tuple[str, ...] | None = None
 ) -> list[MediaRef]:
     """Return the files of a resource as ``{"id", "name"}``; 400 if it is unknown or of another kind."""
-    r, f = media_resource.c, media_file.c
-    found = op.conn.execute(
-        select(r.kind, f.id, f.name)
-        .join(media_file, f.resource_id == r.id)
-        .where(r.id == resource[:128], r.tenant_id == op.caller.tenant_id)
-        .order_by(f.position)
-    ).all()
+    found = _files_of(op, resource)
     if not found:
         raise bad_request(f"{field} is not a mediaResource of an upload")
     if kinds is not None and found[0].kind not in kinds:
@@ -80,13 +74,20 @@ def find_resource(
 
 def picture_url(op: Operation, given: str | None) -> str:
     """Return where the picture of a group, a bot or an option is: the URL of an uploaded image, anything else as it was given."""
+    found = _files_of(op, given) if given else ()
+    if found and found[0].kind == "Image":
+        return media_url(op.base_url, {"id": found[0].id, "name": found[0].name})
+    return given or ""
+
+
+def _files_of(op: Operation, resource: str) -> Sequence[Any]:
     r, f = media_resource.c, media_file.c
-    found = op.conn.execute(
-        select(f.id, f.name)
+    return op.conn.execute(
+        select(r.kind, f.id, f.name)
         .join(media_file, f.resource_id == r.id)
-        .where(r.id == (given or "")[:128], r.tenant_id == op.caller.tenant_id, r.kind == "Image")
-    ).first()
-    return media_url(op.base_url, {"id": found.id, "name": found.name}) if found else given or ""
+        .where(r.id == resource[:128], r.tenant_id == op.caller.tenant_id)
+        .order_by(f.position)
+    ).all()
 
 
 def media_url(base_url: str, ref: MediaRef) -> str:

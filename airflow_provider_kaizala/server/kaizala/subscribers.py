@@ -105,8 +105,8 @@ def _hub(op: Operation, group_id: str) -> GroupAccess:
 
 def _named(op: Operation, group_id: str, fields: Fields) -> tuple[GroupAccess, list[str]]:
     access = need_admin(_hub(op, group_id))
-    given = [phone.strip() for text in fields.texts("subscribers") for phone in text.split(",")]
     # What is no number fails alone, as the rest of the reply is per number too.
+    given = fields.split_texts("subscribers")
     phones = list(dict.fromkeys(phone[:_MAX_SHOWN] for phone in given if phone))
     if not phones:
         raise bad_request("subscribers must hold at least one phone number")

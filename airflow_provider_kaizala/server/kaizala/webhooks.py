@@ -243,12 +243,12 @@ def _callback(fields: Fields) -> Values:
         if not HEADER_VALUE.match(token.encode()):
             raise bad_request("callBackToken must be a text that a header can hold")
         values["callback_token"] = token or None
-    context = fields.raw("callBackContext")
+    given = fields.raw("callBackContext")
+    if isinstance(given, dict | list):
+        # context is a string: an object comes back as its JSON, as JavaScript and .NET write it.
+        fields = fields.over(callBackContext=json.dumps(given, ensure_ascii=False, separators=(",", ":")))
+    context = fields.optional_text("callBackContext", most=20_000)
     if context is not None:
-        if isinstance(context, dict | list):
-            # context is a string: an object comes back as its JSON, as JavaScript and .NET write it.
-            context = json.dumps(context, ensure_ascii=False, separators=(",", ":"))
-        context = Fields({"callBackContext": context}).optional_text("callBackContext", most=20_000)
         values["callback_context"] = context
     if fields.has("callBackHeaders"):
         values["callback_headers_json"] = json.dumps(_headers(fields), ensure_ascii=False)

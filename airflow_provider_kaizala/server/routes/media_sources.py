@@ -29,7 +29,7 @@ from airflow_provider_kaizala.server.outbound.fetching import TooLarge, fetch
 from airflow_provider_kaizala.server.routes.media import plain_name, register
 from airflow_provider_kaizala.server.routes.operation import admit, read_fields
 from airflow_provider_kaizala.server.state import base_url, state_of
-from airflow_provider_kaizala.server.wire.bodies import declared_charset, json_reply, read_bounded
+from airflow_provider_kaizala.server.wire.bodies import json_reply, read_bounded
 from airflow_provider_kaizala.server.wire.errors import ApiError, bad_request, too_large
 from airflow_provider_kaizala.server.wire.fields import Fields
 from airflow_provider_kaizala.server.wire.lenient_json import parse_object
@@ -66,9 +66,7 @@ async def upload_media_from_attachment(request: Request) -> Response:
     """Take a file inside the JSON: base64, or the object Logic Apps passes on with its type."""
     caller, server = await admit(request, MEDIA), state_of(request)
     raw = await read_bounded(request, min(MAX_ATTACHMENT_BODY, server.config.max_media * 4 // 3 + MEBIBYTE))
-    fields = Fields(
-        await asyncio.to_thread(parse_object, raw, server.config.max_lenient_body, declared_charset(request))
-    )
+    fields = Fields(await asyncio.to_thread(parse_object, raw, server.config.max_lenient_body))
     name, mime_type, content = await asyncio.to_thread(_decode, fields)
     if len(content) > server.config.max_media:
         raise too_large(server.config.max_media)

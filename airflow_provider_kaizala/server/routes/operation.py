@@ -12,7 +12,7 @@ from airflow_provider_kaizala.server.kaizala.access import authenticate
 from airflow_provider_kaizala.server.kaizala.context import Caller, Operation
 from airflow_provider_kaizala.server.kaizala.throttle import count_call
 from airflow_provider_kaizala.server.state import ServerState, base_url, state_of
-from airflow_provider_kaizala.server.wire.bodies import declared_charset, json_reply, read_bounded
+from airflow_provider_kaizala.server.wire.bodies import json_reply, read_bounded
 from airflow_provider_kaizala.server.wire.errors import ApiError
 from airflow_provider_kaizala.server.wire.fields import Fields
 from airflow_provider_kaizala.server.wire.lenient_json import check_text, parse_object
@@ -84,7 +84,7 @@ async def read_fields(request: Request) -> Fields | ApiError:
         return Fields({})
     try:
         raw = await read_bounded(request, config.max_body)
-        return Fields(parse_object(raw, config.max_lenient_body, declared_charset(request)))
+        return Fields(parse_object(raw, config.max_lenient_body))
     except ApiError as error:
         return error
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from airflow_provider_kaizala.server.wire.errors import ApiError, bad_request, too_large
-
-_CHARSET = re.compile(r';\s*charset\s*=\s*"?([A-Za-z0-9_.:-]{1,40})', re.IGNORECASE)
 
 
 async def read_bounded(request: Request, limit: int) -> bytes:
@@ -30,12 +27,6 @@ async def read_bounded(request: Request, limit: int) -> bytes:
     except ClientDisconnect:
         raise bad_request("The body ended early") from None
     return b"".join(chunks)
-
-
-def declared_charset(request: Request) -> str | None:
-    """Return the charset a body is said to be in, if it is said."""
-    found = _CHARSET.search(request.headers.get("content-type", ""))
-    return found[1] if found else None
 
 
 def json_reply(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -156,9 +156,13 @@ class Fields:
             texts.append(item)
         return texts
 
+    def split_texts(self, *names: str) -> list[str]:
+        """Return an array of strings, of which each may hold several, joined by commas."""
+        return [part.strip() for text in self.texts(*names) for part in text.split(",")]
+
     def phones(self, *names: str) -> list[str]:
         """Return phone numbers, each once, in order; an entry may hold several, joined by commas."""
-        given = [phone.strip() for text in self.texts(*names) for phone in text.split(",")]
+        given = self.split_texts(*names)
         phones = [phone for phone in given if phone or len(given) == 1]
         for phone in phones:
             if not PHONE.match(phone):

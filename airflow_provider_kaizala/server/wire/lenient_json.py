@@ -12,7 +12,6 @@ import pyjson5
 from airflow_provider_kaizala.server.wire.errors import ApiError, bad_request
 
 MAX_DEPTH = 64
-_ONE_BYTE_CHARSETS = ("iso-8859-1", "latin1", "latin-1", "windows-1252", "cp1252")
 
 # A string with its optional Python 2 prefix, or a word of Python or JavaScript outside of strings.
 _PYTHON_TOKEN = re.compile(
@@ -24,28 +23,21 @@ _LONG_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\U([0-9a-fA-F]{8})")
 _RAW_NEWLINES = {"\n": "\\n", "\r": "\\r", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def parse_object(raw: bytes, lenient_limit: int, charset: str | None = None) -> dict[str, object]:
+def parse_object(raw: bytes, lenient_limit: int) -> dict[str, object]:
     """Parse a request body into an object; an empty body is an empty object.
 
     :param raw: the body as it came, in UTF-8, UTF-16 or UTF-32; bytes that are no UTF-8 are taken for Windows-1252
     :param lenient_limit: bytes up to which anything but strict JSON is tried
-    :param charset: what the caller says it is in; asked only if it is none of these
     """
     if not raw.strip():
         return {}
-    value = _parse(_decode(raw, charset).removeprefix("\ufeff"), len(raw) <= lenient_limit)
+    value = _parse(_decode(raw).removeprefix("\ufeff"), len(raw) <= lenient_limit)
     if not isinstance(value, dict):
         raise bad_request("The body must be a JSON object")
     return {_checked_text(str(key)): _checked(item, 1) for key, item in value.items()}
 
 
-def _decode(raw: bytes, charset: str | None) -> str:
-    if charset is not None and charset.lower() in _ONE_BYTE_CHARSETS:
-        try:
-            return raw.decode()
-        except UnicodeDecodeError:
-            # The two are one on the web, and unlike the standard's, this one has quotation marks.
-            return raw.decode("cp1252", "replace")
+def _decode(raw: bytes) -> str:
     try:
         return raw.decode(json.detect_encoding(raw), _ONE_BYTE)
     except UnicodeDecodeError:
@@ -53,7 +45,10 @@ def _decode(raw: bytes, charset: str | None) -> str:
 
 
 def _one_byte(error: UnicodeError) -> tuple[str, int]:
-    """Read as Windows-1252 what is not UTF-8: Python's HTTP client sent texts so, whatever its caller said."""
+    """Read as Windows-1252 what is not UTF-8: Python's HTTP client sent texts so, whatever its caller said.
+
+    On the web it is one with ISO-8859-1, and unlike the standard's, this one has quotation marks.
+    """
     if not isinstance(error, UnicodeDecodeError) or error.encoding != "utf-8":
         raise error
     return error.object[error.start : error.end].decode("cp1252", "replace"), error.end

@@ -164,3 +164,23 @@ def test_rules_that_they_can_meet(kaizala, run_task):
     given = {"reference_id": "ref-1", "reaction_type": "Comment", **TIMES}
     assert run_task(KaizalaReactionSensor(until=Quorum("Approve", 1), **given))["met"] is True
     assert run_task(KaizalaMemberSensor(until=People((RAVI,)) | People((ASHA,)), **TIMES))["met"] is True
+
+
+@pytest.mark.parametrize(
+    ("sensor", "given", "name"),
+    [
+        (KaizalaActionSensor, {"action_type": "Image", "since": "2026-03-01T08:00:00Z"}, "since"),
+        (
+            KaizalaReactionSensor,
+            {"reference_id": "ref-1", "source_group_id": "{{ ti.xcom_pull() }}"},
+            "source_group_id",
+        ),
+    ],
+)
+def test_what_was_to_come_and_has_not_is_not_taken_for_left_out(kaizala, run_task, sensor, given, name):
+    """Else another moment, or another group, would be waited on."""
+    made = sensor(**given, **TIMES)
+    setattr(made, name, None)  # as a template leaves it
+    with pytest.raises(AirflowFailException, match=f"{name} is None: .* has found nothing"):
+        made.poke({})
+    assert kaizala.calls() == []
