@@ -8,6 +8,7 @@ import pytest
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaGrantError, KaizalaInputError, KaizalaThrottledError
 from airflow_provider_kaizala.client.models import Message
+from airflow_provider_kaizala.client.policy import Policy
 from airflow_provider_kaizala.hooks import kaizala as module
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook, shared_budget
 
@@ -112,10 +113,22 @@ def test_a_group_that_nobody_granted(kaizala, connect):
     assert kaizala.requests == []
 
 
-def test_bound_shortens_everything(connect):
-    connect()
-    timeouts = KaizalaHook(bound=7).connection.settings.timeouts
-    assert timeouts.total == 7, "which bounds connecting and reading too"
+def test_bound_shortens_everything(kaizala, group, connect, monkeypatch):
+    sends, request = [], Policy._request
+
+    def sent(self, *args):
+        sends.append(request(self, *args))
+        return sends[-1]
+
+    monkeypatch.setattr(Policy, "_request", sent)
+    hook = KaizalaHook(bound=7)
+    hook.run(hello(group))
+    hook.close()
+    assert hook.connection.settings.timeouts.total == 7
+    assert len(sends) == 2, "the token and the text"
+    for each in sends:
+        for seconds in (each.connect_timeout, each.read_timeout, each.total_timeout):
+            assert 5 < seconds <= 7
     connect(extra={"timeout": 2})
     timeouts = KaizalaHook(bound=7).connection.settings.timeouts
     assert (timeouts.connect, timeouts.read, timeouts.total) == (2, 2, 7)

@@ -179,16 +179,26 @@ def test_a_native_dag(kaizala, tell, text):
 def test_it_is_bounded(kaizala, tell, monkeypatch):
     from airflow_provider_kaizala.client.policy import Policy
 
-    bounds = []
-    policy = Policy.__init__
+    bounds, sends = [], []
+    policy, request = Policy.__init__, Policy._request
 
     def noted(self, settings, **kwargs):
         bounds.append(settings.timeouts)
         policy(self, settings, **kwargs)
 
+    def sent(self, *args):
+        sends.append(request(self, *args))
+        return sends[-1]
+
     monkeypatch.setattr(Policy, "__init__", noted)
-    tell(KaizalaNotifier("Hi"), {})
-    tell(KaizalaNotifier("Hi", bound=3), {})
+    monkeypatch.setattr(Policy, "_request", sent)
+    for notifier, bound in ((KaizalaNotifier("Hi"), 30), (KaizalaNotifier("Hi", bound=3), 3)):
+        sends.clear()
+        tell(notifier, {})
+        assert sends
+        for each in sends:
+            for seconds in (each.connect_timeout, each.read_timeout, each.total_timeout):
+                assert bound - 2 < seconds <= bound
     assert [each.total for each in bounds] == [30, 3]
 
 
