@@ -1,67 +1,76 @@
-"""Post what people answer: polls, surveys, jobs, meetings, custom actions."""
+"""Post what people answer: polls, surveys, jobs, meetings, custom actions. To wait for the answers too, see ``ask``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from airflow_provider_kaizala.client.models import Job, Meeting, Package, Poll, Sent, Survey
-from airflow_provider_kaizala.operators.post import KaizalaPostOperator
+from airflow_provider_kaizala.client.models.sent import Job, Meeting, Package, Poll, Sent, Survey
+from airflow_provider_kaizala.operators.base import KaizalaPostOperator, PostArguments
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime, timedelta
+    from typing import Unpack
 
     from airflow_provider_kaizala.client.models import Location, Property, Question
 
-    Due = datetime | timedelta | str | None
+#: when a question ends: a datetime, ISO 8601 text, or a timedelta from when the task runs; without a zone in the DAG's timezone
+Due: TypeAlias = "datetime | timedelta | str | None"
 
 
 class KaizalaSendPollOperator(KaizalaPostOperator):
-    """Post a poll: one question, two or more choices.
+    """Post a poll: one question with two or more options.
+
+    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
 
     :param question: the question (templated)
-    :param choices: two or more different texts (templated)
-    :param expires: when voting ends: datetime, ISO 8601 text, or timedelta from when the task runs; rounded up to whole
-        hours; Kaizala's default is 30 days (templated)
+    :param options: two or more different texts (templated)
+    :param due: when voting ends: datetime, ISO 8601 text, or timedelta from when the task runs; rounded up to whole hours; 30
+        days by default (templated)
     :param sender_only: only the sender sees the result
+    :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
     sends: ClassVar[type[Sent]] = Poll
-    template_fields: Sequence[str] = ("question", "choices", "expires", *KaizalaPostOperator.template_fields)
+    times: ClassVar[Collection[str]] = ("due",)
+    template_fields: Sequence[str] = ("question", "options", "due", *KaizalaPostOperator.template_fields)
 
     def __init__(
         self,
         *,
         question: str,
-        choices: Sequence[str],
-        expires: Due = None,
+        options: Sequence[str],
+        due: Due = None,
         sender_only: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[PostArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.question = question
-        self.choices = choices
-        self.expires = expires
+        self.options = options
+        self.due = due
         self.sender_only = sender_only
-        self.check_literals()
 
 
 class KaizalaSendSurveyOperator(KaizalaPostOperator):
     """Post a survey: questions that each person answers.
 
+    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+
     :param title: what it is about (templated)
     :param questions: a list of ``{"title": "How many?", "type": "Numeric"}``; types are Text, Numeric, SingleOption and
-        MultiOption (with ``"options": [...]``), DateTime, Image, Location, AttachmentList, PhoneNumber; titles differ,
+        MultiOption (with ``"options": [...]``), Date, DateTime, Image, Location, AttachmentList, PhoneNumber; titles must differ,
         since answers are keyed by them (templated)
-    :param due: when answering ends: datetime, ISO 8601 text, or timedelta from when the task runs; rounded up to whole
-        hours; Kaizala's default is 24 hours (templated)
+    :param due: when answering ends: datetime, ISO 8601 text, or timedelta from when the task runs; rounded up to whole hours; 24
+        hours by default (templated)
     :param description: shown below the title (templated)
-    :param anonymous: nobody learns who answered what
+    :param anonymous: no one learns who answered what
     :param sender_only: only the sender sees the answers
     :param accept_multiple_responses: a person may answer more than once
+    :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
     sends: ClassVar[type[Sent]] = Survey
+    times: ClassVar[Collection[str]] = ("due",)
     template_fields: Sequence[str] = (
         "title",
         "questions",
@@ -81,7 +90,7 @@ class KaizalaSendSurveyOperator(KaizalaPostOperator):
         anonymous: bool = False,
         sender_only: bool = False,
         accept_multiple_responses: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[PostArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.title = title
@@ -91,41 +100,49 @@ class KaizalaSendSurveyOperator(KaizalaPostOperator):
         self.anonymous = anonymous
         self.sender_only = sender_only
         self.accept_multiple_responses = accept_multiple_responses
-        self.check_literals()
 
 
 class KaizalaSendJobOperator(KaizalaPostOperator):
-    """Post a job: a task for named people, complete when all have done it.
+    """Post a job: a task for named people, complete when all of them have done it.
+
+    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
 
     :param title: what to do (templated)
     :param assigned_to: phone numbers of those who must do it (templated)
-    :param due: by when: datetime, ISO 8601 text, or timedelta from when the task runs; rounded up to whole hours;
-        Kaizala's default is 24 hours (templated)
+    :param due: by when: datetime, ISO 8601 text, or timedelta from when the task runs; rounded up to whole hours; 24 hours by
+        default (templated)
+    :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
     sends: ClassVar[type[Sent]] = Job
+    times: ClassVar[Collection[str]] = ("due",)
     template_fields: Sequence[str] = ("title", "assigned_to", "due", *KaizalaPostOperator.template_fields)
 
-    def __init__(self, *, title: str, assigned_to: Sequence[str], due: Due = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, title: str, assigned_to: Sequence[str], due: Due = None, **kwargs: Unpack[PostArguments]
+    ) -> None:
         super().__init__(**kwargs)
         self.title = title
         self.assigned_to = assigned_to
         self.due = due
-        self.check_literals()
 
 
 class KaizalaSendMeetingOperator(KaizalaPostOperator):
     """Post a meeting (Let's Meet): people say whether they come.
 
+    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+
     :param title: what it is about (templated)
-    :param starts_at: datetime or ISO 8601 text; without a zone it is UTC (templated)
+    :param starts_at: datetime or ISO 8601 text (templated)
     :param duration: minutes, or a timedelta (templated)
     :param place: ``{"latitude": 17.4, "longitude": 78.3, "name": "Office"}`` (templated)
-    :param agenda: what will be talked about (templated)
+    :param agenda: what will be discussed (templated)
     :param sender_only: only the sender sees who comes
+    :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
     sends: ClassVar[type[Sent]] = Meeting
+    times: ClassVar[Collection[str]] = ("starts_at",)
     template_fields: Sequence[str] = (
         "title",
         "starts_at",
@@ -144,7 +161,7 @@ class KaizalaSendMeetingOperator(KaizalaPostOperator):
         place: Mapping[str, Any] | Location | None = None,
         agenda: str | None = None,
         sender_only: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[PostArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.title = title
@@ -153,24 +170,27 @@ class KaizalaSendMeetingOperator(KaizalaPostOperator):
         self.place = place
         self.agenda = agenda
         self.sender_only = sender_only
-        self.check_literals()
 
 
 class KaizalaSendActionOperator(KaizalaPostOperator):
     """Post a custom action: a package that was installed in the group's tenant.
 
+    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+
     :param package_id: its id, with its ``.version`` if it has one, such as ``com.example.card.2`` (templated)
     :param title: shown on the card (templated)
     :param questions: as those of a survey (templated)
     :param properties: ``{"status": "Open", "count": 3}``, or a list of ``{"name", "value", "type"}`` (templated)
-    :param validity: until when the card lives: datetime, ISO 8601 text or timedelta (templated)
-    :param due: until when it can be answered, likewise (templated)
-    :param anonymous: nobody learns who answered what
+    :param validity: how long the card lives: datetime, ISO 8601 text or timedelta (templated)
+    :param due: when answering ends, likewise (templated)
+    :param anonymous: no one learns who answered what
     :param sender_only: only the sender sees the answers
     :param accept_multiple_responses: a person may answer more than once
+    :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
     sends: ClassVar[type[Sent]] = Package
+    times: ClassVar[Collection[str]] = ("due", "validity")
     template_fields: Sequence[str] = (
         "package_id",
         "title",
@@ -194,7 +214,7 @@ class KaizalaSendActionOperator(KaizalaPostOperator):
         anonymous: bool = False,
         sender_only: bool = False,
         accept_multiple_responses: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[PostArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.package_id = package_id
@@ -206,4 +226,3 @@ class KaizalaSendActionOperator(KaizalaPostOperator):
         self.anonymous = anonymous
         self.sender_only = sender_only
         self.accept_multiple_responses = accept_multiple_responses
-        self.check_literals()

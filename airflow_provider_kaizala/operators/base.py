@@ -1,90 +1,265 @@
-"""What all operators have in common."""
+"""What all operators have in common, and all that post."""
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
-from airflow_provider_kaizala.client.errors import KaizalaInputError, KaizalaUnknownOutcomeError
-from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client import calls
+from airflow_provider_kaizala.client.models.sent import Audience, Sent
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-from airflow_provider_kaizala.templating import TEMPLATE_EXT, ChecksArguments, is_literal
+from airflow_provider_kaizala.tasks.arguments import TaskArguments, is_literal
+from airflow_provider_kaizala.tasks.base import ConnectionArguments, GroupArguments, KaizalaGroupTask, KaizalaTask
+from airflow_provider_kaizala.tasks.post_once import (
+    PostOnce,
+    find_action,
+    fingerprint,
+    on_unknown_outcome,
+    posted_outcome,
+)
+from airflow_provider_kaizala.tasks.state import TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_kaizala.client.calls import Call
+    from airflow_provider_kaizala.client.models import Failure, Posted
+    from airflow_provider_kaizala.tasks.post_once import Outcome
 
-class KaizalaOperator(ChecksArguments, BaseOperator):
-    """Base of all operators: one connection, arguments that are checked as early as they are known, one try.
 
-    A subclass does its work in :meth:`work`.
+class KaizalaOperator(KaizalaTask, BaseOperator):
+    """Base of all operators. A subclass does its work in :meth:`run_task`.
 
-    :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`
+    :param kaizala_conn_id: the Airflow connection to Kaizala (templated)
     """
 
     template_fields: Sequence[str] = ("kaizala_conn_id",)
-    template_ext: Sequence[str] = TEMPLATE_EXT
     ui_color = "#d9eefb"
 
-    def __init__(self, *, kaizala_conn_id: str = KaizalaHook.default_conn_name, **kwargs: Any) -> None:
-        kwargs.setdefault("multiple_outputs", True)  # so that ask.output["action_id"] is what it looks like
+    def __init__(
+        self, *, kaizala_conn_id: str = KaizalaHook.default_conn_name, **kwargs: Unpack[TaskArguments]
+    ) -> None:
+        kwargs.setdefault("multiple_outputs", True)  # so that ask.output["action_id"] works
         super().__init__(**kwargs)
         self.kaizala_conn_id = kaizala_conn_id
 
-    @cached_property
-    def hook(self) -> KaizalaHook:
-        """The hook of this task."""
-        return KaizalaHook(self.kaizala_conn_id)
 
-    def work(self) -> Any:
-        """Do it, and return what goes to XCom."""
-        raise NotImplementedError
-
-    def execute(self, context: Context) -> Any:
-        """Do it, once.
-
-        :raises AirflowFailException: for a wrong argument, and when it is unknown whether what was sent went through: a retry
-            could send it twice
-        """
-        try:
-            return self._execute(context)
-        except KaizalaInputError as error:
-            raise AirflowFailException(f"{self.task_id}: {error}") from error
-        except KaizalaUnknownOutcomeError as error:
-            raise AirflowFailException(str(error)) from error
-        finally:
-            self.hook.close()
-
-    def _execute(self, context: Context) -> Any:
-        return self.work()
-
-
-class KaizalaGroupOperator(KaizalaOperator):
+class KaizalaGroupOperator(KaizalaGroupTask, KaizalaOperator):
     """Base of the operators that work in one group.
 
     :param group_id: the group; by default the connection's ``default_group`` (templated)
     """
 
-    decisive: ClassVar[Sequence[str]] = ("group_id",)
     template_fields: Sequence[str] = ("group_id", *KaizalaOperator.template_fields)
 
-    def __init__(self, *, group_id: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, group_id: str | None = None, **kwargs: Unpack[ConnectionArguments]) -> None:
         super().__init__(**kwargs)
         self.group_id = group_id
 
-    def check_literals(self) -> None:
-        """Check the arguments that are known now.
 
-        :raises KaizalaInputError: names the argument, what was given, what is allowed
+class CreateArguments(GroupArguments, total=False):
+    """Arguments of the operators that create something in a group.
+
+    :param on_unknown_outcome: what to do if it is unknown whether it was created: ``"fail"`` without a retry, or ``"resend"`` once
+        more in the same try
+    """
+
+    on_unknown_outcome: str
+
+
+class KaizalaCreateOperator(KaizalaGroupOperator):
+    """Base of the operators that create something in a group, once, however often the task is tried.
+
+    On Airflow 3.3 and newer a retry that finds what an earlier try has created returns that. Before, nothing is kept between
+    tries, and a retry creates it again. A task that is cleared by hand creates it again on all versions.
+
+    Kaizala has no idempotency key. If no readable answer comes back, it is unknown whether something was created: what Kaizala
+    lists is then looked up, and for the rest ``on_unknown_outcome`` decides. On Airflow 3.3 and newer the same holds for a retry
+    after the worker died during the call.
+
+    :param on_unknown_outcome: what to do if it is unknown whether it was created: ``"fail"`` without a retry, or ``"resend"`` once
+        more in the same try: people may see it twice
+    """
+
+    def __init__(self, *, on_unknown_outcome: str = "fail", **kwargs: Unpack[GroupArguments]) -> None:
+        super().__init__(**kwargs)
+        self.on_unknown_outcome = on_unknown_outcome
+
+    def check_arguments(self) -> None:
+        """Check the arguments that are known when the DAG is parsed.
+
+        :raises KaizalaInputError: names the argument, what was given and what is allowed
         """
-        if self.group_id is not None and is_literal(self.group_id):
-            checks.group_id("group_id", self.group_id)
-        super().check_literals()
+        super().check_arguments()
+        on_unknown_outcome("on_unknown_outcome", self.on_unknown_outcome)
 
-    def group(self) -> str:
-        """Return the group, checked."""
-        return str(checks.group_id("group_id", self.hook.group(self.there("group_id"))))
+    def once(self, context: Context, what: str, *, across_clearing: bool = False) -> PostOnce:
+        """Return how to make the call of this task once.
+
+        :param what: what the call does, for messages
+        :param across_clearing: whether what was created before the task was cleared by hand counts
+        """
+        resend = self.on_unknown_outcome == "resend"
+        return PostOnce(
+            self.hook, TaskState(context), what, resend=resend, across_clearing=across_clearing
+        )
+
+
+class PostedResult(TypedDict):
+    """What an operator that posts returns. ``action_id`` is None for texts and media."""
+
+    group_id: str
+    reference_id: str
+    action_id: str | None
+
+
+class PostArguments(CreateArguments, total=False):
+    """Arguments of the operators that post to a group.
+
+    :param subscribers: phone numbers of chosen subscribers of a hub group
+    :param send_to_all_subscribers: post to all subscribers of a hub group
+    :param reply_to_reference_id: the ``reference_id`` of the post that this one replies to
+    :param fail_on_partial: fail if Kaizala names people whom the post could not reach
+    """
+
+    subscribers: Sequence[str] | None
+    send_to_all_subscribers: bool | str
+    reply_to_reference_id: str | None
+    fail_on_partial: bool
+
+
+class KaizalaPostOperator(KaizalaCreateOperator):
+    """Base of the operators that post to a group, once.
+
+    If it is unknown whether a poll, a survey, a job or a meeting was posted, it is looked up in the group by sender, type, title,
+    options and time: exactly one that fits is taken as what was posted; if several do, the task fails. If none does, and for
+    what Kaizala does not list (texts, announcements, media, custom actions), ``on_unknown_outcome`` decides. A retry posts what
+    it could look up and did not find.
+
+    A subclass names in ``sends`` the model of what it posts, and has an attribute of the same name for each of the model's
+    fields: those that are literal are checked when the DAG is parsed, and all of them when the task runs.
+
+    :param group_id: the group; by default the connection's ``default_group`` (templated)
+    :param subscribers: phone numbers of chosen subscribers of a hub group (templated)
+    :param send_to_all_subscribers: post to all subscribers of a hub group (templated)
+    :param reply_to_reference_id: the ``reference_id`` of the post that this one replies to (templated)
+    :param fail_on_partial: fail if Kaizala names people whom the post could not reach; by default they are only logged. The
+        task is then not retried, since the others have it already
+    :param on_unknown_outcome: what to do if it is unknown whether it was posted: ``"fail"`` without a retry, or ``"resend"``
+        once more in the same try: people may see it twice
+    :param kaizala_conn_id: the Airflow connection to Kaizala (templated)
+    :return: ``{"group_id", "reference_id", "action_id"}``, each also by itself: ``ask.output["action_id"]``
+    """
+
+    sends: ClassVar[type[Sent]]
+    required_if_given: ClassVar[Sequence[str]] = (
+        "subscribers",
+        "reply_to_reference_id",
+        *KaizalaCreateOperator.required_if_given,
+    )
+    template_fields: Sequence[str] = (
+        "group_id",
+        "subscribers",
+        "send_to_all_subscribers",
+        "reply_to_reference_id",
+        "kaizala_conn_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        subscribers: Sequence[str] | None = None,
+        send_to_all_subscribers: bool | str = False,
+        reply_to_reference_id: str | None = None,
+        fail_on_partial: bool = False,
+        **kwargs: Unpack[CreateArguments],
+    ) -> None:
+        super().__init__(**kwargs)
+        self.subscribers = subscribers
+        self.send_to_all_subscribers = send_to_all_subscribers
+        self.reply_to_reference_id = reply_to_reference_id
+        self.fail_on_partial = fail_on_partial
+
+    # --- arguments -------------------------------------------------------------------------------------------------------
+
+    def check_arguments(self) -> None:
+        """Check the arguments that are known when the DAG is parsed.
+
+        :raises KaizalaInputError: names the argument, what was given and what is allowed
+        """
+        super().check_arguments()
+        for model in (self.sends, Audience):
+            given = self.given(model)
+            known = {name: value for name, value in given.items() if is_literal(value)}
+            for name, value in known.items():
+                model.check(name, value)
+            if given and len(known) == len(fields(model)):
+                model(**known)
+
+    def given(self, model: type[Sent]) -> dict[str, Any]:
+        """Return the arguments that make up a model."""
+        return {each.name: self.resolved(each.name) for each in fields(model) if hasattr(self, each.name)}
+
+    def content(self, group_id: str) -> Any:
+        """Return what is posted, checked; files are uploaded here."""
+        return self.sends(**self.given(self.sends))
+
+    # --- posting ---------------------------------------------------------------------------------------------------------
+
+    def call(self, group_id: str, content: Any, audience: Audience) -> Call[Posted]:
+        """Return the call that posts the content."""
+        return calls.post_action(group_id, content, audience)
+
+    def post(self, context: Context, *, across_clearing: bool = False) -> Outcome:
+        """Post, unless an earlier try has; return ``group_id``, ``reference_id``, ``action_id`` and ``at``, the ISO 8601 time.
+
+        :param across_clearing: whether what was posted before the task was cleared by hand counts
+        """
+        group_id = self.group()
+        what = f"posting {self.sends.__name__.lower()} to group {group_id}"
+        once = self.once(context, what, across_clearing=across_clearing)
+        earlier = once.earlier_outcome()
+        if earlier is not None:
+            return earlier
+        audience = Audience(**self.given(Audience))
+        content = self.content(group_id)
+        wanted = fingerprint(content)
+        now = datetime.now(tz=UTC)
+        outcome, posted = once.send(
+            self.call(group_id, content, audience),
+            lambda posted: posted_outcome(group_id, posted.reference_id, posted.action_id, now),
+            find_action(self.hook, TaskState(context), group_id, wanted) if wanted else None,
+        )
+        self._report_failures(outcome, posted.failed if posted else ())
+        return outcome
+
+    def run_task(self, context: Context) -> Any:
+        """Post, and return the ids."""
+        outcome = self.post(context)
+        result: PostedResult = {
+            "group_id": outcome["group_id"],
+            "reference_id": outcome["reference_id"],
+            "action_id": outcome["action_id"],
+        }
+        return dict(result)
+
+    def _report_failures(self, outcome: Outcome, failed: Sequence[Failure]) -> None:
+        """Log whom the post did not reach.
+
+        :raises AirflowFailException: instead, if ``fail_on_partial`` is set
+        """
+        if not failed:
+            return
+        missed = "; ".join(map(str, failed))
+        if self.fail_on_partial:
+            raise AirflowFailException(
+                f"posted to group {outcome['group_id']} as {outcome['reference_id']}, but not to all ({missed}); "
+                "not retried, since the others have it: post it to those people alone"
+            )
+        self.log.warning("Posted to group %s, but not to all: %s", outcome["group_id"], missed)

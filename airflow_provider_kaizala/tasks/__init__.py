@@ -1,1 +1,1 @@
-"""What sensors and ask operators share: begin a wait, look, park it in the triggerer, go on."""
+"""What operators and sensors share."""

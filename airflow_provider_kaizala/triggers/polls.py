@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import hashlib
 import logging
 import time
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow_provider_kaizala.client.errors import KaizalaError
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-from airflow_provider_kaizala.hooks.transient import is_transient
-from airflow_provider_kaizala.triggers.pacing import Pacer, Sweeps, pacer_for
-from airflow_provider_kaizala.triggers.sources import Reader, Source, make_source, source_key
+from airflow_provider_kaizala.client.readings import afollow
+from airflow_provider_kaizala.triggers.pacing import LIST, Pacer, Sweeps, pacer_for
+from airflow_provider_kaizala.triggers.sources import Reader, Source, source_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,8 +29,11 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.client import AsyncKaizalaClient
     from airflow_provider_kaizala.client.calls import Call
     from airflow_provider_kaizala.client.models import ActionDetails
+    from airflow_provider_kaizala.client.readings import Reading
     from airflow_provider_kaizala.client.settings import Settings
     from airflow_provider_kaizala.waiting.subjects import Subject
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +47,7 @@ LONGEST_CALL = 60.0
 PATIENCE = 3
 
 
-class Subscription:
+class Feed:
     """One wait's end of a poll: holds the latest state of its subject."""
 
     def __init__(self, interval: float) -> None:
@@ -51,14 +56,14 @@ class Subscription:
         self._latest: ActionDetails | KaizalaError | None = None
 
     def put(self, news: ActionDetails | KaizalaError) -> None:
-        """Hand over the latest state, or an error that waiting does not mend."""
+        """Hand over the latest state, or an error that waiting cannot fix."""
         self._latest = news
         self._news.set()
 
     async def next(self, seconds: float | None) -> ActionDetails | None:
-        """Wait for news; None if there is none within so many seconds.
+        """Wait for news, at most so many seconds; None if there is none.
 
-        :raises KaizalaError: that waiting does not mend
+        :raises KaizalaError: that waiting cannot fix
         """
         try:
             async with asyncio.timeout(seconds):
@@ -78,7 +83,7 @@ class Poll:
         self.name = name
         self._account, self._source = account, source
         self._sweeps = Sweeps(account.pacer)
-        self._waits: dict[Subject, set[Subscription]] = {}
+        self._waits: dict[Subject, set[Feed]] = {}
         self._known: dict[Subject, ActionDetails] = {}
         self._joined = asyncio.Event()
         self._outage = ""
@@ -90,14 +95,14 @@ class Poll:
         """Whether nobody waits any more."""
         return not self._waits
 
-    def add(self, subject: Subject, wait: Subscription) -> None:
+    def add(self, subject: Subject, wait: Feed) -> None:
         """Let one more wait join; what is known already it hears at once."""
         self._waits.setdefault(subject, set()).add(wait)
         self._joined.set()
         if subject in self._known:
             wait.put(self._known[subject])
 
-    def remove(self, subject: Subject, wait: Subscription) -> None:
+    def remove(self, subject: Subject, wait: Feed) -> None:
         """Let a wait go."""
         waits = self._waits.get(subject, set())
         waits.discard(wait)
@@ -113,7 +118,7 @@ class Poll:
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        log.info("Poll of %s begins", self.name)
+        log.info("Polling %s", self.name)
         reader = Reader(self._account.run, self._sweeps.take, self._deliver)
         failures = 0
         await asyncio.sleep(GATHER)
@@ -129,7 +134,7 @@ class Poll:
             except KaizalaError as error:
                 self._failed(error)
             except Exception as error:
-                log.exception("Poll of %s failed", self.name)
+                log.exception("The poll of %s failed", self.name)
                 failures += 1
                 if failures >= PATIENCE:
                     self._tell_all(
@@ -139,7 +144,7 @@ class Poll:
                 failures = 0
                 if self._outage:
                     self._outage = ""
-                    log.info("Poll of %s reads again", self.name)
+                    log.info("%s can be read again", self.name)
             await self._pause(began)
 
     async def _pause(self, began: float) -> None:
@@ -156,12 +161,12 @@ class Poll:
                     await self._joined.wait()
 
     def _failed(self, error: KaizalaError) -> None:
-        if not is_transient(error):
-            log.warning("Poll of %s is refused: %s", self.name, error)
+        if not error.is_transient:
+            log.warning("The poll of %s was refused: %s", self.name, error)
             self._tell_all(error)
         elif str(error) != self._outage:
             self._outage = str(error)
-            log.warning("%s cannot be read now; looking again: %s", self.name, error)
+            log.warning("Cannot read %s now; polling again: %s", self.name, error)
 
     def _tell_all(self, error: KaizalaError) -> None:
         for subject in list(self._waits):
@@ -174,18 +179,44 @@ class Poll:
             wait.put(news)
 
 
-@dataclass
 class Account:
     """One connector as one set of settings reaches it: a client, and the polls that use it."""
 
-    client: AsyncKaizalaClient
-    pacer: Pacer
-    polls: dict[tuple[Any, ...], Poll] = field(default_factory=dict)
+    def __init__(self, settings: Settings, client: AsyncKaizalaClient) -> None:
+        self.settings, self.client = settings, client
+        self.pacer: Pacer = pacer_for(settings)
+        self.users = 0
+        self._polls: dict[tuple[Any, ...], Poll] = {}
 
-    async def run(self, call: Call[Any], urgency: int) -> Any:
+    async def run(self, call: Call[Any], urgency: int = LIST) -> Any:
         """Make a call when its turn has come."""
         await self.pacer.turn(urgency)
         return await self.client.run(call)
+
+    async def read(self, reading: Reading[T]) -> T:
+        """Make the calls of a reading."""
+        return await afollow(reading, self.run)
+
+    @asynccontextmanager
+    async def watch(self, subject: Subject, interval: float) -> AsyncIterator[Feed]:
+        """Join the poll that reads *subject*; leave it at the end, and stop it if that was the last.
+
+        :raises KaizalaError: if the connection holds no grant for the group
+        """
+        grant = self.settings.grant_for(subject.group_id)
+        key = (grant.name, grant.seed, *subject.poll_key)
+        poll = self._polls.get(key)
+        if poll is None:
+            poll = self._polls[key] = Poll(self, source_for(subject), _name(subject))
+        feed = Feed(interval)
+        poll.add(subject, feed)
+        try:
+            yield feed
+        finally:
+            poll.remove(subject, feed)
+            if poll.idle and self._polls.get(key) is poll:
+                del self._polls[key]
+                await asyncio.shield(poll.stop())
 
 
 @dataclass
@@ -205,35 +236,24 @@ class Polls:
         self._connections: dict[str, _Known] = {}
 
     @asynccontextmanager
-    async def watch(self, conn_id: str, subject: Subject, interval: float) -> AsyncIterator[Subscription]:
-        """Join the poll that reads *subject*; leave it at the end, and end it if that was the last.
+    async def account(self, conn_id: str) -> AsyncIterator[Account]:
+        """Return the account that a connection leads to; the last user closes it.
 
-        :raises KaizalaError: if the connection does not reach the group
+        :raises KaizalaError: if the connection is wrong
         """
         hook, settings = await self._settings(conn_id)
-        grant = settings.grant_for(subject.group_id)
-        account_key = _account_key(settings)
-        account = self._accounts.get(account_key)
+        key = _account_key(settings)
+        account = self._accounts.get(key)
         if account is None:
-            account = Account(hook.async_client(settings), pacer_for(settings))
-            self._accounts[account_key] = account
-        key = (grant.name, grant.seed, *source_key(subject))
-        poll = account.polls.get(key)
-        if poll is None:
-            poll = account.polls[key] = Poll(account, make_source(subject), _name(subject))
-        wait = Subscription(interval)
-        poll.add(subject, wait)
+            account = self._accounts[key] = Account(settings, hook.async_client(settings))
+        account.users += 1
         try:
-            yield wait
+            yield account
         finally:
-            poll.remove(subject, wait)
-            if poll.idle and account.polls.get(key) is poll:
-                del account.polls[key]
-                if not account.polls and self._accounts.get(account_key) is account:
-                    del self._accounts[account_key]
-                    await asyncio.shield(_close(poll, account))
-                else:
-                    await asyncio.shield(poll.stop())
+            account.users -= 1
+            if not account.users and self._accounts.get(key) is account:
+                del self._accounts[key]
+                await asyncio.shield(account.client.close())
 
     async def _settings(self, conn_id: str) -> tuple[KaizalaHook, Settings]:
         """Read a connection, once for all waits that come within a minute: each reading asks Airflow's supervisor."""
@@ -247,10 +267,12 @@ class Polls:
             # whoever read was stopped; this one was not
 
     async def _read_settings(self, conn_id: str) -> tuple[KaizalaHook, Settings]:
-        hook = KaizalaHook(conn_id, bound=LONGEST_CALL)
+        hook = KaizalaHook(conn_id, total_timeout=LONGEST_CALL)
         future: asyncio.Future[Settings] = asyncio.get_running_loop().create_future()
         self._connections[conn_id] = _Known(hook, time.monotonic() + CONNECTION_LIFE, future)
         try:
+            # in a thread, since loading httpx takes long enough for Airflow to complain about a blocked event loop
+            await asyncio.to_thread(import_module, "airflow_provider_kaizala.client.async_client")
             settings = (await hook.async_connection()).settings
         except BaseException as error:
             del self._connections[conn_id]
@@ -258,7 +280,7 @@ class Polls:
                 future.cancel()
             else:
                 future.set_exception(error)
-                future.exception()  # somebody has looked at it
+                future.exception()  # marks it as retrieved
             raise
         future.set_result(settings)
         return hook, settings
@@ -269,15 +291,8 @@ def _name(subject: Subject) -> str:
     return f"{' '.join(each for each in what if each)} in group {subject.group_id}"
 
 
-async def _close(poll: Poll, account: Account) -> None:
-    await poll.stop()
-    await account.client.close()
-
-
 def _account_key(settings: Settings) -> tuple[Any, ...]:
     """Return what settings must have in common to share a client; secrets take part, but are not kept."""
-    import hashlib
-
     secrets = "\0".join([*settings.secrets(), *map(str, settings.group_refresh_tokens)])
     return (
         settings.api_root,

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_kaizala.client import calls, readings
+from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaBadRequestError, KaizalaError
 from airflow_provider_kaizala.client.readings import afollow
-from airflow_provider_kaizala.hooks.transient import is_transient
 from airflow_provider_kaizala.triggers.pacing import DETAIL, LIST, SWEEP
-from airflow_provider_kaizala.waiting.subjects import ActionAnswers, Joined, Posts, Reactions
+from airflow_provider_kaizala.waiting.subjects import Listed, Reactions, Responses
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -61,7 +60,7 @@ class Reader:
         try:
             state = await afollow(subject.reading(), lambda call: self.run(call, urgency))
         except KaizalaError as error:
-            if is_transient(error):
+            if error.is_transient:
                 self.trouble = error
                 return False
             self.deliver(subject, error)
@@ -133,7 +132,7 @@ class ActionsSource(Source):
         await self._sweep(reader, [each for each in subjects if each not in read and self._may_change(each)])
 
     async def _list(self, reader: Reader, subjects: list[Subject]) -> dict[str, ListedAction]:
-        times = [each.sent_at for each in subjects if isinstance(each, ActionAnswers) and each.sent_at]
+        times = [each.sent_at for each in subjects if isinstance(each, Responses) and each.sent_at]
         if self.action_type is None or not self.listable or not times:
             return {}
         try:
@@ -190,28 +189,15 @@ class ReactionsSource(Source):
 
 
 @dataclass
-class PostsSource(Source):
-    """New actions of one type in one group: one list from the earliest moment that somebody waits from."""
+class ListSource(Source):
+    """What one list tells for all waits: new actions, new members."""
 
     async def look(self, reader: Reader, subjects: list[Subject]) -> None:
-        """Read the list, and give each wait its part."""
-        waits = [each for each in subjects if isinstance(each, Posts)]
-        since = min(each.since for each in waits)
-        found = await reader.all(calls.list_actions(self.group_id, waits[0].action_type, since, PAGE))
+        """Read the list, and give each wait what counts for it."""
+        waits = [each for each in subjects if isinstance(each, Listed)]
+        found = await afollow(waits[0].read_list(waits), lambda call: reader.run(call, LIST))
         for each in waits:
-            reader.deliver(each, readings.as_posts(found, each.action_type, each.since))
-
-
-@dataclass
-class MembersSource(Source):
-    """Members of one group: one list for all waits."""
-
-    async def look(self, reader: Reader, subjects: list[Subject]) -> None:
-        """Read the list, and compare it with who was there before each wait."""
-        found = await reader.run(calls.list_members(self.group_id), LIST)
-        for each in subjects:
-            if isinstance(each, Joined):
-                reader.deliver(each, readings.as_joined(found, each.before or ()))
+            reader.deliver(each, each.counted(found))
 
 
 def ticks(moment: datetime) -> int:
@@ -219,29 +205,11 @@ def ticks(moment: datetime) -> int:
     return (moment - datetime(1, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 10
 
 
-def source_key(subject: Subject) -> tuple[Any, ...]:
-    """Return what waits must have in common to share a poll, within one grant."""
-    group = subject.group_id.lower()
+def source_for(subject: Subject) -> Source:
+    """Return the source that reads *subject*, and others with the same ``poll_key``."""
     match subject:
-        case ActionAnswers():
-            return ("actions", group, (subject.action_type or "").lower())
-        case Reactions():
-            return ("reactions", group, (subject.source_group_id or group).lower())
-        case Posts():
-            return ("posts", group, subject.action_type.lower())
-        case _:
-            return (subject.kind, group)
-
-
-def make_source(subject: Subject) -> Source:
-    """Return the source that reads *subject*, and others like it."""
-    match subject:
-        case ActionAnswers():
+        case Responses():
             return ActionsSource(subject.group_id, action_type=subject.action_type)
         case Reactions():
             return ReactionsSource(subject.group_id, source_group_id=subject.source_group_id)
-        case Posts():
-            return PostsSource(subject.group_id)
-        case Joined():
-            return MembersSource(subject.group_id)
-    raise TypeError(f"{subject!r} cannot be watched")
+    return ListSource(subject.group_id)

@@ -1,19 +1,19 @@
-"""When a wait is over: rules, pure and plain.
+"""When a wait is over.
 
 A rule travels to a trigger as a dict ``{"kind": ...}``, which is public and changes only by addition:
 
 =======================================================  ===============================================================
-wire                                                     over when
+as a dict                                                the wait is over when
 =======================================================  ===============================================================
-``{"kind": "any"}``                                      somebody has answered
+``{"kind": "any"}``                                      one person has answered
 ``{"kind": "at_least", "count": 3}``                     three different people have answered
-``{"kind": "everyone"}``                                 everyone has who must: the assignees of a job; else the members of
-                                                         the group, or of a hub group the subscribers, without the sender
-``{"kind": "people", "people": [..], "need": "all"}``    these have, all of them (or ``"any"`` of them)
-``{"kind": "quorum", "option": "Approve", "count": 2,    two of these have chosen it, or so many have chosen something else
-"people": [..]}``                                        that two no longer can; without ``people`` whoever answers counts
-``{"kind": "all_of", "rules": [..]}``                    each of these rules is met, or one no longer can be
-``{"kind": "any_of", "rules": [..]}``                    one of these rules is met, or none can be any more
+``{"kind": "everyone"}``                                 all who must have answered: the assignees of a job; else the members
+                                                         of the group, or the subscribers of a hub group, without the sender
+``{"kind": "people", "people": [..], "need": "all"}``    these have answered, all of them (or ``"any"`` of them)
+``{"kind": "quorum", "option": "Approve", "count": 2,    two of these have chosen the option, or so many have chosen something
+"people": [..]}``                                        else that two no longer can; without ``people`` everyone's answer counts
+``{"kind": "all_of", "rules": [..]}``                    each of these rules is met, or one of them no longer can be
+``{"kind": "any_of", "rules": [..]}``                    one of these rules is met, or none of them can be any more
 =======================================================  ===============================================================
 
 The short forms ``"any"``, ``"all"``, ``3`` and a list of phone numbers mean the same. In Python, rules combine with ``&`` and
@@ -22,147 +22,229 @@ The short forms ``"any"``, ``"all"``, ``3`` and a list of phone numbers mean the
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
-from airflow_provider_kaizala.client.models import Person, checks
-from airflow_provider_kaizala.waiting.choices import as_offered, chosen, is_offered
-from airflow_provider_kaizala.waiting.progress import Progress, latest, named, split, who_answered
-from airflow_provider_kaizala.waiting.rule import Rule
+from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.models.people import Person
+from airflow_provider_kaizala.waiting.people import by_number, latest, list_names, respondents, split
+from airflow_provider_kaizala.waiting.tally import as_offered, chosen, is_offered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from airflow_provider_kaizala.client.models import ActionDetails
-    from airflow_provider_kaizala.waiting.rule import Audience
+    from airflow_provider_kaizala.waiting.people import Eligible
+
+_check_count = checks.whole_number(1)
+_check_need = checks.one_of("all", "any")
 
 
-def check_count(value: Any) -> int:
-    """Return a count of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise KaizalaInputError(f"until: a count of at least 1 is needed, not {checks.shown(value)}")
-    return value
+@dataclass(frozen=True)
+class Progress:
+    """How far a wait has come.
+
+    :param met: whether the rule is met
+    :param answered: who has answered; an unknown person stands for each anonymous answer
+    :param needed: how many people must answer
+    :param missing: who in particular has not answered yet
+    :param hopeless: whether the rule can no longer be met, for example when too many have voted against
+    :param text: the progress in words, if that is more than counts and names
+    """
+
+    met: bool
+    answered: tuple[Person, ...]
+    needed: int
+    missing: tuple[Person, ...] = ()
+    hopeless: bool = False
+    text: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing left to wait for."""
+        return self.met or self.hopeless
+
+    def __str__(self) -> str:
+        text = self.text
+        if not text:
+            text = f"{len(self.answered)} of {self.needed} answered"
+            text += f" ({list_names(self.answered)})" if self.answered else ""
+        return f"{text}; missing: {list_names(self.missing)}" if self.missing else text
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Base of the rules."""
+
+    kind: ClassVar[str]
+    #: names of the fields that a dict of this kind must hold
+    required: ClassVar[tuple[str, ...]] = ()
+    #: names of the fields that it may hold
+    optional: ClassVar[tuple[str, ...]] = ()
+
+    def progress(self, details: ActionDetails) -> Progress:
+        """Return how far the wait has come.
+
+        :raises KaizalaInputError: if the rule does not fit this action
+        """
+        raise NotImplementedError
+
+    def within(self, eligible: Eligible) -> Rule:
+        """Return the rule for the people who can answer now.
+
+        :raises KaizalaInputError: if they can never meet it
+        """
+        return self
+
+    def asked(self, people: Sequence[str]) -> Rule:
+        """Return the rule for a question that only these people were asked."""
+        return self
+
+    @property
+    def needs_eligible(self) -> bool:
+        """Whether one must know who can answer, to name the missing or to find that the rule can never be met."""
+        return True
+
+    @property
+    def needs_names(self) -> bool:
+        """Whether the rule depends on who answered, which an anonymous action does not show."""
+        return False
+
+    @property
+    def voters(self) -> tuple[str, ...] | None:
+        """Phone numbers of the people whose choice decides; None for everyone's."""
+        return None
+
+    @property
+    def parts(self) -> tuple[Rule, ...]:
+        """The simple rules it consists of."""
+        return (self,)
+
+    def options(self) -> tuple[str, ...]:
+        """Return the options that answers are compared with."""
+        return ()
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the rule as a plain dict."""
+        wire: dict[str, Any] = {"kind": self.kind}
+        for name in (*self.required, *self.optional):
+            value = getattr(self, name)
+            if value or name in self.required:
+                wire[name] = _plain(value)
+        return wire
+
+    def __and__(self, other: Any) -> Rule:
+        return AllOf((self, other))
+
+    def __rand__(self, other: Any) -> Rule:
+        return AllOf((other, self))
+
+    def __or__(self, other: Any) -> Rule:
+        return AnyOf((self, other))
+
+    def __ror__(self, other: Any) -> Rule:
+        return AnyOf((other, self))
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a rule has no truth value: combine rules with & and |, not with 'and' and 'or'")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [each.to_wire() if isinstance(each, Rule) else each for each in value]
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 @dataclass(frozen=True)
 class AnyAnswer(Rule):
-    """Somebody has answered."""
+    """One person has answered."""
 
     kind: ClassVar[str] = "any"
 
     @property
-    def asks_for_audience(self) -> bool:
-        """Whoever answers will do."""
+    def needs_eligible(self) -> bool:
+        """No: anyone's answer will do."""
         return False
 
-    def progress(self, action: ActionDetails) -> Progress:
+    def progress(self, details: ActionDetails) -> Progress:
         """One answer is enough."""
-        return AtLeast(1).progress(action)
+        return AtLeast(1).progress(details)
 
 
 @dataclass(frozen=True)
 class AtLeast(Rule):
-    """So many different people have answered."""
+    """So many different people have answered.
+
+    :param count: how many
+    """
 
     count: int
     kind: ClassVar[str] = "at_least"
+    required: ClassVar[tuple[str, ...]] = ("count",)
 
     def __post_init__(self) -> None:
-        check_count(self.count)
+        object.__setattr__(self, "count", _check_count("until: count", self.count))
 
-    def progress(self, action: ActionDetails) -> Progress:
+    def progress(self, details: ActionDetails) -> Progress:
         """Count people, not answers."""
-        answered = who_answered(action)
-        missing: tuple[Person, ...] = ()
-        if action.assignees:
-            if self.count > len(action.assignees):
-                raise KaizalaInputError(
-                    f"until: {self.count} answers can never come, the job has {len(action.assignees)} assignees"
-                )
-            missing = split(action.assignees, answered)[1]
+        answered = respondents(details)
+        missing = split(details.assignees, answered)[1]
         return Progress(len(answered) >= self.count, answered, self.count, missing)
 
-    def within(self, audience: Audience) -> Rule:
-        """There must be so many people."""
-        if self.count > audience.size:
-            raise KaizalaInputError(
-                f"until: {self.count} answers can never come, the group has {audience.size} people"
-            )
+    def within(self, eligible: Eligible) -> Rule:
+        """Check that there are so many people."""
+        eligible.require_count(self.count)
         return self
-
-    def to_wire(self) -> dict[str, Any]:
-        """Return the rule as it travels."""
-        return {"kind": self.kind, "count": self.count}
 
 
 @dataclass(frozen=True)
 class Everyone(Rule):
-    """Everyone has answered who must: the assignees of a job, else the audience.
+    """All who must answer have: the assignees of a job, or else the people who were asked.
 
-    :param people: the audience, once it is known
+    :param people: phone numbers of those who were asked; None until they are known
+    :param names: phone number to name, for log lines
     """
 
     people: tuple[str, ...] | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     kind: ClassVar[str] = "everyone"
+    optional: ClassVar[tuple[str, ...]] = ("people", "names")
 
     def __post_init__(self) -> None:
         if self.people is not None:
             object.__setattr__(self, "people", checks.phones("until", self.people))
 
-    def progress(self, action: ActionDetails) -> Progress:
-        """Compare those who must with those who have."""
-        if action.assignees:
-            wanted: Sequence[Person] = action.assignees
-        elif self.people is None:
-            raise KaizalaInputError(
-                f"until: 'all' needs to know who must answer, and a {action.action_type} has no assignees; "
-                "name the people, or give a count"
-            )
-        else:
-            wanted = named(self.people, self.names, action)
-        answered, missing = split(wanted, who_answered(action))
+    def progress(self, details: ActionDetails) -> Progress:
+        """Compare those who must answer with those who have."""
+        wanted: Sequence[Person] = details.assignees
+        if not wanted:
+            if self.people is None:
+                raise KaizalaInputError(
+                    f"until: 'all' needs to know who must answer, and a {details.action_type} has no assignees; "
+                    "name the people, or give a count"
+                )
+            wanted = by_number(self.people, self.names, details)
+        answered, missing = split(wanted, respondents(details))
         return Progress(not missing, answered, len(wanted), missing)
 
     def asked(self, people: Sequence[str]) -> Rule:
-        """Everyone is these people."""
+        """Return the rule in which everyone is these people."""
         return self if self.people is not None else replace(self, people=tuple(people))
 
-    def within(self, audience: Audience) -> Rule:
-        """Everyone is the audience as it is now, unless it is known already."""
-        if self.people is not None:
-            return self if self.names else replace(self, names=_known(audience.everybody, self.people))
-        if not audience.names:
-            raise KaizalaInputError(
-                "until: 'all' waits for nobody, the group has no members besides the sender"
-            )
-        return replace(self, people=tuple(audience.names), names=_known(audience.names))
+    def within(self, eligible: Eligible) -> Rule:
+        """Return the rule in which everyone is those who are asked now, unless they are known already."""
+        people = self.people
+        if people is None:
+            if not eligible.asked:
+                raise KaizalaInputError("until: 'all' means no one here, the group has no members besides the sender")
+            people = tuple(eligible.asked)
+        return replace(self, people=people, names=self.names or eligible.known_names(people))
 
     @property
-    def by_name(self) -> bool:
-        """Who is missing is told by name."""
+    def needs_names(self) -> bool:
+        """Yes: those who are missing are named."""
         return True
-
-    def to_wire(self) -> dict[str, Any]:
-        """Return the rule as it travels."""
-        if self.people is None:
-            return {"kind": self.kind}
-        return {"kind": self.kind, "people": list(self.people), "names": dict(self.names)}
-
-
-def _need_assigned(numbers: Sequence[str], action: ActionDetails) -> None:
-    """Refuse people whom a job is not assigned to."""
-    assigned = [person.mobile_number for person in action.assignees]
-    strangers = [number for number in numbers if number not in assigned]
-    if assigned and strangers and None not in assigned:
-        raise KaizalaInputError(
-            f"until: the job is not assigned to {', '.join(strangers)}, but to {', '.join(map(str, assigned))}"
-        )
-
-
-def _known(names: Mapping[str, str | None], numbers: Sequence[str] | None = None) -> dict[str, str]:
-    return {number: name for number, name in names.items() if name and (numbers is None or number in numbers)}
 
 
 @dataclass(frozen=True)
@@ -171,51 +253,47 @@ class People(Rule):
 
     :param people: their phone numbers
     :param need: ``"all"`` of them, or ``"any"``
-    :param names: phone number to name, for logs
+    :param names: phone number to name, for log lines
     """
 
     people: tuple[str, ...] = field()
     need: str = "all"
     names: Mapping[str, str] = field(default_factory=dict)
     kind: ClassVar[str] = "people"
+    required: ClassVar[tuple[str, ...]] = ("people",)
+    optional: ClassVar[tuple[str, ...]] = ("need", "names")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "people", checks.phones("until", self.people))
-        if self.need not in ("all", "any"):
-            raise KaizalaInputError(f"until: need is 'all' or 'any', not {checks.shown(self.need)}")
+        object.__setattr__(self, "need", _check_need("until: need", self.need))
 
-    def progress(self, action: ActionDetails) -> Progress:
+    def progress(self, details: ActionDetails) -> Progress:
         """Look for each of them among those who have answered."""
-        _need_assigned(self.people, action)
-        wanted = named(self.people, self.names, action)
-        answered, missing = split(wanted, who_answered(action))
+        wanted = by_number(self.people, self.names, details)
+        answered, missing = split(wanted, respondents(details))
         needed = len(wanted) if self.need == "all" else 1
         return Progress(len(answered) >= needed, answered, needed, missing)
 
-    def within(self, audience: Audience) -> Rule:
-        """All of them must be able to answer."""
-        audience.need(self.people)
-        return replace(self, names=_known(audience.everybody, self.people))
+    def within(self, eligible: Eligible) -> Rule:
+        """Check that all of them can answer."""
+        eligible.require(self.people)
+        return replace(self, names=self.names or eligible.known_names(self.people))
 
     @property
-    def by_name(self) -> bool:
-        """They are named."""
+    def needs_names(self) -> bool:
+        """Yes: people are named."""
         return True
-
-    def to_wire(self) -> dict[str, Any]:
-        """Return the rule as it travels."""
-        wire = {"kind": self.kind, "people": list(self.people), "need": self.need}
-        return wire | {"names": dict(self.names)} if self.names else wire
 
 
 @dataclass(frozen=True)
 class Quorum(Rule):
-    """So many people have chosen one option. Over also when so many no longer can.
+    """So many people have chosen one option. Also over when so many no longer can.
 
     :param option: the option, compared without case unless two differ in nothing else
     :param count: how many must choose it
-    :param people: phone numbers of those whose answers count; None for whoever answers
-    :param question: of a survey with several; None looks at all questions
+    :param people: phone numbers of those whose answers count; None for everyone
+    :param question: the question of a survey with several; None looks at all questions
+    :param names: phone number to name, for log lines
     """
 
     option: str
@@ -224,96 +302,268 @@ class Quorum(Rule):
     question: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     kind: ClassVar[str] = "quorum"
+    required: ClassVar[tuple[str, ...]] = ("option", "count")
+    optional: ClassVar[tuple[str, ...]] = ("people", "question", "names")
 
     def __post_init__(self) -> None:
         checks.title("until: option", self.option)
-        check_count(self.count)
+        object.__setattr__(self, "count", _check_count("until: count", self.count))
         if self.question is not None:
             checks.title("until: question", self.question)
         if self.people is not None:
-            object.__setattr__(self, "people", checks.phones("until", self.people))
-            if self.count > len(self.people or ()):
+            people = checks.phones("until: people", self.people)
+            object.__setattr__(self, "people", people)
+            if self.count > len(people):
                 raise KaizalaInputError(
-                    f"until: a quorum of {self.count} can never come from {len(self.people or ())} people"
+                    f"until: a quorum of {self.count} can never come from {len(people)} people"
                 )
 
-    def progress(self, action: ActionDetails) -> Progress:
-        """Count who has chosen the option, who has chosen another, and who may still choose."""
-        offered = self._offered(action)
-        votes = [each for each in latest(action) if self._has_vote(each.answers)]
-        voters = [each.responder for each in votes]
-        missing: tuple[Person, ...] = ()
+    def progress(self, details: ActionDetails) -> Progress:
+        """Count who has chosen the option, who has chosen another, and who can still choose."""
+        offered = self._offered(details)
+        votes = [each for each in latest(details) if self._is_vote(each.answers)]
+        wanted = details.assignees
         if self.people is not None:
-            _need_assigned(self.people, action)
-            wanted = named(self.people, self.names, action)
-            there, missing = split(wanted, voters)
+            wanted = tuple(by_number(self.people, self.names, details))
             votes = [each for each in votes if each.responder.mobile_number in self.people]
-        elif action.assignees:
-            there, missing = split(action.assignees, voters)
-        else:
-            there = tuple(voters)
-        for_it = tuple(each.responder for each in votes if self._chose(each.answers, offered))
-        known = self.people is not None or bool(action.assignees)
-        hopeless = known and len(for_it) + len(missing) < self.count
-        told = f"{len(for_it)} of {self.count} for {self.option!r}, {len(there) - len(for_it)} for something else"
-        return Progress(len(for_it) >= self.count, there, self.count, missing, hopeless, told)
+        voted, missing = tuple(each.responder for each in votes), ()
+        if wanted:
+            voted, missing = split(wanted, voted)
+        supporters = sum(self._is_for(each.answers, offered) for each in votes)
+        hopeless = bool(wanted) and supporters + len(missing) < self.count
+        text = f"{supporters} of {self.count} for {self.option!r}, {len(voted) - supporters} for something else"
+        return Progress(supporters >= self.count, voted, self.count, missing, hopeless, text)
 
     def _relevant(self, answers: Mapping[str, Any]) -> list[Any]:
         return [value for name, value in answers.items() if self.question is None or name == self.question]
 
-    def _has_vote(self, answers: Mapping[str, Any]) -> bool:
+    def _is_vote(self, answers: Mapping[str, Any]) -> bool:
         return any(value not in (None, [], "") for value in self._relevant(answers))
 
-    def _chose(self, answers: Mapping[str, Any], offered: Sequence[str]) -> bool:
+    def _is_for(self, answers: Mapping[str, Any], offered: Sequence[str]) -> bool:
         wanted = as_offered(self.option, offered)
         given = (one for value in self._relevant(answers) for one in chosen(value))
         return any(as_offered(one, offered) == wanted for one in given)
 
-    def _offered(self, action: ActionDetails) -> list[str]:
-        """Return what can be chosen, nothing where Kaizala does not tell; refuse an option that is not among it."""
-        if self.question is not None and action.options and self.question not in action.options:
+    def _offered(self, details: ActionDetails) -> list[str]:
+        """Return what can be chosen, nothing if Kaizala does not list it; refuse an option that is not offered."""
+        if self.question is not None and details.options and self.question not in details.options:
             raise KaizalaInputError(
-                f"until: the {action.action_type} has no question {self.question!r} to choose in; "
-                f"it has {', '.join(map(repr, action.options))}"
+                f"until: the {details.action_type} has no question {self.question!r} with options; "
+                f"it has {', '.join(map(repr, details.options))}"
             )
         offered = [
             option
-            for name, options in action.options.items()
-            if self.question is None or name == self.question
+            for question, options in details.options.items()
+            if self.question in (None, question)
             for option in options
         ]
         if offered and not is_offered(self.option, offered):
             raise KaizalaInputError(
-                f"until: the {action.action_type} has no option {self.option!r}; it has {', '.join(map(repr, offered))}"
+                f"until: the {details.action_type} has no option {self.option!r}; it has {', '.join(map(repr, offered))}"
             )
         return offered
 
-    def within(self, audience: Audience) -> Rule:
-        """Those whose answers count must be able to answer."""
-        if self.people is not None:
-            audience.need(self.people)
-            return replace(self, names=_known(audience.everybody, self.people))
-        if self.count > audience.size:
-            raise KaizalaInputError(
-                f"until: a quorum of {self.count} can never come from the {audience.size} people of the group"
-            )
-        return self
+    def within(self, eligible: Eligible) -> Rule:
+        """Check that those whose answers count can answer."""
+        if self.people is None:
+            eligible.require_count(self.count)
+            return self
+        eligible.require(self.people)
+        return replace(self, names=self.names or eligible.known_names(self.people))
 
     @property
-    def by_name(self) -> bool:
+    def needs_names(self) -> bool:
         """Only if people are named."""
         return self.people is not None
 
+    @property
+    def voters(self) -> tuple[str, ...] | None:
+        """The named people."""
+        return self.people
+
     def options(self) -> tuple[str, ...]:
-        """The one option."""
+        """Return the one option."""
         return (self.option,)
 
-    def to_wire(self) -> dict[str, Any]:
-        """Return the rule as it travels."""
-        wire: dict[str, Any] = {"kind": self.kind, "option": self.option, "count": self.count}
-        more = {
-            "people": None if self.people is None else list(self.people),
-            "question": self.question,
-            "names": dict(self.names) or None,
-        }
-        return wire | {name: value for name, value in more.items() if value is not None}
+
+@dataclass(frozen=True)
+class _Combined(Rule):
+    """Base of rules that consist of rules."""
+
+    rules: tuple[Rule, ...]
+    strict: bool = False
+    word: ClassVar[str]
+    required: ClassVar[tuple[str, ...]] = ("rules",)
+
+    def __post_init__(self) -> None:
+        flat: list[Rule] = []
+        for rule in map(read_rule, self.rules):
+            flat += rule.rules if isinstance(rule, type(self)) and rule.strict == self.strict else [rule]
+        if not flat:
+            raise KaizalaInputError(f"until: {self.kind!r} needs at least one rule")
+        object.__setattr__(self, "rules", tuple(flat))
+
+    def _combine(self, each: Sequence[Progress], met: bool, hopeless: bool) -> Progress:
+        answered = dict.fromkeys(person for one in each for person in one.answered)
+        missing = dict.fromkeys(person for one in each if not one.over for person in one.missing)
+        text = f" {self.word} ".join(f"({one})" for one in each)
+        needed = max(one.needed for one in each)
+        return _CombinedProgress(met, tuple(answered), needed, tuple(missing), hopeless, text)
+
+    def _each(self, change: Callable[[Rule], Rule]) -> Rule:
+        return replace(self, rules=tuple(map(change, self.rules)))
+
+    def asked(self, people: Sequence[str]) -> Rule:
+        """Return the combination of each rule for those people."""
+        return self._each(lambda rule: rule.asked(people))
+
+    def within(self, eligible: Eligible) -> Rule:
+        """Return the combination of each rule for the people who can answer."""
+        return self._each(lambda rule: rule.within(eligible))
+
+    @property
+    def needs_eligible(self) -> bool:
+        """If one of the rules does."""
+        return any(rule.needs_eligible for rule in self.rules)
+
+    @property
+    def needs_names(self) -> bool:
+        """If one of the rules does."""
+        return any(rule.needs_names for rule in self.rules)
+
+    @property
+    def voters(self) -> tuple[str, ...] | None:
+        """Those of all rules, if each names some."""
+        each = [rule.voters for rule in self.rules]
+        named = [voters for voters in each if voters is not None]
+        return tuple(dict.fromkeys(sum(named, ()))) if len(named) == len(each) else None
+
+    @property
+    def parts(self) -> tuple[Rule, ...]:
+        """Those of all rules."""
+        return tuple(part for rule in self.rules for part in rule.parts)
+
+    def options(self) -> tuple[str, ...]:
+        """Return those of all rules."""
+        return tuple(option for rule in self.rules for option in rule.options())
+
+
+class _CombinedProgress(Progress):
+    """Its text names the missing already."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class AllOf(_Combined):
+    """Each of several rules is met: ``a & b``."""
+
+    kind: ClassVar[str] = "all_of"
+    word: ClassVar[str] = "and"
+
+    def progress(self, details: ActionDetails) -> Progress:
+        """All must be met; it is over as soon as one no longer can be."""
+        each = [rule.progress(details) for rule in self.rules]
+        return self._combine(each, all(one.met for one in each), any(one.hopeless for one in each))
+
+
+@dataclass(frozen=True)
+class AnyOf(_Combined):
+    """One of several rules is met: ``a | b``.
+
+    :param strict: whether each of the rules must be possible; by default those that can never be met are dropped, and only
+        if all are impossible that is an error
+    """
+
+    kind: ClassVar[str] = "any_of"
+    word: ClassVar[str] = "or"
+    optional: ClassVar[tuple[str, ...]] = ("strict",)
+
+    def progress(self, details: ActionDetails) -> Progress:
+        """One is enough; it is over without that only when none can be met any more."""
+        each = [rule.progress(details) for rule in self.rules]
+        met = any(one.met for one in each)
+        return self._combine(each, met, not met and all(one.hopeless for one in each))
+
+    def within(self, eligible: Eligible) -> Rule:
+        """Return the combination of those rules that these people can meet."""
+        if self.strict:
+            return super().within(eligible)
+        possible: list[Rule] = []
+        refusal: KaizalaInputError | None = None
+        for rule in self.rules:
+            try:
+                possible.append(rule.within(eligible))
+            except KaizalaInputError as error:
+                refusal = refusal or error
+        if not possible and refusal is not None:
+            raise refusal
+        return replace(self, rules=tuple(possible))
+
+
+# --- reading rules -------------------------------------------------------------------------------------------------------
+
+_FORMS = "'any', 'all', a count, a list of phone numbers, or a rule such as {'kind': 'at_least', 'count': 3}"
+_KINDS: dict[str, type[Rule]] = {
+    rule.kind: rule for rule in (AnyAnswer, AtLeast, Everyone, People, Quorum, AllOf, AnyOf)
+}
+_WORDS: dict[str, type[Rule]] = {"any": AnyAnswer, "all": Everyone, "everyone": Everyone}
+
+
+def read_rule(until: Any) -> Rule:
+    """Read a rule in any of its forms.
+
+    :raises KaizalaInputError: if it is not a rule
+    """
+    if isinstance(until, Rule):
+        return until
+    if callable(until):
+        raise KaizalaInputError(f"until: a function cannot travel to a trigger; give {_FORMS}")
+    if isinstance(until, str):
+        word = until.strip().lower()
+        if word in _WORDS:
+            return _WORDS[word]()
+        if word.isdecimal() and word.isascii():  # as a template renders a count
+            return AtLeast(word)  # type: ignore[arg-type]
+    if isinstance(until, int) and not isinstance(until, bool):
+        return AtLeast(until)
+    if isinstance(until, Mapping):
+        return _from_wire(until)
+    if isinstance(until, Sequence) and not isinstance(until, (str, bytes)):
+        return People(tuple(until))
+    raise KaizalaInputError(
+        f"until: {checks.shown(until)} is not a rule; give {_FORMS}{checks.rendered(until)}"
+    )
+
+
+def _from_wire(wire: Mapping[str, Any]) -> Rule:
+    kind = wire.get("kind")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        near = difflib.get_close_matches(str(kind), _KINDS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        raise KaizalaInputError(
+            f"until: kind {checks.shown(kind)} is unknown{hint} Known kinds: {', '.join(_KINDS)}"
+        )
+    rule = _KINDS[kind]
+    given = {str(key): value for key, value in wire.items() if key != "kind"}
+    allowed = (*rule.required, *rule.optional)
+    for name in given:
+        if name not in allowed:
+            near = difflib.get_close_matches(name, allowed, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else "."
+            raise KaizalaInputError(f"until: kind {kind!r} does not take {name!r}{hint} {_takes(rule)}")
+    lacking = [name for name in rule.required if name not in given]
+    if lacking:
+        raise KaizalaInputError(f"until: kind {kind!r} lacks {' and '.join(map(repr, lacking))}. {_takes(rule)}")
+    if given.get("people") is not None:
+        given["people"] = tuple(checks.listed("until: people", given["people"], "phone numbers"))
+    if "rules" in given:
+        given["rules"] = tuple(map(read_rule, checks.listed("until: rules", given["rules"], "rules")))
+    return rule(**given)
+
+
+def _takes(rule: type[Rule]) -> str:
+    fields = [*rule.required, *(f"{name} (optional)" for name in rule.optional if name != "names")]
+    return f"It takes {', '.join(fields) or 'no fields'}"

@@ -1,95 +1,128 @@
-"""What is waited on: answers to an action, reactions, posts, members. Pure: says what to read, reads nothing.
+"""What a wait is about (responses, reactions, new actions, new members), and which calls read it.
 
-Each travels to a trigger as plain keyword arguments, which are public and change only by addition.
+Whatever is waited for is read into one shape, :class:`~airflow_provider_kaizala.client.models.ActionDetails`: a person who has
+done something is a responder, what they did is their answers. A subclass of :class:`Subject` registers itself under its
+``kind``; its fields are how it travels to a trigger, which is public and changes only by addition.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import logging
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_kaizala.client import readings
+from airflow_provider_kaizala.client import calls
+from airflow_provider_kaizala.client.errors import KaizalaForbiddenError
+from airflow_provider_kaizala.client.models import ActionDetails, Response
+from airflow_provider_kaizala.client.models.people import Person
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from airflow_provider_kaizala.client.models import ActionDetails
+    from airflow_provider_kaizala.client.models import Member, Reaction
     from airflow_provider_kaizala.client.readings import Reading
+
+log = logging.getLogger(__name__)
+
+_SUBJECTS: dict[str, type[Subject]] = {}
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Base: something in a group."""
+    """Base: something in a group that people act on."""
 
     group_id: str
     kind: ClassVar[str]
+    #: whether members of the group are the people who can act
+    is_for_members: ClassVar[bool] = True
+    #: whether the first look must not be repeated, since it decides what counts from then on
+    first_look_counts: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        _SUBJECTS[cls.kind] = cls
 
     @property
     def id(self) -> str:
-        """What names it in its group."""
+        """What identifies it in its group, for logs and results."""
         raise NotImplementedError
 
     @property
-    def needs_first_look(self) -> bool:
-        """Whether a first look must tell what counts from then on."""
-        return False
+    def poll_key(self) -> tuple[str, ...]:
+        """What subjects have in common that one poll can read together, within one grant."""
+        return (self.kind, self.group_id.lower())
 
     def reading(self) -> Reading[ActionDetails]:
-        """Return what to read, now."""
+        """Read its present state."""
         raise NotImplementedError
 
-    def to_wire(self) -> dict[str, Any]:
-        """Return it as it travels."""
-        return {"kind": self.kind, "group_id": self.group_id}
-
-    def seen(self, details: ActionDetails) -> tuple[Subject, ActionDetails]:
-        """Return it with what a first look has told, and what of that look counts."""
+    def begin(self, details: ActionDetails) -> Reading[tuple[Subject, ActionDetails]]:
+        """Read what else must be known once, after the first look; return the subject with it, and what counts of that look."""
+        yield from ()
         return self, details
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the subject as a plain dict."""
+        return {"kind": self.kind, **{each.name: _plain(getattr(self, each.name)) for each in fields(self)}}
+
+
+def read_subject(wire: Mapping[str, Any]) -> Subject:
+    """Read a subject from a plain dict."""
+    given = {str(name): value for name, value in wire.items() if name != "kind"}
+    for name in ("sent_at", "since"):
+        if isinstance(given.get(name), str):
+            given[name] = datetime.fromisoformat(given[name])
+    if isinstance(given.get("before"), list):
+        given["before"] = tuple(given["before"])
+    return _SUBJECTS[str(wire["kind"])](**given)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True)
-class ActionAnswers(Subject):
-    """Answers to a poll, a survey, a job, a meeting or a custom action.
+class Responses(Subject):
+    """Responses to a poll, a survey, a job, a meeting or a custom action.
 
-    :param action_type: once it is known; so that one list tells of many actions
-    :param sent_at: once it is known; lists begin there
+    :param action_type: once it is known, so that one list can be read for many actions
+    :param sent_at: once it is known, since lists are read from then on
     """
 
     action_id: str
     action_type: str | None = None
     sent_at: datetime | None = None
-    kind: ClassVar[str] = "action"
+    kind: ClassVar[str] = "responses"
 
     @property
     def id(self) -> str:
         """The action id."""
         return self.action_id
 
+    @property
+    def poll_key(self) -> tuple[str, ...]:
+        """The group and the action type."""
+        return (*super().poll_key, (self.action_type or "").lower())
+
     def reading(self) -> Reading[ActionDetails]:
         """Read the action."""
-        return readings.action(self.group_id, self.action_id)
+        details: ActionDetails = yield calls.get_action(self.group_id, self.action_id)
+        return details
 
-    def to_wire(self) -> dict[str, Any]:
-        """Return it as it travels."""
-        sent_at = self.sent_at.isoformat() if self.sent_at else None
-        return {
-            **super().to_wire(),
-            "action_id": self.action_id,
-            "action_type": self.action_type,
-            "sent_at": sent_at,
-        }
-
-    def seen(self, details: ActionDetails) -> tuple[Subject, ActionDetails]:
-        """Return it with type and time."""
-        return ActionAnswers(self.group_id, self.action_id, details.action_type, details.sent_at), details
+    def begin(self, details: ActionDetails) -> Reading[tuple[Subject, ActionDetails]]:
+        """Keep the action's type and time."""
+        yield from ()
+        return replace(self, action_type=details.action_type, sent_at=details.sent_at), details
 
 
 @dataclass(frozen=True)
 class Reactions(Subject):
-    """Likes or comments on something that was posted.
+    """Likes or comments on a message or an action.
 
-    :param source_group_id: the group it was sent in, if that is one above
+    :param source_group_id: the group it was sent in, if that is a parent group
     """
 
     reference_id: str
@@ -102,87 +135,175 @@ class Reactions(Subject):
         """The reference id."""
         return self.reference_id
 
-    def reading(self) -> Reading[ActionDetails]:
-        """Read the reactions."""
-        return readings.reactions(self.group_id, self.reference_id, self.reaction_type, self.source_group_id)
+    @property
+    def poll_key(self) -> tuple[str, ...]:
+        """The group and the source group."""
+        return (*super().poll_key, (self.source_group_id or self.group_id).lower())
 
-    def to_wire(self) -> dict[str, Any]:
-        """Return it as it travels."""
-        return {
-            **super().to_wire(),
-            "reference_id": self.reference_id,
-            "reaction_type": self.reaction_type,
-            "source_group_id": self.source_group_id,
-        }
+    def reading(self) -> Reading[ActionDetails]:
+        """Read the reactions, and the names of those who reacted from the list of members."""
+        found: list[Reaction] = yield calls.list_reactions(
+            self.group_id, self.reference_id, self.reaction_type, source_group_id=self.source_group_id
+        )
+        people: dict[str, Person] = {}
+        if found:
+            members: tuple[Member, ...] = yield calls.list_members(self.group_id)
+            people = {each.id.lower(): Person(each.mobile_number, each.name, each.id) for each in members}
+        return _details(
+            self.reaction_type,
+            [
+                Response(
+                    people.get(each.user_id.lower(), Person(None, None, each.user_id)),
+                    each.reaction_id,
+                    each.modified_at,
+                    {self.reaction_type: True if each.comment is None else each.comment},
+                )
+                for each in found
+            ],
+        )
 
 
 @dataclass(frozen=True)
-class Posts(Subject):
-    """Actions of a type that somebody posts from a moment on."""
+class Listed(Subject):
+    """Base of subjects for which one list serves all waits in a group."""
+
+    def read_list(self, subjects: Sequence[Any]) -> Reading[Any]:
+        """Read what all these subjects need, which differ in nothing but what they count."""
+        raise NotImplementedError
+
+    def counted(self, found: Any) -> ActionDetails:
+        """Return what of the list counts for this subject."""
+        raise NotImplementedError
+
+    def reading(self) -> Reading[ActionDetails]:
+        """Read the list for this subject alone."""
+        return self.counted((yield from self.read_list([self])))
+
+
+@dataclass(frozen=True)
+class NewActions(Listed):
+    """Actions of a type that people post from a moment on.
+
+    :param ignored: phone number of the sender whose actions do not count; ``""`` to count everyone's; None until it is known
+    """
 
     action_type: str
     since: datetime
-    kind: ClassVar[str] = "posts"
+    ignored: str | None = None
+    kind: ClassVar[str] = "new_actions"
 
     @property
     def id(self) -> str:
-        """The type."""
+        """The action type."""
         return self.action_type
 
-    def reading(self) -> Reading[ActionDetails]:
-        """Read the list."""
-        return readings.posts(self.group_id, self.action_type, self.since)
+    @property
+    def poll_key(self) -> tuple[str, ...]:
+        """The group and the action type."""
+        return (*super().poll_key, self.action_type.lower())
 
-    def to_wire(self) -> dict[str, Any]:
-        """Return it as it travels."""
-        return {**super().to_wire(), "action_type": self.action_type, "since": self.since.isoformat()}
+    def read_list(self, subjects: Sequence[NewActions]) -> Reading[Any]:
+        """Read the actions since the earliest moment, and the names of their senders."""
+        since = min(each.since for each in subjects)
+        found = yield calls.list_actions(self.group_id, self.action_type, since)
+        names: dict[str | None, Person] = {}
+        if any(each.sender for each in found):
+            try:
+                members: tuple[Member, ...] = yield calls.list_members(self.group_id)
+            except KaizalaForbiddenError:
+                members = ()  # names are a convenience
+            names = {
+                each.mobile_number: Person(each.mobile_number, each.name, each.id) for each in members
+            }
+        return found, names
+
+    def counted(self, found: Any) -> ActionDetails:
+        """Return the actions since this moment as answers.
+
+        Kaizala cuts the time of a post to the second, so what was posted in the second of *since* counts.
+        """
+        actions, names = found
+        first = self.since.replace(microsecond=0)
+        return _details(
+            self.action_type,
+            [
+                Response(
+                    names.get(each.sender, Person(each.sender)),
+                    each.action_id or each.reference_id,
+                    each.sent_at,
+                    {**each.raw, "referenceId": each.reference_id, "actionType": each.action_type},
+                )
+                for each in actions
+                if (each.sent_at is None or each.sent_at >= first)
+                and not (self.ignored and each.sender == self.ignored)
+            ],
+        )
+
+    def begin(self, details: ActionDetails) -> Reading[tuple[Subject, ActionDetails]]:
+        """Read who the connector's own user is, whose actions do not count."""
+        if self.ignored is not None:
+            return self, details
+        try:
+            me: Person = yield calls.get_me(self.group_id)
+        except KaizalaForbiddenError as error:
+            log.warning("The connector's own user cannot be read, so its own posts count too: %s", error)
+            me = Person()
+        ignored = me.mobile_number or ""
+        kept = tuple(each for each in details.responses if each.responder.mobile_number != (ignored or None))
+        return replace(self, ignored=ignored), replace(details, responses=kept if ignored else details.responses)
 
 
 @dataclass(frozen=True)
-class Joined(Subject):
+class NewMembers(Listed):
     """People who join a group.
 
     :param before: phone numbers of those who were in it at the first look; None before that
     """
 
     before: tuple[str, ...] | None = None
-    kind: ClassVar[str] = "members"
+    kind: ClassVar[str] = "new_members"
+    is_for_members: ClassVar[bool] = False
+    first_look_counts: ClassVar[bool] = True
 
     @property
     def id(self) -> str:
         """The group."""
         return self.group_id
 
-    @property
-    def needs_first_look(self) -> bool:
-        """Who is in the group already has not joined."""
-        return self.before is None
-
-    def reading(self) -> Reading[ActionDetails]:
+    def read_list(self, subjects: Sequence[NewMembers]) -> Reading[Any]:
         """Read the members."""
-        return readings.joined(self.group_id, self.before or ())
+        return (yield calls.list_members(self.group_id))
 
-    def to_wire(self) -> dict[str, Any]:
-        """Return it as it travels."""
-        return {**super().to_wire(), "before": None if self.before is None else list(self.before)}
+    def counted(self, found: Iterable[Member]) -> ActionDetails:
+        """Return as answers the members who were not there before."""
+        known = set(self.before or ())
+        return _details(
+            "Members",
+            [
+                Response(Person(each.mobile_number, each.name, each.id), each.id, None, {"role": each.role})
+                for each in found
+                if each.mobile_number and each.mobile_number not in known
+            ],
+        )
 
-    def seen(self, details: ActionDetails) -> tuple[Subject, ActionDetails]:
-        """Return it with who is there already; none of those has joined."""
+    def begin(self, details: ActionDetails) -> Reading[tuple[Subject, ActionDetails]]:
+        """Keep who is in the group already: none of them has joined."""
+        yield from ()
         if self.before is not None:
             return self, details
         numbers = (response.responder.mobile_number for response in details.responses)
-        return Joined(self.group_id, tuple(number for number in numbers if number)), replace(
-            details, responses=()
-        )
+        before = tuple(number for number in numbers if number)
+        return replace(self, before=before), replace(details, responses=())
 
 
-def read_subject(wire: Mapping[str, Any]) -> Subject:
-    """Read a subject as it travels."""
-    given = {str(name): value for name, value in wire.items() if name != "kind"}
-    for name in ("sent_at", "since"):
-        if isinstance(given.get(name), str):
-            given[name] = datetime.fromisoformat(given[name])
-    if isinstance(given.get("before"), list):
-        given["before"] = tuple(given["before"])
-    made = {each.kind: each for each in (ActionAnswers, Reactions, Posts, Joined)}
-    return made[str(wire["kind"])](**given)
+def _details(kind: str, responses: Sequence[Response]) -> ActionDetails:
+    return ActionDetails(
+        action_type=kind,
+        action_id=None,
+        title=None,
+        creator_name=None,
+        due=None,
+        response_count=len(responses),
+        assignees=(),
+        responses=tuple(responses),
+    )

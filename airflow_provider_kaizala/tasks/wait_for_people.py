@@ -1,0 +1,315 @@
+"""How a task waits: in its worker, rescheduled, or deferred; with one deadline and one ending. For sensors and asking operators."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+)
+
+from airflow_provider_kaizala import compat
+from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError
+from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.tasks.arguments import is_literal
+from airflow_provider_kaizala.tasks.base import KaizalaGroupTask
+from airflow_provider_kaizala.tasks.state import TaskState
+from airflow_provider_kaizala.triggers.wait import KaizalaWaitTrigger
+from airflow_provider_kaizala.waiting.rules import Rule, read_rule
+from airflow_provider_kaizala.waiting.wait import Update, Wait
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_kaizala.waiting.results import ResultDict
+
+#: anything that :func:`~airflow_provider_kaizala.waiting.rules.read_rule` reads
+Until: TypeAlias = "str | int | Sequence[str] | Mapping[str, Any] | Rule"
+
+#: the trigger watches the deadline itself; Airflow's own timeout of a deferral only catches a triggerer that is gone
+GRACE = timedelta(minutes=10)
+#: seconds that the look at the end of a wait may take
+LAST_LOOK = 20.0
+check_on_timeout = checks.one_of("fail", "skip", "return")
+
+
+def check_times(interval: float, timeout: float, remind_every: float | None = None) -> None:
+    """Refuse intervals that are longer than the wait.
+
+    :raises KaizalaInputError: names both
+    """
+    for name, length in (("poke_interval", interval), ("remind_every", remind_every)):
+        if length is not None and timeout < length:
+            raise KaizalaInputError(
+                f"{name}: {length:g} s is longer than timeout, {timeout:g} s; shorten the one or lengthen the other"
+            )
+
+
+def literal_rule(until: Any) -> Rule | None:
+    """Return the rule, None if it is only known when the task runs. A function anywhere in it is refused now.
+
+    :raises KaizalaInputError: if it is not a rule
+    """
+    function = _function_in(until)
+    if function is not None:
+        return read_rule(function)
+    return read_rule(until) if is_literal(until) else None
+
+
+def _function_in(until: Any) -> Any:
+    if hasattr(until, "resolve"):
+        return None
+    if callable(until):
+        return until
+    inside = until.values() if isinstance(until, Mapping) else until
+    if isinstance(inside, str) or not isinstance(inside, Iterable):
+        return None
+    return next((found for each in inside if (found := _function_in(each)) is not None), None)
+
+
+class WaitMixin(KaizalaGroupTask):
+    """Mixin of tasks that wait."""
+
+    deferrable: bool = False
+    on_timeout: str
+    timeout: float
+    _last: Update | None = None
+    _has_looked = False
+    _unreadable = ""
+    _ends_by: datetime | None = None
+    if TYPE_CHECKING:
+        defer: Any
+        execution_timeout: timedelta | None
+
+    # --- what a subclass may add -----------------------------------------------------------------------------------------
+
+    def finish(self, result: ResultDict, context: Context) -> Any:
+        """Turn the result of the wait into what the task returns."""
+        return dict(result)
+
+    def next_waking(self, wait: Wait) -> datetime | None:
+        """Return when the task has something to do while it waits, such as reminding the group."""
+        return None
+
+    def wake(self, wait: Wait, context: Context) -> None:
+        """Do it."""
+
+    def carried(self) -> dict[str, Any]:
+        """Return what the deferred task needs beside the wait, plain."""
+        return {}
+
+    def take_up(self, carried: Mapping[str, Any], context: Context) -> None:
+        """Take up what was carried."""
+
+    def pause(self, wait: Wait, looks: int, began: datetime) -> None:
+        """Sleep until the next look."""
+        time.sleep(min(wait.interval, _left(wait, wait.interval)))
+
+    # --- in the worker ---------------------------------------------------------------------------------------------------
+
+    def wait_for_people(self, wait: Wait, context: Context) -> Any:
+        """Look until the wait is over, and return what the task returns; if deferrable, leave the worker after the first look."""
+        state, looks, began = TaskState(context), 0, datetime.now(tz=UTC)
+        while True:
+            settled = wait.settled
+            wait, over, value = self.look(wait, context)
+            if over:
+                return value
+            if wait.settled and not settled:
+                state.set("wait", wait.to_wire())  # every later look asks the same people
+            if self.deferrable and (wait.settled or not wait.subject.first_look_counts):
+                return self.park(wait, context)
+            self._wake_if_due(wait, context)
+            looks += 1
+            self.pause(wait, looks, began)
+
+    def look(self, wait: Wait, context: Context) -> tuple[Wait, bool, Any]:
+        """Look once; return the wait as it is known now, whether it is over, and what the task then returns.
+
+        :raises AirflowSensorTimeout: if time is up, or :class:`AirflowSkipException`, as ``on_timeout`` says
+        """
+        last = wait.seconds_left() == 0  # asked before the look, so that one comes after the end
+        wait = self.read(wait)
+        seen = self._last
+        if seen is not None and seen.progress is not None and seen.progress.over:
+            return wait, True, self.finish(seen.result, context)
+        if last:
+            return wait, True, self.out_of_time(wait, context)
+        return wait, False, None
+
+    def read(self, wait: Wait) -> Wait:
+        """Read how far the wait has come, and log it if it is news.
+
+        Nothing is read if Kaizala, or from the second look on the connection, cannot be read now.
+
+        :raises AirflowFailException: for errors that waiting cannot fix: a deleted action, a revoked grant, a rule that does not fit
+        """
+        left = wait.seconds_left()
+        try:
+            with self.hook.within(LAST_LOOK if left == 0 else left):
+                wait, details = self.hook.read(wait.look())
+            self._last = wait.update(details, self._last)
+        except KaizalaError as error:
+            if not error.is_transient:
+                raise AirflowFailException(str(error)) from error
+            self._warn_unreadable(error)
+        except Exception as error:
+            if not self._has_looked:
+                raise
+            self._warn_unreadable(error)
+        else:
+            self._has_looked = True
+            self._unreadable = ""
+            if self._last.news:
+                self.log.info("%s", self._last.news)
+        return wait
+
+    def _warn_unreadable(self, error: Exception) -> None:
+        if self._unreadable != str(error):
+            self._unreadable = str(error)
+            self.log.warning("Kaizala cannot be read now; polling again: %s", error)
+
+    def _wake_if_due(self, wait: Wait, context: Context) -> None:
+        waking = self.next_waking(wait)
+        if waking is not None and waking <= datetime.now(tz=UTC):
+            self.wake(wait, context)
+
+    def out_of_time(self, wait: Wait | None, context: Context) -> Any:
+        """End a wait whose time is up, as ``on_timeout`` says."""
+        why = wait.why_it_ends(self.timeout) if wait else f"Timed out after {self.timeout:g} s"
+        seen = self._last
+        text = f"{why}: {seen.text if seen else 'Kaizala could not be read'}"
+        if self.on_timeout == "skip":
+            raise AirflowSkipException(text)
+        if self.on_timeout == "return" and seen is not None:
+            self.log.info("%s. Continuing, as on_timeout says", text)
+            return self.finish(seen.result, context)
+        raise AirflowSensorTimeout(text)
+
+    # --- in the triggerer ------------------------------------------------------------------------------------------------
+
+    def park(self, wait: Wait, context: Context) -> Any:
+        """Leave the worker; the task goes on in :meth:`execute_complete`.
+
+        What it needs then travels with the trigger, since ``dag.test()`` loses what Airflow offers for that.
+        """
+        if self._ends_by is None and self.execution_timeout:
+            started = getattr(context.get("ti"), "start_date", None) or datetime.now(tz=UTC)
+            self._ends_by = started + self.execution_timeout
+        ends_by = self._ends_by.isoformat() if self._ends_by else None
+        carry = {**self.carried(), "ends_by": ends_by}
+        wake_at = min((each for each in (self.next_waking(wait), self._ends_by) if each), default=None)
+        left = wait.seconds_left()
+        self.defer(
+            trigger=self.trigger(wait, wake_at, carry, context),
+            method_name="execute_complete",
+            kwargs=self.resume_arguments(carry),
+            timeout=None if left is None else timedelta(seconds=left) + GRACE,
+        )
+
+    def trigger(
+        self, wait: Wait, wake_at: datetime | None, carry: dict[str, Any], context: Context
+    ) -> KaizalaWaitTrigger:
+        """Return the trigger that waits in the triggerer."""
+        return KaizalaWaitTrigger(
+            wait=wait.to_wire(),
+            kaizala_conn_id=self.kaizala_conn_id,
+            wake_at=wake_at.isoformat() if wake_at else None,
+            carry=carry,
+        )
+
+    def resume_arguments(self, carry: dict[str, Any]) -> dict[str, Any] | None:
+        """Return arguments with which Airflow calls :meth:`execute_complete`, beside the event."""
+        return None
+
+    def execute_complete(self, context: Context, event: Any = None) -> Any:
+        """Go on with what the trigger has found: end, or do what was to be done in between, and wait on.
+
+        :raises AirflowSensorTimeout: if time is up
+        :raises AirflowFailException: for errors that waiting cannot fix
+        :raises AirflowTaskTimeout: if the task's ``execution_timeout`` is over
+        """
+        known: Mapping[str, Any] = event if isinstance(event, Mapping) else {}
+        try:
+            if known.get("status") == "error":
+                raise AirflowFailException(str(known.get("message")))
+            if "carry" not in known or "wait" not in known:
+                raise AirflowFailException(f"unexpected event {event!r}")
+            wait = self.resume(known, context)
+            match known.get("status"):
+                case "success" if self._last is not None:
+                    self.log.info("The wait for %r is over: %s", wait.subject.id, self._last.text)
+                    return self.finish(self._last.result, context)
+                case "timeout":
+                    # read once more: the trigger's last look is up to an interval old
+                    time.sleep(_left(wait, 0))
+                    return self.look(wait, context)[2]
+                case "wake":
+                    return self._woken(wait, context)
+                case _:
+                    raise AirflowFailException(f"unexpected event {event!r}")
+        finally:
+            self.hook.close()
+
+    def resume(self, event: Mapping[str, Any], context: Context) -> Wait:
+        """Take up the wait as the trigger has left it."""
+        carry = event["carry"]
+        self._ends_by = datetime.fromisoformat(carry["ends_by"]) if carry.get("ends_by") else None
+        self._last = Update.from_wire(event["seen"]) if event.get("seen") else None
+        self._has_looked = True
+        self.take_up(carry, context)
+        return Wait.from_wire(event["wait"])
+
+    def _woken(self, wait: Wait, context: Context) -> Any:
+        if self._ends_by is not None and self._ends_by <= datetime.now(tz=UTC):
+            raise AirflowTaskTimeout(
+                f"The wait has lasted longer than execution_timeout, {self.execution_timeout}: "
+                f"{self._last.text if self._last else 'Kaizala could not be read'}"
+            )
+        wait, over, value = self.look(wait, context)
+        if over:
+            return value
+        self._wake_if_due(wait, context)
+        return self.park(wait, context)
+
+
+class TimeoutMixin(WaitMixin):
+    """Mixin of tasks whose wait ends as ``on_timeout`` says, even if no triggerer ran when time was up.
+
+    Airflow then ends the deferral itself, some time later, and brings nothing of it back.
+    """
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on, with an ending of our own where Airflow would fail the task."""
+        if next_method == "__fail__" and "timeout" in str((next_kwargs or {}).get("error")).lower():
+            next_method, next_kwargs = "end_late", {}
+        return super().resume_execution(next_method, next_kwargs, context)  # type: ignore[misc]
+
+    def end_late(self, context: Context) -> Any:
+        """Look a last time, and end.
+
+        :raises AirflowSensorTimeout: or :class:`AirflowSkipException`, as ``on_timeout`` says
+        """
+        self.log.warning("No triggerer ran when time was up, so Airflow has ended the wait")
+        try:
+            wait = self.kept_wait(context)
+            return self.out_of_time(None, context) if wait is None else self.look(wait, context)[2]
+        finally:
+            self.hook.close()
+
+    def kept_wait(self, context: Context) -> Wait | None:
+        """Return the wait as it was, None if it was not kept."""
+        raise NotImplementedError
+
+
+def _left(wait: Wait, otherwise: float) -> float:
+    left = wait.seconds_left()
+    return otherwise if left is None else left
