@@ -109,8 +109,11 @@ class WaitMixin(KaizalaGroupTask):
     def take_up(self, carried: Mapping[str, Any], context: Context) -> None:
         """Take up what was carried."""
 
-    def pause(self, wait: Wait, looks: int, began: datetime) -> None:
-        """Sleep until the next look."""
+    def pause(self, wait: Wait, looks: int, began: datetime, context: Context) -> None:
+        """Sleep until the next look.
+
+        :param looks: how many looks there were in this process, since *began*
+        """
         time.sleep(min(wait.interval, _left(wait, wait.interval)))
 
     # --- in the worker ---------------------------------------------------------------------------------------------------
@@ -129,7 +132,7 @@ class WaitMixin(KaizalaGroupTask):
                 return self.park(wait, context)
             self._wake_if_due(wait, context)
             looks += 1
-            self.pause(wait, looks, began)
+            self.pause(wait, looks, began, context)
 
     def look(self, wait: Wait, context: Context) -> tuple[Wait, bool, Any]:
         """Look once; return the wait as it is known now, whether it is over, and what the task then returns.
