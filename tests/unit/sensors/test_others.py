@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferr
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.sensors import KaizalaActionSensor, KaizalaMemberSensor, KaizalaReactionSensor
-from airflow_provider_kaizala.waiting.forms import read_rule
+from airflow_provider_kaizala.waiting.rules import read_rule
 from airflow_provider_kaizala.waiting.rules import AtLeast, Everyone, People, Quorum
 from airflow_provider_kaizala.waiting.subjects import Joined, Posts, Reactions
 

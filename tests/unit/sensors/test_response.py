@@ -20,12 +20,12 @@ from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.operators import KaizalaSendPollOperator
 from airflow_provider_kaizala.sensors import KaizalaResponseSensor
-from airflow_provider_kaizala.tasks.memory import Memory
+from airflow_provider_kaizala.tasks.state import TaskState
 from airflow_provider_kaizala.tasks.wait import Wait, new_wait
 from airflow_provider_kaizala.tasks.waiting import GRACE
-from airflow_provider_kaizala.triggers.response import KaizalaResponseTrigger
+from airflow_provider_kaizala.triggers.wait import KaizalaWaitTrigger
 from airflow_provider_kaizala.waiting.rules import AtLeast
-from airflow_provider_kaizala.waiting.subjects import ActionAnswers
+from airflow_provider_kaizala.waiting.subjects import Responses
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 
@@ -79,7 +79,7 @@ def test_a_literal_is_refused_when_the_dag_is_parsed(name, value, says, kaizala,
     if callable(value):
         return
     with dag:
-        up = KaizalaSendPollOperator(task_id="up", question="Tea?", choices=["Yes", "No"])
+        up = KaizalaSendPollOperator(task_id="up", question="Tea?", options=["Yes", "No"])
         later = [wait(task_id=f"wait_{mode}", deferrable=mode, **{name: up.output}) for mode in (True, False)]
     for each in later:
         with pytest.raises(AirflowFailException) as failed:
@@ -106,7 +106,7 @@ def test_a_group_that_was_to_come_and_has_not(kaizala, run_task):
 def test_templates(kaizala, run_task, dag):
     kaizala.survey(ASHA, RAVI)
     with dag:
-        ask = KaizalaSendPollOperator(task_id="ask", question="Tea?", choices=["Yes", "No"])
+        ask = KaizalaSendPollOperator(task_id="ask", question="Tea?", options=["Yes", "No"])
         sensor = wait(
             action_id=ask.output["action_id"],
             group_id="{{ params.group }}",
@@ -351,7 +351,7 @@ def test_deferral(kaizala, deferred, group):
     kaizala.survey(sent_at="2026-03-01T07:00:00Z")
     before = datetime.now(tz=UTC)
     found = deferred(until=2, poke_interval=timedelta(seconds=30), timeout=timedelta(hours=1))
-    assert isinstance(found.trigger, KaizalaResponseTrigger)
+    assert isinstance(found.trigger, KaizalaWaitTrigger)
     kwargs = found.trigger.serialize()[1]
     carried = Wait.from_wire(kwargs.pop("carry")["wait"])
     assert (carried.subject, carried.rule) == (found.trigger.subject(), AtLeast(2))
@@ -363,7 +363,7 @@ def test_deferral(kaizala, deferred, group):
         "action_type": "Survey",
         "sent_at": "2026-03-01T07:00:00+00:00",
         "until": {"kind": "at_least", "count": 2},
-        "poll_interval": 30.0,
+        "poke_interval": 30.0,
         "wake_at": None,
         "kaizala_conn_id": "kaizala_default",
     }
@@ -432,7 +432,7 @@ RESULT = {
 
 
 def test_success(logs):
-    carry = {"wait": new_wait(ActionAnswers("g", "act-1"), "any", datetime.now(tz=UTC), 60).to_wire()}
+    carry = {"wait": new_wait(Responses("g", "act-1"), "any", datetime.now(tz=UTC), 60).to_wire()}
     assert wait().execute_complete({}, {"status": "success", "result": RESULT, "carry": carry}) == RESULT
     assert "2 answers to 'Open the shutters'" in logs.text
 
@@ -513,7 +513,7 @@ def test_an_event_that_nobody_knows(event):
 def test_a_wait_that_may_fail_is_skipped_after_its_deferral(kaizala, softly):
     kaizala.survey()
     sensor = wait(**{softly: True})
-    carry = {"wait": new_wait(ActionAnswers("g", "act-1"), "any", datetime.now(tz=UTC), 60).to_wire()}
+    carry = {"wait": new_wait(Responses("g", "act-1"), "any", datetime.now(tz=UTC), 60).to_wire()}
     for event in ({"status": "timeout", "carry": carry}, {"status": "error", "message": "gone"}):
         with pytest.raises(AirflowSkipException):
             sensor.resume_execution("execute_complete", {"event": event}, {})

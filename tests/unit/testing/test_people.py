@@ -40,7 +40,7 @@ class Task:
         return reply.json()
 
     def poll(self, question: str = "Tea?") -> str:
-        return self.post("Poll", question=question, choices=["Yes", "No"])["actionId"]
+        return self.post("Poll", question=question, options=["Yes", "No"])["actionId"]
 
     def look(self, action_id: str) -> dict[str, Any]:
         """Return who said what."""
