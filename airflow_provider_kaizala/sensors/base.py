@@ -154,6 +154,15 @@ class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
         with self._as_soft_fail():
             return super().execute_complete(context, event)
 
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on, and keep the reason of a skip, which Airflow would replace with "soft_fail is set"."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowSkipException as skip:
+            if isinstance(skip.__cause__, AirflowSkipException):
+                raise skip.__cause__ from None
+            raise
+
     @contextmanager
     def _as_soft_fail(self) -> Iterator[None]:
         """Skip instead of failing, as Airflow's own sensors do, with the reason."""

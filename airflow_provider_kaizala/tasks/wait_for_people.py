@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -304,7 +305,10 @@ class TimeoutMixin(WaitMixin):
         self.log.warning("No triggerer ran when time was up, so Airflow has ended the wait")
         try:
             wait = self.kept_wait(context)
-            return self.out_of_time(None, context) if wait is None else self.look(wait, context)[2]
+            if wait is None:
+                return self.out_of_time(None, context)
+            now = datetime.now(tz=UTC)  # without task state, the deadline of the wait begins anew
+            return self.look(replace(wait, deadline=min(wait.deadline or now, now)), context)[2]
         finally:
             self.hook.close()
 

@@ -35,8 +35,6 @@ class Subject:
     kind: ClassVar[str]
     #: whether members of the group are the people who can act
     is_for_members: ClassVar[bool] = True
-    #: whether the first look must not be repeated, since it decides what counts from then on
-    first_look_counts: ClassVar[bool] = False
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -47,6 +45,11 @@ class Subject:
     def id(self) -> str:
         """What identifies it in its group, for logs and results."""
         raise NotImplementedError
+
+    @property
+    def first_look_counts(self) -> bool:
+        """Whether the first look must not be repeated, since it decides what counts from then on."""
+        return False
 
     @property
     def poll_key(self) -> tuple[str, ...]:
@@ -263,12 +266,16 @@ class NewMembers(Listed):
     before: tuple[str, ...] | None = None
     kind: ClassVar[str] = "new_members"
     is_for_members: ClassVar[bool] = False
-    first_look_counts: ClassVar[bool] = True
 
     @property
     def id(self) -> str:
         """The group."""
         return self.group_id
+
+    @property
+    def first_look_counts(self) -> bool:
+        """Yes: it shows who is in the group already."""
+        return self.before is None
 
     def read_list(self, subjects: Sequence[NewMembers]) -> Reading[Any]:
         """Read the members."""

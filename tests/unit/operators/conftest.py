@@ -52,7 +52,7 @@ LEAST = [
         {"question": "Tea?", "options": ["Yes", "No"]},
         {
             "actionType": "Poll",
-            "actionBody": {"question": "Tea?", "options": [{"title": "Yes"}, {"title": "No"}]},
+            "actionBody": {"question": "Tea?", "choices": [{"title": "Yes"}, {"title": "No"}]},
         },
     ),
     Case(
@@ -107,7 +107,7 @@ FULL = [
             "actionType": "Poll",
             "actionBody": {
                 "question": "Tea?",
-                "options": [{"title": "Yes"}, {"title": "No"}],
+                "choices": [{"title": "Yes"}, {"title": "No"}],
                 "expiryInHours": 50,
                 "isSenderOnly": True,
             },

@@ -233,7 +233,7 @@ def test_the_same_question_in_both_places(kaizala, group_of, required):
     assert post["actionType"] == "Poll"
     assert post["actionBody"] == {
         "question": "Pay 5?\n\nTo **Ravi**",
-        "options": [{"title": "Yes"}, {"title": "No"}],
+        "choices": [{"title": "Yes"}, {"title": "No"}],
         "expiryInHours": 2,
     }
     assert post["subscribers"] == [RAVI]

@@ -112,7 +112,7 @@ def test_answers_by_question(kaizala_people: People, task: Task) -> None:
         "Survey",
         title="Opening",
         questions=[
-            {"title": "Is it open?", "type": "SingleOption", "options": [{"title": "Yes"}, {"title": "No"}]},
+            {"title": "Is it open?", "type": "SingleOption", "choices": [{"title": "Yes"}, {"title": "No"}]},
             {"title": "Else?", "type": "Text"},
             {"title": "How many?", "type": "Numeric"},
         ],
