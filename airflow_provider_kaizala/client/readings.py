@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaError
-from airflow_provider_kaizala.client.models import ActionDetails, Person, Response
+from airflow_provider_kaizala.client.models.people import Person
+from airflow_provider_kaizala.client.models.received import ActionDetails, Response
 from airflow_provider_kaizala.client.paging import Paged, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from airflow_provider_kaizala.client.calls import Call
-    from airflow_provider_kaizala.client.models import Group, ListedAction, Member, Reaction, Subscriber
+    from airflow_provider_kaizala.client.calls.call import Call
+    from airflow_provider_kaizala.client.models.groups import Group, Member, Subscriber
+    from airflow_provider_kaizala.client.models.reactions import Reaction
+    from airflow_provider_kaizala.client.models.received import ListedAction
 
 T = TypeVar("T")
 Reading = Generator["Call[Any] | Paged[Any]", Any, T]

@@ -95,7 +95,7 @@ class KaizalaQuestionOperator(WaitsForPeople, KaizalaPostOperator):
         self.until = until
         self.remind_every = None if remind_every is None else seconds("remind_every", remind_every)
         self.poll_interval = seconds("poll_interval", poll_interval)
-        self.when_cleared = checks.one_of("when_cleared", when_cleared, WHEN_CLEARED)
+        self.when_cleared = checks.one_of(*WHEN_CLEARED)("when_cleared", when_cleared)
         self._asked: Asked | None = None
         rule = known_rule(until)
         if rule is not None:
@@ -282,7 +282,7 @@ class KaizalaPollOperator(KaizalaAskOperator, KaizalaSendPollOperator):
 
     def offered(self) -> Sequence[str] | None:
         """Return the choices."""
-        return checks.choices("choices", self.choices) if is_literal(self.choices) else None
+        return checks.options("choices", self.choices) if is_literal(self.choices) else None
 
 
 class KaizalaSurveyOperator(KaizalaAskOperator, KaizalaSendSurveyOperator):

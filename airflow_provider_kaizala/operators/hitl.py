@@ -184,8 +184,8 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
             question = self.subject if body is None else f"{self.subject}\n\n{body}"
             return {
                 "question": question,
-                "choices": self.options,
-                "expires": self.expires,
+                "options": self.options,
+                "due": self.expires,
                 "sender_only": False,
             }
         if model is Survey:

@@ -93,7 +93,7 @@ class KaizalaPostOperator(KaizalaGroupOperator):
         self.send_to_all_subscribers = send_to_all_subscribers
         self.reply_to_reference_id = reply_to_reference_id
         self.fail_on_partial = fail_on_partial
-        self.on_unknown_outcome = checks.one_of("on_unknown_outcome", on_unknown_outcome, ON_UNKNOWN_OUTCOME)
+        self.on_unknown_outcome = checks.one_of(*ON_UNKNOWN_OUTCOME)("on_unknown_outcome", on_unknown_outcome)
 
     # --- arguments -------------------------------------------------------------------------------------------------------
 

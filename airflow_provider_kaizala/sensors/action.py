@@ -31,8 +31,7 @@ LISTED_TYPES = (
 )
 
 
-def _listed_type(name: str, value: Any) -> str:
-    return checks.one_of(name, value, LISTED_TYPES)
+_listed_type = checks.one_of(*LISTED_TYPES)
 
 
 def _moment(name: str, value: Any) -> datetime:

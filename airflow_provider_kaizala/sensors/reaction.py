@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.waiting.rule import Rule
 
 
-def _reaction_type(name: str, value: Any) -> str:
-    return checks.one_of(name, value, REACTION_TYPES)
+_reaction_type = checks.one_of(*REACTION_TYPES)
 
 
 class KaizalaReactionSensor(KaizalaSensor):

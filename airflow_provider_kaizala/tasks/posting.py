@@ -81,7 +81,7 @@ class Fingerprint:
         """Tell whether a listed action can be it."""
         if _plain(listed.title or "") != _plain(self.title):
             return False
-        if self.choices and listed.choices and [*map(_plain, listed.choices)] != [*map(_plain, self.choices)]:
+        if self.choices and listed.options and [*map(_plain, listed.options)] != [*map(_plain, self.choices)]:
             return False
         if not (self.starts_at and listed.starts_at):
             return True
@@ -92,7 +92,7 @@ def fingerprint(model: Sent) -> Fingerprint | None:
     """Return by what an action is found; None for what Kaizala does not list, or lists without anything to know it by, as images."""
     match model:
         case Poll():
-            return Fingerprint(model.action_type, model.question, model.choices)
+            return Fingerprint(model.action_type, model.question, model.options)
         case Meeting():
             starts_at = model.starts_at if isinstance(model.starts_at, datetime) else None
             return Fingerprint(model.action_type, model.title, starts_at=starts_at)

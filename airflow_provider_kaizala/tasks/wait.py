@@ -11,7 +11,6 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_kaizala.client import calls, readings
 from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaForbiddenError, KaizalaInputError
-from airflow_provider_kaizala.hooks.transient import is_transient
 from airflow_provider_kaizala.waiting.answers import result_dict
 from airflow_provider_kaizala.waiting.forms import read_rule
 from airflow_provider_kaizala.waiting.rule import Audience
@@ -102,7 +101,7 @@ class Wait:
                     details = self._settle(hook, details)
             progress = self.rule.progress(details)
         except KaizalaError as error:
-            if is_transient(error):
+            if error.is_transient:
                 log.warning("Kaizala cannot be read now; looking again: %s", error)
                 return None
             raise AirflowFailException(str(error)) from error

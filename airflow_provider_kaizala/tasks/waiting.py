@@ -35,9 +35,7 @@ GRACE = timedelta(minutes=10)
 ON_TIMEOUT = ("fail", "skip", "return")
 
 
-def check_on_timeout(name: str, value: Any) -> str:
-    """Return what to do when time is up."""
-    return checks.one_of(name, value, ON_TIMEOUT)
+check_on_timeout = checks.one_of(*ON_TIMEOUT)
 
 
 def check_times(interval: float, timeout: float, interval_name: str) -> None:

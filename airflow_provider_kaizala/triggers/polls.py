@@ -17,7 +17,6 @@ from weakref import WeakKeyDictionary
 
 from airflow_provider_kaizala.client.errors import KaizalaError
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-from airflow_provider_kaizala.hooks.transient import is_transient
 from airflow_provider_kaizala.triggers.pacing import Pacer, Sweeps, pacer_for
 from airflow_provider_kaizala.triggers.sources import Reader, Source, make_source, source_key
 
@@ -156,7 +155,7 @@ class Poll:
                     await self._joined.wait()
 
     def _failed(self, error: KaizalaError) -> None:
-        if not is_transient(error):
+        if not error.is_transient:
             log.warning("Poll of %s is refused: %s", self.name, error)
             self._tell_all(error)
         elif str(error) != self._outage:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_kaizala.client import calls, readings
 from airflow_provider_kaizala.client.errors import KaizalaBadRequestError, KaizalaError
 from airflow_provider_kaizala.client.readings import afollow
-from airflow_provider_kaizala.hooks.transient import is_transient
 from airflow_provider_kaizala.triggers.pacing import DETAIL, LIST, SWEEP
 from airflow_provider_kaizala.waiting.subjects import ActionAnswers, Joined, Posts, Reactions
 
@@ -61,7 +60,7 @@ class Reader:
         try:
             state = await afollow(subject.reading(), lambda call: self.run(call, urgency))
         except KaizalaError as error:
-            if is_transient(error):
+            if error.is_transient:
                 self.trouble = error
                 return False
             self.deliver(subject, error)
