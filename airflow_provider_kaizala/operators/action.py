@@ -50,12 +50,6 @@ class KaizalaSendPollOperator(KaizalaPostOperator):
         self.due = due
         self.sender_only = sender_only
 
-    def _given(self, model: type[Sent]) -> dict[str, Any]:
-        if model is not Poll:
-            return super()._given(model)
-        named = {"question": "question", "options": "choices", "due": "expires", "sender_only": "sender_only"}
-        return {field: self.there(name) for field, name in named.items()}
-
 
 class KaizalaSendSurveyOperator(KaizalaPostOperator):
     """Post a survey: questions that each person answers.

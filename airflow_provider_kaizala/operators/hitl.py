@@ -383,7 +383,7 @@ class KaizalaHITLApprovalOperator(ApprovalMixin, KaizalaHITLOperator, SkipMixin)
         people without one
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {**KaizalaHITLOperator.arguments, **ApprovalMixin.arguments}
+    arguments: ClassVar[Mapping[str, Check]] = {**ApprovalMixin.arguments, **KaizalaHITLOperator.arguments}
     required_if_given: ClassVar[Sequence[str]] = (
         *ApprovalMixin.required_if_given,
         *KaizalaHITLOperator.required_if_given,
@@ -421,11 +421,10 @@ class KaizalaHITLApprovalOperator(ApprovalMixin, KaizalaHITLOperator, SkipMixin)
         approved = outcome["chosen_options"] == [self.approve]
         self.hitl_summary_extra["approved"] = approved
         if outcome["answered_in"] == "kaizala":
-            votes = outcome.get("chosen_by") or {}
-            approved_by, rejected_by = votes.get(self.approve, []), votes.get(self.reject, [])
+            by = self.sides(outcome.get("chosen_by") or {})
         else:
             user = outcome["responded_by_user"]
             names = [user["name"] or user["id"]] if user else []
-            approved_by, rejected_by = (names, []) if approved else ([], names)
-        outcome |= {"approved": approved, "approved_by": approved_by, "rejected_by": rejected_by}
+            by = {"approved_by": names if approved else [], "rejected_by": [] if approved else names}
+        outcome |= {"approved": approved, **by}
         return self.conclude(outcome, self.subject, context)

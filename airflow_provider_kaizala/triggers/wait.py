@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from contextlib import AsyncExitStack, aclosing
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -135,7 +135,7 @@ class KaizalaWaitTrigger(BaseTrigger):
         left = wait.seconds_left()
         if self.wake_at is None:
             return left
-        waking = max(0.0, (datetime.fromisoformat(self.wake_at) - datetime.now(tz=UTC)).total_seconds())
+        waking = max(0.0, (datetime.fromisoformat(self.wake_at) - Wait.now()).total_seconds())
         return waking if left is None else min(left, waking)
 
     def _event(self, status: str, wait: Wait, **more: Any) -> TriggerEvent:

@@ -111,6 +111,11 @@ class Wait:
 
     # --- time ------------------------------------------------------------------------------------------------------------
 
+    @staticmethod
+    def now() -> datetime:
+        """Return the time by which waits end."""
+        return datetime.now(tz=UTC)
+
     @property
     def ends_at(self) -> datetime | None:
         """When the wait ends in any case: at its deadline, or soon after its question has stopped taking answers."""
@@ -119,7 +124,7 @@ class Wait:
 
     def seconds_left(self) -> float | None:
         """Return the seconds until the wait ends in any case, 0 if that has passed; None if it has no end."""
-        return None if self.ends_at is None else max(0.0, (self.ends_at - datetime.now(tz=UTC)).total_seconds())
+        return None if self.ends_at is None else max(0.0, (self.ends_at - self.now()).total_seconds())
 
     def why_it_ends(self, timeout: float) -> str:
         """Say why a wait ends that its rule has not ended.
