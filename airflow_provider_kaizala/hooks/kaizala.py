@@ -144,10 +144,10 @@ class KaizalaHook(BaseHook):
         return self.get_conn().run(call, within=self._ends - time.monotonic())
 
     @contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
-        """Bound all calls made meanwhile together: a throttle that lasts longer is not waited out."""
+    def within(self, seconds: float | None) -> Iterator[None]:
+        """Bound all calls made meanwhile together, None for no bound: a throttle that lasts longer is not waited out."""
         before = self._ends
-        self._ends = min(before, time.monotonic() + seconds)
+        self._ends = min(before, time.monotonic() + (math.inf if seconds is None else seconds))
         try:
             yield
         finally:
