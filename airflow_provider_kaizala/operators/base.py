@@ -12,7 +12,12 @@ from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.models.sent import Audience, Sent
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.tasks.arguments import TaskArguments, is_literal
-from airflow_provider_kaizala.tasks.base import ConnectionArguments, GroupArguments, KaizalaGroupTask, KaizalaTask
+from airflow_provider_kaizala.tasks.base import (
+    ConnectionArguments,
+    GroupArguments,
+    KaizalaGroupTask,
+    KaizalaTask,
+)
 from airflow_provider_kaizala.tasks.post_once import (
     PostOnce,
     find_action,
@@ -106,9 +111,7 @@ class KaizalaCreateOperator(KaizalaGroupOperator):
         :param across_clearing: whether what was created before the task was cleared by hand counts
         """
         resend = self.on_unknown_outcome == "resend"
-        return PostOnce(
-            self.hook, TaskState(context), what, resend=resend, across_clearing=across_clearing
-        )
+        return PostOnce(self.hook, TaskState(context), what, resend=resend, across_clearing=across_clearing)
 
 
 class PostedResult(TypedDict):
@@ -231,9 +234,13 @@ class KaizalaPostOperator(KaizalaCreateOperator):
         content = self.content(group_id)
         wanted = fingerprint(content)
         now = datetime.now(tz=UTC)
+
+        def outcome_of(posted: Posted) -> Outcome:
+            return posted_outcome(group_id, posted.reference_id, posted.action_id, now)
+
         outcome, posted = once.send(
             self.call(group_id, content, audience),
-            lambda posted: posted_outcome(group_id, posted.reference_id, posted.action_id, now),
+            outcome_of,
             find_action(self.hook, TaskState(context), group_id, wanted) if wanted else None,
         )
         self._report_failures(outcome, posted.failed if posted else ())

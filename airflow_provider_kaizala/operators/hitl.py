@@ -216,7 +216,12 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
             body = plain_text(body)
         if model is Poll:
             question = f"{self.subject}\n\n{body}" if body and is_literal(body) else self.subject
-            return {"question": question, "options": self.options, "due": self.resolved("due"), "sender_only": False}
+            return {
+                "question": question,
+                "options": self.options,
+                "due": self.resolved("due"),
+                "sender_only": False,
+            }
         if model is Survey:
             asked = {"title": self.subject, "type": "MultiOption", "options": self.options}
             return {
@@ -286,7 +291,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
 
     # --- going on --------------------------------------------------------------------------------------------------------
 
-    def execute_complete(  # type: ignore[override]
+    def execute_complete(
         self, context: Context, event: Any = None, carry: Mapping[str, Any] | None = None
     ) -> Any:
         """Go on with the answer, or remind the group and wait on.

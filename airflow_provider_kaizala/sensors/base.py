@@ -103,7 +103,9 @@ class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
     ) -> None:
         kwargs.setdefault("multiple_outputs", True)  # so that wait.output["winner"] works
         if deferrable and kwargs.get("mode") == "reschedule":
-            raise KaizalaInputError("deferrable=True and mode='reschedule' both free the worker; give one of them")
+            raise KaizalaInputError(
+                "deferrable=True and mode='reschedule' both free the worker; give one of them"
+            )
         super().__init__(**kwargs)
         self.group_id = group_id
         rule = literal_rule(until)

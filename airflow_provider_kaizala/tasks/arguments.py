@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from datetime import timedelta, tzinfo
 
     from airflow.providers.common.compat.sdk import DAG, TaskGroup
+    from airflow.sdk.bases.operator import BaseOperatorMeta
 
     from airflow_provider_kaizala.client.models.checks import Check
 
-    Callback = Callable[..., Any] | Sequence[Callable[..., Any]] | None
+    Callback = Callable[..., Any] | list[Callable[..., Any]] | None
+else:
+    BaseOperatorMeta = type(BaseOperator)
 
 #: a text may end in ".md" or ".html", so only these endings name a file that holds a template
 TEMPLATE_EXT = (".j2", ".jinja")
@@ -161,11 +164,11 @@ def _refuse_unknown(operator: type[CheckedArguments], given: Collection[str]) ->
         raise KaizalaInputError(f"{name}: {operator.__name__} does not take it{hint}")
 
 
-class _ChecksWhenBuilt(type(BaseOperator)):  # type: ignore[misc]
+class _ChecksWhenBuilt(BaseOperatorMeta):
     """Metaclass: checks a task's arguments once all constructors have run."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        _refuse_unknown(cls, kwargs)  # type: ignore[arg-type]
+        _refuse_unknown(cast("type[CheckedArguments]", cls), kwargs)
         task = super().__call__(*args, **kwargs)
         task.check_arguments()
         return task

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow_provider_kaizala.client.errors import KaizalaError
-from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.client.readings import afollow
+from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.triggers.pacing import LIST, Pacer, Sweeps, pacer_for
 from airflow_provider_kaizala.triggers.sources import Reader, Source, source_for
 

@@ -140,4 +140,6 @@ class KaizalaWaitTrigger(BaseTrigger):
 
     def _event(self, status: str, wait: Wait, **more: Any) -> TriggerEvent:
         seen = self._last.to_wire() if self._last else None
-        return TriggerEvent({"status": status, "wait": wait.to_wire(), "seen": seen, "carry": self.carry, **more})
+        return TriggerEvent(
+            {"status": status, "wait": wait.to_wire(), "seen": seen, "carry": self.carry, **more}
+        )

@@ -120,7 +120,11 @@ BAD = [
         "quorum: 3 approvals can never come from 2",
     ),
     (ops.KaizalaApprovalOperator, {"approvers": ["x"]}, "approvers: 'x' is not a phone number"),
-    (ops.KaizalaApprovalOperator, {"until": "all"}, "until: KaizalaApprovalOperator does not take it; an approval has its own"),
+    (
+        ops.KaizalaApprovalOperator,
+        {"until": "all"},
+        "until: KaizalaApprovalOperator does not take it; an approval has its own",
+    ),
     (ops.KaizalaApprovalOperator, {"reject": "Approve"}, "'Approve'"),
     (ops.KaizalaBranchOperator, {"options": ["a", "b"]}, "options: a dict of option to task id"),
     (ops.KaizalaBranchOperator, {"options": {"A": "a", "B": []}}, "options: 'B' needs a task id"),
@@ -149,7 +153,9 @@ def test_what_is_refused_when_the_dag_is_parsed(operator, change, says):
 def test_an_anonymous_survey_knows_no_names(until):
     questions = [{"title": "Ok?", "type": "SingleOption", "options": ["Y", "N"]}]
     with pytest.raises(KaizalaInputError, match="the survey is anonymous"):
-        ops.KaizalaAskSurveyOperator(task_id="ask", title="t", questions=questions, until=until, anonymous=True)
+        ops.KaizalaAskSurveyOperator(
+            task_id="ask", title="t", questions=questions, until=until, anonymous=True
+        )
 
 
 @pytest.mark.parametrize(
@@ -331,7 +337,10 @@ class TestReminders:
         def go_on(trigger):
             task = ops.KaizalaAskPollOperator(**given)
             with pytest.raises(TaskDeferred) as deferred:
-                task.execute_complete({"task_state_store": store}, {"status": "wake", "wait": trigger.wait, "carry": trigger.carry})
+                task.execute_complete(
+                    {"task_state_store": store},
+                    {"status": "wake", "wait": trigger.wait, "carry": trigger.carry},
+                )
             return deferred.value.trigger
 
         first = a_try(run_task, store, ops.KaizalaAskPollOperator(**given))

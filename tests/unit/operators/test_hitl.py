@@ -170,14 +170,22 @@ BAD = [
         {"until": {"kind": "quorum", "option": "Maybe", "count": 1}},
         "option 'Maybe' is not offered",
     ),
-    ("KaizalaHITLOperator", {"timeout": 5}, "timeout: KaizalaHITLOperator does not take it; give response_timeout"),
+    (
+        "KaizalaHITLOperator",
+        {"timeout": 5},
+        "timeout: KaizalaHITLOperator does not take it; give response_timeout",
+    ),
     ("KaizalaHITLOperator", {"on_timeout": "skip"}, "on_timeout: .* with defaults the task then goes on"),
     ("KaizalaHITLOperator", {"deferrable": False}, "deferrable: .* always waits in the triggerer"),
     ("KaizalaHITLOperator", {"multiple": "some"}, "multiple must be True or False"),
     ("KaizalaHITLOperator", {"tell_group": 1}, "tell_group must be True or False"),
     ("KaizalaHITLOperator", {"group_id": "a b"}, "group_id: 'a b' is not a valid group id"),
     ("KaizalaHITLOperator", {"due": "tomorrow"}, "due"),
-    ("KaizalaHITLApprovalOperator", {"options": ["Yes", "No"]}, "options: .* the options are Approve and Reject"),
+    (
+        "KaizalaHITLApprovalOperator",
+        {"options": ["Yes", "No"]},
+        "options: .* the options are Approve and Reject",
+    ),
     ("KaizalaHITLApprovalOperator", {"until": "all"}, "until: .* give approvers and quorum instead"),
     ("KaizalaHITLApprovalOperator", {"multiple": True}, "multiple: .* people choose one"),
     ("KaizalaHITLApprovalOperator", {"quorum": 2, "approvers": [ASHA]}, "2 approvals can never come from 1"),
@@ -252,7 +260,11 @@ def test_the_same_question_in_both_places(kaizala, group_of, required):
 
 def test_for_ever(group_of, required):
     deferred = asks(ops.KaizalaHITLOperator(**GO))
-    assert (deferred.timeout, deferred.trigger.wait["deadline"], deferred.trigger.wake_at) == (None, None, None)
+    assert (deferred.timeout, deferred.trigger.wait["deadline"], deferred.trigger.wake_at) == (
+        None,
+        None,
+        None,
+    )
     assert group_of[0]["actionBody"]["expiryInHours"] == 720
 
 
@@ -299,8 +311,12 @@ def test_kaizala_that_cannot_be_read_after_the_post_does_not_keep_the_worker(kai
 def test_subject_and_options_may_come_from_another_task(group_of, required):
     with DAG("d", schedule=None) as dag:
         up = ops.KaizalaSendMessageOperator(task_id="up", text="x")
-        task = ops.KaizalaHITLOperator(task_id="ask", subject=up.output["subject"], options=up.output["options"])
-        branch = ops.KaizalaHITLOperator(task_id="b", subject="{{ params.sum }}?", options="{{ params.options }}")
+        task = ops.KaizalaHITLOperator(
+            task_id="ask", subject=up.output["subject"], options=up.output["options"]
+        )
+        branch = ops.KaizalaHITLOperator(
+            task_id="b", subject="{{ params.sum }}?", options="{{ params.options }}"
+        )
     assert task.upstream_task_ids == {"up"}
     assert dag.get_task("b") is branch
     task.subject, task.options = "Go?", ["Left", "Right"]  # as Airflow resolves them
@@ -446,7 +462,11 @@ def test_it_reminds_and_waits_on(group_of, required, kaizala, monkeypatch):
     assert datetime.fromisoformat(deferred.trigger.wake_at) == begin + timedelta(seconds=100)
     monkeypatch.setattr(Wait, "now", staticmethod(lambda: begin + timedelta(seconds=101)))
     with pytest.raises(TaskDeferred) as again:
-        goes_on({"status": "wake", "wait": deferred.trigger.wait, "carry": deferred.trigger.carry}, task=task, store=store)
+        goes_on(
+            {"status": "wake", "wait": deferred.trigger.wait, "carry": deferred.trigger.carry},
+            task=task,
+            store=store,
+        )
     assert len([post for post in kaizala.posts if post.path.endswith("/reminder")]) == 1
     assert datetime.fromisoformat(again.value.trigger.wake_at) == begin + timedelta(seconds=200)
     assert len(required) == 1, "asking Airflow again would take an answer away that came meanwhile"
