@@ -95,6 +95,11 @@ class PostOnce:
         self._resend = resend
         self._recall = state.get_ever if across_clearing else state.get
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether an earlier try began the call, and ended before it knew the outcome."""
+        return self._recall("posted") is None and self._recall("intent") is not None
+
     def earlier_outcome(self) -> Outcome | None:
         """Return the outcome that an earlier try has noted, None if there is none."""
         kept: Outcome | None = self._recall("posted")
