@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_kaizala.client.models.groups import Person
+from airflow_provider_kaizala.client.models.people import Person
 from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire, iso, read_time
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ class ListedAction:
         )
 
     @property
-    def choices(self) -> tuple[str, ...]:
-        """The choices of a poll, as far as the list tells them."""
+    def options(self) -> tuple[str, ...]:
+        """The options of a poll, as far as the list contains them."""
         try:
             return _titles(Wire(self.raw), "choices")
         except UnreadableReplyError:

@@ -42,15 +42,14 @@ EVENT_TYPES = (
 )
 
 
-def _object_type(name: str, value: Any) -> str:
-    return checks.one_of(name, value, OBJECT_TYPES)
+_event_type = checks.one_of(*EVENT_TYPES)
 
 
 def _event_types(name: str, value: Any) -> tuple[str, ...]:
     given = checks.listed(name, value, "event names")
     if not given:
         raise KaizalaInputError(f"{name} is empty; give one or more of {', '.join(EVENT_TYPES)}")
-    return tuple(dict.fromkeys(checks.one_of(name, item, EVENT_TYPES) for item in given))
+    return tuple(dict.fromkeys(_event_type(name, item) for item in given))
 
 
 def _url(name: str, value: Any) -> str:
@@ -108,7 +107,7 @@ class WebhookChange(Sent):
 
     checks: ClassVar[Mapping[str, Check]] = {
         "object_id": checks.optional(checks.identifier),
-        "object_type": checks.optional(_object_type),
+        "object_type": checks.optional(checks.one_of(*OBJECT_TYPES)),
         "event_types": checks.optional(_event_types),
         "callback_url": checks.optional(_url),
         "callback_token": checks.optional(checks.secret),
