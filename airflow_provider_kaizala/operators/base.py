@@ -13,7 +13,12 @@ from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Audience, Sent
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.tasks.arguments import TaskArguments, is_literal
-from airflow_provider_kaizala.tasks.base import ConnectionArguments, GroupArguments, KaizalaGroupTask, KaizalaTask
+from airflow_provider_kaizala.tasks.base import (
+    ConnectionArguments,
+    GroupArguments,
+    KaizalaGroupTask,
+    KaizalaTask,
+)
 from airflow_provider_kaizala.tasks.post_once import (
     PostOnce,
     find_action,

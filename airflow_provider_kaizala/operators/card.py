@@ -9,7 +9,6 @@ from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks, forms
 from airflow_provider_kaizala.client.models.sent import Audience, Sent
 from airflow_provider_kaizala.operators.base import KaizalaGroupOperator
-from airflow_provider_kaizala.tasks.base import GroupArguments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_kaizala.client.models import Property
     from airflow_provider_kaizala.client.models.checks import Check
+    from airflow_provider_kaizala.tasks.base import GroupArguments
 
 
 def _properties(name: str, value: Any) -> tuple[Property, ...]:

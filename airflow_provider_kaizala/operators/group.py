@@ -10,7 +10,11 @@ from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError, KaizalaRefusedError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.groups import GROUP_TYPES, MEMBERS_PER_CALL
-from airflow_provider_kaizala.operators.base import KaizalaCreateOperator, KaizalaGroupOperator, KaizalaOperator
+from airflow_provider_kaizala.operators.base import (
+    KaizalaCreateOperator,
+    KaizalaGroupOperator,
+    KaizalaOperator,
+)
 from airflow_provider_kaizala.operators.member import Members
 from airflow_provider_kaizala.tasks.state import TaskState
 
@@ -156,10 +160,10 @@ class KaizalaCreateGroupOperator(KaizalaCreateOperator):
         """Return the groups that have the name already. Kaizala says of none when it was created."""
         name, parent = self.checked("name"), self.checked("parent_group_id")
         if parent:
-            groups = self.hook.run(calls.list_sub_groups(parent)).sub_groups
+            there = self.hook.run(calls.list_sub_groups(parent)).sub_groups
         else:
-            groups = self.hook.run(calls.list_groups())
-        return [each for each in groups if each.name.strip() == name.strip()]
+            there = self.hook.run(calls.list_groups())
+        return [each for each in there if each.name.strip() == name.strip()]
 
     def _add(self, group_id: str, numbers: Sequence[str], state: TaskState, *, is_new: bool) -> None:
         """Add members after the group was created, in this try or an earlier one."""

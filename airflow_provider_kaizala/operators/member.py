@@ -317,9 +317,7 @@ class KaizalaSyncMembersOperator(_MembersOperator):
     def run_task(self, context: Context) -> dict[str, Any]:
         """Add and remove the difference."""
         members = Members(self.hook, self.group(), keep_admins=self.checked("keep_admins"))
-        return members.sync(
-            self.checked("members"), self.checked("max_removals"), self.checked("is_dry_run")
-        )
+        return members.sync(self.checked("members"), self.checked("max_removals"), self.checked("is_dry_run"))
 
 
 class _SubscribersOperator(KaizalaGroupOperator):
