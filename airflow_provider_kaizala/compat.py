@@ -14,7 +14,7 @@ from airflow.providers.common.compat.version_compat import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 
 #: seconds after which Airflow surely knows that a task has left its worker: the worker's supervisor may say so
@@ -92,15 +92,74 @@ def push_result(operator: Any, context: Any, result: Mapping[str, Any]) -> None:
     context["ti"].xcom_push(key="return_value", value=dict(result))
 
 
-def skip_tasks(operator: Any, context: Any, tasks: Sequence[Any]) -> None:
-    """Skip tasks of this run. *operator* is a ``SkipMixin``; Airflow 3 ends the task here, with success."""
-    if AIRFLOW_V_3_0_PLUS:
-        operator.skip(ti=context["ti"], tasks=tasks)
-    else:
-        run = context["dag_run"]
-        operator.skip(
-            dag_run=run, execution_date=run.execution_date, tasks=tasks, map_index=context["ti"].map_index
+class SkipBelow:
+    """Mixin, before Airflow's ``SkipMixin``: skips the tasks below a task that is mapped by its task group too.
+
+    Airflow leaves those to a later check (``NotPreviouslySkippedDep``), which looks at the wrong map index for them, so they run. Of
+    the tasks below any other mapped task none can be skipped, since they wait for all of its instances.
+    """
+
+    inherits_from_skipmixin = True
+
+    def skip_below(self, context: Any, tasks: Collection[Any]) -> None:
+        """Skip tasks of this run. Airflow 3 ends the task here, with success."""
+        operator: Any = self
+        ti = context["ti"]
+        if not tasks or not self._can_skip(ti):
+            return
+        operator.log.info("Skipping %s", ", ".join(sorted(each.task_id for each in tasks)))
+        if AIRFLOW_V_3_0_PLUS:
+            operator.skip(ti=ti, tasks=tasks)
+        elif ti.map_index < 0:
+            run = context["dag_run"]
+            operator.skip(dag_run=run, execution_date=run.execution_date, tasks=tasks)
+        else:
+            from airflow.models.skipmixin import SkipMixin
+            from airflow.utils.session import create_session
+
+            with create_session() as session:
+                skipped = self._of_this_instance([each.task_id for each in tasks], ti.map_index)
+                SkipMixin._set_state_to_skipped(context["dag_run"], skipped, session)
+
+    def branch_below(self, context: Any, branch: Collection[str]) -> None:
+        """Skip all tasks directly below that do not belong to *branch*. Airflow 3 ends the task here, with success."""
+        operator: Any = self
+        if self._can_skip(context["ti"]):
+            operator.do_branch(context, branch)
+
+    def _can_skip(self, ti: Any) -> bool:
+        operator: Any = self
+        if ti.map_index < 0 or operator.get_closest_mapped_task_group() is not None:
+            return True
+        operator.log.warning(
+            "The tasks below %s go on: they wait for all instances of this mapped task, so one instance cannot skip them. Map a task "
+            "group that holds both instead",
+            operator.task_id,
         )
+        return False
+
+    def _of_this_instance(self, task_ids: Collection[str], map_index: int) -> list[tuple[str, int]]:
+        """Return those of the tasks that are mapped by the same task group."""
+        operator: Any = self
+        group = operator.get_closest_mapped_task_group()
+        return [
+            (each, map_index)
+            for each in task_ids
+            if operator.dag.get_task(each).get_closest_mapped_task_group() is group
+        ]
+
+    def _set_state_to_skipped(self, tasks: Sequence[Any], map_index: int) -> None:
+        """Skip the tasks of a mapped instance where Airflow 3's ``SkipMixin`` does nothing."""
+        operator: Any = super()
+        if map_index < 0:
+            operator._set_state_to_skipped(tasks, map_index)
+        from airflow.sdk.exceptions import DownstreamTasksSkipped
+
+        skipped = self._of_this_instance(
+            [each if isinstance(each, str) else each[0] for each in tasks], map_index
+        )
+        if skipped:
+            raise DownstreamTasksSkipped(tasks=skipped)
 
 
 # --- Human-in-the-loop ---------------------------------------------------------------------------------------------------

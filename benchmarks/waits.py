@@ -42,7 +42,7 @@ RESUME_WAITS, RESUME_ANSWERS = 500, 30
 #: between two answers
 PAUSE_SECONDS = (0.5, 5.5)
 
-OURS = "airflow_provider_kaizala.triggers.response.KaizalaResponseTrigger"
+OURS = "airflow_provider_kaizala.triggers.response.KaizalaWaitTrigger"
 NAIVE = "benchmarks.waits_triggers.NaiveTrigger"
 SLEEPING = "benchmarks.waits_triggers.SleepingTrigger"
 HTTP = "airflow.providers.http.triggers.http.HttpSensorTrigger"
@@ -126,7 +126,7 @@ def _ours(poll: Poll, deadline: str) -> dict[str, Any]:
     return {
         **{name: value for name, value in subject.items() if name != "kind"},
         "until": rule,
-        "poll_interval": INTERVAL,
+        "poke_interval": INTERVAL,
         "deadline": deadline,
         "kaizala_conn_id": "kaizala_default",
         "carry": {"wait": wait},

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.providers.common.compat.sdk import DAG, Param, task
 
 from airflow_provider_kaizala.notifications import KaizalaNotifier
-from airflow_provider_kaizala.operators import KaizalaJobOperator, KaizalaSendMessageOperator
+from airflow_provider_kaizala.operators import KaizalaAskJobOperator, KaizalaSendMessageOperator
 
 #: who gets the job, one after the other, and how long they have
 LEVELS = {"field": timedelta(hours=2), "area": timedelta(hours=4), "head_office": timedelta(days=1)}
@@ -47,7 +47,7 @@ with DAG(
 
     jobs, title = [], "{{ params.incident }}"
     for level, time_to_solve in LEVELS.items():
-        job = KaizalaJobOperator(
+        job = KaizalaAskJobOperator(
             task_id=level,
             title=title,
             group_id=f"{{{{ params.{level}_group }}}}",

@@ -74,8 +74,8 @@ with DAG(
         task_id="ask",
         question=WHICH + ", {{ ti.xcom_pull('measure').rows }} rows: "
         "{{ ti.xcom_pull('measure').bad | join(', ') or 'no rows' }}. What now?",
-        choices={"Publish anyway": "publish", "Hold": "hold", "Rerun": "rerun"},
-        otherwise="Hold",
+        options={"Publish anyway": "publish", "Hold": "hold", "Rerun": "rerun"},
+        defaults="Hold",
         timeout=timedelta(hours=2),
         on_timeout="return",
         remind_every=timedelta(minutes=30),

@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Objec
 from airflow_provider_kaizala.operators import (
     KaizalaSendMediaOperator,
     KaizalaSendMessageOperator,
-    KaizalaSurveyOperator,
+    KaizalaAskSurveyOperator,
 )
 
 COLOURS = {"Yes": "#00796b", "Partly": "#bf6900", "No": "#b71c1c", "no answer": "#8a8a8a"}
@@ -39,7 +39,7 @@ with DAG(
     default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
     params={"charts": Param(tempfile.gettempdir(), type="string", minLength=1)},
 ) as dag:
-    ask = KaizalaSurveyOperator(
+    ask = KaizalaAskSurveyOperator(
         task_id="ask",
         title=f"Checklist of {DAY}",
         questions=QUESTIONS,

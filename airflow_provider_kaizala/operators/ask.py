@@ -3,51 +3,55 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
+from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError
-from airflow_provider_kaizala.client.models import Audience, Survey, checks
+from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.models.sent import Audience, Survey
 from airflow_provider_kaizala.operators.action import (
     KaizalaSendJobOperator,
     KaizalaSendPollOperator,
     KaizalaSendSurveyOperator,
 )
-from airflow_provider_kaizala.operators.post import KaizalaPostOperator
-from airflow_provider_kaizala.tasks.memory import Memory, deadline
-from airflow_provider_kaizala.tasks.posting import posted_before
-from airflow_provider_kaizala.tasks.wait import Wait, new_wait
-from airflow_provider_kaizala.tasks.waiting import (
-    EndsInTime,
-    WaitsForPeople,
+from airflow_provider_kaizala.operators.base import KaizalaPostOperator, PostArguments
+from airflow_provider_kaizala.tasks.arguments import is_literal
+from airflow_provider_kaizala.tasks.state import TaskState, deadline
+from airflow_provider_kaizala.tasks.wait_for_people import (
+    TimeoutMixin,
+    Until,
+    WaitMixin,
     check_on_timeout,
     check_times,
-    known_rule,
+    literal_rule,
 )
-from airflow_provider_kaizala.templating import is_literal
-from airflow_provider_kaizala.waiting.choices import is_offered
-from airflow_provider_kaizala.waiting.forms import read_rule
-from airflow_provider_kaizala.waiting.rules import Quorum
-from airflow_provider_kaizala.waiting.subjects import ActionAnswers
+from airflow_provider_kaizala.waiting.people import Eligible
+from airflow_provider_kaizala.waiting.rules import People, Quorum, read_rule
+from airflow_provider_kaizala.waiting.subjects import Responses
+from airflow_provider_kaizala.waiting.tally import is_offered
+from airflow_provider_kaizala.waiting.wait import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_kaizala.waiting.answers import ResultDict
-    from airflow_provider_kaizala.waiting.rule import Rule
+    from airflow_provider_kaizala.client.models import Question
+    from airflow_provider_kaizala.client.models.checks import Check
+    from airflow_provider_kaizala.operators.action import Due
+    from airflow_provider_kaizala.waiting.results import ResultDict
+    from airflow_provider_kaizala.waiting.rules import Rule
 
-    Until = str | int | Sequence[str] | Mapping[str, Any] | Rule
-
-WHEN_CLEARED = ("resume", "ask_again")
+_when_cleared = checks.one_of("resume", "ask_again")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What was posted, as a task remembers it.
+    """The question, as its task remembers it.
 
     :param at: ISO 8601 time of the post
     :param reminded: number of the last reminder that was sent
@@ -60,56 +64,84 @@ class Asked:
     reminded: int = 0
 
 
-def seconds(name: str, value: Any) -> float:
-    """Return a length in seconds, given as such or as a timedelta."""
-    length = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(length, bool) or not isinstance(length, (int, float)) or length <= 0:
-        raise KaizalaInputError(
-            f"{name}: seconds above 0 or a timedelta is needed, not {checks.shown(value)}"
-        )
-    return float(length)
+class QuestionArguments(PostArguments, total=False):
+    """Arguments of all operators that ask and wait.
 
-
-class KaizalaQuestionOperator(WaitsForPeople, KaizalaPostOperator):
-    """Base of all that ask and wait: asks once, however often the task is tried, and reminds.
-
-    :param until: when the wait is over, see :mod:`airflow_provider_kaizala.waiting.rules` (templated)
-    :param remind_every: send a reminder to the group in such intervals while the wait goes on: seconds or a timedelta; None for never
-    :param poll_interval: seconds between two looks
-    :param when_cleared: what to do if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` waits on with the
-        question that is there, or is found there if nobody knew, ``"ask_again"`` posts it anew
+    :param until: when the wait is over: ``"any"`` answer, a count of people, ``"all"`` who must, a list of phone numbers, or a
+        rule, see :mod:`airflow_provider_kaizala.waiting.rules`
+    :param remind_every: seconds or a timedelta between two reminders to the group; None for none
+    :param poke_interval: seconds or a timedelta between two looks
+    :param when_cleared: what to do if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` or ``"ask_again"``
     """
 
+    until: Until | None
+    remind_every: float | timedelta | None
+    poke_interval: float | timedelta
+    when_cleared: str
+
+
+class AskArguments(QuestionArguments, total=False):
+    """Arguments of the operators that ask and wait for the answers.
+
+    :param timeout: seconds or a timedelta
+    :param on_timeout: ``"fail"``, ``"skip"``, or ``"return"`` what has come
+    :param deferrable: wait in the triggerer, without a worker slot
+    """
+
+    timeout: float | timedelta
+    on_timeout: str
+    deferrable: bool
+
+
+class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
+    """Base of all that ask and wait: asks once, however often the task is tried, and reminds."""
+
+    #: when the wait is over if neither ``until`` nor ``voters`` says so
+    default_until: ClassVar[Until] = "all"
+    arguments: ClassVar[Mapping[str, Check]] = {
+        **KaizalaPostOperator.arguments,
+        "voters": checks.optional(checks.phones),
+    }
+    required_if_given: ClassVar[Sequence[str]] = ("until", "voters", *KaizalaPostOperator.required_if_given)
     template_fields: Sequence[str] = ("until", *KaizalaPostOperator.template_fields)
+    voters: Sequence[str] | None = None
 
     def __init__(
         self,
         *,
-        until: Until = "all",
+        until: Until | None = None,
         remind_every: float | timedelta | None = None,
-        poll_interval: float = 60,
+        poke_interval: float | timedelta = 60,
         when_cleared: str = "resume",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.until = until
-        self.remind_every = None if remind_every is None else seconds("remind_every", remind_every)
-        self.poll_interval = seconds("poll_interval", poll_interval)
-        self.when_cleared = checks.one_of("when_cleared", when_cleared, WHEN_CLEARED)
+        rule = None if until is None else literal_rule(until)
+        self.until = until if rule is None else rule.to_wire()
+        self.remind_every = checks.optional(checks.seconds)("remind_every", remind_every)
+        self.poke_interval = checks.seconds("poke_interval", poke_interval)
+        self.when_cleared = _when_cleared("when_cleared", when_cleared)
         self._asked: Asked | None = None
-        rule = known_rule(until)
-        if rule is not None:
-            self.until = rule.to_wire()
-            self.check_rule(rule)
+
+    def check_arguments(self) -> None:
+        """Check the arguments that are known when the DAG is parsed.
+
+        :raises KaizalaInputError: names the argument, what was given and what is allowed
+        """
+        super().check_arguments()
+        if is_literal(self.until) and is_literal(self.voters):
+            self.check_rule(self.rule())
 
     def rule(self) -> Rule:
         """Return when the wait is over.
 
-        :raises KaizalaInputError: if that is no rule
+        :raises KaizalaInputError: if that is not a rule
         """
-        return read_rule(self.until)
-
-    # --- what can be known now -------------------------------------------------------------------------------------------
+        until, voters = self.resolved("until"), self.checked("voters")
+        if until is None:
+            return People(voters) if voters else read_rule(self.default_until)
+        rule = read_rule(until)
+        return rule.asked(voters) if voters else rule
 
     def check_rule(self, rule: Rule) -> None:
         """Refuse a rule that this question can never meet, as far as its arguments are known.
@@ -120,112 +152,117 @@ class KaizalaQuestionOperator(WaitsForPeople, KaizalaPostOperator):
         for option in rule.options():
             if offered is not None and not is_offered(option, offered):
                 raise KaizalaInputError(
-                    f"until: there is no option {option!r} to choose; there are {', '.join(map(repr, offered))}"
+                    f"until: option {option!r} is not offered; the options are {', '.join(map(repr, offered))}"
                 )
+        if self.voters is not None and is_literal(self.voters):
+            rule.within(Eligible(dict.fromkeys(self.checked("voters")), described="voters"))
 
     def offered(self) -> Sequence[str] | None:
-        """Return the options one can choose, None where they are not known yet."""
+        """Return the options that people can choose, None if they are not known yet."""
         return None
 
     # --- asking ----------------------------------------------------------------------------------------------------------
 
-    def _begin(self, memory: Memory, asked: Asked, rule: Rule, end: datetime) -> Wait:
-        """Return the wait for the answers, as an earlier try has left it or a new one."""
-        kept = memory.get("wait")
-        if kept is not None:
-            return Wait.from_wire(kept)
-        chosen = checks.optional(checks.phones)("subscribers", self.subscribers)
-        if chosen:  # nobody else of the hub group sees it
-            rule = rule.asked(chosen)
-        return new_wait(ActionAnswers(asked.group_id, asked.action_id), rule, end, self.poll_interval)
-
-    def _ask(self, memory: Memory) -> Asked:
-        """Return what was posted, by this try or an earlier one.
+    def ask(self, context: Context) -> Asked:
+        """Return the question, which this try or an earlier one has posted.
 
         :raises AirflowFailException: if Kaizala does not say what to wait for
         """
-        post = self.post(memory, over_clearing=self.when_cleared == "resume")
-        if post.action_id is None:
+        outcome = self.post(context, across_clearing=self.when_cleared == "resume")
+        if outcome["action_id"] is None:
             raise AirflowFailException(
-                f"posted to group {post.group_id} as {post.reference_id}, but Kaizala names no action id, so nobody can wait for it"
+                f"posted to group {outcome['group_id']} as {outcome['reference_id']}, but Kaizala returned no action id to wait for"
             )
-        return Asked(post.group_id, post.reference_id, post.action_id, post.at)
+        return Asked(**outcome)
+
+    def begin(self, state: TaskState, asked: Asked, rule: Rule, end: datetime | None) -> Wait:
+        """Return the wait for the answers: the one that an earlier try has left, or a new one."""
+        kept = state.get("wait")
+        if kept is not None:
+            return Wait.from_wire(kept)
+        subscribers = checks.optional(checks.phones)("subscribers", self.subscribers)
+        return Wait(
+            subject=Responses(asked.group_id, asked.action_id),
+            rule=rule.asked(subscribers) if subscribers else rule,  # no one else of the hub group sees it
+            deadline=end,
+            interval=self.poke_interval,
+            voters=self.checked("voters"),
+        )
 
     # --- waiting ---------------------------------------------------------------------------------------------------------
 
     def carried(self) -> dict[str, Any]:
-        """Return what travels with the deferred task beside the wait, plain."""
+        """Return what the deferred task needs beside the wait, plain."""
         return {"asked": asdict(self._asked)} if self._asked else {}
 
-    def finish(self, result: ResultDict, context: Context) -> Any:
-        """Return what came, and the reference of what was asked."""
-        return {**result, "reference_id": self._asked.reference_id if self._asked else None}
-
-    def take_up(self, carried: Mapping[str, Any]) -> None:
+    def take_up(self, carried: Mapping[str, Any], context: Context) -> None:
         """Take up what was carried."""
         self._asked = Asked(**carried["asked"])
+
+    def finish(self, result: ResultDict, context: Context) -> Any:
+        """Return the result, and the reference of the question."""
+        return {**result, "reference_id": self._asked.reference_id if self._asked else None}
 
     # --- reminding -------------------------------------------------------------------------------------------------------
 
     def _slot(self, now: datetime) -> int:
-        """Return the number of the interval that *now* lies in; 0 before the first reminder."""
+        """Return the number of the reminder interval that *now* is in; 0 before the first reminder."""
         if self._asked is None or not self.remind_every:
             return 0
         return int((now - datetime.fromisoformat(self._asked.at)).total_seconds() // self.remind_every)
 
     def next_waking(self, wait: Wait) -> datetime | None:
-        """Return when to remind next; None for never, and if nobody would look again after it."""
+        """Return when to remind next; None for never, and if no look would follow before the wait ends."""
         if self._asked is None or not self.remind_every:
             return None
-        slot = max(self._asked.reminded, self._slot(wait.now()) - 1) + 1
+        slot = max(self._asked.reminded, self._slot(datetime.now(tz=UTC)) - 1) + 1
         moment = datetime.fromisoformat(self._asked.at) + timedelta(seconds=slot * self.remind_every)
-        return moment if moment + timedelta(seconds=wait.interval) < wait.deadline else None
+        ends_at = wait.ends_at
+        return moment if ends_at is None or moment + timedelta(seconds=wait.interval) < ends_at else None
 
     def wake(self, wait: Wait, context: Context) -> None:
-        """Send the reminder of this interval, once: it is noted before it is sent, and a lost one is not made up for."""
+        """Send the reminder of this interval, once: it is noted before it is sent, and a lost one is not sent again."""
         if self._asked is None:
             return
-        from airflow_provider_kaizala.client import calls
-
-        memory = Memory(context)
-        slot = self._slot(wait.now())
-        done = max(self._asked.reminded, int(memory.get("reminded") or 0))
+        state = TaskState(context)
+        slot = self._slot(datetime.now(tz=UTC))
+        done = max(self._asked.reminded, int(state.get("reminded") or 0))
         self._asked = replace(self._asked, reminded=max(done, slot))
         if slot <= done:
             return
-        memory.set("reminded", slot)
-        audience = Audience(**{**self._given(Audience), "reply_to_reference_id": None})
+        state.set("reminded", slot)
+        audience = Audience(**{**self.given(Audience), "reply_to_reference_id": None})
         try:
             with self.hook.within(wait.seconds_left()):
                 self.hook.run(calls.send_reminder(self._asked.group_id, self._asked.action_id, audience))
         except KaizalaError as error:
-            self.log.warning("Reminder %d could not be sent, or nobody knows: %s", slot, error)
+            self.log.warning("Reminder %d may not have been sent: %s", slot, error)
         else:
-            self.log.info("Reminder %d sent to group %s", slot, self._asked.group_id)
+            self.log.info("Sent reminder %d to group %s", slot, self._asked.group_id)
 
 
-class KaizalaAskOperator(EndsInTime, KaizalaQuestionOperator):
+class KaizalaAskOperator(TimeoutMixin, KaizalaQuestionOperator):
     """Base of the operators that ask and wait for the answers.
 
-    On Airflow 3.3 and newer a retry finds what was posted, also if the worker died right after posting, and waits on with the same
-    deadline. Before, a retry asks again: there, post and wait with two tasks, a ``KaizalaSend…Operator`` and a
-    ``KaizalaResponseSensor``, so that a retry of the wait asks nobody twice.
+    On Airflow 3.3 and newer a retry finds what was posted, also if the worker died right after posting, and goes on waiting with
+    the same deadline. Before, a retry asks again: there, post and wait with two tasks, a ``KaizalaSend…Operator`` and a
+    ``KaizalaResponseSensor``, so that a retry of the wait asks no one twice.
 
     :param until: when the wait is over: ``"any"`` answer, a count of people, ``"all"`` who must, a list of phone numbers, or a rule,
         see :mod:`airflow_provider_kaizala.waiting.rules` (templated)
-    :param timeout: how long to wait: seconds or a timedelta; the question itself ends then too, unless it says otherwise
-    :param on_timeout: ``"fail"``, ``"skip"``, or ``"return"`` what has come, with ``complete`` False
-    :param remind_every: send a reminder to the group in such intervals while the wait goes on: seconds or a timedelta; None for never
-    :param poll_interval: seconds between two looks
+    :param timeout: how long to wait: seconds or a timedelta; the question itself ends then too, unless ``due`` says otherwise
+    :param on_timeout: ``"fail"``, ``"skip"``, or ``"return"`` what has come, with ``complete`` False; also for a question that ends
+        before the timeout
+    :param remind_every: seconds or a timedelta between two reminders to the group while the wait goes on; None for none
+    :param poke_interval: seconds or a timedelta between two looks
     :param when_cleared: what to do if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` waits on with the
-        question that is there, or is found there if nobody knew, ``"ask_again"`` posts it anew
+        question that was posted, ``"ask_again"`` posts it again
     :param deferrable: wait in the triggerer, without a worker slot
-    :return: :class:`~airflow_provider_kaizala.waiting.answers.ResultDict` (``answers``, ``missing``, ``tally``, ``winner``,
+    :return: :class:`~airflow_provider_kaizala.waiting.results.ResultDict` (``answers``, ``missing``, ``tally``, ``winner``,
         ``complete`` …) and ``reference_id``
     """
 
-    #: the argument that says when the question ends
-    ends: ClassVar[str]
+    due: Due
 
     def __init__(
         self,
@@ -236,74 +273,127 @@ class KaizalaAskOperator(EndsInTime, KaizalaQuestionOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.timeout = seconds("timeout", timeout)
+        self.timeout = checks.seconds("timeout", timeout)
         self.on_timeout = check_on_timeout("on_timeout", on_timeout)
         self.deferrable = deferrable
-        check_times(self.poll_interval, self.timeout, "poll_interval")
-        if getattr(self, self.ends) is None:
-            setattr(self, self.ends, timedelta(seconds=self.timeout))
+        check_times(self.poke_interval, self.timeout, self.remind_every)
+        if self.due is None:
+            self.due = timedelta(seconds=self.timeout)
 
-    def _execute(self, context: Context) -> Any:
-        memory = Memory(context)
+    def run_task(self, context: Context) -> Any:
+        """Ask, wait, and return the answers."""
+        state = TaskState(context)
         rule = self.rule()
         self.check_rule(rule)
-        asked = self._asked = self._ask(memory)
-        wait = self._begin(memory, asked, rule, deadline(context, self.timeout, memory))
-        if not self.deferrable:
-            return self.wait_in_worker(wait, context)
-        while True:
-            over, value = self.look_once(wait, context)
-            if over:
-                return value
-            if wait.settled or not wait.rule.asks_for_audience:
-                memory.set("wait", wait.to_wire())
-                return self.park(wait)
-            self.pause(wait)
+        asked = self._asked = self.ask(context)
+        return self.wait_for_people(
+            self.begin(state, asked, rule, deadline(context, self.timeout, state)), context
+        )
 
     def kept_wait(self, context: Context) -> Wait | None:
-        """Return the wait for what was asked; before Airflow 3.3 nobody has kept it."""
-        memory = Memory(context)
-        kept = memory.get("wait")
-        if kept is None or posted_before(memory, over_clearing=True) is None:
+        """Return the wait for the answers; before Airflow 3.3 it is not kept."""
+        state = TaskState(context)
+        kept, posted = state.get("wait"), state.get_ever("posted")
+        if kept is None or posted is None:
             return None
-        self._asked = self._ask(memory)
+        self._asked = Asked(**posted)
         return Wait.from_wire(kept)
 
 
-class KaizalaPollOperator(KaizalaAskOperator, KaizalaSendPollOperator):
-    """Ask a question with choices, and wait for the votes.
+class KaizalaAskPollOperator(KaizalaAskOperator, KaizalaSendPollOperator):
+    """Ask a question with options, and wait for the votes.
 
-    The arguments are those of :class:`~airflow_provider_kaizala.operators.action.KaizalaSendPollOperator` and
-    :class:`KaizalaAskOperator`. ``tally`` is ``{"Yes": 2, "No": 0}``, ``winner`` the choice most people made, None for a tie.
+    .. code-block:: python
+
+        ask = KaizalaAskPollOperator(
+            task_id="ask", question="Is the store open?", options=["Yes", "No"], until="any", timeout=timedelta(hours=2)
+        )
+        report = KaizalaSendMessageOperator(task_id="report", text=f"Open: {ask.output['winner']}")
+
+    The other arguments are those of :class:`KaizalaAskOperator` and
+    :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+
+    :param question: the question (templated)
+    :param options: two or more different texts (templated)
+    :param due: when voting ends: datetime, ISO 8601 text, or timedelta; by default with the ``timeout`` (templated)
+    :param sender_only: only the sender sees the result
+    :param voters: phone numbers of the only people whose votes count in ``tally``, ``winner`` and ``until``, which is then all of
+        them by default; None for everyone's (templated)
+    :return: ``tally``: ``{"Yes": 2, "No": 0}``, ``winner``: the option that most people chose, None for a tie, and the rest of
+        :class:`~airflow_provider_kaizala.waiting.results.ResultDict`, and ``reference_id``
     """
 
-    ends: ClassVar[str] = "expires"
-    template_fields: Sequence[str] = ("until", *KaizalaSendPollOperator.template_fields)
+    template_fields: Sequence[str] = ("until", "voters", *KaizalaSendPollOperator.template_fields)
+
+    def __init__(
+        self,
+        *,
+        question: str,
+        options: Sequence[str],
+        due: Due = None,
+        sender_only: bool = False,
+        voters: Sequence[str] | None = None,
+        **kwargs: Unpack[AskArguments],
+    ) -> None:
+        super().__init__(question=question, options=options, due=due, sender_only=sender_only, **kwargs)
+        self.voters = voters
 
     def offered(self) -> Sequence[str] | None:
-        """Return the choices."""
-        return checks.choices("choices", self.choices) if is_literal(self.choices) else None
+        """Return the options."""
+        return checks.options("options", self.options) if is_literal(self.options) else None
 
 
-class KaizalaSurveyOperator(KaizalaAskOperator, KaizalaSendSurveyOperator):
+class KaizalaAskSurveyOperator(KaizalaAskOperator, KaizalaSendSurveyOperator):
     """Ask several questions, and wait for the answers.
 
-    The arguments are those of :class:`~airflow_provider_kaizala.operators.action.KaizalaSendSurveyOperator` and
-    :class:`KaizalaAskOperator`. ``tally`` and ``winner`` are keyed by question, for those with options.
+    The other arguments are those of :class:`KaizalaAskOperator` and
+    :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+
+    :param title: what it is about (templated)
+    :param questions: see :class:`~airflow_provider_kaizala.operators.action.KaizalaSendSurveyOperator` (templated)
+    :param due: when answering ends: datetime, ISO 8601 text, or timedelta; by default with the ``timeout`` (templated)
+    :param description: shown below the title (templated)
+    :param anonymous: no one learns who answered what
+    :param sender_only: only the sender sees the answers
+    :param accept_multiple_responses: a person may answer more than once
+    :return: :class:`~airflow_provider_kaizala.waiting.results.ResultDict` and ``reference_id``; ``tally`` and ``winner`` are keyed
+        by question, for questions with options
     """
 
-    ends: ClassVar[str] = "due"
     template_fields: Sequence[str] = ("until", *KaizalaSendSurveyOperator.template_fields)
 
+    def __init__(
+        self,
+        *,
+        title: str,
+        questions: Sequence[Mapping[str, Any] | Question],
+        due: Due = None,
+        description: str | None = None,
+        anonymous: bool = False,
+        sender_only: bool = False,
+        accept_multiple_responses: bool = False,
+        **kwargs: Unpack[AskArguments],
+    ) -> None:
+        super().__init__(
+            title=title,
+            questions=questions,
+            due=due,
+            description=description,
+            anonymous=anonymous,
+            sender_only=sender_only,
+            accept_multiple_responses=accept_multiple_responses,
+            **kwargs,
+        )
+
     def check_rule(self, rule: Rule) -> None:
-        """Refuse a rule on names for an anonymous survey, and on options that are not there.
+        """Refuse a rule on names for an anonymous survey, and on options that are not offered.
 
         :raises KaizalaInputError: says why
         """
         super().check_rule(rule)
-        if rule.by_name and checks.flag("anonymous", self.anonymous):
+        if rule.needs_names and checks.flag("anonymous", self.anonymous):
             raise KaizalaInputError(
-                "until: the survey is anonymous, so nobody learns who has answered; give a count instead"
+                "until: the survey is anonymous, so no one learns who has answered; give a count instead"
             )
         if is_literal(self.questions):
             for part in rule.parts:
@@ -311,16 +401,15 @@ class KaizalaSurveyOperator(KaizalaAskOperator, KaizalaSendSurveyOperator):
                     self._check_question(part.question, part.option)
 
     def _check_question(self, question: str, option: str) -> None:
-        """Refuse a quorum in a question that is not there, or does not offer its option."""
         asked = {each.title: each.options for each in Survey.check("questions", self.questions)}
         if question not in asked:
             raise KaizalaInputError(
-                f"until: there is no question {question!r} to choose in; there are {', '.join(map(repr, asked))}"
+                f"until: question {question!r} is not asked; the questions are {', '.join(map(repr, asked))}"
             )
         if not is_offered(option, asked[question]):
             raise KaizalaInputError(
-                f"until: {question!r} has no option {option!r} to choose; "
-                f"it has {', '.join(map(repr, asked[question])) or 'none'}"
+                f"until: {question!r} does not offer option {option!r}; "
+                f"its options are {', '.join(map(repr, asked[question])) or 'none'}"
             )
 
     def offered(self) -> Sequence[str] | None:
@@ -330,24 +419,32 @@ class KaizalaSurveyOperator(KaizalaAskOperator, KaizalaSendSurveyOperator):
         return [option for each in Survey.check("questions", self.questions) for option in each.options]
 
 
-class KaizalaJobOperator(KaizalaAskOperator, KaizalaSendJobOperator):
+class KaizalaAskJobOperator(KaizalaAskOperator, KaizalaSendJobOperator):
     """Give people a job, and wait until it is done.
 
-    The arguments are those of :class:`~airflow_provider_kaizala.operators.action.KaizalaSendJobOperator` and
-    :class:`KaizalaAskOperator`. ``answers`` holds those who are done, ``missing`` the others.
+    The other arguments are those of :class:`KaizalaAskOperator` and
+    :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+
+    :param title: what to do (templated)
+    :param assigned_to: phone numbers of those who must do it (templated)
+    :param due: by when: datetime, ISO 8601 text, or timedelta; by default with the ``timeout`` (templated)
+    :return: :class:`~airflow_provider_kaizala.waiting.results.ResultDict` and ``reference_id``; ``answers`` lists those who have
+        done it, ``missing`` the others
     """
 
-    ends: ClassVar[str] = "due"
     template_fields: Sequence[str] = ("until", *KaizalaSendJobOperator.template_fields)
 
-    def check_rule(self, rule: Rule) -> None:
-        """Refuse a rule on people who are not assigned.
+    def __init__(
+        self, *, title: str, assigned_to: Sequence[str], due: Due = None, **kwargs: Unpack[AskArguments]
+    ) -> None:
+        super().__init__(title=title, assigned_to=assigned_to, due=due, **kwargs)
 
-        :raises KaizalaInputError: says who
+    def check_rule(self, rule: Rule) -> None:
+        """Refuse a rule that the assignees can never meet.
+
+        :raises KaizalaInputError: says why
         """
         super().check_rule(rule)
         if is_literal(self.assigned_to):
-            from airflow_provider_kaizala.waiting.rule import Audience as Assignees
-
-            people: Mapping[str, str | None] = dict.fromkeys(checks.phones("assigned_to", self.assigned_to))
-            rule.within(Assignees(people))
+            assignees = checks.phones("assigned_to", self.assigned_to)
+            rule.within(Eligible(dict.fromkeys(assignees), described="assignees of the job"))

@@ -2,160 +2,147 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BranchMixIn, SkipMixin
 
 from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
-from airflow_provider_kaizala.operators.ask import KaizalaPollOperator
-from airflow_provider_kaizala.templating import is_literal
-from airflow_provider_kaizala.waiting.answers import latest_of
-from airflow_provider_kaizala.waiting.choices import as_offered, chosen
-from airflow_provider_kaizala.waiting.combined import AnyOf
-from airflow_provider_kaizala.waiting.rules import Quorum
+from airflow_provider_kaizala.operators.ask import AskArguments, KaizalaAskPollOperator
+from airflow_provider_kaizala.tasks.arguments import CheckedArguments, is_literal
+from airflow_provider_kaizala.waiting.decision import approval_rule
+from airflow_provider_kaizala.waiting.tally import as_offered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_kaizala.waiting.answers import AnswerDict, ResultDict
-    from airflow_provider_kaizala.waiting.rule import Rule
+    from airflow_provider_kaizala.client.models.checks import Check
+    from airflow_provider_kaizala.operators.action import Due
+    from airflow_provider_kaizala.waiting.results import ResultDict
+    from airflow_provider_kaizala.waiting.rules import Rule
+
+_on_reject = checks.one_of("skip", "fail", "return")
+_quorum = checks.whole_number(1)
+_ITS_OWN = "an approval has its own: give approvers and quorum instead"
 
 
-def _count(name: str, value: Any) -> int:
-    if isinstance(value, str) and value.strip().isdecimal():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise KaizalaInputError(f"{name}: a whole number from 1 on is needed, not {checks.shown(value)}")
-    return value
+class ApprovalMixin(compat.SkipBelow, CheckedArguments):
+    """Mixin of the approvals: who decides, and what a rejection does to the tasks below."""
 
-
-def decision(approve: str, reject: str, quorum: int, approvers: Sequence[str] | None) -> Rule:
-    """Return the rule of an approval.
-
-    With named approvers it is over once so many have approved, or so many have rejected that it can no longer be; without, once so
-    many people have approved, or one has rejected.
-    """
-    if approvers is not None:
-        return Quorum(approve, quorum, tuple(approvers))
-    return AnyOf((Quorum(approve, quorum), Quorum(reject, 1)))
-
-
-class Approves:
-    """Mixin of the approvals: who decides, who has, and what a rejection does to the tasks below."""
-
-    inherits_from_skipmixin = True
+    arguments: ClassVar[Mapping[str, Check]] = {
+        "approvers": checks.optional(checks.phones),
+        "quorum": _quorum,
+        "on_reject": _on_reject,
+    }
+    required_if_given: ClassVar[Sequence[str]] = ("approvers",)
+    approve = "Approve"
+    reject = "Reject"
     if TYPE_CHECKING:
         log: Any
+        approvers: Sequence[str] | None
+        quorum: int | str
+        on_reject: str
+        ignore_downstream_trigger_rules: bool
 
-    def _init_approval(
-        self,
-        approvers: Sequence[str] | None,
-        quorum: int | str,
-        approve: str,
-        reject: str,
-        fail_on_reject: bool,
-        ignore_downstream_trigger_rules: bool,
-    ) -> None:
-        """Take the arguments, and check those that are known now.
+    def check_arguments(self) -> None:
+        """Check the arguments that are known when the DAG is parsed.
 
-        :raises KaizalaInputError: names the argument
+        :raises KaizalaInputError: names the argument, what was given and what is allowed
         """
-        self.approvers = approvers
-        self.quorum = quorum
-        self.approve = approve
-        self.reject = reject
-        self.fail_on_reject = fail_on_reject
-        self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
-        if is_literal(approvers) and is_literal(quorum):
+        super().check_arguments()
+        if is_literal(self.approvers) and is_literal(self.quorum):
             self.rule()
-        elif is_literal(quorum):
-            _count("quorum", quorum)
 
     def rule(self) -> Rule:
         """Return when it is decided.
 
         :raises KaizalaInputError: if it never can be
         """
-        approvers = None if self.approvers is None else checks.phones("approvers", self.approvers)
-        quorum = _count("quorum", self.quorum)
+        approvers, quorum = self.checked("approvers"), self.needed()
         if approvers is not None and quorum > len(approvers):
             raise KaizalaInputError(
-                f"quorum: {quorum} approvals can never come from {len(approvers)} approvers"
+                f"quorum: {quorum} approvals can never come from {len(approvers)} approvers; lower it, or name more"
             )
-        return decision(self.approve, self.reject, quorum, approvers)
+        return approval_rule(self.approve, self.reject, quorum, approvers)
 
     def needed(self) -> int:
         """Return how many must approve."""
-        return _count("quorum", self.quorum)
-
-    def sides(self, answers: Sequence[AnswerDict]) -> tuple[list[str], list[str]]:
-        """Return who has approved, and who has rejected, among those who may decide."""
-        deciders = None if self.approvers is None else set(checks.phones("approvers", self.approvers))
-        approved: list[str] = []
-        rejected: list[str] = []
-        sides = {self.approve: approved, self.reject: rejected}
-        for answer in latest_of(answers):
-            if deciders is None or answer["responder"] in deciders:
-                name = answer["responder_name"] or answer["responder"] or "somebody"
-                for choice in (one for value in answer["answers"].values() for one in chosen(value)):
-                    sides.get(as_offered(choice, sides), []).append(name)
-        return approved, rejected
+        return int(self.checked("quorum"))
 
     def conclude(self, outcome: Mapping[str, Any], question: str, context: Context) -> Mapping[str, Any]:
-        """Say how it was decided; on rejection fail, or skip the tasks below.
+        """Log how it was decided; after a rejection fail, or skip the tasks below, as ``on_reject`` says.
 
-        :raises AirflowFailException: on rejection, with ``fail_on_reject``
+        :param outcome: with ``approved``, ``approved_by`` and ``rejected_by``
+        :raises AirflowFailException: after a rejection, with ``on_reject="fail"``
         """
-        approved = outcome["approved"]
-        by = outcome["approved_by" if approved else "rejected_by"]
-        self.log.info("%s by %s", "Approved" if approved else "Rejected", ", ".join(by) or "nobody")
-        if approved:
+        rejected_by = ", ".join(outcome["rejected_by"])
+        if outcome["approved"]:
+            self.log.info("Approved by %s", ", ".join(outcome["approved_by"]) or "people without a name")
             return outcome
-        if self.fail_on_reject:
-            raise AirflowFailException(
-                f"{question!r} was rejected by {', '.join(by) or 'nobody, time was up'}"
-            )
-        task = context["task"]
-        if task.downstream_task_ids:
-            below: Iterable[Any] = (
+        how = f"was rejected by {rejected_by}" if rejected_by else "was not approved in time"
+        self.log.info("%r %s", question, how)
+        if self.on_reject == "fail":
+            raise AirflowFailException(f"{question!r} {how}")
+        if self.on_reject == "skip":
+            task = context["task"]
+            below = (
                 task.get_flat_relatives(upstream=False)
                 if self.ignore_downstream_trigger_rules
                 else task.get_direct_relatives(upstream=False)
             )
-            self.log.info("Skipping the tasks below")
             compat.push_result(self, context, outcome)
-            compat.skip_tasks(self, context, [each for each in below if not each.is_teardown])
+            self.skip_below(context, [each for each in below if not each.is_teardown])
         return outcome
 
 
-class KaizalaApprovalOperator(Approves, KaizalaPollOperator, SkipMixin):
-    """Ask people to approve or reject, and let what follows depend on it, as Airflow's own ``ApprovalOperator`` does.
+class KaizalaApprovalOperator(ApprovalMixin, KaizalaAskPollOperator, SkipMixin):
+    """Ask people to approve or reject, and let the tasks below depend on it, as Airflow's own ``ApprovalOperator`` does.
 
-    On rejection the tasks below are skipped, or this one fails. If time is up without a decision, ``on_timeout`` says what happens:
-    ``"fail"``, ``"skip"`` (this task, and so those below), or ``"return"``, which counts as rejected.
+    .. code-block:: python
+
+        approve = KaizalaApprovalOperator(
+            task_id="approve", question="Pay invoice {{ params.invoice }}?", approvers=["+910000000001"], deferrable=True
+        )
+        approve >> pay
+
+    If time is up without a decision, ``on_timeout`` says what happens: ``"fail"``, ``"skip"`` (this task, and so those below), or
+    ``"return"``, which counts as a rejection. Below a mapped approval only tasks of the same mapped task group can be skipped.
+
+    The other arguments are those of :class:`~airflow_provider_kaizala.operators.ask.KaizalaAskOperator` and
+    :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`, except ``until``.
 
     :param question: what to approve (templated)
-    :param approvers: phone numbers of those who may decide; None for everybody in the group (templated)
+    :param approvers: phone numbers of those who may decide; None for everyone in the group (templated)
     :param quorum: how many must approve (templated)
-    :param approve: the choice that approves
-    :param reject: the choice that rejects
-    :param fail_on_reject: fail on rejection, instead of skipping the tasks below
-    :param ignore_downstream_trigger_rules: on rejection, skip all tasks below, whatever their trigger rules
-
-    The others are those of :class:`~airflow_provider_kaizala.operators.ask.KaizalaAskOperator`, save ``until`` and ``choices``.
-
-    :return: what :class:`~airflow_provider_kaizala.operators.ask.KaizalaPollOperator` returns, and ``approved``, ``approved_by``,
-        ``rejected_by``: names, or numbers where there is none
+    :param approve: the option that approves
+    :param reject: the option that rejects
+    :param on_reject: after a rejection ``"skip"`` the tasks below, ``"fail"`` without a retry, or ``"return"`` the outcome
+    :param ignore_downstream_trigger_rules: skip all tasks below, whatever their trigger rules
+    :param due: when voting ends: datetime, ISO 8601 text, or timedelta; by default with the ``timeout`` (templated)
+    :param sender_only: only the sender sees the result
+    :param voters: phone numbers of the only people whose votes count in ``tally`` and ``winner``; by default the approvers
+        (templated)
+    :return: what :class:`~airflow_provider_kaizala.operators.ask.KaizalaAskPollOperator` returns, and ``approved``,
+        ``approved_by``, ``rejected_by``: names, or numbers of people without one
     """
 
+    arguments: ClassVar[Mapping[str, Check]] = {
+        **KaizalaAskPollOperator.arguments,
+        **ApprovalMixin.arguments,
+    }
+    required_if_given: ClassVar[Sequence[str]] = (
+        *ApprovalMixin.required_if_given,
+        *KaizalaAskPollOperator.required_if_given,
+    )
+    refused: ClassVar[Mapping[str, str]] = {"until": _ITS_OWN, "options": _ITS_OWN}
     template_fields: Sequence[str] = (
         "approvers",
         "quorum",
-        *(name for name in KaizalaPollOperator.template_fields if name not in ("until", "choices")),
+        *(name for name in KaizalaAskPollOperator.template_fields if name not in ("until", "options")),
     )
 
     def __init__(
@@ -166,117 +153,160 @@ class KaizalaApprovalOperator(Approves, KaizalaPollOperator, SkipMixin):
         quorum: int | str = 1,
         approve: str = "Approve",
         reject: str = "Reject",
-        fail_on_reject: bool = False,
+        on_reject: str = "skip",
         ignore_downstream_trigger_rules: bool = False,
-        **kwargs: Any,
+        due: Due = None,
+        sender_only: bool = False,
+        voters: Sequence[str] | None = None,
+        **kwargs: Unpack[AskArguments],
     ) -> None:
-        for name in ("until", "choices"):
-            if name in kwargs:
-                raise KaizalaInputError(f"{name}: an approval has its own; give approvers and quorum instead")
-        super().__init__(question=question, choices=[approve, reject], until="any", **kwargs)
-        self._init_approval(
-            approvers, quorum, approve, reject, fail_on_reject, ignore_downstream_trigger_rules
+        super().__init__(
+            question=question,
+            options=[approve, reject],
+            due=due,
+            sender_only=sender_only,
+            voters=approvers if voters is None else voters,
+            **kwargs,
         )
+        self.approvers = voters if approvers is None else approvers
+        self.quorum = quorum
+        self.approve = approve
+        self.reject = reject
+        self.on_reject = on_reject
+        self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
 
     def finish(self, result: ResultDict, context: Context) -> Any:
         """Say whether it is approved, and deal with the tasks below."""
-        approved_by, rejected_by = self.sides(result["answers"])
         outcome = {
             **super().finish(result, context),
-            "approved": len(approved_by) >= self.needed(),
-            "approved_by": approved_by,
-            "rejected_by": rejected_by,
+            "approved": result["tally"].get(self.approve, 0) >= self.needed(),
+            "approved_by": result["chosen_by"].get(self.approve, []),
+            "rejected_by": result["chosen_by"].get(self.reject, []),
         }
         return self.conclude(outcome, self.question, context)
 
 
-class KaizalaBranchOperator(KaizalaPollOperator, BranchMixIn):
-    """Ask people which way to go: the choice that most people make selects the branch.
+class KaizalaBranchOperator(compat.SkipBelow, KaizalaAskPollOperator, BranchMixIn):
+    """Ask people which way to go: the option that most people choose selects the branch.
+
+    .. code-block:: python
+
+        gate = KaizalaBranchOperator(
+            task_id="gate", question="Data looks odd. Ship it?", options={"Ship": "ship", "Wait": ["hold", "tell"]}
+        )
+        gate >> [ship, hold, tell]
+
+    The other arguments are those of :class:`~airflow_provider_kaizala.operators.ask.KaizalaAskOperator` and
+    :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`; ``until`` is ``"any"`` by default. Below a mapped task
+    only tasks of the same mapped task group can be skipped.
 
     :param question: what to choose between (templated)
-    :param choices: choice to task id, task group id, or a list of them: ``{"Ship": "ship", "Wait": ["hold", "tell"]}``
-    :param otherwise: the choice that stands if there is no winner: a tie, or nobody chose in time with ``on_timeout="return"``; without
-        it the task then fails
-
-    The others are those of :class:`~airflow_provider_kaizala.operators.ask.KaizalaAskOperator`; ``until`` is ``"any"`` unless given.
-
-    :return: what :class:`~airflow_provider_kaizala.operators.ask.KaizalaPollOperator` returns, and ``branch``: the task ids
+    :param options: option to task id, task group id, or a list of them
+    :param defaults: the option that is taken if none wins: after a tie, or when time is up; without it the task then fails,
+        or ends as ``on_timeout`` says
+    :param due: when voting ends: datetime, ISO 8601 text, or timedelta; by default with the ``timeout`` (templated)
+    :param sender_only: only the sender sees the result
+    :param voters: phone numbers of the only people whose votes count, and for whom the task waits by default; None for everyone's
+        (templated)
+    :return: what :class:`~airflow_provider_kaizala.operators.ask.KaizalaAskPollOperator` returns, and ``branch``: the task ids
     """
 
-    inherits_from_skipmixin = True
+    default_until = "any"
     template_fields: Sequence[str] = tuple(
-        name for name in KaizalaPollOperator.template_fields if name != "choices"
+        name for name in KaizalaAskPollOperator.template_fields if name != "options"
     )
 
     def __init__(
         self,
         *,
         question: str,
-        choices: Mapping[str, str | Sequence[str]],
-        otherwise: str | None = None,
-        **kwargs: Any,
+        options: Mapping[str, str | Sequence[str]],
+        defaults: str | None = None,
+        due: Due = None,
+        sender_only: bool = False,
+        voters: Sequence[str] | None = None,
+        **kwargs: Unpack[AskArguments],
     ) -> None:
-        if not hasattr(choices, "items"):
-            raise KaizalaInputError(
-                f"choices: a dict of choice to task id is needed, not {checks.shown(choices)}"
-            )
-        for choice, branch in choices.items():
-            ids = [branch] if isinstance(branch, str) else branch
-            if (
-                not isinstance(ids, (list, tuple))
-                or not ids
-                or not all(isinstance(one, str) and one for one in ids)
-            ):
+        branches = _branches(options)
+        if defaults is not None:
+            if defaults not in branches:
                 raise KaizalaInputError(
-                    f"choices: {choice!r} needs a task id or a list of them, not {checks.shown(branch)}"
+                    f"defaults: {defaults!r} is not offered; the options are {', '.join(map(repr, branches))}"
                 )
-        if otherwise is not None and otherwise not in choices:
-            raise KaizalaInputError(
-                f"otherwise: {otherwise!r} is no choice; there are {', '.join(map(repr, choices))}"
-            )
-        kwargs.setdefault("until", "any")
-        super().__init__(question=question, choices=list(choices), **kwargs)
-        self.branches = {
-            choice: [branch] if isinstance(branch, str) else list(branch)
-            for choice, branch in choices.items()
-        }
-        self.otherwise = otherwise
+            if kwargs.setdefault("on_timeout", "return") != "return":
+                raise KaizalaInputError(
+                    f"on_timeout={kwargs['on_timeout']!r} and defaults={defaults!r} both say what happens when time is up; "
+                    "give one of them"
+                )
+        super().__init__(
+            question=question,
+            options=list(branches),
+            due=due,
+            sender_only=sender_only,
+            voters=voters,
+            **kwargs,
+        )
+        self.branches = branches
+        self.defaults = defaults
 
-    def _execute(self, context: Context) -> Any:
+    def run_task(self, context: Context) -> Any:
+        """Ask, wait, and go on with the branch that won."""
         self._check_branches()
-        return super()._execute(context)
+        return super().run_task(context)
 
     def _check_branches(self) -> None:
-        """Refuse branches that are not there, before anybody is asked: after the answers it would be too late.
+        """Refuse branches that do not exist, before anyone is asked: after the answers it would be too late.
 
-        :raises KaizalaInputError: names the choice, and where it would lead
+        :raises KaizalaInputError: names the option, and where it would lead
         """
         dag = self.get_dag()
         if dag is None:
             return
         known = {*dag.task_ids, *dag.task_group_dict}
-        for choice, branch in self.branches.items():
+        for option, branch in self.branches.items():
             for one in branch:
                 if one not in known:
                     raise KaizalaInputError(
-                        f"choices: {choice!r} leads to {one!r}, which is neither a task nor a task group of {dag.dag_id}"
+                        f"options: {option!r} leads to {one!r}, which is neither a task nor a task group of {dag.dag_id}"
                     )
 
     def finish(self, result: ResultDict, context: Context) -> Any:
         """Go on with the branch that won, and skip the others."""
         winner = as_offered(result["winner"] or "", self.branches)
         if winner not in self.branches:
-            winner = self.otherwise or ""
+            winner = self.defaults or ""
         if winner not in self.branches:
-            counts = (
-                ", ".join(f"{choice}: {count}" for choice, count in result["tally"].items()) or "nobody chose"
-            )
+            counts = ", ".join(f"{option}: {count}" for option, count in result["tally"].items())
             raise AirflowFailException(
-                f"{self.question!r} has no winner ({counts}); give otherwise= to say what stands then"
+                f"{self.question!r} has no winner ({counts or 'no votes'}); give defaults= to say which option is taken then"
             )
         branch = self.branches[winner]
         self.log.info("%r wins: going on with %s", winner, ", ".join(branch))
         outcome = {**super().finish(result, context), "branch": branch}
         compat.push_result(self, context, outcome)
-        self.do_branch(context, branch)
+        self.branch_below(context, branch)
         return outcome
+
+
+def _branches(options: Any) -> dict[str, list[str]]:
+    """Return option to a list of task ids.
+
+    :raises KaizalaInputError: if that is not what was given
+    """
+    if not hasattr(options, "items"):
+        raise KaizalaInputError(
+            f"options: a dict of option to task id is needed, not {checks.shown(options)}"
+        )
+    found = {}
+    for option, branch in options.items():
+        ids = [branch] if isinstance(branch, str) else branch
+        if (
+            not isinstance(ids, (list, tuple))
+            or not ids
+            or not all(isinstance(one, str) and one for one in ids)
+        ):
+            raise KaizalaInputError(
+                f"options: {option!r} needs a task id or a list of them, not {checks.shown(branch)}"
+            )
+        found[option] = list(ids)
+    return found

@@ -1,123 +1,138 @@
-"""One question in two places: in Airflow's Required Actions and in a group; whoever answers first decides. Airflow 3.1 and newer."""
+"""One question in two places: in Airflow's Required Actions and in a group; the first answer decides. Airflow 3.1 and newer."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, SkipMixin
 
 from airflow_provider_kaizala import compat
+from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaInputError
-from airflow_provider_kaizala.client.models import Audience, Message, Poll, Sent, Survey, checks
+from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.models.sent import Audience, Message, Poll, Sent, Survey
+from airflow_provider_kaizala.client.models.wire import iso
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-from airflow_provider_kaizala.operators.ask import KaizalaQuestionOperator, seconds
-from airflow_provider_kaizala.operators.decision import Approves
-from airflow_provider_kaizala.operators.post import KaizalaPostOperator
-from airflow_provider_kaizala.tasks.memory import Memory, deadline
-from airflow_provider_kaizala.tasks.wait import Wait
-from airflow_provider_kaizala.tasks.waiting import GRACE
+from airflow_provider_kaizala.operators.ask import Asked, KaizalaQuestionOperator, QuestionArguments
+from airflow_provider_kaizala.operators.base import KaizalaPostOperator
+from airflow_provider_kaizala.operators.decision import ApprovalMixin
+from airflow_provider_kaizala.operators.plain_text import plain_text
+from airflow_provider_kaizala.tasks.arguments import is_literal
+from airflow_provider_kaizala.tasks.state import TaskState, deadline
 from airflow_provider_kaizala.triggers.hitl import KaizalaHITLTrigger
-from airflow_provider_kaizala.waiting.answers import iso
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+    from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_kaizala.operators.ask import Until
-    from airflow_provider_kaizala.waiting.answers import AnswerDict
+    from airflow_provider_kaizala.client.models.checks import Check
+    from airflow_provider_kaizala.operators.action import Due
+    from airflow_provider_kaizala.waiting.wait import Wait
 
 compat.need_hitl()
 
 from airflow.providers.standard.operators.hitl import HITLOperator  # noqa: E402
 
-#: the deadline of a wait that has none
-NEVER = datetime.max.replace(tzinfo=UTC)
-#: when the question in the group ends, if nothing says when; Kaizala's own default for polls
+#: when the question in the group ends by default, which is Kaizala's own default for polls
 MONTH = timedelta(days=30)
-#: seconds that telling the group may last with its repeats
+#: seconds that the reply to the group may take, with its repeats
 TELLING = 60.0
-
-_INSTEAD = {
-    "timeout": "response_timeout",
-    "on_timeout": "defaults: with them the task goes on, without it fails",
-    "deferrable": "its docstring: it always waits in the triggerer",
-    "until": "approvers and quorum",
-    "options": "its docstring: they are Approve and Reject",
-    "multiple": "its docstring: one approves or rejects",
-}
+_NO_TIMEOUT = "give response_timeout; with defaults the task then goes on, without it fails"
+_FIXED = "the options are Approve and Reject, of which people choose one"
 
 
-def _plain(at: Any) -> Any:
-    """Return a time as a task remembers it: Airflow's own events bring a datetime, those of our trigger ISO 8601."""
-    return iso(at) if isinstance(at, datetime) else at
+class RequiredActionArguments(QuestionArguments, total=False):
+    """Arguments of all that ask in a group and in Airflow's Required Actions.
 
-
-def _refuse(operator: Any, given: Mapping[str, Any], *names: str) -> None:
-    """Refuse arguments that others of the family take.
-
-    :raises KaizalaInputError: names the first, and what there is instead
+    :param notifiers: Airflow notifiers that announce the question
+    :param assigned_users: the users who may answer in Airflow; None for all who may work with the DAG
     """
-    for name in names:
-        if name in given:
-            raise KaizalaInputError(f"{name}: {type(operator).__name__} takes none; see {_INSTEAD[name]}")
+
+    notifiers: Any
+    assigned_users: Any
+
+
+class HITLArguments(RequiredActionArguments, total=False):
+    """Arguments of :class:`KaizalaHITLOperator` that its subclasses take too.
+
+    :param body: more about the question, in Markdown
+    :param defaults: the option that is chosen when time is up
+    :param response_timeout: seconds or a timedelta; None for no end
+    :param due: when the question in the group ends
+    :param tell_group: whether the group is told that it was answered in Airflow, or that time was up
+    """
+
+    body: str | None
+    defaults: str | Sequence[str] | None
+    response_timeout: float | timedelta | None
+    due: Due
+    tell_group: bool
 
 
 class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
-    """Ask people in a group and in Airflow's Required Actions at once; whoever answers first decides.
+    """Ask people in a group and in Airflow's Required Actions at once; the first answer decides.
 
-    An ``HITLOperator`` of Airflow, with its arguments and its result, whose question is also posted to a group: as a poll, or with
-    ``multiple`` as a survey. Airflow's record of the question takes one answer, so there is one winner also if both sides answer at
-    the same moment; the other side is told: the Required Action is closed, with the name of who answered in the group; the group
-    gets a reply to the question that says who answered in Airflow, and what.
+    It is an ``HITLOperator`` of Airflow, with its arguments and its result, whose question is also posted to a group: as a poll, or
+    with ``multiple`` as a survey. Airflow's record of the question takes one answer, so there is one winner even if both sides
+    answer at the same moment. The other side is told: the Required Action is closed, with the name of the person who answered in
+    the group; the group gets a reply to the question that says who answered in Airflow, and what.
 
-    The task waits in the triggerer, which must run. On Airflow 3.3 and newer a retry waits on with the question that is in the
-    group and with the same deadline; before, a retry asks the group again. Give it a retry: Airflow itself may fail a task that is
-    answered within the second in which it goes to wait.
+    The task waits in the triggerer, which must run. On Airflow 3.3 and newer a retry goes on waiting with the same question and
+    the same deadline; before, a retry asks the group again. Give it a retry: Airflow itself may fail a task that is answered
+    within the second in which it is deferred.
 
-    When time is up, the ``defaults`` are chosen, as if somebody had, and the group is told; without any the task fails with
-    Airflow's ``HITLTimeoutError``. An answer that the group has given before, but nobody has looked at, counts.
+    When time is up, the ``defaults`` are chosen, and the group is told; without any the task fails with Airflow's
+    ``HITLTimeoutError``. An answer that the group gave in time counts, even if no look has seen it yet.
 
-    If the group can no longer be read, say the question was deleted there, the task waits on for an answer in Airflow alone.
+    If the group can no longer be read, for example because the question was deleted there, the task waits on for an answer in
+    Airflow alone. A question that has ended in the group can still be answered in Airflow.
+
+    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
 
     :param subject: the question (templated)
-    :param options: two or more different texts to choose from
-    :param body: more about it, in Markdown; stands below the question, in the group as plain text (templated)
+    :param options: two or more different texts to choose from (templated)
+    :param body: more about it, in Markdown; shown below the question, in the group as plain text (templated)
     :param defaults: the option that is chosen when time is up; with ``multiple`` one or more
-    :param multiple: whether one may choose several options
+    :param multiple: whether a person may choose several options
     :param params: form fields, which only Airflow's page can show; each needs a default, which it has after an answer in the group
-    :param notifiers: Airflow notifiers that tell of the question
-    :param assigned_users: those users who may answer in Airflow; None for all who may work with the DAG
-    :param response_timeout: how long to wait: seconds or a timedelta; None for ever
-    :param group_id: the group; by default the connection's ``default_group`` (templated)
+    :param notifiers: Airflow notifiers that announce the question
+    :param assigned_users: the users who may answer in Airflow; None for all who may work with the DAG
+    :param response_timeout: how long to wait: seconds or a timedelta; None for no end
     :param until: when the group has decided: ``"any"`` answer, the first of which then counts, or another rule, see
         :mod:`airflow_provider_kaizala.waiting.rules`. A quorum decides for its option, everything else for what most people chose;
         with ``multiple``, for what more than half of them did. A tie decides nothing: the wait goes on (templated)
-    :param expires: when the group's question ends, as for
-        :class:`~airflow_provider_kaizala.operators.action.KaizalaSendPollOperator`; by default with the ``response_timeout``, else
-        after 30 days
-    :param remind_every: send a reminder to the group in such intervals: seconds or a timedelta; None for never
+    :param due: when the question in the group ends: datetime, ISO 8601 text, or timedelta; by default with the
+        ``response_timeout``, or else after 30 days (templated)
+    :param remind_every: seconds or a timedelta between two reminders to the group; None for none
     :param tell_group: whether the group is told that it was answered in Airflow, or that time was up. This cannot fail the task,
-        and is not repeated if it is unknown whether it went through
-    :param poll_interval: seconds between two looks at the group
-    :param when_cleared: what to do in the group if the task is cleared by hand after it has asked (Airflow 3.3): ``"ask_again"``,
-        as Airflow does, or ``"resume"``: then an answer that is there already counts
-    :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`
-
-    The others are those of :class:`~airflow_provider_kaizala.operators.post.KaizalaPostOperator`.
-
+        and is not repeated if it is unknown whether it was posted
+    :param poke_interval: seconds or a timedelta between two looks at the group
+    :param when_cleared: what to do in the group if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` goes on
+        with the question that was posted, where an answer counts that is there already; ``"ask_again"`` posts it again
     :return: ``chosen_options``, ``params_input``, ``responded_at`` (ISO 8601), ``responded_by_user`` (``{"id", "name"}``; the id of
-        somebody in the group is ``kaizala:`` and the phone number; None after a timeout), ``timedout``, ``answered_in``
+        a person in the group is ``kaizala:`` and the phone number; None after a timeout), ``timedout``, ``answered_in``
         (``"kaizala"``, ``"airflow"``, or None), ``group_id``, ``action_id``, ``reference_id``; and as far as the group's answers were
-        read when it ended, those of :class:`~airflow_provider_kaizala.waiting.answers.ResultDict`
+        read when it ended, those of :class:`~airflow_provider_kaizala.waiting.results.ResultDict`
     """
 
+    default_until = "any"
+    times: ClassVar[Collection[str]] = ("due",)
+    refused: ClassVar[Mapping[str, str]] = {
+        "timeout": _NO_TIMEOUT,
+        "on_timeout": _NO_TIMEOUT,
+        "deferrable": "it always waits in the triggerer",
+        "voters": "give until a rule that names people",
+    }
     template_fields: Sequence[str] = (
         "subject",
+        "options",
         "body",
         "until",
-        "expires",
+        "due",
         *KaizalaPostOperator.template_fields,
     )
 
@@ -130,145 +145,148 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         defaults: str | Sequence[str] | None = None,
         multiple: bool = False,
         response_timeout: float | timedelta | None = None,
-        until: Until = "any",
-        expires: datetime | timedelta | str | None = None,
+        due: Due = None,
         tell_group: bool = True,
-        when_cleared: str = "ask_again",
-        **kwargs: Any,
+        **kwargs: Unpack[RequiredActionArguments],
     ) -> None:
-        _refuse(self, kwargs, "timeout", "on_timeout", "deferrable")
         if response_timeout is not None:
-            response_timeout = timedelta(seconds=seconds("response_timeout", response_timeout))
+            response_timeout = timedelta(seconds=checks.seconds("response_timeout", response_timeout))
         super().__init__(
             subject=subject,
-            options=list(checks.options("options", options)),
+            options=list(options) if isinstance(options, (list, tuple)) else options,
             body=body,
             defaults=defaults if defaults is None or isinstance(defaults, str) else list(defaults),
             multiple=checks.flag("multiple", multiple),
             response_timeout=response_timeout,
-            until=until,
-            when_cleared=when_cleared,
             **kwargs,
         )
         self.tell_group = checks.flag("tell_group", tell_group)
-        self.expires = (self.response_timeout or MONTH) if expires is None else expires
+        self.due = (self.response_timeout or MONTH) if due is None else due
         self._check_params()
-        self.check_literals()
+
+    # --- arguments -------------------------------------------------------------------------------------------------------
+
+    def check_arguments(self) -> None:
+        """Check the arguments that are known when the DAG is parsed.
+
+        :raises KaizalaInputError: names the argument, what was given and what is allowed
+        """
+        for name, check in (("subject", checks.title), ("options", checks.options)):
+            if is_literal(getattr(self, name)):
+                check(name, getattr(self, name))
+        super().check_arguments()
+
+    def validate_options(self) -> None:
+        """Check the options; those of another task are checked when the task runs."""
+        if is_literal(self.options):
+            checks.options("options", self.options)
+
+    def validate_defaults(self) -> None:
+        """Check that the defaults are among the options; templated options are compared when the task runs."""
+        if is_literal(self.options):
+            super().validate_defaults()
 
     def _check_params(self) -> None:
-        """Refuse form fields that are nothing until somebody fills them: the group cannot.
+        """Refuse form fields without a value until a person fills them: people in the group cannot.
 
         :raises KaizalaInputError: names the field
         """
         if not hasattr(type(self.params), "filter_params_by_source"):
-            return  # before Airflow 3.1.3 those of the DAG are among them
+            return  # before Airflow 3.1.3 the params of the DAG are among them
         for name in self.params:
             try:
                 _ = self.params[name]
             except Exception as error:
                 reason = str(error).partition("\n")[0]
                 raise KaizalaInputError(
-                    f"params: {name!r} needs a default that is valid, since the group cannot fill form fields: {reason}"
+                    f"params: {name!r} needs a default that is valid, since people in the group cannot fill form fields: {reason}"
                 ) from error
 
     # --- the question ----------------------------------------------------------------------------------------------------
 
     @property
     def sends(self) -> type[Sent]:  # type: ignore[override]
-        """What is posted: one may choose several options only in a survey."""
+        """What is posted: people can choose several options only in a survey."""
         return Survey if self.multiple else Poll
 
-    def _given(self, model: type[Sent]) -> dict[str, Any]:
-        body = self.body if isinstance(self.body, str) and self.body.strip() else None
+    def given(self, model: type[Sent]) -> dict[str, Any]:
+        """Return the arguments that make up a model."""
+        body = self.body
+        if isinstance(body, str) and is_literal(body):
+            body = plain_text(body)
         if model is Poll:
-            question = self.subject if body is None else f"{self.subject}\n\n{body}"
-            return {
-                "question": question,
-                "choices": self.options,
-                "expires": self.expires,
-                "sender_only": False,
-            }
+            question = f"{self.subject}\n\n{body}" if body and is_literal(body) else self.subject
+            return {"question": question, "options": self.options, "due": self.resolved("due"), "sender_only": False}
         if model is Survey:
             asked = {"title": self.subject, "type": "MultiOption", "options": self.options}
-            return {"title": self.subject, "questions": [asked], "due": self.expires, "description": body}
-        return super()._given(model)
-
-    def check_literals(self) -> None:
-        """Check the arguments that are known now.
-
-        :raises KaizalaInputError: names the argument, what was given, what is allowed
-        """
-        checks.title("subject", self.subject)
-        super().check_literals()
+            return {
+                "title": self.subject,
+                "questions": [asked],
+                "due": self.resolved("due"),
+                "description": body or None,
+            }
+        return super().given(model)
 
     def offered(self) -> Sequence[str] | None:
         """Return the options."""
-        return list(self.options)
+        return list(self.options) if is_literal(self.options) else None
 
     # --- asking ----------------------------------------------------------------------------------------------------------
 
-    def _execute(self, context: Context) -> Any:
-        memory = Memory(context)
+    def run_task(self, context: Context) -> Any:
+        """Ask in both places, and wait in the triggerer."""
+        checks.options("options", self.options)
+        HITLOperator.validate_defaults(self)
+        state = TaskState(context)
         rule = self.rule()
         self.check_rule(rule)
-        asked = self._asked = self._ask(memory)
-        answered = memory.get("answer")
+        asked = self._asked = self.ask(context)
+        answered = state.get("answer")
         if answered is not None:
-            self.log.info("Answered in an earlier try; going on with that")
+            self.log.info("An earlier try was answered; going on with that")
             return self._go_on(dict(answered), context)
         length = self.response_timeout.total_seconds() if self.response_timeout else None
-        wait = self._begin(memory, asked, rule, deadline(context, length, memory) if length else NEVER)
-        wait.look(self.hook)  # who can answer, and whether the rule fits them
+        wait = self.begin(state, asked, rule, deadline(context, length, state) if length else None)
+        # fails if the rule does not fit this group; a question that has ended in the group can still be answered in Airflow
+        wait = replace(self.read(wait), closes_at=None)
         self._ask_in_airflow(context, wait)
-        while not wait.settled and wait.rule.asks_for_audience:
-            self.pause(wait)
-            wait.look(self.hook)
-        memory.set("wait", wait.to_wire())
-        return self._park(wait, context)
+        if wait.settled:
+            state.set("wait", wait.to_wire())
+        return self.park(wait, context)
 
     def _ask_in_airflow(self, context: Context, wait: Wait) -> None:
-        """Let Airflow's operator ask. Where it would begin to wait, this one does."""
+        """Let Airflow's operator ask, and take over where it would begin to wait."""
         try:
             HITLOperator.execute(self, context)
         except compat.hitl_waits():
             pass
-        if wait.deadline != NEVER:
+        if wait.deadline is not None:
             self.hitl_summary_extra["timeout_datetime"] = wait.deadline.isoformat()
 
-    def _park(self, wait: Wait, context: Context) -> None:
-        """Leave the worker; the task goes on in :meth:`execute_complete`.
-
-        What it needs then travels twice: with the trigger, since ``dag.test()`` loses what Airflow offers for that; and with the
-        task, since Airflow resumes it without the trigger if it is answered there.
-        """
-        ends = None if wait.deadline == NEVER else wait.deadline
-        carry = {"wait": wait.to_wire(), **self.carried()}
-        waking = self.next_waking(wait)
-        own = {name: value for name, value in wait.subject.to_wire().items() if name != "kind"}
-        self.defer(
-            trigger=KaizalaHITLTrigger(
-                **own,
-                until=wait.rule.to_wire(),
-                poll_interval=wait.interval,
-                deadline=ends.isoformat() if ends else None,
-                wake_at=waking.isoformat() if waking else None,
-                kaizala_conn_id=self.kaizala_conn_id,
-                carry=carry,
-                ti_id=str(context["ti"].id),
-                options=self.options,
-                multiple=self.multiple,
-                defaults=self.defaults,
-                params_input=self.params.dump() if self.params else {},
-                look_interval=compat.hitl_look_interval(),
-            ),
-            method_name="execute_complete",
-            kwargs={"carry": carry},
-            timeout=timedelta(seconds=wait.seconds_left()) + GRACE if ends else None,
+    def trigger(
+        self, wait: Wait, wake_at: datetime | None, carry: dict[str, Any], context: Context
+    ) -> KaizalaHITLTrigger:
+        """Return the trigger that waits for both sides."""
+        return KaizalaHITLTrigger(
+            wait=wait.to_wire(),
+            kaizala_conn_id=self.kaizala_conn_id,
+            wake_at=wake_at.isoformat() if wake_at else None,
+            carry=carry,
+            ti_id=str(context["ti"].id),
+            options=list(self.options),
+            multiple=self.multiple,
+            defaults=self.defaults,
+            params_input=self.params.dump() if self.params else {},
+            look_interval=compat.hitl_look_interval(),
         )
+
+    def resume_arguments(self, carry: dict[str, Any]) -> dict[str, Any] | None:
+        """Return what the task needs if it is answered in Airflow, which then resumes it without the trigger."""
+        return {"carry": carry}
 
     # --- going on --------------------------------------------------------------------------------------------------------
 
-    def execute_complete(
+    def execute_complete(  # type: ignore[override]
         self, context: Context, event: Any = None, carry: Mapping[str, Any] | None = None
     ) -> Any:
         """Go on with the answer, or remind the group and wait on.
@@ -276,18 +294,20 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         :raises HITLTimeoutError: if time is up, and there are no defaults
         """
         known = dict(event) if hasattr(event, "keys") else {}
-        carried = known.pop("carry", None) or carry
         try:
-            if not carried or not known:
-                raise AirflowFailException(f"unknown event {event!r}")
-            self.take_up(carried)
             if known.get("status") == "wake":
-                wait = Wait.from_wire(carried["wait"])
+                wait = self.resume(known, context)
                 self._wake_if_due(wait, context)
-                return self._park(wait, context)
-            if "error" not in known:  # a retry asks nobody again
+                return self.park(wait, context)
+            carried = known.pop("carry", None) or carry
+            if not carried or not known:
+                raise AirflowFailException(f"unexpected event {event!r}")
+            self.take_up(carried, context)
+            if "error" not in known:  # a retry asks no one again
                 plain = {name: value for name, value in known.items() if name != "result"}
-                Memory(context).set("answer", {**plain, "responded_at": _plain(plain.get("responded_at"))})
+                at = plain.get("responded_at")  # a datetime in Airflow's own events, ISO 8601 in ours
+                plain["responded_at"] = iso(at) if isinstance(at, datetime) else at
+                TaskState(context).set("answer", plain)
             return self._go_on(known, context)
         finally:
             self.hook.close()
@@ -311,69 +331,73 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
             outcome |= {
                 name: getattr(self._asked, name) for name in ("group_id", "action_id", "reference_id")
             }
-        if outcome["answered_in"] != "kaizala":
-            self._tell(outcome, context)
+            if outcome["answered_in"] != "kaizala" and self.tell_group:
+                self._tell(self._asked, outcome, context)
         return self.concluded(outcome, context)
 
     def concluded(self, outcome: dict[str, Any], context: Context) -> Any:
         """Return what the task returns."""
         return outcome
 
-    def _tell(self, outcome: Mapping[str, Any], context: Context) -> None:
-        """Tell the group that it was answered elsewhere: once, and whatever comes of it."""
-        if not self.tell_group or self._asked is None:
-            return
-        from airflow_provider_kaizala.client import calls
-
+    def _tell(self, asked: Asked, outcome: Mapping[str, Any], context: Context) -> None:
+        """Tell the group that the question was answered elsewhere, once. Nothing that goes wrong here fails the task."""
         chosen, user = ", ".join(outcome["chosen_options"]), outcome["responded_by_user"]
         text = (
             f"Answered in Airflow by {user['name'] or user['id']}: {chosen}"
             if user
-            else f"Nobody has answered in time. Going on with: {chosen}"
+            else f"There was no answer in time. Going on with: {chosen}"
         )
         try:
-            memory = Memory(context)
-            if memory.get("told") == text:
+            state = TaskState(context)
+            if state.get("told") == text:
                 return
-            memory.set("told", text)
-            hook = KaizalaHook(self.kaizala_conn_id, bound=TELLING)
-            reply = Audience(**{**self._given(Audience), "reply_to_reference_id": self._asked.reference_id})
+            state.set("told", text)
+            hook = KaizalaHook(self.kaizala_conn_id, total_timeout=TELLING)
+            reply = Audience(**{**self.given(Audience), "reply_to_reference_id": asked.reference_id})
             try:
-                hook.run(calls.send_message(self._asked.group_id, Message(text[: checks.TEXT_LIMIT]), reply))
+                hook.run(calls.send_message(asked.group_id, Message(text[: checks.TEXT_LIMIT]), reply))
             finally:
                 hook.close()
         except Exception as error:  # noqa: BLE001  it is decided; nothing here may undo that
-            self.log.warning("The group could not be told, or nobody knows: %s", error)
+            self.log.warning("The reply to the group may not have been posted: %s", error)
         else:
-            self.log.info("The group was told: %s", text)
+            self.log.info("Told the group: %s", text)
 
 
-class KaizalaHITLApprovalOperator(Approves, KaizalaHITLOperator, SkipMixin):
-    """Ask people in a group and in Airflow's Required Actions to approve or reject; whoever decides first, decides.
+class KaizalaHITLApprovalOperator(ApprovalMixin, KaizalaHITLOperator, SkipMixin):
+    """Ask people in a group and in Airflow's Required Actions to approve or reject; the first decision counts.
 
-    The tasks below depend on it, as with Airflow's own ``ApprovalOperator``: on rejection they are skipped, or this one fails,
-    without a retry. In Airflow one user decides alone; in the group as many as ``quorum`` says must approve, and with named
-    ``approvers`` it is rejected once so many can no longer come, without as soon as one has rejected.
+    The tasks below depend on it, as with Airflow's own ``ApprovalOperator``: after a rejection they are skipped, or this one fails,
+    as ``on_reject`` says. In Airflow one user decides alone; in the group as many as ``quorum`` says must approve. With named
+    ``approvers`` it is rejected once that many can no longer approve, without as soon as one person has rejected.
+
+    The other arguments are those of :class:`KaizalaHITLOperator`, except ``until``, ``options`` and ``multiple``.
 
     :param subject: what to approve (templated)
-    :param approvers: phone numbers of those who may decide in the group; None for everybody in it (templated)
+    :param approvers: phone numbers of those who may decide in the group; None for everyone in it (templated)
     :param quorum: how many must approve in the group (templated)
-    :param fail_on_reject: fail on rejection, instead of skipping the tasks below
-    :param ignore_downstream_trigger_rules: on rejection, skip all tasks below, whatever their trigger rules
+    :param on_reject: after a rejection ``"skip"`` the tasks below, ``"fail"`` without a retry, or ``"return"`` the outcome
+    :param ignore_downstream_trigger_rules: skip all tasks below, whatever their trigger rules
     :param defaults: ``"Approve"`` or ``"Reject"``, chosen when time is up
-
-    The others are those of :class:`KaizalaHITLOperator`, save ``until``, ``options`` and ``multiple``.
-
-    :return: what :class:`KaizalaHITLOperator` returns, and ``approved``, ``approved_by``, ``rejected_by``: names, or numbers where
-        there is none
+    :return: what :class:`KaizalaHITLOperator` returns, and ``approved``, ``approved_by``, ``rejected_by``: names, or numbers of
+        people without one
     """
 
-    APPROVE = "Approve"
-    REJECT = "Reject"
+    arguments: ClassVar[Mapping[str, Check]] = {**KaizalaHITLOperator.arguments, **ApprovalMixin.arguments}
+    required_if_given: ClassVar[Sequence[str]] = (
+        *ApprovalMixin.required_if_given,
+        *KaizalaHITLOperator.required_if_given,
+    )
+    refused: ClassVar[Mapping[str, str]] = {
+        **KaizalaHITLOperator.refused,
+        "until": "an approval has its own: give approvers and quorum instead",
+        "options": _FIXED,
+        "multiple": _FIXED,
+    }
     template_fields: Sequence[str] = (
         "approvers",
         "quorum",
-        *(name for name in KaizalaHITLOperator.template_fields if name != "until"),
+        *(name for name in KaizalaHITLOperator.template_fields if name not in ("until", "options")),
     )
 
     def __init__(
@@ -382,23 +406,23 @@ class KaizalaHITLApprovalOperator(Approves, KaizalaHITLOperator, SkipMixin):
         subject: str,
         approvers: Sequence[str] | None = None,
         quorum: int | str = 1,
-        fail_on_reject: bool = False,
+        on_reject: str = "skip",
         ignore_downstream_trigger_rules: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[HITLArguments],
     ) -> None:
-        _refuse(self, kwargs, "until", "options", "multiple")
-        super().__init__(subject=subject, options=[self.APPROVE, self.REJECT], **kwargs)
-        self._init_approval(
-            approvers, quorum, self.APPROVE, self.REJECT, fail_on_reject, ignore_downstream_trigger_rules
-        )
+        super().__init__(subject=subject, options=[self.approve, self.reject], **kwargs)
+        self.approvers = approvers
+        self.quorum = quorum
+        self.on_reject = on_reject
+        self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
 
     def concluded(self, outcome: dict[str, Any], context: Context) -> Any:
         """Say whether it is approved, and deal with the tasks below."""
-        approved = outcome["chosen_options"] == [self.APPROVE]
+        approved = outcome["chosen_options"] == [self.approve]
         self.hitl_summary_extra["approved"] = approved
         if outcome["answered_in"] == "kaizala":
-            answers: list[AnswerDict] = outcome.get("answers") or []
-            approved_by, rejected_by = self.sides(answers)
+            votes = outcome.get("chosen_by") or {}
+            approved_by, rejected_by = votes.get(self.approve, []), votes.get(self.reject, [])
         else:
             user = outcome["responded_by_user"]
             names = [user["name"] or user["id"]] if user else []

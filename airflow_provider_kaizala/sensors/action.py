@@ -1,24 +1,26 @@
-"""Wait for somebody who posts an action."""
+"""Wait for people who post actions."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
-from airflow_provider_kaizala.sensors.base import KaizalaSensor
-from airflow_provider_kaizala.waiting.subjects import Posts, Subject
+from airflow_provider_kaizala.client.models.wire import read_moment
+from airflow_provider_kaizala.sensors.base import KaizalaSensor, SensorArguments
+from airflow_provider_kaizala.waiting.subjects import NewActions, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+    from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_kaizala.client.models.checks import Check
-    from airflow_provider_kaizala.waiting.rule import Rule
+    from airflow_provider_kaizala.waiting.rules import Rule
 
-#: what Kaizala lists
+#: the types that Kaizala lists
 LISTED_TYPES = (
     "Image",
     "Document",
@@ -31,56 +33,59 @@ LISTED_TYPES = (
 )
 
 
-def _listed_type(name: str, value: Any) -> str:
-    return checks.one_of(name, value, LISTED_TYPES)
-
-
-def _moment(name: str, value: Any) -> datetime:
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value.strip())
-        except ValueError:
-            value = None
-    if not isinstance(value, datetime):
-        raise KaizalaInputError(
-            f"{name}: a datetime or an ISO 8601 string such as '2026-03-01T07:00:00+00:00' is needed"
-        )
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
-
-
 class KaizalaActionSensor(KaizalaSensor):
-    """Wait until people have posted actions of a type: a photo from the site, say.
+    """Wait until people have posted actions of a type: a photo from the site, for example.
 
-    Each of ``answers`` is one post: its poster, and in ``answers`` its body as Kaizala lists it, with ``referenceId``.
+    What the connector's own user has posted, such as the DAG's own question, does not count, unless ``count_own`` is set.
+
+    The other arguments are those of :class:`~airflow_provider_kaizala.sensors.base.KaizalaSensor`; ``until`` counts people who have
+    posted.
 
     :param action_type: ``"Image"``, ``"Document"``, ``"Job"``, ``"Survey"``, ``"Poll"``, ``"LetsMeet"``, ``"PhotoWithLocation"`` or
         ``"ShareLocation"`` (templated)
-    :param since: what was posted before does not count: datetime or ISO 8601 text; by default the start of the DAG run (templated)
-
-    The others are those of :class:`~airflow_provider_kaizala.sensors.base.KaizalaSensor`; ``until`` counts people who have posted.
+    :param since: actions that were posted before do not count: datetime or ISO 8601 text; the start of the DAG run by default
+        (templated)
+    :param count_own: whether actions of the connector's own user count
+    :return: :class:`~airflow_provider_kaizala.waiting.results.ResultDict`, where each answer is one action: the responder is its
+        sender, and ``answers`` its body as Kaizala lists it, with ``referenceId``
     """
 
-    decisive: ClassVar[Sequence[str]] = ("since", *KaizalaSensor.decisive)
+    required_if_given: ClassVar[Sequence[str]] = ("since", *KaizalaSensor.required_if_given)
+    times: ClassVar[Collection[str]] = ("since",)
     arguments: ClassVar[Mapping[str, Check]] = {
-        "action_type": _listed_type,
-        "since": checks.optional(_moment),
+        **KaizalaSensor.arguments,
+        "action_type": checks.one_of(*LISTED_TYPES),
+        "since": checks.optional(read_moment),
+        "count_own": checks.flag,
     }
-    template_fields: Sequence[str] = (*arguments, *KaizalaSensor.template_fields)
+    template_fields: Sequence[str] = ("action_type", "since", *KaizalaSensor.template_fields)
 
-    def __init__(self, *, action_type: str, since: datetime | str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        action_type: str,
+        since: datetime | str | None = None,
+        count_own: bool = False,
+        **kwargs: Unpack[SensorArguments],
+    ) -> None:
         super().__init__(**kwargs)
         self.action_type = action_type
         self.since = since
-        self.check_literals()
+        self.count_own = count_own
 
     def check_rule(self, rule: Rule) -> None:
         """Refuse a quorum."""
         if rule.options():
             raise KaizalaInputError(
-                "until: a quorum can never come, who posts chooses nothing; give a count, or name the people"
+                "until: a quorum can never be reached, posting chooses nothing; give a count, or name the people"
             )
 
     def subject(self, group_id: str, context: Context) -> Subject:
-        """Return type and time."""
+        """Return the new actions."""
         since = self.checked("since") or getattr(context.get("dag_run"), "start_date", None)
-        return Posts(group_id, self.checked("action_type"), since or datetime.now(tz=UTC))
+        return NewActions(
+            group_id,
+            self.checked("action_type"),
+            since or datetime.now(tz=UTC),
+            "" if self.checked("count_own") else None,
+        )

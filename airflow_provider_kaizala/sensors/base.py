@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
-from functools import cached_property
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import (
@@ -18,47 +18,78 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_kaizala import compat
-from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError
-from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-from airflow_provider_kaizala.tasks.memory import Memory, deadline
-from airflow_provider_kaizala.tasks.wait import Wait, new_wait
-from airflow_provider_kaizala.tasks.waiting import EndsInTime, check_on_timeout, check_times, known_rule
-from airflow_provider_kaizala.templating import TEMPLATE_EXT, ChecksArguments, is_literal
-from airflow_provider_kaizala.waiting.forms import read_rule
+from airflow_provider_kaizala.tasks.arguments import TaskArguments, is_literal
+from airflow_provider_kaizala.tasks.state import TaskState, deadline
+from airflow_provider_kaizala.tasks.wait_for_people import (
+    TimeoutMixin,
+    Until,
+    check_on_timeout,
+    check_times,
+    literal_rule,
+)
+from airflow_provider_kaizala.waiting.rules import read_rule
+from airflow_provider_kaizala.waiting.wait import Update, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Sequence
+    from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_kaizala.waiting.rule import Rule
+    from airflow_provider_kaizala.waiting.rules import Rule
     from airflow_provider_kaizala.waiting.subjects import Subject
 
-    Until = str | int | Sequence[str] | Mapping[str, Any] | Rule
+
+class AirflowSensorArguments(TaskArguments, total=False):
+    """Arguments of every Airflow sensor, see :class:`airflow.sdk.BaseSensorOperator`."""
+
+    poke_interval: timedelta | float
+    timeout: timedelta | float
+    soft_fail: bool
+    mode: str
+    exponential_backoff: bool
+    max_wait: timedelta | float | None
+    silent_fail: bool
+    never_fail: bool
 
 
-class KaizalaSensor(EndsInTime, ChecksArguments, BaseSensorOperator):
-    """Base of the sensors. A subclass says in :meth:`subject` what it waits on.
+class SensorArguments(AirflowSensorArguments, total=False):
+    """Arguments of every Kaizala sensor, see :class:`KaizalaSensor`."""
 
-    The same in every mode: what it returns, which failures it sits out (a throttle, a 5xx, a network that fails), which end it
-    at once (a deleted action, a revoked grant), and the deadline: *timeout* seconds after the first try began. On Airflow 3.3
-    a retry keeps that deadline; before, it begins anew.
+    group_id: str | None
+    until: Until
+    on_timeout: str
+    deferrable: bool
+    kaizala_conn_id: str
+
+
+class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
+    """Base of the sensors. A subclass says in :meth:`subject` what it waits for.
+
+    All modes are alike in what they return, in the errors after which they keep polling (a throttle, a 5xx, a network failure), in
+    the errors that end them at once (a deleted action, a revoked grant), and in the deadline: *timeout* seconds after the first
+    try began. On Airflow 3.3 and newer a retry keeps that deadline; before, it begins anew. ``execution_timeout`` ends a try, in
+    poke and deferrable mode alike; in reschedule mode it bounds a single look, as for every Airflow sensor.
 
     :param group_id: the group; by default the connection's ``default_group`` (templated)
     :param until: ``"any"`` answer, a count of people, ``"all"`` who must, a list of phone numbers, or a rule such as
         ``{"kind": "quorum", "option": "Yes", "count": 2}``, see :mod:`airflow_provider_kaizala.waiting.rules` (templated)
-    :param on_timeout: ``"fail"``, ``"skip"``, or ``"return"`` what has come, with ``complete`` False
-    :param mode: as of all sensors; ``"reschedule"`` keeps the worker for pauses of less than 8 seconds, which Airflow takes badly
+    :param on_timeout: ``"fail"``, ``"skip"``, or ``"return"`` what has come, with ``complete`` False; also for a question that ends
+        before the timeout
     :param deferrable: wait in the triggerer, without a worker slot; one poll reads for all waits in a group
-    :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`
-    :return: the answers, as :class:`airflow_provider_kaizala.waiting.answers.ResultDict`
+    :param kaizala_conn_id: the Airflow connection to Kaizala (templated)
+    :param poke_interval: seconds or a timedelta between two looks
+    :param timeout: seconds or a timedelta
+    :param mode: ``"poke"`` or ``"reschedule"``; the latter keeps the worker for pauses of less than 8 seconds, which Airflow handles
+        badly
+    :return: :class:`~airflow_provider_kaizala.waiting.results.ResultDict`, each field also by itself: ``wait.output["winner"]``
     """
 
     template_fields: Sequence[str] = ("group_id", "until", "kaizala_conn_id")
-    template_ext: Sequence[str] = TEMPLATE_EXT
     ui_color = "#e6f4d7"
-    decisive: ClassVar[Sequence[str]] = ("group_id",)
+    required_if_given: ClassVar[Sequence[str]] = ("until", *TimeoutMixin.required_if_given)
 
     def __init__(
         self,
@@ -68,11 +99,15 @@ class KaizalaSensor(EndsInTime, ChecksArguments, BaseSensorOperator):
         on_timeout: str = "fail",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         kaizala_conn_id: str = KaizalaHook.default_conn_name,
-        **kwargs: Any,
+        **kwargs: Unpack[AirflowSensorArguments],
     ) -> None:
+        kwargs.setdefault("multiple_outputs", True)  # so that wait.output["winner"] works
+        if deferrable and kwargs.get("mode") == "reschedule":
+            raise KaizalaInputError("deferrable=True and mode='reschedule' both free the worker; give one of them")
         super().__init__(**kwargs)
         self.group_id = group_id
-        self.until = until
+        rule = literal_rule(until)
+        self.until = until if rule is None else rule.to_wire()
         self.on_timeout = check_on_timeout("on_timeout", on_timeout)
         self.deferrable = deferrable
         self.kaizala_conn_id = kaizala_conn_id
@@ -81,112 +116,108 @@ class KaizalaSensor(EndsInTime, ChecksArguments, BaseSensorOperator):
             raise KaizalaInputError(
                 f"on_timeout={self.on_timeout!r} and soft_fail=True both say what happens when time is up; give one of them"
             )
-        check_times(float(self.poke_interval), float(self.timeout), "poke_interval")
-        if group_id is not None and is_literal(group_id):
-            checks.group_id("group_id", group_id)
-        rule = known_rule(until)
-        if rule is not None:
-            self.until = rule.to_wire()
+        check_times(float(self.poke_interval), float(self.timeout))
 
-    def check_rule(self, rule: Rule) -> None:
-        """Refuse a rule that what is waited on can never meet, whoever does what.
-
-        :raises KaizalaInputError: says why
-        """
-
-    def check_literals(self) -> None:
-        """Check the arguments that are known now, and the rule with them. Each subclass calls it at the end of ``__init__``.
-
-        :raises KaizalaInputError: names the argument, what was given, what is allowed
-        """
-        super().check_literals()
-        if is_literal(self.until):
-            self.check_rule(read_rule(self.until))
-
-    def checked(self, name: str) -> Any:
-        """Return an argument, checked, without what a template left around it."""
-        value = super().checked(name)
-        return value.strip() if isinstance(value, str) else value
-
-    @cached_property
-    def hook(self) -> KaizalaHook:
-        """The hook of this task."""
-        return KaizalaHook(self.kaizala_conn_id)
+    # --- what a subclass says --------------------------------------------------------------------------------------------
 
     def subject(self, group_id: str, context: Context) -> Subject:
-        """Return what is waited on.
+        """Return what the sensor waits for.
 
         :raises KaizalaInputError: for a wrong argument
         """
         raise NotImplementedError
 
-    def _begin(self, context: Context) -> Wait:
-        """Begin the wait, or take up the one of an earlier look."""
-        memory = Memory(context)
-        end = deadline(context, float(self.timeout), memory)
-        kept = memory.get("wait")
-        if kept is not None:
-            return Wait.from_wire(kept)
-        try:
-            group_id = checks.group_id("group_id", self.hook.group(self.there("group_id")))
+    def check_rule(self, rule: Rule) -> None:
+        """Refuse a rule that can never be met, whatever people do.
+
+        :raises KaizalaInputError: says why
+        """
+
+    def check_arguments(self) -> None:
+        """Check the arguments that are known when the DAG is parsed, and the rule with them.
+
+        :raises KaizalaInputError: names the argument, what was given and what is allowed
+        """
+        super().check_arguments()
+        if is_literal(self.until):
             self.check_rule(read_rule(self.until))
-            subject = self.subject(group_id, context)
-            if subject.needs_first_look and self.reschedule and not self.deferrable and not memory.lasts:
-                raise KaizalaInputError(
-                    "mode: before Airflow 3.3 nothing is kept between the looks of mode='reschedule', so it would be forgotten "
-                    "who was there at the first; take deferrable=True or mode='poke'"
-                )
-            return new_wait(subject, self.until, end, float(self.poke_interval))
-        except KaizalaError as error:
-            raise AirflowFailException(str(error)) from error
 
-    def kept_wait(self, context: Context) -> Wait | None:
-        """Return the wait; what nobody has kept, the arguments tell."""
-        return self._begin(context)
+    # --- waiting ---------------------------------------------------------------------------------------------------------
 
-    def poke(self, context: Context) -> PokeReturnValue:
-        """Look once."""
-        memory = Memory(context)
-        keeps = self.on_timeout == "return" and self.reschedule  # the next look has another process
-        if self._wait is None:
-            self._wait = self._begin(context)
-            self._wait.seen = memory.get("seen") if keeps else None
-        wait, settled, seen = self._wait, self._wait.settled, self._wait.seen
-        over, value = self.look_once(wait, context)
-        if wait.settled and not settled:
-            memory.set("wait", wait.to_wire())  # so that each look of this wait asks the same
-        if keeps and not over and wait.seen != seen:
-            memory.set("seen", wait.seen)
-        return PokeReturnValue(is_done=over, xcom_value=value)
-
-    def execute(self, context: Context) -> Any:
+    def run_task(self, context: Context) -> Any:
         """Wait, in the mode that was chosen."""
+        with self._as_soft_fail():
+            return self.wait_for_people(self._begin(context), context)
+
+    def execute_complete(self, context: Context, event: Any = None) -> Any:
+        """Go on with what the trigger has found."""
+        with self._as_soft_fail():
+            return super().execute_complete(context, event)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on, and keep the reason of a skip, which Airflow would replace with "soft_fail is set"."""
         try:
-            return self._execute(context)
-        except (AirflowSensorTimeout, AirflowTaskTimeout, AirflowFailException) as error:
-            # as Airflow does it
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowSkipException as skip:
+            if isinstance(skip.__cause__, AirflowSkipException):
+                raise skip.__cause__ from None
+            raise
+
+    @contextmanager
+    def _as_soft_fail(self) -> Iterator[None]:
+        """Skip instead of failing, as Airflow's own sensors do, with the reason."""
+        try:
+            yield
+        except (AirflowSensorTimeout, AirflowTaskTimeout, AirflowFailException, KaizalaInputError) as error:
             if self.soft_fail or self.never_fail:
                 which = "soft_fail" if self.soft_fail else "never_fail"
                 raise AirflowSkipException(f"Skipping, since {which} is set: {error}") from error
             raise
-        finally:
-            self.hook.close()
 
-    def _execute(self, context: Context) -> Any:
-        looks = 0
-        began = Wait.now()
-        while True:
-            seen = self.poke(context)
-            if seen.is_done:
-                return seen.xcom_value
-            wait = self._wait
-            assert wait is not None  # noqa: S101  poke has made it
-            if self.deferrable and wait.may_travel:
-                return self.park(wait)
-            looks += 1
-            pause = self._get_next_poke_interval(began, (Wait.now() - began).total_seconds, looks)
-            pause = min(float(pause), wait.seconds_left())
-            # a shorter pause would neither pay nor end well
-            if self.reschedule and not self.deferrable and pause >= compat.PARKING:
-                raise compat.reschedule_exception()(Wait.now() + timedelta(seconds=pause))
-            time.sleep(pause)
+    def _begin(self, context: Context) -> Wait:
+        """Return the wait: the one that an earlier look has left, or a new one."""
+        state = TaskState(context)
+        end = deadline(context, float(self.timeout), state)
+        if self.reschedule and self.on_timeout == "return" and state.get("seen"):
+            self._last = Update.from_wire(state.get("seen"))
+        kept = state.get("wait")
+        if kept is not None:
+            self._has_looked = True
+            return Wait.from_wire(kept)
+        self._has_looked = compat.first_look(context) is not None
+        group_id = self.group()
+        rule = read_rule(self.resolved("until"))
+        self.check_rule(rule)
+        subject = self.subject(group_id, context)
+        if subject.first_look_counts and self.reschedule and not state.is_kept:
+            raise KaizalaInputError(
+                "mode: before Airflow 3.3 nothing is kept between the looks of mode='reschedule', so the members that the first one "
+                "finds would be forgotten; use deferrable=True or mode='poke'"
+            )
+        return Wait(subject=subject, rule=rule, deadline=end, interval=float(self.poke_interval))
+
+    def kept_wait(self, context: Context) -> Wait | None:
+        """Return the wait; what was not kept follows from the arguments."""
+        return self._begin(context)
+
+    def pause(self, wait: Wait, looks: int, began: datetime, context: Context) -> None:
+        """Leave the worker until the next look, or sleep if the pause is short.
+
+        :raises AirflowRescheduleException: to leave the worker
+        """
+        elapsed = (datetime.now(tz=UTC) - began).total_seconds()
+        seconds = float(self._get_next_poke_interval(began, lambda: elapsed, looks))
+        left = wait.seconds_left()
+        seconds = seconds if left is None else min(seconds, left)
+        # a shorter pause would not free the worker for long, and may make Airflow fail the task
+        if self.reschedule and not self.deferrable and seconds >= compat.PARKING:
+            if self.on_timeout == "return" and self._last is not None:
+                TaskState(context).set("seen", self._last.to_wire())
+            raise compat.reschedule_exception()(datetime.now(tz=UTC) + timedelta(seconds=seconds))
+        time.sleep(seconds)
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Look once, for those who call a sensor by hand."""
+        self._wait = self._wait or self._begin(context)
+        self._wait, over, value = self.look(self._wait, context)
+        return PokeReturnValue(is_done=over, xcom_value=value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -109,8 +110,11 @@ class WaitMixin(KaizalaGroupTask):
     def take_up(self, carried: Mapping[str, Any], context: Context) -> None:
         """Take up what was carried."""
 
-    def pause(self, wait: Wait, looks: int, began: datetime) -> None:
-        """Sleep until the next look."""
+    def pause(self, wait: Wait, looks: int, began: datetime, context: Context) -> None:
+        """Sleep until the next look.
+
+        :param looks: how many looks there were in this process, since *began*
+        """
         time.sleep(min(wait.interval, _left(wait, wait.interval)))
 
     # --- in the worker ---------------------------------------------------------------------------------------------------
@@ -129,7 +133,7 @@ class WaitMixin(KaizalaGroupTask):
                 return self.park(wait, context)
             self._wake_if_due(wait, context)
             looks += 1
-            self.pause(wait, looks, began)
+            self.pause(wait, looks, began, context)
 
     def look(self, wait: Wait, context: Context) -> tuple[Wait, bool, Any]:
         """Look once; return the wait as it is known now, whether it is over, and what the task then returns.
@@ -301,7 +305,10 @@ class TimeoutMixin(WaitMixin):
         self.log.warning("No triggerer ran when time was up, so Airflow has ended the wait")
         try:
             wait = self.kept_wait(context)
-            return self.out_of_time(None, context) if wait is None else self.look(wait, context)[2]
+            if wait is None:
+                return self.out_of_time(None, context)
+            now = datetime.now(tz=UTC)  # without task state, the deadline of the wait begins anew
+            return self.look(replace(wait, deadline=min(wait.deadline or now, now)), context)[2]
         finally:
             self.hook.close()
 

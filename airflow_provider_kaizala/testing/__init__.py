@@ -3,7 +3,7 @@
 Installed with the package, it costs nothing until a test asks for a fixture::
 
     def test_payment_is_approved(kaizala_conn, kaizala_people):
-        my_dag.get_task("wait").poke_interval = 1  # of an operator that asks: poll_interval
+        my_dag.get_task("wait").poke_interval = 1  # of an operator that asks: poke_interval
         kaizala_people.ravi.votes("Yes", after_polls=2)
         assert my_dag.test().state == "success"
 

@@ -12,15 +12,14 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_kaizala.client import calls
+from airflow_provider_kaizala.client import calls, models
 from airflow_provider_kaizala.client.errors import KaizalaForbiddenError
-from airflow_provider_kaizala.client.models import ActionDetails, Response
 from airflow_provider_kaizala.client.models.people import Person
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from airflow_provider_kaizala.client.models import Member, Reaction
+    from airflow_provider_kaizala.client.models import ActionDetails, Member, Reaction, Response
     from airflow_provider_kaizala.client.readings import Reading
 
 log = logging.getLogger(__name__)
@@ -36,17 +35,21 @@ class Subject:
     kind: ClassVar[str]
     #: whether members of the group are the people who can act
     is_for_members: ClassVar[bool] = True
-    #: whether the first look must not be repeated, since it decides what counts from then on
-    first_look_counts: ClassVar[bool] = False
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
-        _SUBJECTS[cls.kind] = cls
+        if "kind" in vars(cls):
+            _SUBJECTS[cls.kind] = cls
 
     @property
     def id(self) -> str:
         """What identifies it in its group, for logs and results."""
         raise NotImplementedError
+
+    @property
+    def first_look_counts(self) -> bool:
+        """Whether the first look must not be repeated, since it decides what counts from then on."""
+        return False
 
     @property
     def poll_key(self) -> tuple[str, ...]:
@@ -152,7 +155,7 @@ class Reactions(Subject):
         return _details(
             self.reaction_type,
             [
-                Response(
+                models.Response(
                     people.get(each.user_id.lower(), Person(None, None, each.user_id)),
                     each.reaction_id,
                     each.modified_at,
@@ -227,7 +230,7 @@ class NewActions(Listed):
         return _details(
             self.action_type,
             [
-                Response(
+                models.Response(
                     names.get(each.sender, Person(each.sender)),
                     each.action_id or each.reference_id,
                     each.sent_at,
@@ -263,12 +266,16 @@ class NewMembers(Listed):
     before: tuple[str, ...] | None = None
     kind: ClassVar[str] = "new_members"
     is_for_members: ClassVar[bool] = False
-    first_look_counts: ClassVar[bool] = True
 
     @property
     def id(self) -> str:
         """The group."""
         return self.group_id
+
+    @property
+    def first_look_counts(self) -> bool:
+        """Yes: it shows who is in the group already."""
+        return self.before is None
 
     def read_list(self, subjects: Sequence[NewMembers]) -> Reading[Any]:
         """Read the members."""
@@ -280,7 +287,7 @@ class NewMembers(Listed):
         return _details(
             "Members",
             [
-                Response(Person(each.mobile_number, each.name, each.id), each.id, None, {"role": each.role})
+                models.Response(Person(each.mobile_number, each.name, each.id), each.id, None, {"role": each.role})
                 for each in found
                 if each.mobile_number and each.mobile_number not in known
             ],
@@ -297,7 +304,7 @@ class NewMembers(Listed):
 
 
 def _details(kind: str, responses: Sequence[Response]) -> ActionDetails:
-    return ActionDetails(
+    return models.ActionDetails(
         action_type=kind,
         action_id=None,
         title=None,

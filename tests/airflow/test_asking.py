@@ -28,7 +28,7 @@ def a_dag(**kwargs: Any) -> DAG:
 
 @pytest.fixture(params=[False, True], ids=["worker", "triggerer"])
 def mode(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return {"poll_interval": 0.4, "timeout": 40, "deferrable": request.param}
+    return {"poke_interval": 0.4, "timeout": 40, "deferrable": request.param}
 
 
 def posted(server: KaizalaServer, operation: str = "postAction") -> list[dict[str, Any]]:
@@ -47,8 +47,8 @@ def test_a_poll(
     kaizala_people.meera.votes("No", after_polls=1)
     kaizala_people.asha.votes("Yes", after_polls=1)
     with a_dag() as dag:
-        ask = ops.KaizalaPollOperator(
-            task_id="ask", question="Open?", choices=["Yes", "No", "Later"], until=3, **mode
+        ask = ops.KaizalaAskPollOperator(
+            task_id="ask", question="Open?", options=["Yes", "No", "Later"], until=3, **mode
         )
         ops.KaizalaSendMessageOperator(task_id="tell", text="{{ ti.xcom_pull('ask', key='winner') }}") << ask
     states, values = outcome(dag)
@@ -67,7 +67,7 @@ def test_a_survey_for_all_members_but_the_sender(
     kaizala_people.ravi.answers(["Yes", 3])
     kaizala_people.meera.answers(["No", 4], after_polls=2)
     with a_dag() as dag:
-        ops.KaizalaSurveyOperator(
+        ops.KaizalaAskSurveyOperator(
             task_id="ask",
             title="Ready?",
             questions=[
@@ -92,7 +92,7 @@ def test_a_job_that_not_all_do_in_time(
 ) -> None:
     kaizala_people.ravi.completes()
     with a_dag() as dag:
-        ops.KaizalaJobOperator(
+        ops.KaizalaAskJobOperator(
             task_id="ask",
             title="Unlock",
             assigned_to=[RAVI, MEERA],
@@ -112,8 +112,8 @@ def test_nobody_answers(
     mode: dict[str, Any], on_timeout: str, state: str, kaizala_conn: Any, outcome: Any
 ) -> None:
     with a_dag() as dag:
-        ops.KaizalaPollOperator(
-            task_id="ask", question="?", choices=["A", "B"], on_timeout=on_timeout, **{**mode, "timeout": 1.5}
+        ops.KaizalaAskPollOperator(
+            task_id="ask", question="?", options=["A", "B"], on_timeout=on_timeout, **{**mode, "timeout": 1.5}
         )
     states, values = outcome(dag)
     assert states == {"ask": state}
@@ -164,7 +164,7 @@ def test_a_rejection_that_fails(
             question="Zahlen?",
             approve="Ja",
             reject="Nein",
-            fail_on_reject=True,
+            on_reject="fail",
             retries=3,
             **mode,
         )
@@ -176,7 +176,7 @@ def test_a_branch(mode: dict[str, Any], kaizala_conn: Any, kaizala_people: Peopl
     kaizala_people.ravi.votes("Wait")
     with a_dag() as dag:
         ask = ops.KaizalaBranchOperator(
-            task_id="ask", question="Ship?", choices={"Ship": "ship", "Wait": ["hold", "tell"]}, **mode
+            task_id="ask", question="Ship?", options={"Ship": "ship", "Wait": ["hold", "tell"]}, **mode
         )
 
         @task
@@ -225,7 +225,7 @@ def test_a_branch_that_leads_nowhere_is_refused_before_anybody_is_asked(
         ask = ops.KaizalaBranchOperator(
             task_id="ask",
             question="Ship?",
-            choices={"Ship": "ship", "Wait": ["hold", "group"]},
+            options={"Ship": "ship", "Wait": ["hold", "group"]},
             retries=3,
             on_failure_callback=lambda context: told.append(str(context["exception"])),
             **mode,
@@ -244,14 +244,14 @@ def test_group_and_end_follow_the_wait(
 ) -> None:
     kaizala_people.ravi.votes("A")
     with a_dag() as dag:
-        ops.KaizalaPollOperator(
+        ops.KaizalaAskPollOperator(
             task_id="ask",
             group_id=GROUP,
             question="?",
-            choices=["A", "B"],
+            options=["A", "B"],
             until="any",
             timeout=timedelta(hours=3),
-            poll_interval=0.4,
+            poke_interval=0.4,
         )
     outcome(dag)
     (post,) = posted(kaizala_server)

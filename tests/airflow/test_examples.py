@@ -57,7 +57,7 @@ def the_dag(
             task.python_callable = refused
         task.retry_delay = timedelta(seconds=0.1)
         if hasattr(task, "remind_every"):
-            task.poll_interval = 0.4
+            task.poke_interval = 0.4
             task.timeout = (timeouts or {}).get(task.task_id, SOMEBODY)
             task.remind_every = None if task.remind_every is None else task.timeout * 0.4
     assert set(params) <= set(dag.params)

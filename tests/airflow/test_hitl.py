@@ -23,7 +23,7 @@ pytestmark = [
 def test_the_group_rejects(kaizala_conn: Any, kaizala_people: People, outcome: Any) -> None:
     kaizala_people.ravi.votes("Reject", after_polls=1)
     with DAG("hitl_in_dag_test", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
-        ask = ops.KaizalaHITLApprovalOperator(task_id="ask", subject="Pay?", poll_interval=0.4)
+        ask = ops.KaizalaHITLApprovalOperator(task_id="ask", subject="Pay?", poke_interval=0.4)
 
         @task
         def pay() -> str:
@@ -44,7 +44,7 @@ def test_time_is_up(kaizala_conn: Any, kaizala_people: People, outcome: Any) -> 
             options=["Yes", "No"],
             defaults="No",
             response_timeout=2,
-            poll_interval=0.4,
+            poke_interval=0.4,
         )
     states, values = outcome(dag)
     assert states == {"ask": "success"}

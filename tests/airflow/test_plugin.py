@@ -25,7 +25,7 @@ pytestmark = pytest.mark.airflow
 def test_ravi_approves(kaizala_conn: Any, kaizala_people: People, run_dag: Any) -> None:
     """A DAG that waits for people is tested in ten lines."""
     with DAG("payment", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
-        ask = KaizalaSendPollOperator(task_id="ask", question="Pay invoice 7?", choices=["Yes", "No"])
+        ask = KaizalaSendPollOperator(task_id="ask", question="Pay invoice 7?", options=["Yes", "No"])
         KaizalaResponseSensor(task_id="wait", action_id=ask.output["action_id"], poke_interval=0.2)
     kaizala_people.ravi.votes("Yes", after_polls=2)
     assert run_dag(dag).state == "success"
@@ -36,7 +36,7 @@ def test_after_two_polls_means_that_the_task_has_looked_twice(
 ) -> None:
     kaizala_people.ravi.votes("Yes", after_polls=2)
     with DAG("look_twice", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
-        ask = KaizalaSendPollOperator(task_id="ask", question="Tea?", choices=["Yes", "No"])
+        ask = KaizalaSendPollOperator(task_id="ask", question="Tea?", options=["Yes", "No"])
         KaizalaResponseSensor(task_id="wait", action_id=ask.output["action_id"], poke_interval=0.5)
     _, values = outcome(dag)
     assert [each["answers"] for each in values["wait"]["answers"]] == [{"Tea?": "Yes"}]

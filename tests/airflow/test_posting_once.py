@@ -33,14 +33,14 @@ def test_what_was_posted_after_all_is_found(
     kaizala_server.fault("postAction", drop="after")
     questions = [{"title": "How many?", "type": "Numeric"}]
     with a_dag() as dag:
-        ops.KaizalaSendPollOperator(task_id="poll", question="Coffee?", choices=["Yes", "No"])
+        ops.KaizalaSendPollOperator(task_id="poll", question="Coffee?", options=["Yes", "No"])
         ops.KaizalaSendSurveyOperator(task_id="survey", title="Daily", questions=questions)
         ops.KaizalaSendJobOperator(task_id="job", title="Check pump", assigned_to=[RAVI])
         ops.KaizalaSendMeetingOperator(
             task_id="meeting", title="Stand-up", starts_at=datetime.now(tz=UTC) + timedelta(hours=3)
         )
-        ops.KaizalaPollOperator(
-            task_id="ask", question="Tea?", choices=["Yes", "No"], until="any", poll_interval=0.4, timeout=40
+        ops.KaizalaAskPollOperator(
+            task_id="ask", question="Tea?", options=["Yes", "No"], until="any", poke_interval=0.4, timeout=40
         )
         ops.KaizalaSendActionOperator(task_id="card", package_id="com.example.card", title="Card")
     states, values = outcome(dag)

@@ -34,7 +34,7 @@ from airflow_provider_kaizala.sensors import (
     KaizalaReactionSensor,
     KaizalaResponseSensor,
 )
-from airflow_provider_kaizala.tasks.memory import Memory
+from airflow_provider_kaizala.tasks.state import TaskState
 from airflow_provider_kaizala.waiting.rules import AtLeast, Everyone, People, Quorum
 from demo.people import ASHA, MEERA, RAVI
 from demo.stack import GROUP
@@ -144,7 +144,7 @@ def telling(told: list[str]) -> dict[str, Any]:
 
 
 def ask_poll(**changes: Any) -> KaizalaSendPollOperator:
-    return KaizalaSendPollOperator(task_id="ask", question="Pay?", choices=["Yes", "No"], **changes)
+    return KaizalaSendPollOperator(task_id="ask", question="Pay?", options=["Yes", "No"], **changes)
 
 
 def votes(result: dict[str, Any]) -> dict[str, str]:
@@ -548,7 +548,7 @@ def test_a_retry_keeps_the_deadline(mode: dict[str, Any], outcome: Any) -> None:
 
         def look_once(self, wait: Any, context: Any) -> Any:
             deadlines.append(wait.deadline)
-            lasts.append(Memory(context).lasts)
+            lasts.append(TaskState(context).lasts)
             return super().look_once(wait, context)
 
     with a_dag() as dag:

@@ -24,7 +24,7 @@ from datetime import datetime, timedelta
 from airflow.sdk import DAG, get_current_context
 
 from airflow_provider_kaizala.operators import (
-    KaizalaPollOperator, KaizalaSendMessageOperator, KaizalaSendPollOperator
+    KaizalaAskPollOperator, KaizalaSendMessageOperator, KaizalaSendPollOperator
 )
 
 
@@ -59,17 +59,17 @@ class TextThatIsNotNoted(DiesBeforeNoting, KaizalaSendMessageOperator):
 often = {"retries": 2, "retry_delay": timedelta(seconds=1)}
 choices = ["Yes", "No"]
 with DAG("posts_once", schedule=None, start_date=datetime(2026, 1, 1), default_args=often):
-    lost = KaizalaSendPollOperator(task_id="lost", question="Lost?", choices=choices)
+    lost = KaizalaSendPollOperator(task_id="lost", question="Lost?", options=choices)
     lost >> [
         DiesAfterNoting(task_id="noted", text="Noted"),
-        PollThatIsNotNoted(task_id="poll", question="Not noted?", choices=choices),
+        PollThatIsNotNoted(task_id="poll", question="Not noted?", options=choices),
         TextThatIsNotNoted(task_id="text", text="Not noted"),
     ]
 
 with DAG("cleared", schedule=None, start_date=datetime(2026, 1, 1)):
-    waits = {"choices": choices, "until": "any", "deferrable": True, "poll_interval": 1, "timeout": 600}
-    KaizalaPollOperator(task_id="resume", question="Resume?", when_cleared="resume", **waits)
-    KaizalaPollOperator(task_id="again", question="Again?", when_cleared="ask_again", **waits)
+    waits = {"choices": choices, "until": "any", "deferrable": True, "poke_interval": 1, "timeout": 600}
+    KaizalaAskPollOperator(task_id="resume", question="Resume?", when_cleared="resume", **waits)
+    KaizalaAskPollOperator(task_id="again", question="Again?", when_cleared="ask_again", **waits)
     KaizalaSendMessageOperator(task_id="tell", text="Told")
 """
 

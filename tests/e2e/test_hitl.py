@@ -44,18 +44,18 @@ from airflow.sdk import DAG, task
 from airflow_provider_kaizala.operators import KaizalaHITLApprovalOperator, KaizalaHITLOperator
 
 with DAG("hitl", schedule=None, start_date=datetime(2026, 1, 1), max_active_tasks=32):
-    given = {{"options": ["Go", "Stop"], "poll_interval": 1}}
+    given = {{"options": ["Go", "Stop"], "poke_interval": 1}}
     KaizalaHITLOperator(task_id="in_group", subject="In the group?", body="Of {{{{ dag.dag_id }}}}", **given)
     KaizalaHITLOperator(task_id="in_airflow", subject="In Airflow?", params={{"why": "none given"}}, **given)
     KaizalaHITLOperator(
-        task_id="several", subject="Which?", options=["A", "B", "C"], multiple=True, poll_interval=1,
+        task_id="several", subject="Which?", options=["A", "B", "C"], multiple=True, poke_interval=1,
         response_timeout=timedelta(hours=1),
     )
     KaizalaHITLOperator(
         task_id="nobody", subject="Nobody?", defaults="Stop", response_timeout=20, **given
     )
     approval = KaizalaHITLApprovalOperator(
-        task_id="approval", subject="Pay?", approvers=["{ASHA}", "{RAVI}"], quorum=2, poll_interval=1
+        task_id="approval", subject="Pay?", approvers=["{ASHA}", "{RAVI}"], quorum=2, poke_interval=1
     )
 
     @task

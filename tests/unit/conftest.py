@@ -238,12 +238,12 @@ class Kaizala:
         details = {"title": title, "responses": responses, "responseCount": len(responses), **changes}
         self._put(kind, action_id, details, sent_at)
 
-    def poll(self, votes=(), choices=("Yes", "No"), action_id="act-1", title="Tea?", sent_at=None, **changes):
+    def poll(self, votes=(), options=("Yes", "No"), action_id="act-1", title="Tea?", sent_at=None, **changes):
         """Put up a poll with the votes of people: number to choice."""
         votes = dict(votes)
         self.survey(*votes, action_id=action_id, title=title, kind="Poll", sent_at=sent_at, **changes)
         details = self.actions[action_id]["actionDetails"]
-        details["choices"] = [{"title": choice} for choice in choices]
+        details["choices"] = [{"title": choice} for choice in options]
         for response, choice in zip(details["responses"], votes.values(), strict=True):
             response["responseWithQuestions"] = [{"title": title, "type": "SingleOption", "answer": [choice]}]
 

@@ -54,7 +54,7 @@ def test_parsing_a_dag_loads_no_http_library():
         "from airflow_provider_kaizala.operators import KaizalaSendPollOperator\n"
         "from airflow_provider_kaizala.sensors import KaizalaResponseSensor\n"
         "with DAG('d', schedule=None, start_date=datetime(2026, 1, 1)):\n"
-        "    ask = KaizalaSendPollOperator(task_id='ask', question='Tea?', choices=['Yes', 'No'])\n"
+        "    ask = KaizalaSendPollOperator(task_id='ask', question='Tea?', options=['Yes', 'No'])\n"
         "    KaizalaResponseSensor(task_id='wait', action_id=ask.output['action_id'], until=3)\n"
     )
     first = "from datetime import datetime\nDAG('first', schedule=None, start_date=datetime(2026, 1, 1))\n"

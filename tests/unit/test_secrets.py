@@ -18,7 +18,7 @@ from airflow_provider_kaizala.operators import (
     KaizalaSendPollOperator,
 )
 from airflow_provider_kaizala.sensors import KaizalaResponseSensor
-from airflow_provider_kaizala.triggers.response import KaizalaResponseTrigger
+from airflow_provider_kaizala.triggers.wait import KaizalaWaitTrigger
 
 ROTATED = "rotated-refresh-token"
 
@@ -90,7 +90,7 @@ def everything(kaizala, run_task, seen, tmp_path, dag):
     with dag:
         tasks = [
             KaizalaSendMessageOperator(task_id="text", text="Hello"),
-            KaizalaSendPollOperator(task_id="poll", question="Tea?", choices=["Yes", "No"]),
+            KaizalaSendPollOperator(task_id="poll", question="Tea?", options=["Yes", "No"]),
             KaizalaSendMediaOperator(task_id="media", files=picture),
             KaizalaSendAnnouncementOperator(task_id="notice", text="Hello", files=[picture]),
             KaizalaResponseSensor(task_id="poke", action_id="act-1", poke_interval=0, timeout=0),
@@ -106,7 +106,7 @@ def everything(kaizala, run_task, seen, tmp_path, dag):
     async def in_the_triggerer():
         await KaizalaNotifier("Hello")
         deadline = (datetime.now(tz=UTC) - timedelta(seconds=1)).isoformat()
-        trigger = KaizalaResponseTrigger("a-group", "act-1", {"kind": "any"}, 0.001, deadline)
+        trigger = KaizalaWaitTrigger("a-group", "act-1", {"kind": "any"}, 0.001, deadline)
         return [trigger.serialize(), [event.payload async for event in trigger.run()]]
 
     seen.run(lambda: asyncio.run(in_the_triggerer()))

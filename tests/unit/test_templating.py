@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_kaizala.operators import KaizalaSendMessageOperator
-from airflow_provider_kaizala.templating import TEMPLATE_EXT, LiteralsStay, is_literal
+from airflow_provider_kaizala.tasks.arguments import TEMPLATE_EXT, KeepLiterals, is_literal
 from airflow_provider_kaizala.waiting.rules import AtLeast
 
 
@@ -80,7 +80,7 @@ def test_only_what_holds_a_template_is_rendered():
         def render_template(self, content, context, jinja_env=None):
             return (content, context, jinja_env)
 
-    class Subject(LiteralsStay, Renders):
+    class Subject(KeepLiterals, Renders):
         pass
 
     assert Subject().render_template("+910000000001", {}) == "+910000000001"

@@ -7,17 +7,17 @@ from datetime import UTC, datetime, timedelta
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_kaizala.operators import (
-    KaizalaJobOperator,
-    KaizalaPollOperator,
+    KaizalaAskJobOperator,
+    KaizalaAskPollOperator,
     KaizalaSendMessageOperator,
-    KaizalaSurveyOperator,
+    KaizalaAskSurveyOperator,
 )
 
 RAVI, MEERA = "+910000000002", "+910000000003"
 
 with DAG("shop_day", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
-    patiently = {"timeout": timedelta(minutes=10), "poll_interval": 3}
-    survey = KaizalaSurveyOperator(
+    patiently = {"timeout": timedelta(minutes=10), "poke_interval": 3}
+    survey = KaizalaAskSurveyOperator(
         task_id="survey",
         title="Is the store ready?",
         questions=[
@@ -28,14 +28,14 @@ with DAG("shop_day", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC))
         until=2,
         **patiently,
     )
-    poll = KaizalaPollOperator(
+    poll = KaizalaAskPollOperator(
         task_id="poll",
         question="Which day for the stock count?",
         choices=["Friday", "Saturday"],
         until=2,
         **patiently,
     )
-    job = KaizalaJobOperator(
+    job = KaizalaAskJobOperator(
         task_id="job", title="Unlock the front door", assigned_to=[RAVI, MEERA], until="all", **patiently
     )
     report = KaizalaSendMessageOperator(

@@ -10,31 +10,31 @@ from airflow.sdk import DAG, task
 from airflow_provider_kaizala.operators import (
     KaizalaApprovalOperator,
     KaizalaBranchOperator,
-    KaizalaJobOperator,
-    KaizalaPollOperator,
-    KaizalaSurveyOperator,
+    KaizalaAskJobOperator,
+    KaizalaAskPollOperator,
+    KaizalaAskSurveyOperator,
 )
 from airflow_provider_kaizala.sensors import KaizalaResponseSensor
 
 RAVI, MEERA = "+910000000002", "+910000000003"
 
 with DAG("asks", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), max_active_tasks=16):
-    soon: dict[str, Any] = {"poll_interval": 3, "timeout": 600, "deferrable": True}
-    KaizalaPollOperator(task_id="poll", question="Tea?", choices=["Yes", "No"], until=2, **soon)
-    KaizalaSurveyOperator(
+    soon: dict[str, Any] = {"poke_interval": 3, "timeout": 600, "deferrable": True}
+    KaizalaAskPollOperator(task_id="poll", question="Tea?", options=["Yes", "No"], until=2, **soon)
+    KaizalaAskSurveyOperator(
         task_id="survey",
         title="Daily",
         questions=[{"title": "How many?", "type": "Numeric"}],
         until="any",
         **soon,
     )
-    KaizalaJobOperator(task_id="job", title="Check pump", assigned_to=[RAVI, MEERA], until="all", **soon)
+    KaizalaAskJobOperator(task_id="job", title="Check pump", assigned_to=[RAVI, MEERA], until="all", **soon)
     approval = KaizalaApprovalOperator(
         task_id="approval", question="Pay?", approvers=[RAVI, MEERA], quorum=2, **soon
     )
     rejection = KaizalaApprovalOperator(task_id="rejection", question="Buy?", approvers=[RAVI], **soon)
     branch = KaizalaBranchOperator(
-        task_id="branch", question="Ship?", choices={"Now": "now", "Later": "later"}, until=1, **soon
+        task_id="branch", question="Ship?", options={"Now": "now", "Later": "later"}, until=1, **soon
     )
 
     @task
@@ -48,8 +48,8 @@ with DAG("asks", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), max
 with DAG("late", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), max_active_tasks=16):
     for what in ("fail", "skip", "return"):
         given: dict[str, Any] = {"on_timeout": what, "deferrable": True, "timeout": 20, "until": 2}
-        asked = KaizalaPollOperator(
-            task_id=f"ask_{what}", question=f"Late {what}?", choices=["Yes", "No"], poll_interval=3, **given
+        asked = KaizalaAskPollOperator(
+            task_id=f"ask_{what}", question=f"Late {what}?", options=["Yes", "No"], poke_interval=3, **given
         )
         KaizalaResponseSensor(
             task_id=f"wait_{what}",

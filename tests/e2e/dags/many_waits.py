@@ -9,7 +9,7 @@ from airflow.sdk import DAG, task
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.models import Poll
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-from airflow_provider_kaizala.operators import KaizalaPollOperator
+from airflow_provider_kaizala.operators import KaizalaAskPollOperator
 from airflow_provider_kaizala.sensors import KaizalaResponseSensor
 
 CHOICES = ("Red", "Green", "Blue")
@@ -38,7 +38,7 @@ with DAG(
     ).expand(action_id=ask())
 
 
-class DiesAfterAsking(KaizalaPollOperator):
+class DiesAfterAsking(KaizalaAskPollOperator):
     """Its first try dies as soon as it has asked, as a worker does that is killed."""
 
     def look_once(self, wait, context):
@@ -52,10 +52,10 @@ with DAG("asks_once", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)
     DiesAfterAsking(
         task_id="ask",
         question="Only once?",
-        choices=["Yes", "No"],
+        options=["Yes", "No"],
         until="any",
         timeout=600,
-        poll_interval=3,
+        poke_interval=3,
         deferrable=True,
         retries=2,
         retry_delay=timedelta(seconds=1),

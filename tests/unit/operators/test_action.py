@@ -20,7 +20,7 @@ from airflow_provider_kaizala.operators import (
 
 TEXT = (KaizalaSendMessageOperator, {})
 NOTICE = (KaizalaSendAnnouncementOperator, {"text": "Hello"})
-POLL = (KaizalaSendPollOperator, {"question": "Tea?", "choices": ["Yes", "No"]})
+POLL = (KaizalaSendPollOperator, {"question": "Tea?", "options": ["Yes", "No"]})
 SURVEY = (KaizalaSendSurveyOperator, {"title": "Daily", "questions": [{"title": "Q", "type": "Text"}]})
 JOB = (KaizalaSendJobOperator, {"title": "Check pump", "assigned_to": ["+910000000001"]})
 MEETING = (KaizalaSendMeetingOperator, {"title": "Stand-up", "starts_at": "2099-01-01T09:00:00+00:00"})
@@ -153,7 +153,7 @@ def test_every_argument_that_is_checked_late_is_templated(case, name, value, say
 
 def test_the_rest_is_checked_though_one_is_a_template():
     with pytest.raises(KaizalaInputError, match="two choices are 'Yes'"):
-        KaizalaSendPollOperator(task_id="t", question="{{ params.q }}", choices=["Yes", "Yes"])
+        KaizalaSendPollOperator(task_id="t", question="{{ params.q }}", options=["Yes", "Yes"])
     with pytest.raises(KaizalaInputError, match="assigned_to is empty"):
         KaizalaSendJobOperator(task_id="t", title="{{ params.q }}", assigned_to=[])
 
@@ -226,7 +226,7 @@ def test_a_native_dag_leaves_texts_alone_that_look_like_numbers(kaizala, run_tas
     native = {"schedule": None, "render_template_as_native_obj": True}
     with DAG("native", start_date=datetime(2026, 1, 1, tzinfo=UTC), **native):
         job = KaizalaSendJobOperator(task_id="job", title="007", assigned_to=["+910000000001"])
-        poll = KaizalaSendPollOperator(task_id="poll", question="(1, 2)", choices=["1.50", "True", "None"])
+        poll = KaizalaSendPollOperator(task_id="poll", question="(1, 2)", options=["1.50", "True", "None"])
     run_task(job)
     run_task(poll)
     assert kaizala.posts[0].json["actionBody"] == {"title": "007", "assignedTo": ["+910000000001"]}

@@ -20,7 +20,7 @@ from airflow_provider_kaizala.tasks import waiting
 from airflow_provider_kaizala.waiting.rules import AtLeast, Quorum
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
-POLL = {"task_id": "ask", "question": "Tea?", "choices": ["Yes", "No"], "until": "any"}
+POLL = {"task_id": "ask", "question": "Tea?", "options": ["Yes", "No"], "until": "any"}
 
 
 class Store(dict):
@@ -64,7 +64,7 @@ def asked(kaizala):
             title = body.get("question") or body["title"]
             choices = [each["title"] for each in body.get("choices", [])]
             now = datetime.now(tz=UTC).isoformat()
-            kaizala.poll(choices=choices, action_id=name, title=title, sent_at=now)
+            kaizala.poll(options=choices, action_id=name, title=title, sent_at=now)
             return 200, {"referenceId": f"ref-{len(posts)}", "actionId": name}
         if request.path.endswith("/reminder"):
             return 200, {"referenceId": "ref-r"}
@@ -83,36 +83,36 @@ def votes(kaizala, choice="Yes", action_id="act-1", number=RAVI):
 # --- arguments -----------------------------------------------------------------------------------------------------------
 
 BAD = [
-    (ops.KaizalaPollOperator, {"until": "most"}, "until: 'most' is no rule"),
-    (ops.KaizalaPollOperator, {"until": lambda seen: True}, "until: a function cannot travel"),
+    (ops.KaizalaAskPollOperator, {"until": "most"}, "until: 'most' is no rule"),
+    (ops.KaizalaAskPollOperator, {"until": lambda seen: True}, "until: a function cannot travel"),
     (
-        ops.KaizalaPollOperator,
+        ops.KaizalaAskPollOperator,
         {"until": {"kind": "all_of", "rules": ["any", {"kind": "any_of", "rules": [lambda seen: True]}]}},
         "until: a function cannot travel",
     ),
     (
-        ops.KaizalaPollOperator,
+        ops.KaizalaAskPollOperator,
         {"until": {"kind": "quorum", "option": "Maybe", "count": 1}},
         "no option 'Maybe' to choose",
     ),
-    (ops.KaizalaPollOperator, {"timeout": 0}, "timeout: seconds above 0 or a timedelta"),
+    (ops.KaizalaAskPollOperator, {"timeout": 0}, "timeout: seconds above 0 or a timedelta"),
     (
-        ops.KaizalaPollOperator,
-        {"timeout": 30, "poll_interval": 60},
-        "timeout: 30 s is shorter than poll_interval, 60 s",
+        ops.KaizalaAskPollOperator,
+        {"timeout": 30, "poke_interval": 60},
+        "timeout: 30 s is shorter than poke_interval, 60 s",
     ),
-    (ops.KaizalaPollOperator, {"remind_every": timedelta(0)}, "remind_every: seconds above 0"),
+    (ops.KaizalaAskPollOperator, {"remind_every": timedelta(0)}, "remind_every: seconds above 0"),
     (
-        ops.KaizalaPollOperator,
+        ops.KaizalaAskPollOperator,
         {"on_timeout": "ignore"},
         "on_timeout: 'ignore' is unknown; take one of fail, skip, return",
     ),
     (
-        ops.KaizalaPollOperator,
+        ops.KaizalaAskPollOperator,
         {"when_cleared": "?"},
         "when_cleared: '[?]' is unknown; take one of resume, ask_again",
     ),
-    (ops.KaizalaPollOperator, {"choices": ["Yes"]}, "choices: 1 given; at least 2"),
+    (ops.KaizalaAskPollOperator, {"options": ["Yes"]}, "choices: 1 given; at least 2"),
     (ops.KaizalaApprovalOperator, {"quorum": 0}, "quorum: a whole number from 1 on"),
     (
         ops.KaizalaApprovalOperator,
@@ -122,12 +122,12 @@ BAD = [
     (ops.KaizalaApprovalOperator, {"approvers": ["x"]}, "approvers: 'x' is no phone number"),
     (ops.KaizalaApprovalOperator, {"until": "all"}, "until: an approval has its own"),
     (ops.KaizalaApprovalOperator, {"reject": "Approve"}, "two choices are 'Approve'"),
-    (ops.KaizalaBranchOperator, {"choices": ["a", "b"]}, "choices: a dict of choice to task id"),
+    (ops.KaizalaBranchOperator, {"options": ["a", "b"]}, "choices: a dict of choice to task id"),
     (ops.KaizalaBranchOperator, {"choices": {"A": "a", "B": []}}, "choices: 'B' needs a task id"),
     (ops.KaizalaBranchOperator, {"otherwise": "C"}, "otherwise: 'C' is no choice"),
 ]
 RIGHT = {
-    ops.KaizalaPollOperator: POLL,
+    ops.KaizalaAskPollOperator: POLL,
     ops.KaizalaApprovalOperator: {"task_id": "ask", "question": "Pay?"},
     ops.KaizalaBranchOperator: {
         "task_id": "ask",
@@ -149,7 +149,7 @@ def test_what_is_refused_when_the_dag_is_parsed(operator, change, says):
 def test_an_anonymous_survey_knows_no_names(until):
     questions = [{"title": "Ok?", "type": "SingleOption", "options": ["Y", "N"]}]
     with pytest.raises(KaizalaInputError, match="the survey is anonymous"):
-        ops.KaizalaSurveyOperator(task_id="ask", title="t", questions=questions, until=until, anonymous=True)
+        ops.KaizalaAskSurveyOperator(task_id="ask", title="t", questions=questions, until=until, anonymous=True)
 
 
 @pytest.mark.parametrize(
@@ -173,14 +173,14 @@ def test_a_quorum_in_one_question_of_a_survey(quorum, says):
     ]
     given = {"task_id": "ask", "title": "t", "questions": questions}
     with pytest.raises(KaizalaInputError, match=says):
-        ops.KaizalaSurveyOperator(until=quorum, **given)
-    ops.KaizalaSurveyOperator(until=Quorum("Z", 1, question="Second?"), **given)
+        ops.KaizalaAskSurveyOperator(until=quorum, **given)
+    ops.KaizalaAskSurveyOperator(until=Quorum("Z", 1, question="Second?"), **given)
 
 
 @pytest.mark.parametrize("until", [[MEERA], 3])
 def test_a_job_waits_for_its_assignees_only(until):
     with pytest.raises(KaizalaInputError, match="until: "):
-        ops.KaizalaJobOperator(task_id="ask", title="t", assigned_to=[ASHA, RAVI], until=until)
+        ops.KaizalaAskJobOperator(task_id="ask", title="t", assigned_to=[ASHA, RAVI], until=until)
 
 
 # --- asked once ------------------------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def test_a_job_waits_for_its_assignees_only(until):
 
 def a_try(run_task, store, operator=None, **changes):
     """One try of the task: what it returns, or the trigger it waits with."""
-    task = operator or ops.KaizalaPollOperator(**{**POLL, "deferrable": True, **changes})
+    task = operator or ops.KaizalaAskPollOperator(**{**POLL, "deferrable": True, **changes})
     try:
         return run_task(task, task_state_store=store)
     except TaskDeferred as deferred:
@@ -219,7 +219,7 @@ class TestRetries:
         dag.render_template_as_native_obj = True
         given = {**POLL, "until": "all", "deferrable": True, "subscribers": subscribers, "dag": dag}
         with pytest.raises(TaskDeferred) as deferred:
-            run_task(ops.KaizalaPollOperator(**given), params={"number": RAVI})
+            run_task(ops.KaizalaAskPollOperator(**given), params={"number": RAVI})
         assert deferred.value.trigger.until["people"] == [RAVI]
         assert deferred.value.trigger.until["names"] == {RAVI: "Name of 2"}
 
@@ -310,8 +310,8 @@ class TestReminders:
         return [each for each in kaizala.posts if each.path.endswith("/reminder")]
 
     def test_in_the_worker(self, kaizala, asked, run_task, clock):
-        task = ops.KaizalaPollOperator(
-            **POLL, timeout=100, poll_interval=10, remind_every=30, on_timeout="return"
+        task = ops.KaizalaAskPollOperator(
+            **POLL, timeout=100, poke_interval=10, remind_every=30, on_timeout="return"
         )
         assert run_task(task)["complete"] is False
         assert len(self.reminders(kaizala)) == 3
@@ -320,12 +320,12 @@ class TestReminders:
         store, given = Store(), {**POLL, "timeout": 1000, "remind_every": 100, "deferrable": True}
 
         def go_on(trigger):
-            task = ops.KaizalaPollOperator(**given)
+            task = ops.KaizalaAskPollOperator(**given)
             with pytest.raises(TaskDeferred) as deferred:
                 task.execute_complete({"task_state_store": store}, {"status": "wake", "carry": trigger.carry})
             return deferred.value.trigger
 
-        first = a_try(run_task, store, ops.KaizalaPollOperator(**given))
+        first = a_try(run_task, store, ops.KaizalaAskPollOperator(**given))
         begin = datetime.fromisoformat(first.carry["asked"]["at"])
         assert datetime.fromisoformat(first.wake_at) == begin + timedelta(seconds=100)
         clock.now = begin + timedelta(seconds=350)  # the triggerer was away
@@ -344,8 +344,8 @@ class TestReminders:
         kaizala.otherwise = lambda request: (
             kaizala.error(403) if "reminder" in request.path else post(request)
         )
-        task = ops.KaizalaPollOperator(
-            **POLL, timeout=100, poll_interval=10, remind_every=60, on_timeout="return"
+        task = ops.KaizalaAskPollOperator(
+            **POLL, timeout=100, poke_interval=10, remind_every=60, on_timeout="return"
         )
         assert run_task(task)["complete"] is False
         assert "Reminder 1 could not be sent" in logs.text
@@ -356,7 +356,7 @@ LATE_ENDS = {"fail": "failed", "skip": "skipped", "return": (False, "ref-1")}
 
 def late(store, **changes):
     """How a task ends that Airflow resumes since its deferral has lasted too long."""
-    task = ops.KaizalaPollOperator(**{**POLL, "deferrable": True, **changes})
+    task = ops.KaizalaAskPollOperator(**{**POLL, "deferrable": True, **changes})
     try:
         result = task.resume_execution(
             "__fail__", {"error": "Trigger timeout"}, {"task_state_store": store} if store else {}
@@ -371,7 +371,7 @@ def late(store, **changes):
 class TestEnds:
     def test_time_is_up(self, kaizala, asked, run_task, clock):
         with pytest.raises(AirflowSensorTimeout, match=r"No end within 100 s. Answered: nobody"):
-            run_task(ops.KaizalaPollOperator(**POLL, timeout=100, poll_interval=10))
+            run_task(ops.KaizalaAskPollOperator(**POLL, timeout=100, poke_interval=10))
 
     @pytest.mark.parametrize("on_timeout", ["fail", "skip", "return"])
     def test_no_triggerer_ran_when_time_was_up(self, kaizala, asked, run_task, on_timeout):
@@ -395,12 +395,12 @@ class TestEnds:
         assert len(asked) == 1
 
     def test_another_failure_of_a_trigger_stays_one(self, asked):
-        task = ops.KaizalaPollOperator(**POLL)
+        task = ops.KaizalaAskPollOperator(**POLL)
         with pytest.raises(Exception, match="Trigger failure"):
             task.resume_execution("__fail__", {"error": "Trigger failure"}, {})
 
     def test_an_answer_of_the_last_moment_counts(self, kaizala, asked, run_task, clock):
-        task = ops.KaizalaPollOperator(**POLL, timeout=100, poll_interval=60)
+        task = ops.KaizalaAskPollOperator(**POLL, timeout=100, poke_interval=60)
         end = clock.now + timedelta(seconds=99)
         clock.then.append(lambda now: votes(kaizala) if now > end else None)
         assert run_task(task)["winner"] == "Yes"
@@ -416,16 +416,16 @@ class TestEnds:
 
         kaizala.otherwise = sometimes
         clock.then.append(lambda now: votes(kaizala) if len(down) >= 8 else None)
-        assert run_task(ops.KaizalaPollOperator(**POLL, timeout=1000, poll_interval=10))["winner"] == "Yes"
+        assert run_task(ops.KaizalaAskPollOperator(**POLL, timeout=1000, poke_interval=10))["winner"] == "Yes"
 
     def test_the_question_ends_with_the_wait(self, asked, run_task, clock):
-        given = {**POLL, "on_timeout": "return", "timeout": timedelta(hours=5), "poll_interval": 3600}
-        run_task(ops.KaizalaPollOperator(**given))
-        run_task(ops.KaizalaPollOperator(**given, expires=timedelta(hours=2)))
+        given = {**POLL, "on_timeout": "return", "timeout": timedelta(hours=5), "poke_interval": 3600}
+        run_task(ops.KaizalaAskPollOperator(**given))
+        run_task(ops.KaizalaAskPollOperator(**given, due=timedelta(hours=2)))
         assert [each["actionBody"]["expiryInHours"] for each in asked] == [5, 2]
 
     def test_a_rule_that_a_template_brings_is_checked_before_anything_is_sent(self, kaizala, asked, run_task):
-        task = ops.KaizalaPollOperator(**{**POLL, "until": "{{ params.until }}"})
+        task = ops.KaizalaAskPollOperator(**{**POLL, "until": "{{ params.until }}"})
         with pytest.raises(AirflowFailException, match="ask: until: 'perhaps' is no rule"):
             run_task(task, params={"until": "perhaps"})
         assert asked == []

@@ -40,7 +40,7 @@ def test_the_branch_of_the_winner(winner, monkeypatch):
     task = KaizalaBranchOperator(
         task_id="ask",
         question="Now?",
-        choices={"Ship ": "ship", "Wait": ["hold", "tell"]},
+        options={"Ship ": "ship", "Wait": ["hold", "tell"]},
         do_xcom_push=False,
     )
     result = {"winner": winner, "tally": {}}

@@ -81,7 +81,7 @@ def group_of(kaizala):
             title = body.get("question") or body["title"]
             now = datetime.now(tz=UTC).isoformat()
             choices = [each["title"] for each in body.get("choices", ())] or ["Yes", "No"]
-            kaizala.poll(choices=choices, action_id=name, title=title, sent_at=now)
+            kaizala.poll(options=choices, action_id=name, title=title, sent_at=now)
             return 200, {"referenceId": f"ref-{len(posts)}", "actionId": name}
         if request.path.endswith("/reminder"):
             return 200, {"referenceId": "ref-r"}
@@ -254,7 +254,7 @@ def test_for_ever(group_of, required):
 
 
 def test_several_options_are_a_survey(group_of, required):
-    asks(ops.KaizalaHITLOperator(**GO, body="More", multiple=True, expires=timedelta(hours=3)))
+    asks(ops.KaizalaHITLOperator(**GO, body="More", multiple=True, due=timedelta(hours=3)))
     assert group_of[0]["actionType"] == "Survey"
     body = group_of[0]["actionBody"]
     assert (body["title"], body["description"], body["dueDate"]) == ("Go?", "More", 3)
@@ -499,7 +499,7 @@ def test_rejected(approval, monkeypatch):
 
 
 def test_rejected_and_failed(approval):
-    task = approval(fail_on_reject=True)
+    task = approval(on_reject="fail")
     carry = asks(task).kwargs["carry"]
     with pytest.raises(AirflowFailException, match=r"'Pay\?' was rejected by Admin"):
         goes_on(in_airflow("Reject"), carry, task)

@@ -17,7 +17,7 @@ ASHA, RAVI = "+910000000001", "+910000000002"
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 STARTS = (datetime.now(tz=UTC) + timedelta(days=2)).replace(microsecond=0)
 
-POLL = (ops.KaizalaSendPollOperator, {"question": "Tea?", "choices": ["Yes", "No"]})
+POLL = (ops.KaizalaSendPollOperator, {"question": "Tea?", "options": ["Yes", "No"]})
 SURVEY = (
     ops.KaizalaSendSurveyOperator,
     {"title": "Daily", "questions": [{"title": "How many?", "type": "Numeric"}]},
@@ -200,8 +200,8 @@ def test_senders_are_not_compared_where_one_may_not_know_who_one_is(server, a_tr
 @pytest.mark.parametrize(
     ("case", "other"),
     [
-        (POLL, {"choices": ["Yes", "No", "Later"]}),
-        (POLL, {"choices": ["No", "Yes"]}),
+        (POLL, {"options": ["Yes", "No", "Later"]}),
+        (POLL, {"options": ["No", "Yes"]}),
         (POLL, {"question": "Coffee?"}),
         (MEETING, {"starts_at": STARTS + timedelta(hours=1)}),
         (SURVEY, {"title": "Weekly"}),

@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
+import pendulum
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSensorTimeout, TaskDeferred
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.sensors import KaizalaActionSensor, KaizalaMemberSensor, KaizalaReactionSensor
-from airflow_provider_kaizala.waiting.forms import read_rule
-from airflow_provider_kaizala.waiting.rules import AtLeast, Everyone, People, Quorum
-from airflow_provider_kaizala.waiting.subjects import Joined, Posts, Reactions
+from airflow_provider_kaizala.waiting.rules import AtLeast, Everyone, People, Quorum, read_rule
+from airflow_provider_kaizala.waiting.subjects import NewActions, NewMembers, Reactions
+from airflow_provider_kaizala.waiting.wait import Wait
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 TIMES = {"poke_interval": 0, "timeout": 60, "deferrable": False, "task_id": "wait"}
@@ -21,7 +22,7 @@ TIMES = {"poke_interval": 0, "timeout": 60, "deferrable": False, "task_id": "wai
 def parked(run_task, sensor, **context):
     with pytest.raises(TaskDeferred) as found:
         run_task(sensor, **context)
-    return found.value.trigger.subject()
+    return Wait.from_wire(found.value.trigger.serialize()[1]["wait"]).subject
 
 
 # --- reactions ---------------------------------------------------------------------------------------------------------------
@@ -31,8 +32,8 @@ def parked(run_task, sensor, **context):
     ("changes", "says"),
     [
         ({"reference_id": " "}, "reference_id is empty"),
-        ({"reaction_type": "Love"}, "reaction_type: 'Love' is unknown; take one of Like, Comment"),
-        ({"source_group_id": "no group"}, "source_group_id: 'no group' is no Kaizala group id"),
+        ({"reaction_type": "Love"}, "reaction_type must be one of Like, Comment, not 'Love'"),
+        ({"source_group_id": "no group"}, "source_group_id: 'no group' is not a valid group id"),
     ],
 )
 def test_reactions_refused_when_the_dag_is_parsed(changes, says):
@@ -68,10 +69,10 @@ def test_what_travels_of_reactions(kaizala, run_task, group):
     [
         (
             {"action_type": "Announcement"},
-            "action_type: 'Announcement' is unknown; take one of Image, Document",
+            "action_type must be one of Image, Document, Job",
         ),
-        ({"since": "yesterday"}, "since: a datetime or an ISO 8601 string"),
-        ({"since": 5}, "since: a datetime or an ISO 8601 string"),
+        ({"since": "yesterday"}, "since must be a datetime or an ISO 8601 string"),
+        ({"since": 5}, "since must be a datetime or an ISO 8601 string"),
     ],
 )
 def test_posts_refused_when_the_dag_is_parsed(changes, says):
@@ -85,7 +86,8 @@ def test_posts_since_the_dag_run_began(kaizala, run_task):
     kaizala.poll({}, action_id="act-2", sent_at="2026-03-01T08:00:00Z")
     began = datetime(2026, 3, 1, 8, 0, 0, 700_000, tzinfo=UTC)
     result = run_task(
-        KaizalaActionSensor(action_type="Poll", **TIMES), dag_run=SimpleNamespace(start_date=began)
+        KaizalaActionSensor(action_type="Poll", count_own=True, **TIMES),
+        dag_run=SimpleNamespace(start_date=began),
     )
     assert [each["response_id"] for each in result["answers"]] == ["act-2"]
     assert result["answers"][0]["responder"] == ASHA
@@ -102,7 +104,27 @@ def test_posts_since_the_dag_run_began(kaizala, run_task):
 )
 def test_since(kaizala, run_task, group, since, moment):
     sensor = KaizalaActionSensor(action_type="Image", since=since, **{**TIMES, "deferrable": True})
-    assert parked(run_task, sensor, params={"since": "2026-03-01T07:00:00"}) == Posts(group, "Image", moment)
+    subject = parked(run_task, sensor, params={"since": "2026-03-01T07:00:00"})
+    assert subject == NewActions(group, "Image", moment, ignored=ASHA)
+
+
+def test_the_dags_own_post_does_not_satisfy_the_sensor(kaizala, run_task):
+    """The connector's own user is Asha."""
+    kaizala.poll({}, sent_at="2026-03-01T08:00:00Z")
+    given = {"action_type": "Poll", "since": "2026-03-01T08:00:00Z", **TIMES, "timeout": 0}
+    with pytest.raises(AirflowSensorTimeout, match="0 of 1 answered"):
+        run_task(KaizalaActionSensor(**given))
+    assert run_task(KaizalaActionSensor(**given, count_own=True))["answered_by"] == ["Name of 1"]
+
+
+def test_a_naive_since_is_in_the_timezone_of_the_dag(kaizala, run_task, group):
+    with DAG("in_india", schedule=None, start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Kolkata")):
+        sensors = [
+            KaizalaActionSensor(action_type="Image", since=since, **{**TIMES, "deferrable": True, "task_id": name})
+            for name, since in (("a", datetime(2026, 3, 1, 7)), ("b", "2026-03-01T07:00"))  # noqa: DTZ001
+        ]
+    for sensor in sensors:
+        assert parked(run_task, sensor).since == datetime(2026, 3, 1, 1, 30, tzinfo=UTC)
 
 
 # --- members -----------------------------------------------------------------------------------------------------------------
@@ -126,12 +148,12 @@ def test_people_who_are_in_it_already(kaizala, run_task):
 def test_what_travels_of_members(kaizala, run_task, group):
     sensor = KaizalaMemberSensor(**{**TIMES, "deferrable": True})
     kaizala.script += [(500, {})] * 5
-    assert parked(run_task, sensor) == Joined(group, (ASHA, RAVI, MEERA)), "not before the first look"
+    assert parked(run_task, sensor) == NewMembers(group, (ASHA, RAVI, MEERA)), "not before the first look"
 
 
 def test_a_reschedule_that_would_forget_who_was_there(kaizala, run_task):
     sensor = KaizalaMemberSensor(mode="reschedule", **TIMES)
-    with pytest.raises(AirflowFailException, match="take deferrable=True or mode='poke'"):
+    with pytest.raises(AirflowFailException, match="use deferrable=True or mode='poke'"):
         run_task(sensor)
     assert run_task(KaizalaMemberSensor(mode="reschedule", until=[RAVI], **TIMES))["complete"] is True
 
@@ -140,12 +162,12 @@ def test_a_reschedule_that_would_forget_who_was_there(kaizala, run_task):
 
 LIKES, POSTS = {"reference_id": "r"}, {"action_type": "Image"}
 NEVER = [
-    (KaizalaMemberSensor, {}, "all", "nobody in particular has to join"),
-    (KaizalaMemberSensor, {}, Everyone() | AtLeast(2), "nobody in particular has to join"),
-    (KaizalaMemberSensor, {}, Quorum("Yes", 1, (RAVI,)), "who does chooses nothing"),
+    (KaizalaMemberSensor, {}, "all", "no one in particular has to join"),
+    (KaizalaMemberSensor, {}, Everyone() | AtLeast(2), "no one in particular has to join"),
+    (KaizalaMemberSensor, {}, Quorum("Yes", 1, (RAVI,)), "joining chooses nothing"),
     (KaizalaMemberSensor, {}, AtLeast(1) & People((RAVI,)), "use two sensors"),
-    (KaizalaReactionSensor, LIKES, Quorum("Yes", 1), "who likes chooses nothing"),
-    (KaizalaActionSensor, POSTS, AtLeast(1) & Quorum("Yes", 1), "who posts chooses nothing"),
+    (KaizalaReactionSensor, LIKES, Quorum("Yes", 1), "a like chooses nothing"),
+    (KaizalaActionSensor, POSTS, AtLeast(1) & Quorum("Yes", 1), "posting chooses nothing"),
 ]
 
 
@@ -181,6 +203,6 @@ def test_what_was_to_come_and_has_not_is_not_taken_for_left_out(kaizala, run_tas
     """Else another moment, or another group, would be waited on."""
     made = sensor(**given, **TIMES)
     setattr(made, name, None)  # as a template leaves it
-    with pytest.raises(AirflowFailException, match=f"{name} is None: .* has found nothing"):
-        made.poke({})
+    with pytest.raises(AirflowFailException, match=f"{name} rendered to None"):
+        run_task(made)
     assert kaizala.calls() == []

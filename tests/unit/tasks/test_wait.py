@@ -9,14 +9,14 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.tasks.wait import Wait, new_wait
 from airflow_provider_kaizala.waiting.rules import Everyone, Quorum
-from airflow_provider_kaizala.waiting.subjects import ActionAnswers, Joined, Posts, Reactions
+from airflow_provider_kaizala.waiting.subjects import Responses, Joined, Posts, Reactions
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 
 
 def begin(group, until, subject=None, seconds=60):
     end = datetime.now(tz=UTC) + timedelta(seconds=seconds)
-    return new_wait(subject or ActionAnswers(group, "act-1"), until, end, 30.0)
+    return new_wait(subject or Responses(group, "act-1"), until, end, 30.0)
 
 
 def look(wait):
@@ -38,7 +38,7 @@ def test_it_survives_the_way_to_the_triggerer(kaizala, group):
     assert look(wait)["complete"] is False
     assert travelled(wait) == wait
     assert wait.settled
-    assert wait.subject == ActionAnswers(group, "act-1", "Poll", datetime(2026, 3, 1, 7, tzinfo=UTC))
+    assert wait.subject == Responses(group, "act-1", "Poll", datetime(2026, 3, 1, 7, tzinfo=UTC))
 
 
 def test_who_is_in_the_group_is_asked_once(kaizala, group):
@@ -135,7 +135,7 @@ def test_what_may_travel_before_a_look(group):
 @pytest.mark.parametrize(
     "subject",
     [
-        ActionAnswers("g", "a", "Poll", datetime(2026, 3, 1, tzinfo=UTC)),
+        Responses("g", "a", "Poll", datetime(2026, 3, 1, tzinfo=UTC)),
         Reactions("g", "r", "Comment", "above"),
         Posts("g", "Image", datetime(2026, 3, 1, tzinfo=UTC)),
         Joined("g", (ASHA,)),
@@ -150,7 +150,7 @@ def test_its_trigger_waits_on_the_same(subject):
     again = for_subject(subject.kind)(**json.loads(json.dumps(kwargs)))
     assert again.serialize() == (path, kwargs)
     assert again.subject() == subject
-    assert (kwargs["poll_interval"], kwargs["kaizala_conn_id"]) == (30.0, "other")
+    assert (kwargs["poke_interval"], kwargs["kaizala_conn_id"]) == (30.0, "other")
     assert (kwargs["deadline"], kwargs["wake_at"]) == (
         "2026-03-02T00:00:00+00:00",
         "2026-03-01T12:00:00+00:00",

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_kaizala.client.models import ActionDetails
 from airflow_provider_kaizala.triggers import hitl as triggers_hitl
 from airflow_provider_kaizala.triggers.hitl import KaizalaHITLTrigger, decide
-from airflow_provider_kaizala.waiting.forms import read_rule
+from airflow_provider_kaizala.waiting.rules import read_rule
 
 hitl = pytest.importorskip("airflow.sdk.execution_time.hitl", reason="Airflow below 3.1 has no HITL")
 
@@ -37,7 +37,7 @@ def action(*votes):
             "actionType": "Poll",
             "actionDetails": {
                 "title": "Tea?",
-                "choices": [{"title": each} for each in ("Yes", "No", "Later")],
+                "options": [{"title": each} for each in ("Yes", "No", "Later")],
                 "responses": [
                     {
                         "responseId": f"r{at}",
@@ -177,7 +177,7 @@ def trigger(group):
             "group_id": group,
             "action_id": "act-1",
             "until": {"kind": "any"},
-            "poll_interval": 0.001,
+            "poke_interval": 0.001,
             "ti_id": TI,
             "options": ["Yes", "No"],
             "look_interval": 0.01,
@@ -215,7 +215,7 @@ def test_path_and_arguments_are_fixed(trigger, group):
         "action_type": None,
         "sent_at": None,
         "until": {"kind": "any"},
-        "poll_interval": 0.001,
+        "poke_interval": 0.001,
         "deadline": "2026-03-01T08:00:00+00:00",
         "wake_at": None,
         "kaizala_conn_id": "kaizala_default",
@@ -358,7 +358,7 @@ class TestTime:
 
     def test_an_answer_of_the_last_moment(self, trigger, kaizala, record):
         kaizala.poll({RAVI: "Yes"})
-        found = event(trigger(defaults=["No"], deadline=ago(3600), poll_interval=60))
+        found = event(trigger(defaults=["No"], deadline=ago(3600), poke_interval=60))
         assert (found["chosen_options"], found["answered_in"]) == (["Yes"], "kaizala")
 
     def test_somebody_in_airflow_is_faster_than_the_defaults(self, trigger, kaizala, record):

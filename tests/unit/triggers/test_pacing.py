@@ -21,7 +21,7 @@ from airflow_provider_kaizala.triggers.pacing import (
     pacer_for,
     share_of_waits,
 )
-from airflow_provider_kaizala.waiting.subjects import ActionAnswers
+from airflow_provider_kaizala.waiting.subjects import Responses
 from tests.unit.triggers.conftest import VirtualLoop
 
 RAVI = "+910000000002"
@@ -183,7 +183,7 @@ def test_all_waits_of_a_connector_stay_within_its_budget(stage, kaizala, group, 
     connect("again", extra={"calls_per_minute": 30, "timeout": 7})
     for at in range(60):
         kaizala.survey(RAVI, action_id=f"a{at}", kind="MyCompany.Check")
-    subjects = [ActionAnswers(group, f"a{at}", "MyCompany.Check", datetime.now(tz=UTC)) for at in range(60)]
+    subjects = [Responses(group, f"a{at}", "MyCompany.Check", datetime.now(tz=UTC)) for at in range(60)]
 
     async def scene():
         async with (

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_kaizala.client.errors import KaizalaForbiddenError, KaizalaNotFoundError
 from airflow_provider_kaizala.triggers import polls
 from airflow_provider_kaizala.waiting.progress import who_answered
-from airflow_provider_kaizala.waiting.subjects import ActionAnswers, read_subject
+from airflow_provider_kaizala.waiting.subjects import Responses, read_subject
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 OTHER = "22222222-2222-4222-8222-222222222222@1"
@@ -342,7 +342,7 @@ def test_a_wait_without_type_or_time_is_read_by_itself(stage, kaizala, group, no
     kaizala.poll({RAVI: "Yes"}, sent_at=SENT)
 
     async def scene():
-        async with stage.waits(ActionAnswers(group, "act-1"), on(group, sent_at=None)) as told:
+        async with stage.waits(Responses(group, "act-1"), on(group, sent_at=None)) as told:
             await asyncio.sleep(15)
             return told
 

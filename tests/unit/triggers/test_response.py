@@ -9,10 +9,10 @@ from pkgutil import resolve_name
 import pytest
 
 from airflow_provider_kaizala import compat
-from airflow_provider_kaizala.triggers.response import KaizalaResponseTrigger
+from airflow_provider_kaizala.triggers.wait import KaizalaWaitTrigger
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
-PATH = "airflow_provider_kaizala.triggers.response.KaizalaResponseTrigger"
+PATH = "airflow_provider_kaizala.triggers.response.KaizalaWaitTrigger"
 
 
 @pytest.fixture(autouse=True)
@@ -24,8 +24,8 @@ def no_gathering(monkeypatch):
 @pytest.fixture
 def trigger(group):
     def make(**changes):
-        given = {"group_id": group, "action_id": "act-1", "until": {"kind": "any"}, "poll_interval": 0.001}
-        return KaizalaResponseTrigger(**{**given, **changes})
+        given = {"group_id": group, "action_id": "act-1", "until": {"kind": "any"}, "poke_interval": 0.001}
+        return KaizalaWaitTrigger(**{**given, **changes})
 
     return make
 
@@ -77,7 +77,7 @@ def test_path_and_arguments_are_fixed(trigger, group):
             "action_type": None,
             "sent_at": None,
             "until": {"kind": "any"},
-            "poll_interval": 0.001,
+            "poke_interval": 0.001,
             "deadline": "2026-03-01T08:00:00+00:00",
             "wake_at": None,
             "kaizala_conn_id": "other",
@@ -89,13 +89,13 @@ def test_path_and_arguments_are_fixed(trigger, group):
 def test_it_survives_the_database(trigger):
     before = trigger(until={"kind": "people", "people": [ASHA], "need": "any"}, deadline=ago(-60))
     path, kwargs = before.serialize()
-    after = KaizalaResponseTrigger(**json.loads(json.dumps(kwargs)))
+    after = KaizalaWaitTrigger(**json.loads(json.dumps(kwargs)))
     assert after.serialize() == (path, kwargs)
 
 
 def test_a_row_of_an_older_version_still_loads(group):
     """What was added since has a default."""
-    old = KaizalaResponseTrigger(group_id=group, action_id="act-1", until={"kind": "any"})
+    old = KaizalaWaitTrigger(group_id=group, action_id="act-1", until={"kind": "any"})
     assert old.serialize()[1]["kaizala_conn_id"] == "kaizala_default"
     assert old.serialize()[1]["deadline"] is None
 
@@ -103,8 +103,8 @@ def test_a_row_of_an_older_version_still_loads(group):
 def test_airflow_finds_it_by_its_path():
     from airflow.triggers.base import BaseTrigger
 
-    assert resolve_name(PATH.replace("response.K", "response:K")) is KaizalaResponseTrigger
-    assert issubclass(KaizalaResponseTrigger, BaseTrigger)
+    assert resolve_name(PATH.replace("response.K", "response:K")) is KaizalaWaitTrigger
+    assert issubclass(KaizalaWaitTrigger, BaseTrigger)
 
 
 def test_no_secret_travels(trigger, secrets_of_the_connection, connect):
@@ -154,7 +154,7 @@ def test_the_log_names_who_is_missing(trigger, kaizala, logs):
 
 def test_the_deadline_passes(trigger, kaizala):
     kaizala.job([ASHA, RAVI], done=[RAVI])
-    (event,) = events(trigger(until={"kind": "everyone"}, deadline=ago(-0.1), poll_interval=60))
+    (event,) = events(trigger(until={"kind": "everyone"}, deadline=ago(-0.1), poke_interval=60))
     assert event["status"] == "timeout"
     assert event["result"]["complete"] is False
     assert [each["responder"] for each in event["result"]["answers"]] == [RAVI]
@@ -267,7 +267,7 @@ def test_it_stops_when_airflow_says_so(trigger, kaizala, monkeypatch):
             return kaizala.default(request)
 
         kaizala.otherwise = look
-        task = asyncio.ensure_future(anext(trigger(poll_interval=60).run()))
+        task = asyncio.ensure_future(anext(trigger(poke_interval=60).run()))
         await looked.wait()
         await asyncio.sleep(0.05)
         task.cancel()

@@ -8,7 +8,7 @@ import pytest
 from airflow_provider_kaizala.client.errors import KaizalaNotFoundError
 from airflow_provider_kaizala.triggers.sources import make_source, ticks
 from airflow_provider_kaizala.waiting.progress import who_answered
-from airflow_provider_kaizala.waiting.subjects import ActionAnswers, Joined, Posts, Reactions, Subject
+from airflow_provider_kaizala.waiting.subjects import Responses, Joined, Posts, Reactions, Subject
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 SENT = datetime(2026, 3, 1, 7, tzinfo=UTC)
@@ -16,7 +16,7 @@ SENT_TEXT = "2026-03-01T07:00:00Z"
 
 
 def on(group, action_id="act-1", kind="Poll"):
-    return ActionAnswers(group, action_id, kind, SENT)
+    return Responses(group, action_id, kind, SENT)
 
 
 def who(details):
@@ -77,7 +77,7 @@ def test_a_list_without_counts_tells_nothing(stage, kaizala, group, no_sweeps):
 def test_the_list_begins_with_the_earliest_action(stage, kaizala, group, no_sweeps):
     kaizala.poll({RAVI: "Yes"}, sent_at="2026-02-01T07:00:00Z")
     kaizala.poll({}, action_id="act-2", sent_at=SENT_TEXT)
-    early = ActionAnswers(group, "act-1", "Poll", SENT - timedelta(days=28))
+    early = Responses(group, "act-1", "Poll", SENT - timedelta(days=28))
 
     async def scene():
         async with stage.waits(on(group, "act-2")):

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
-from airflow_provider_kaizala.waiting.combined import AllOf, AnyOf
-from airflow_provider_kaizala.waiting.forms import read_rule
+from airflow_provider_kaizala.waiting.rules import AllOf, AnyOf
+from airflow_provider_kaizala.waiting.rules import read_rule
 from airflow_provider_kaizala.waiting.rule import Audience
 from airflow_provider_kaizala.waiting.rules import (
     AnyAnswer,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import ActionDetails, Person
-from airflow_provider_kaizala.waiting.forms import read_rule
+from airflow_provider_kaizala.waiting.rules import read_rule
 from airflow_provider_kaizala.waiting.rules import AnyAnswer, AtLeast, Everyone, People, Rule
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"

@@ -11,7 +11,7 @@ from airflow_provider_kaizala.client.models import ActionDetails, Member
 from airflow_provider_kaizala.client.models.received import ListedAction
 from airflow_provider_kaizala.client.readings import as_joined, as_posts
 from airflow_provider_kaizala.waiting.subjects import (
-    ActionAnswers,
+    Responses,
     Joined,
     Posts,
     Reactions,
@@ -22,11 +22,11 @@ from tests.unit.waiting.actions import ASHA, RAVI, poll
 WHEN = datetime(2026, 3, 1, 8, 0, 0, 400_000, tzinfo=UTC)
 FORMS = [
     (
-        ActionAnswers("g", "a"),
+        Responses("g", "a"),
         {"kind": "action", "group_id": "g", "action_id": "a", "action_type": None, "sent_at": None},
     ),
     (
-        ActionAnswers("g", "a", "Poll", WHEN),
+        Responses("g", "a", "Poll", WHEN),
         {
             "kind": "action",
             "group_id": "g",
@@ -69,7 +69,7 @@ def test_the_wire_format_is_fixed(subject, wire):
 words = st.text(max_size=20)
 times = st.datetimes(timezones=st.just(UTC))
 subjects = st.one_of(
-    st.builds(ActionAnswers, words, words, st.none() | words, st.none() | times),
+    st.builds(Responses, words, words, st.none() | words, st.none() | times),
     st.builds(Reactions, words, words, st.sampled_from(["Like", "Comment"]), st.none() | words),
     st.builds(Posts, words, words, times),
     st.builds(Joined, words, st.none() | st.lists(words).map(tuple)),
@@ -87,8 +87,8 @@ def test_what_names_it():
 
 def test_a_first_look_tells_type_and_time():
     action = poll((RAVI, "Yes"))
-    subject, details = ActionAnswers("g", "a1").seen(action)
-    assert subject == ActionAnswers("g", "a1", "Poll", None)
+    subject, details = Responses("g", "a1").seen(action)
+    assert subject == Responses("g", "a1", "Poll", None)
     assert details is action
 
 

@@ -20,12 +20,12 @@ from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.operators import KaizalaSendPollOperator
 from airflow_provider_kaizala.sensors import KaizalaResponseSensor
-from airflow_provider_kaizala.tasks.memory import Memory
-from airflow_provider_kaizala.tasks.wait import Wait, new_wait
-from airflow_provider_kaizala.tasks.waiting import GRACE
-from airflow_provider_kaizala.triggers.response import KaizalaResponseTrigger
-from airflow_provider_kaizala.waiting.rules import AtLeast
-from airflow_provider_kaizala.waiting.subjects import ActionAnswers
+from airflow_provider_kaizala.tasks.state import TaskState
+from airflow_provider_kaizala.tasks.wait_for_people import GRACE
+from airflow_provider_kaizala.triggers.wait import KaizalaWaitTrigger
+from airflow_provider_kaizala.waiting.rules import AnyAnswer, AtLeast
+from airflow_provider_kaizala.waiting.subjects import Responses
+from airflow_provider_kaizala.waiting.wait import Wait
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 
@@ -60,15 +60,15 @@ def test_until_is_kept_as_it_travels(until, wire):
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("group_id", "no group", "group_id: 'no group' is no Kaizala group id; give the GUID"),
+        ("group_id", "no group", "group_id: 'no group' is not a valid group id; give the GUID"),
         ("action_id", " ", "action_id is empty"),
-        ("action_id", None, "action_id is None, which is no id. If a template was to bring it"),
-        ("action_id", "None", "action_id is 'None', which is no id. If a template was to bring it"),
-        ("group_id", "None", "group_id is 'None', which is no id. If a template was to bring it"),
-        ("until", "['+910000000001']", "a template has made text of it: give dag.param('name')"),
-        ("until", "most", "until: 'most' is no rule; give 'any', 'all', a count, a list of phone numbers"),
-        ("until", ["0123"], "until: '0123' is no phone number in E.164 form"),
-        ("until", 0, "until: a count of at least 1 is needed"),
+        ("action_id", None, "action_id is None"),
+        ("action_id", "None", "action_id is 'None'"),
+        ("group_id", "None", "group_id is 'None'"),
+        ("until", "['+910000000001']", "pass dag.param('name') or the upstream task's output itself"),
+        ("until", "most", "until: 'most' is not a rule; give 'any', 'all', a count, a list of phone numbers"),
+        ("until", ["0123"], "until: '0123' is not a phone number in E.164 form"),
+        ("until", 0, "until: count"),
         ("until", lambda answers: True, "until: a function cannot travel to a trigger"),
     ],
 )
@@ -79,7 +79,7 @@ def test_a_literal_is_refused_when_the_dag_is_parsed(name, value, says, kaizala,
     if callable(value):
         return
     with dag:
-        up = KaizalaSendPollOperator(task_id="up", question="Tea?", choices=["Yes", "No"])
+        up = KaizalaSendPollOperator(task_id="up", question="Tea?", options=["Yes", "No"])
         later = [wait(task_id=f"wait_{mode}", deferrable=mode, **{name: up.output}) for mode in (True, False)]
     for each in later:
         with pytest.raises(AirflowFailException) as failed:
@@ -98,7 +98,7 @@ def test_no_group_anywhere(kaizala, connect, run_task):
 def test_a_group_that_was_to_come_and_has_not(kaizala, run_task):
     sensor = KaizalaResponseSensor(task_id="wait", action_id="a1", group_id="{{ params.nothing }}")
     sensor.group_id = None  # as an XCom does
-    with pytest.raises(AirflowFailException, match="group_id is None"):
+    with pytest.raises(AirflowFailException, match="group_id rendered to None"):
         run_task(sensor)
     assert kaizala.requests == []
 
@@ -106,7 +106,7 @@ def test_a_group_that_was_to_come_and_has_not(kaizala, run_task):
 def test_templates(kaizala, run_task, dag):
     kaizala.survey(ASHA, RAVI)
     with dag:
-        ask = KaizalaSendPollOperator(task_id="ask", question="Tea?", choices=["Yes", "No"])
+        ask = KaizalaSendPollOperator(task_id="ask", question="Tea?", options=["Yes", "No"])
         sensor = wait(
             action_id=ask.output["action_id"],
             group_id="{{ params.group }}",
@@ -175,7 +175,7 @@ def test_a_look_that_does_not(kaizala, logs):
     found = wait(until="all").poke({})
     assert not found.is_done
     assert found.xcom_value is None
-    assert "'Open the shutters': 1 of 2: Name of 2; missing: Name of 1" in logs.text
+    assert "'Open the shutters': 1 of 2 answered (Name of 2); missing: Name of 1" in logs.text
 
 
 def test_the_log_says_it_once(kaizala, logs):
@@ -198,7 +198,7 @@ def test_a_failure_that_may_be_over_is_sat_out(kaizala, logs, failure):
     sensor = wait()
     kaizala.script += [failure] * 5
     assert not sensor.poke({}).is_done
-    assert "Kaizala cannot be read now; looking again" in logs.of("warning")[0]
+    assert "Kaizala cannot be read now; polling again" in logs.of("warning")[0]
     assert sensor.poke({}).is_done
 
 
@@ -214,10 +214,10 @@ def test_what_kaizala_refuses_fails_at_once(kaizala, run_task, status, says):
 
 def test_a_rule_that_does_not_fit_fails_at_once(kaizala, run_task):
     kaizala.survey(ASHA)
-    with pytest.raises(AirflowFailException, match="4 answers can never come, the group has 3 people"):
+    with pytest.raises(AirflowFailException, match="4 people can never answer, there are 3 members of the group"):
         run_task(wait(until=4))
     kaizala.job([ASHA])
-    with pytest.raises(AirflowFailException, match="2 answers can never come, the job has 1 assignees"):
+    with pytest.raises(AirflowFailException, match="2 people can never answer, there are 1 assignees of the job"):
         run_task(wait(until=2))
 
 
@@ -276,7 +276,7 @@ def test_what_was_seen_is_returned_though_the_last_look_fails(kaizala, run_task,
     kaizala.otherwise = None
     parked = deferred(**given)
     throttled(kaizala, at=1, seconds=30)
-    assert come_back(parked, "timeout", result=RESULT, **given) == RESULT
+    assert come_back(parked, "timeout", seen=SEEN, **given) == RESULT
 
 
 def test_a_pause_too_short_for_airflow_is_spent_in_the_worker(kaizala, run_task, monkeypatch):
@@ -292,20 +292,22 @@ def test_a_pause_too_short_for_airflow_is_spent_in_the_worker(kaizala, run_task,
         run_task(wait(**given, poke_interval=0.2))
 
 
-def test_what_a_look_has_seen_is_kept_for_the_next_process(kaizala, monkeypatch):
-    notes = {}
-    monkeypatch.setattr(Memory, "get", lambda memory, name: notes.get(name))
-    monkeypatch.setattr(Memory, "set", lambda memory, name, value: notes.update({name: value}))
+def test_what_a_look_has_seen_is_kept_for_the_next_process(kaizala, run_task, monkeypatch):
+    kept = {}
+    monkeypatch.setattr(TaskState, "get", lambda state, name: kept.get(name))
+    monkeypatch.setattr(TaskState, "set", lambda state, name, value: kept.update({name: value}))
     kaizala.survey(ASHA)
     given = {"until": 2, "mode": "reschedule", "timeout": 60, "poke_interval": 60}
-    wait(**given).poke({})
-    assert "seen" not in notes, "only who returns it needs it"
-    assert not wait(**given, on_timeout="return").poke({}).is_done
-    notes["wait"]["deadline"] = datetime.now(tz=UTC).isoformat()
+    with pytest.raises(compat.reschedule_exception()):
+        run_task(wait(**given))
+    assert "seen" not in kept, "only on_timeout='return' needs it"
+    with pytest.raises(compat.reschedule_exception()):
+        run_task(wait(**given, on_timeout="return"))
+    kept["wait"]["deadline"] = datetime.now(tz=UTC).isoformat()
+    kept |= json.loads(json.dumps(kept))
     throttled(kaizala, at=1, seconds=30)
-    seen = wait(**given, on_timeout="return").poke({})
-    assert seen.is_done
-    assert [each["responder"] for each in json.loads(json.dumps(seen.xcom_value))["answers"]] == [ASHA]
+    result = run_task(wait(**given, on_timeout="return"))
+    assert [each["responder"] for each in result["answers"]] == [ASHA]
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
@@ -351,22 +353,14 @@ def test_deferral(kaizala, deferred, group):
     kaizala.survey(sent_at="2026-03-01T07:00:00Z")
     before = datetime.now(tz=UTC)
     found = deferred(until=2, poke_interval=timedelta(seconds=30), timeout=timedelta(hours=1))
-    assert isinstance(found.trigger, KaizalaResponseTrigger)
-    kwargs = found.trigger.serialize()[1]
-    carried = Wait.from_wire(kwargs.pop("carry")["wait"])
-    assert (carried.subject, carried.rule) == (found.trigger.subject(), AtLeast(2))
-    deadline = datetime.fromisoformat(kwargs.pop("deadline"))
-    assert before + timedelta(hours=1) <= deadline <= datetime.now(tz=UTC) + timedelta(hours=1)
-    assert kwargs == {
-        "group_id": group,
-        "action_id": "act-1",
-        "action_type": "Survey",
-        "sent_at": "2026-03-01T07:00:00+00:00",
-        "until": {"kind": "at_least", "count": 2},
-        "poll_interval": 30.0,
-        "wake_at": None,
-        "kaizala_conn_id": "kaizala_default",
-    }
+    path, kwargs = found.trigger.serialize()
+    assert path == "airflow_provider_kaizala.triggers.wait.KaizalaWaitTrigger"
+    wait = Wait.from_wire(json.loads(json.dumps(kwargs.pop("wait"))))
+    sent_at = datetime(2026, 3, 1, 7, tzinfo=UTC)
+    assert wait.subject == Responses(group, "act-1", "Survey", sent_at)
+    assert (wait.rule, wait.interval, wait.voters, wait.settled) == (AtLeast(2), 30.0, None, True)
+    assert before + timedelta(hours=1) <= wait.deadline <= datetime.now(tz=UTC) + timedelta(hours=1)
+    assert kwargs == {"kaizala_conn_id": "kaizala_default", "wake_at": None, "carry": {"ends_by": None}}
     assert found.method_name == "execute_complete"
     assert timedelta(0) <= timedelta(hours=1) + GRACE - found.timeout < timedelta(minutes=1)
 
@@ -377,9 +371,9 @@ def test_what_travels_is_clean(kaizala, deferred):
     found = deferred(
         group_id="{{ ' another-group ' }}", action_id="{{ ' act-1 ' }}", until="{{ params.count or ' 2 ' }}"
     )
-    kwargs = found.trigger.serialize()[1]
-    assert (kwargs["group_id"], kwargs["action_id"]) == ("another-group", "act-1")
-    assert kwargs["until"] == {"kind": "at_least", "count": 2}
+    wait = found.trigger.serialize()[1]["wait"]
+    assert (wait["subject"]["group_id"], wait["subject"]["action_id"]) == ("another-group", "act-1")
+    assert wait["until"] == {"kind": "at_least", "count": 2}
 
 
 def test_no_secret_travels(kaizala, deferred, secrets_of_the_connection):
@@ -391,8 +385,8 @@ def test_no_secret_travels(kaizala, deferred, secrets_of_the_connection):
 
 def test_deferral_though_kaizala_cannot_be_read(kaizala, deferred, logs):
     kaizala.script += [(500, {})] * 5
-    assert deferred().trigger.action_id == "act-1"
-    assert "looking again" in logs.text
+    assert deferred().trigger.serialize()[1]["wait"]["settled"] is False
+    assert "polling again" in logs.text
 
 
 def test_what_kaizala_refuses_is_no_reason_to_defer(kaizala, run_task):
@@ -429,19 +423,28 @@ RESULT = {
     "answers": [{"responder": ASHA, "responder_name": "Asha"}, {"responder": None, "responder_name": None}],
     "missing": [{"mobile_number": RAVI, "name": "Ravi"}, {"mobile_number": MEERA, "name": None}],
 }
+SEEN = {"result": RESULT, "text": "2 of 4 answered"}
+
+
+def event(status, seen=None, **more):
+    """What a trigger fires."""
+    wait = Wait(Responses("g", "act-1"), AnyAnswer(), datetime.now(tz=UTC), 60)
+    return {"status": status, "wait": wait.to_wire(), "seen": seen, "carry": {}, **more}
 
 
 def test_success(logs):
-    carry = {"wait": new_wait(ActionAnswers("g", "act-1"), "any", datetime.now(tz=UTC), 60).to_wire()}
-    assert wait().execute_complete({}, {"status": "success", "result": RESULT, "carry": carry}) == RESULT
-    assert "2 answers to 'Open the shutters'" in logs.text
+    assert wait().execute_complete({}, event("success", SEEN)) == RESULT
+    assert "The wait for 'act-1' is over: 2 of 4 answered" in logs.text
 
 
-def come_back(deferred, status, result=None, **changes):
+def come_back(deferred, status, seen=None, **changes):
     """Let the trigger of a deferred task bring something, as Airflow does: with what travelled through the database."""
-    carry = json.loads(json.dumps(deferred.trigger.serialize()[1]["carry"]))
+    kwargs = json.loads(json.dumps(deferred.trigger.serialize()[1]))
+    if status == "timeout":
+        kwargs["wait"]["deadline"] = datetime.now(tz=UTC).isoformat()
     sensor = wait(deferrable=True, **changes)
-    return sensor.execute_complete({}, {"status": status, "result": result, "carry": carry})
+    brought = {"status": status, "wait": kwargs["wait"], "seen": seen, "carry": kwargs["carry"]}
+    return sensor.execute_complete({}, brought)
 
 
 def test_timeout(kaizala, deferred):
@@ -451,7 +454,7 @@ def test_timeout(kaizala, deferred):
     kaizala.job([ASHA, RAVI, MEERA], done=[ASHA])
     with pytest.raises(AirflowSensorTimeout) as over:
         come_back(parked, "timeout", until="all", timeout=90)
-    assert str(over.value) == "No end within 90 s. Answered: Name of 1. Missing: Name of 2, Name of 3."
+    assert str(over.value) == "Timed out after 90 s: 1 of 3 answered (Name of 1); missing: Name of 2, Name of 3"
     kaizala.job([ASHA, RAVI, MEERA], done=[ASHA, RAVI, MEERA])
     assert come_back(parked, "timeout", until="all", timeout=90)["complete"] is True
 
@@ -460,7 +463,7 @@ def test_timeout_though_kaizala_cannot_be_read(kaizala, deferred):
     kaizala.survey()
     parked = deferred()
     kaizala.otherwise = lambda request: kaizala.error(500, "Internal")
-    with pytest.raises(AirflowSensorTimeout, match=r"No end within 60 s\. Kaizala could not be read\."):
+    with pytest.raises(AirflowSensorTimeout, match="Timed out after 60 s: Kaizala could not be read"):
         come_back(parked, "timeout")
 
 
@@ -474,9 +477,9 @@ def test_what_to_do_when_time_is_up(kaizala, deferred, run_task, deferrable):
             return come_back(deferred(**given), "timeout", **given)
         return run_task(wait(timeout=0.01, poke_interval=0.01, **given))
 
-    with pytest.raises(AirflowSensorTimeout, match=r"Answered: Name of 1\. Missing: nobody\."):
+    with pytest.raises(AirflowSensorTimeout, match=r"1 of 2 answered \(Name of 1\)"):
         end("fail")
-    with pytest.raises(AirflowSkipException, match=r"Answered: Name of 1\. Missing: nobody\."):
+    with pytest.raises(AirflowSkipException, match=r"1 of 2 answered \(Name of 1\)"):
         end("skip")
     result = end("return")
     assert (result["complete"], result["met"]) == (False, False)
@@ -488,8 +491,8 @@ def test_what_to_do_when_time_is_up(kaizala, deferred, run_task, deferrable):
     [
         ({"on_timeout": "skip", "soft_fail": True}, "on_timeout='skip' and soft_fail=True both say"),
         ({"on_timeout": "return", "soft_fail": True}, "on_timeout='return' and soft_fail=True both say"),
-        ({"on_timeout": "wait"}, "on_timeout: 'wait' is unknown; take one of fail, skip, return"),
-        ({"timeout": 5, "poke_interval": 30}, "timeout: 5 s is shorter than poke_interval, 30 s"),
+        ({"on_timeout": "wait"}, "on_timeout must be one of fail, skip, return, not 'wait'"),
+        ({"timeout": 5, "poke_interval": 30}, "poke_interval: 30 s is longer than timeout, 5 s"),
     ],
 )
 def test_times_that_contradict_each_other(changes, says):
@@ -503,20 +506,21 @@ def test_error():
         wait().execute_complete({}, {"status": "error", "message": "getAction failed: gone"})
 
 
-@pytest.mark.parametrize("event", [{"status": "newer"}, {}, {"status": "success"}, "success", None])
-def test_an_event_that_nobody_knows(event):
-    with pytest.raises(AirflowFailException, match="unknown event"):
-        wait().execute_complete({}, event)
+@pytest.mark.parametrize(
+    "strange", [{"status": "newer"}, event("newer"), event("success"), {}, {"status": "success"}, "success", None]
+)
+def test_an_unexpected_event_fails_the_task(strange):
+    with pytest.raises(AirflowFailException, match="unexpected event"):
+        wait().execute_complete({}, strange)
 
 
 @pytest.mark.parametrize("softly", ["soft_fail", "never_fail"])
 def test_a_wait_that_may_fail_is_skipped_after_its_deferral(kaizala, softly):
     kaizala.survey()
     sensor = wait(**{softly: True})
-    carry = {"wait": new_wait(ActionAnswers("g", "act-1"), "any", datetime.now(tz=UTC), 60).to_wire()}
-    for event in ({"status": "timeout", "carry": carry}, {"status": "error", "message": "gone"}):
-        with pytest.raises(AirflowSkipException):
-            sensor.resume_execution("execute_complete", {"event": event}, {})
+    for brought, reason in ((event("timeout"), "Timed out after 60 s"), (event("error", message="gone"), "gone")):
+        with pytest.raises(AirflowSkipException, match=f"Skipping, since {softly} is set: {reason}"):
+            sensor.resume_execution("execute_complete", {"event": brought}, {})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,125 @@
+"""What a group has decided: approvals, and the answer to a question that Airflow asks at the same time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airflow_provider_kaizala.waiting.people import latest, names
+from airflow_provider_kaizala.waiting.rules import AnyAnswer, AnyOf, AtLeast, People, Quorum
+from airflow_provider_kaizala.waiting.tally import as_offered, chosen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_kaizala.client.models import ActionDetails
+    from airflow_provider_kaizala.client.models.people import Person
+    from airflow_provider_kaizala.waiting.rules import Rule
+
+#: for answers whose time Kaizala does not give; their place in the list then decides
+_EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+def approval_rule(approve: str, reject: str, quorum: int, approvers: Sequence[str] | None) -> Rule:
+    """Return the rule of an approval.
+
+    With named approvers it is over once *quorum* of them have approved, or so many have rejected that this can no longer happen;
+    without, once *quorum* people have approved, or one has rejected.
+
+    :raises KaizalaInputError: if there are fewer approvers than the quorum
+    """
+    if approvers is not None:
+        return Quorum(approve, quorum, tuple(approvers))
+    return AnyOf((Quorum(approve, quorum), Quorum(reject, 1)), strict=True)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a group has decided.
+
+    :param chosen: the options
+    :param by: the person whose answer completed it
+    :param supporters: all who chose it
+    """
+
+    chosen: tuple[str, ...]
+    by: Person
+    supporters: tuple[Person, ...]
+
+    @property
+    def user(self) -> dict[str, str]:
+        """That person as Airflow's results name people."""
+        person = self.by
+        name = person.name or person.mobile_number or "somebody in the group"
+        return {"id": f"kaizala:{person.mobile_number or person.id or ''}", "name": name}
+
+    def __str__(self) -> str:
+        by = ", ".join(names(self.supporters)) or "somebody in the group"
+        return f"{', '.join(self.chosen)} by {by}"
+
+
+@dataclass(frozen=True)
+class _Vote:
+    by: Person
+    chosen: tuple[str, ...]
+    at: datetime | None
+
+
+def decide(rule: Rule, details: ActionDetails, options: Sequence[str], multiple: bool) -> Decision | None:
+    """Return what a group has decided; None if its rule is not met yet, or a tie decides nothing.
+
+    If one answer is enough, the first one decides. A quorum that is met decides for its option, one that no longer can be met for
+    what most people chose instead. Everything else is decided by what most people chose; where a person may choose several
+    options, by each option that more than half of them chose. If the rule names people, only they count.
+    """
+    progress = rule.progress(details)
+    if not progress.over:
+        return None
+    if isinstance(rule, AnyOf) and progress.met:
+        met = (each for each in rule.rules if each.progress(details).met)
+        return next((decide(each, details, options, multiple) for each in met), None)
+    votes = _votes(rule, details, options)
+    if not votes:
+        return None
+    if progress.met and _one_is_enough(rule):
+        first = min(votes, key=lambda vote: vote.at or _LATEST)
+        return Decision(first.chosen, first.by, (first.by,))
+    wanted = as_offered(rule.option, options) if isinstance(rule, Quorum) else None
+    lost = set() if progress.met else {as_offered(each, options) for each in rule.options()}
+    counts = {each: sum(each in vote.chosen for vote in votes) for each in options if each not in lost}
+    if multiple:
+        decided = [each for each, count in counts.items() if 2 * count > len(votes) or each == wanted]
+    elif wanted is not None and progress.met:
+        decided = [wanted]
+    else:
+        most = max(counts.values(), default=0)
+        decided = [each for each, count in counts.items() if most and count == most]
+        decided = decided if len(decided) == 1 else []
+    supporters = [vote for vote in votes if set(vote.chosen) & set(decided)]
+    if not supporters:
+        return None
+    last = max(reversed(supporters), key=lambda vote: vote.at or _EARLIEST)
+    return Decision(tuple(decided), last.by, tuple(vote.by for vote in supporters))
+
+
+def _one_is_enough(rule: Rule) -> bool:
+    return (
+        isinstance(rule, AnyAnswer)
+        or (isinstance(rule, AtLeast) and rule.count == 1)
+        or (isinstance(rule, People) and rule.need == "any")
+    )
+
+
+def _votes(rule: Rule, details: ActionDetails, options: Sequence[str]) -> list[_Vote]:
+    """Return the latest vote of each person who counts."""
+    people = rule.people if isinstance(rule, (People, Quorum)) else None
+    found = []
+    for response in latest(details):
+        if people is not None and response.responder.mobile_number not in people:
+            continue
+        given = [as_offered(one, options) for value in response.answers.values() for one in chosen(value)]
+        known = tuple(dict.fromkeys(each for each in given if each in options))
+        if known:
+            found.append(_Vote(response.responder, known, response.responded_at))
+    return found
