@@ -100,7 +100,8 @@ class KaizalaNotifier(KeepLiterals, BaseNotifier):
     # --- sending -------------------------------------------------------------------------------------------------------
 
     def _calls(self, hook: KaizalaHook) -> Reading[Posted]:
-        audience = Audience(self.subscribers, self.send_to_all_subscribers)
+        subscribers = checks.optional(checks.phones)("subscribers", self.subscribers)
+        audience = Audience(subscribers, self.send_to_all_subscribers)
         # a DAG that renders native objects turns some texts into numbers
         return tell(hook.group(self.group_id), str(self.text), audience)
 

@@ -153,10 +153,9 @@ class KaizalaApiOperator(KaizalaCreateOperator):
             files=open_files(self.files),
             group_id=self.checked("group_id"),
         )
-        outcome, _ = self.create(
+        return self.create(
             context,
             f"{call.operation} ({call.method} {call.path})",
             call,
             lambda reply: {"reply": without_secrets(reply)},
-        )
-        return outcome["reply"]
+        ).outcome["reply"]

@@ -20,6 +20,7 @@ from airflow_provider_kaizala.tasks.base import (
     KaizalaTask,
 )
 from airflow_provider_kaizala.tasks.post_once import (
+    Done,
     PostOnce,
     find_action,
     fingerprint,
@@ -144,15 +145,15 @@ class KaizalaCreateOperator(KaizalaGroupOperator):
 
     def create(
         self, context: Context, what: str, call: Call[T], outcome: Callable[[T], Outcome]
-    ) -> tuple[Outcome, T | None]:
-        """Make a call once; return its outcome, and the value that the call brought, if it was made in this try.
+    ) -> Done[T]:
+        """Make a call, unless an earlier try has.
 
         :param what: what the call does, for messages
         :param outcome: turns the call's value into what the task remembers
         """
         once = self.once(context, what)
         earlier = once.earlier_outcome()
-        return (earlier, None) if earlier is not None else once.send(call, outcome)
+        return Done(earlier) if earlier is not None else once.send(call, outcome)
 
 
 class PostedResult(TypedDict):
@@ -266,13 +267,13 @@ class KaizalaPostOperator(KaizalaCreateOperator):
         content = self.content(group_id)
         wanted = fingerprint(content)
         now = datetime.now(tz=UTC)
-        outcome, posted = once.send(
+        done = once.send(
             self.call(group_id, content, audience),
             lambda posted: posted_outcome(group_id, posted.reference_id, posted.action_id, now),
             find_action(self.hook, TaskState(context), group_id, wanted) if wanted else None,
         )
-        self._report_failures(outcome, posted.failed if posted else ())
-        return outcome
+        self._report_failures(done.outcome, done.value.failed if done.value else ())
+        return done.outcome
 
     def run_task(self, context: Context) -> Any:
         """Post, and return the ids."""

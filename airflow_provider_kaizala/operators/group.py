@@ -16,6 +16,7 @@ from airflow_provider_kaizala.operators.base import (
     KaizalaOperator,
 )
 from airflow_provider_kaizala.operators.member import Members
+from airflow_provider_kaizala.tasks.post_once import Done
 from airflow_provider_kaizala.tasks.state import TaskState
 
 if TYPE_CHECKING:
@@ -122,8 +123,10 @@ class KaizalaCreateGroupOperator(KaizalaCreateOperator):
 
         state = TaskState(context)
         once = self.once(context, f"creating group {name!r}")
-        made, created = once.earlier_outcome(), None
-        if made is None:
+        earlier = once.earlier_outcome()
+        if earlier is not None:
+            done: Done[CreatedGroup] = Done(earlier)
+        else:
             first = members[:MEMBERS_PER_CALL]
             given = (name, self.checked("welcome_message"), first, self.checked("group_type"))
             call = (
@@ -131,11 +134,12 @@ class KaizalaCreateGroupOperator(KaizalaCreateOperator):
                 if parent
                 else calls.create_group(*given)
             )
-            made, created = once.send(call, outcome, self._finder(once, state, outcome))
-        if made["members_added"] is False:
-            self.log.warning("Kaizala says that not all members could be added to group %s", made["group_id"])
-        self._add(made["group_id"], members[MEMBERS_PER_CALL:], state, is_new=created is not None)
-        return made
+            done = once.send(call, outcome, self._finder(once, state, outcome))
+        group_id = done.outcome["group_id"]
+        if done.outcome["members_added"] is False:
+            self.log.warning("Kaizala says that not all members could be added to group %s", group_id)
+        self._add(group_id, members[MEMBERS_PER_CALL:], state, is_new=done.value is not None)
+        return done.outcome
 
     def _finder(
         self, once: PostOnce, state: TaskState, outcome: Callable[[Group], Outcome]

@@ -217,7 +217,7 @@ class Subscribers(People):
         return _failed(self.hook.run(calls.remove_subscribers(self.group_id, list(people))))
 
 
-def _failed(outcomes: Sequence[SubscriberOutcome]) -> list[str]:
+def _failed(outcomes: tuple[SubscriberOutcome, ...]) -> list[str]:
     return [
         f"{each.mobile_number}: {each.reason or each.error_code or 'no reason given'}"
         for each in outcomes

@@ -63,7 +63,7 @@ class KaizalaReactOperator(KaizalaCreateOperator):
     def run_task(self, context: Context) -> dict[str, Any]:
         """Like it, or comment on it, and return the ids."""
         group_id, reference_id, comment = self.group(), self.checked("reference_id"), self.checked("comment")
-        outcome, _ = self.create(
+        return self.create(
             context,
             f"{'commenting on' if comment else 'liking'} {reference_id} in group {group_id}",
             calls.post_reaction(
@@ -78,5 +78,4 @@ class KaizalaReactOperator(KaizalaCreateOperator):
                 "reference_id": reference_id,
                 "reaction_id": reaction_id,
             },
-        )
-        return outcome
+        ).outcome

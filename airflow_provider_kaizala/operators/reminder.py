@@ -59,12 +59,12 @@ class KaizalaSendReminderOperator(KaizalaCreateOperator):
     def run_task(self, context: Context) -> dict[str, Any]:
         """Send the reminder, and return the ids."""
         group_id, action_id = self.group(), self.checked("action_id")
-        outcome, sent = self.create(
+        done = self.create(
             context,
             f"reminding group {group_id} of action {action_id}",
             calls.send_reminder(group_id, action_id, Audience(**self.given(Audience))),
             lambda sent: {"group_id": group_id, "reference_id": sent.reference_id, "action_id": action_id},
         )
-        if sent is not None and sent.failed:
-            self.log.warning("Not all were reminded: %s", "; ".join(map(str, sent.failed)))
-        return outcome
+        if done.value and done.value.failed:
+            self.log.warning("Not all were reminded: %s", "; ".join(map(str, done.value.failed)))
+        return done.outcome

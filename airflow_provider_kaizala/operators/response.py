@@ -138,10 +138,9 @@ class KaizalaPostResponseOperator(KaizalaCreateOperator):
                 name=self.checked("name"),
                 location=self.checked("location"),
             )
-        outcome, _ = self.create(
+        return self.create(
             context,
             f"answering action {action_id} in group {group_id}",
             call,
             lambda response_id: {"group_id": group_id, "action_id": action_id, "response_id": response_id},
-        )
-        return outcome
+        ).outcome

@@ -150,7 +150,7 @@ class KaizalaCreateWebhookOperator(KaizalaCreateOperator):
         ids = [each.id for each in same()]
         if not ids:
             call = calls.create_webhook(webhook, group_id)
-            return once.send(call, outcome, lambda intent: [outcome(each.id) for each in same()])[0]
+            return once.send(call, outcome, lambda intent: [outcome(each.id) for each in same()]).outcome
         if len(ids) > 1:
             self.log.warning(
                 "More webhooks call this address, so events come more than once: %s", ", ".join(ids[1:])

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, MutableMapping, Sequence
     from datetime import timedelta, tzinfo
 
-    from airflow.providers.common.compat.sdk import DAG, TaskGroup
+    from airflow.providers.common.compat.sdk import DAG, Context, TaskGroup
+    from airflow.sdk.bases.operator import BaseOperatorMeta
 
     from airflow_provider_kaizala.client.models.checks import Check
 
-    Callback = Callable[..., Any] | Sequence[Callable[..., Any]] | None
+    Callback = Callable[[Context], None] | list[Callable[[Context], None]] | None
+else:
+    BaseOperatorMeta = type(BaseOperator)
 
 #: a text may end in ".md" or ".html", so only these endings name a file that holds a template
 TEMPLATE_EXT = (".j2", ".jinja")
@@ -161,7 +164,7 @@ def _refuse_unknown(operator: type[CheckedArguments], given: Collection[str]) ->
         raise KaizalaInputError(f"{name}: {operator.__name__} does not take it{hint}")
 
 
-class _ChecksWhenBuilt(type(BaseOperator)):  # type: ignore[misc]
+class _ChecksWhenBuilt(BaseOperatorMeta):
     """Metaclass: checks a task's arguments once all constructors have run."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:

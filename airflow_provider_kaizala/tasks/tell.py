@@ -22,9 +22,10 @@ def tell(group_id: str, text: str, audience: Audience) -> Reading[Posted]:
     if len(text) > checks.TEXT_LIMIT:
         text = text[: checks.TEXT_LIMIT - 1] + "…"
     try:
-        return (yield calls.send_message(group_id, Message(text), audience))
+        posted: Posted = yield calls.send_message(group_id, Message(text), audience)
     except KaizalaForbiddenError as refusal:
         try:
-            return (yield calls.post_action(group_id, Announcement(text), audience))
+            posted = yield calls.post_action(group_id, Announcement(text), audience)
         except KaizalaForbiddenError:
             raise refusal from None
+    return posted
