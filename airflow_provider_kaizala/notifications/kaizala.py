@@ -7,11 +7,15 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.notifier import BaseNotifier
+from jinja2 import ChainableUndefined
 
 from airflow_provider_kaizala import compat
-from airflow_provider_kaizala.client.models import Audience, Message, checks
+from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.models.sent import Audience
+from airflow_provider_kaizala.client.readings import afollow, follow
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-from airflow_provider_kaizala.templating import TEMPLATE_EXT, LiteralsStay, is_literal
+from airflow_provider_kaizala.tasks.arguments import TEMPLATE_EXT, KeepLiterals, is_literal
+from airflow_provider_kaizala.tasks.tell import tell
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -19,32 +23,34 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
     from jinja2 import Environment
 
-    from airflow_provider_kaizala.client.calls import Call
     from airflow_provider_kaizala.client.models import Posted
+    from airflow_provider_kaizala.client.readings import Reading
 
 log = logging.getLogger(__name__)
 
-#: what may be there depends on who calls: a task, a DAG run or a deadline
+#: the context depends on who calls: a task, a DAG run or a deadline; a state is text or an enum
 DEFAULT_TEXT = (
-    "{% if ti %}Task {{ ti.dag_id }}.{{ ti.task_id }} is {{ ti.state }} (run {{ ti.run_id }})"
+    "{% if ti %}Task {{ ti.dag_id }}.{{ ti.task_id }} is {{ ti.state.value or ti.state }} (run {{ ti.run_id }})"
     "{% else %}DAG {{ dag_run.dag_id }} (run {{ dag_run.run_id or dag_run.dag_run_id }})"
-    "{% if deadline %} missed its deadline{% elif dag_run.state %} is {{ dag_run.state }}{% endif %}{% endif %}"
+    "{% if deadline %} missed its deadline"
+    "{% elif dag_run.state %} is {{ dag_run.state.value or dag_run.state }}{% endif %}{% endif %}"
     "{% if exception %}: {{ exception }}{% elif reason %}: {{ reason }}{% endif %}"
 )
 
 
-class KaizalaNotifier(LiteralsStay, BaseNotifier):
+class KaizalaNotifier(KeepLiterals, BaseNotifier):
     """Post a text to a group from ``on_failure_callback`` and its kin, or from a deadline.
 
-    It never turns a task's failure into another error: whatever goes wrong here is logged and that is all. What a template
-    names and the context lacks comes out empty, since a message with a gap is better than none.
+    It never turns a task's failure into another error: whatever goes wrong here is only logged. What a template names and the
+    context lacks renders empty, since a message with a gap is better than none. Where Kaizala accepts no plain messages, as in a
+    group that has sub-groups, the text is posted as an announcement.
 
-    :param text: what to say, cut at 4,000 characters; by default which task or DAG is in which state (templated)
+    :param text: the text, cut at 4,000 characters; by default which task or DAG is in which state (templated)
     :param group_id: the group; by default the connection's ``default_group`` (templated)
     :param subscribers: phone numbers of chosen subscribers of a hub group (templated)
-    :param send_to_all_subscribers: to all subscribers of a hub group
-    :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>` (templated)
-    :param bound: seconds that sending may last
+    :param send_to_all_subscribers: post to all subscribers of a hub group
+    :param kaizala_conn_id: the Airflow connection to Kaizala (templated)
+    :param total_timeout: seconds that each call may take, its repeats included
     """
 
     template_fields: Sequence[str] = ("text", "group_id", "subscribers", "kaizala_conn_id")
@@ -58,7 +64,7 @@ class KaizalaNotifier(LiteralsStay, BaseNotifier):
         subscribers: Sequence[str] | None = None,
         send_to_all_subscribers: bool = False,
         kaizala_conn_id: str = KaizalaHook.default_conn_name,
-        bound: float = 30.0,
+        total_timeout: float = 30.0,
         context: Context | None = None,
     ) -> None:
         self.text = text
@@ -66,7 +72,7 @@ class KaizalaNotifier(LiteralsStay, BaseNotifier):
         self.subscribers = subscribers
         self.send_to_all_subscribers = send_to_all_subscribers
         self.kaizala_conn_id = kaizala_conn_id
-        self.bound = bound
+        self.total_timeout = total_timeout
         if is_literal(text):
             checks.title("text", text)
         if group_id is not None and is_literal(group_id):
@@ -76,48 +82,40 @@ class KaizalaNotifier(LiteralsStay, BaseNotifier):
         super().__init__(**compat.notifier_context(context))
 
     def get_template_env(self, dag: Any = None) -> Environment:
-        """Return an environment in which what is missing is empty, and so is what is inside it."""
-        from jinja2 import ChainableUndefined
-
+        """Return an environment in which missing values, and their attributes, render empty."""
         return super().get_template_env(dag=dag).overlay(undefined=ChainableUndefined)
 
     def _update_context(self, context: Context) -> Context:
-        """Let a context without a DAG pass: Airflow 2 wants the key to be there."""
+        """Accept a context without a DAG: Airflow 2 requires the key."""
         context.setdefault("dag", None)  # type: ignore[typeddict-item]
         merged: Context = super()._update_context(context)
         return merged
 
     def render_template_fields(self, context: Context, jinja_env: Environment | None = None) -> None:
-        """Render all fields. What comes out empty is empty then: Airflow 2 would send the template itself."""
+        """Render all fields, also to an empty text: Airflow 2 would keep the template then."""
         env = jinja_env or self.get_template_env(dag=context.get("dag"))
         for name in self.template_fields:
             setattr(self, name, self.render_template(getattr(self, name), context, env, set()))
 
     # --- sending -------------------------------------------------------------------------------------------------------
 
-    def _call(self, hook: KaizalaHook) -> Call[Posted]:
-        from airflow_provider_kaizala.client import calls
-
-        text = str(self.text)  # a DAG that renders native objects makes numbers of some
-        if len(text) > checks.TEXT_LIMIT:
-            text = text[: checks.TEXT_LIMIT - 1] + "…"
-        audience = Audience(
-            subscribers=checks.optional(checks.phones)("subscribers", self.subscribers),
-            send_to_all_subscribers=self.send_to_all_subscribers,
-        )
-        return calls.send_message(hook.group(self.group_id), Message(text), audience)
+    def _calls(self, hook: KaizalaHook) -> Reading[Posted]:
+        subscribers = checks.optional(checks.phones)("subscribers", self.subscribers)
+        audience = Audience(subscribers, self.send_to_all_subscribers)
+        # a DAG that renders native objects turns some texts into numbers
+        return tell(hook.group(self.group_id), str(self.text), audience)
 
     def notify(self, context: Context) -> None:
-        """Send it."""
-        hook = KaizalaHook(self.kaizala_conn_id, bound=self.bound)
+        """Post it."""
+        hook = KaizalaHook(self.kaizala_conn_id, total_timeout=self.total_timeout)
         with hook.get_conn() as client:
-            client.run(self._call(hook))
+            follow(self._calls(hook), client.run)
 
     async def async_notify(self, context: Context) -> None:
-        """Send it, from the triggerer."""
-        hook = KaizalaHook(self.kaizala_conn_id, bound=self.bound)
+        """Post it, from the triggerer."""
+        hook = KaizalaHook(self.kaizala_conn_id, total_timeout=self.total_timeout)
         async with await hook.get_async_conn() as client:
-            await client.run(self._call(hook))
+            await afollow(self._calls(hook), client.run)
 
     # --- and never make things worse -----------------------------------------------------------------------------------
 

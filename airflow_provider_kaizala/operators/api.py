@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_kaizala.client import calls
+from airflow_provider_kaizala.client.calls.generic import check_body, check_parameters
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.webhooks import url_secrets
 from airflow_provider_kaizala.client.operations import find_operation
-from airflow_provider_kaizala.operators.base import KaizalaOperator
+from airflow_provider_kaizala.operators.base import CreateArguments, KaizalaCreateOperator
 from airflow_provider_kaizala.operators.media import check_files, open_files
-from airflow_provider_kaizala.templating import is_literal
+from airflow_provider_kaizala.tasks.arguments import is_literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_kaizala.client.models.checks import Check
     from airflow_provider_kaizala.operators.media import File
@@ -27,9 +32,11 @@ def _operation(name: str, value: Any) -> str:
 
 
 def _parameters(name: str, value: Any) -> dict[str, Any]:
+    if value is None:
+        return {}
     if not hasattr(value, "items"):
-        raise KaizalaInputError(f"{name}: a dict of names and values is needed, not {checks.shown(value)}")
-    return dict(value)
+        raise KaizalaInputError(f"{name} must be a dict of names and values, not {checks.shown(value)}")
+    return {key: item.strip() if isinstance(item, str) else item for key, item in value.items()}
 
 
 def _body(name: str, value: Any) -> dict[str, Any] | None:
@@ -38,9 +45,9 @@ def _body(name: str, value: Any) -> dict[str, Any] | None:
         try:
             value = json.loads(value)
         except ValueError as error:
-            raise KaizalaInputError(f"{name}: the text is no JSON: {error}") from None
+            raise KaizalaInputError(f"{name} is not valid JSON: {error}") from None
     if value is not None and not hasattr(value, "items"):
-        raise KaizalaInputError(f"{name}: a dict, or JSON text of one, is needed, not {checks.shown(value)}")
+        raise KaizalaInputError(f"{name} must be a dict, or JSON text of one, not {checks.shown(value)}")
     named = sorted(key for key in map(str, value or ()) if any(word in key.lower() for word in _SECRET_WORDS))
     if named:
         raise KaizalaInputError(
@@ -68,7 +75,7 @@ def _masked(name: str, value: Any) -> Any:
     return value
 
 
-class KaizalaApiOperator(KaizalaOperator):
+class KaizalaApiOperator(KaizalaCreateOperator):
     """Make one call of any operation, for what has no operator of its own::
 
         KaizalaApiOperator(
@@ -78,7 +85,9 @@ class KaizalaApiOperator(KaizalaOperator):
             body={"role": "Admin"},
         )
 
-    Operations that trade in tokens are refused: signing in is the hook's work.
+    Operations that trade in tokens are refused: signing in is the hook's work. An operation that is not safe to repeat is called
+    once, however often the task is tried: on Airflow 3.3 and newer a retry returns the reply that an earlier try has received. If
+    it is unknown whether the call was carried out, ``on_unknown_outcome`` decides.
 
     :param operation: its operationId, such as ``updateMember``; all 48 are in
         :data:`airflow_provider_kaizala.client.operations.OPERATIONS`
@@ -86,23 +95,23 @@ class KaizalaApiOperator(KaizalaOperator):
     :param body: the JSON body, as a dict or as text, so that it may come from a ``.j2`` file (templated)
     :param files: paths or ``ObjectStoragePath`` URLs, for ``uploadMedia`` (templated)
     :param group_id: the group whose grant is used; by default the parameter ``groupId``, else the user's token (templated)
-    :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`
+    :param on_unknown_outcome: what to do if it is unknown whether the call was carried out: ``"fail"`` without a retry, or
+        ``"resend"`` once more in the same try
+    :param kaizala_conn_id: the Airflow connection to Kaizala (templated)
     :return: the JSON of the reply, with the values of tokens and secrets masked
     """
 
     arguments: ClassVar[Mapping[str, Check]] = {
+        **KaizalaCreateOperator.arguments,
         "operation": _operation,
         "body": _body,
-        "group_id": checks.optional(checks.group_id),
     }
-    decisive: ClassVar[Sequence[str]] = ("body", "group_id")
-    template_fields: Sequence[str] = (
+    required_if_given: ClassVar[Sequence[str]] = (
         "parameters",
         "body",
-        "files",
-        "group_id",
-        *KaizalaOperator.template_fields,
+        *KaizalaCreateOperator.required_if_given,
     )
+    template_fields: Sequence[str] = ("parameters", "body", "files", *KaizalaCreateOperator.template_fields)
     template_fields_renderers: ClassVar[dict[str, str]] = {"parameters": "json", "body": "json"}
 
     def __init__(
@@ -112,8 +121,7 @@ class KaizalaApiOperator(KaizalaOperator):
         parameters: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | str | None = None,
         files: File | Sequence[File] = (),
-        group_id: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[CreateArguments],
     ) -> None:
         kwargs.setdefault("multiple_outputs", False)
         super().__init__(**kwargs)
@@ -121,39 +129,33 @@ class KaizalaApiOperator(KaizalaOperator):
         self.parameters = parameters
         self.body = body
         self.files = files
-        self.group_id = group_id
-        self.check_literals()
 
-    def check_literals(self) -> None:
-        """Check the arguments that are known now; of parameters the names, also where values are templates.
+    def check_arguments(self) -> None:
+        """Check the arguments that are known when the DAG is parsed; of parameters the names, also where values are templates.
 
-        :raises KaizalaInputError: names the argument, what was given, what is allowed
+        :raises KaizalaInputError: names the argument, what was given and what is allowed
         """
-        from airflow_provider_kaizala.client.calls.generic import check_body, check_parameters
-
-        super().check_literals()
+        super().check_arguments()
         if is_literal(self.files):
             check_files(self.files)
         name, row = find_operation(self.operation)
-        parameters = self.parameters or {}
-        if hasattr(parameters, "items"):
-            check_parameters(name, row, parameters)
-        elif is_literal(parameters):
-            _parameters("parameters", parameters)
+        if is_literal(self.parameters) or hasattr(self.parameters, "items"):
+            check_parameters(name, row, _parameters("parameters", self.parameters))
         if is_literal(self.body) and is_literal(self.files):
             check_body(name, row, _body("body", self.body), [self.files] if self.files else [])
 
-    def work(self) -> Any:
+    def run_task(self, context: Context) -> Any:
         """Make the call."""
-        from airflow_provider_kaizala.client import calls
-
         call = calls.any_operation(
             self.operation,
-            _parameters("parameters", self.parameters or {}),
+            _parameters("parameters", self.resolved("parameters")),
             self.checked("body"),
             files=open_files(self.files),
             group_id=self.checked("group_id"),
         )
-        reply = self.hook.run(call)
-        self.log.info("%s %s: done", call.operation, call.path)
-        return without_secrets(reply)
+        return self.create(
+            context,
+            f"{call.operation} ({call.method} {call.path})",
+            call,
+            lambda reply: {"reply": without_secrets(reply)},
+        ).outcome["reply"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from airflow_provider_kaizala.client import calls
+from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Audience, Sent
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.tasks.arguments import TaskArguments, is_literal
@@ -19,6 +20,7 @@ from airflow_provider_kaizala.tasks.base import (
     KaizalaTask,
 )
 from airflow_provider_kaizala.tasks.post_once import (
+    Done,
     PostOnce,
     find_action,
     fingerprint,
@@ -28,14 +30,17 @@ from airflow_provider_kaizala.tasks.post_once import (
 from airflow_provider_kaizala.tasks.state import TaskState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_kaizala.client.calls import Call
     from airflow_provider_kaizala.client.models import Failure, Posted
+    from airflow_provider_kaizala.client.models.checks import Check
     from airflow_provider_kaizala.tasks.post_once import Outcome
+
+T = TypeVar("T")
 
 
 class KaizalaOperator(KaizalaTask, BaseOperator):
@@ -44,6 +49,8 @@ class KaizalaOperator(KaizalaTask, BaseOperator):
     :param kaizala_conn_id: the Airflow connection to Kaizala (templated)
     """
 
+    #: models of which the operator has an attribute for each field, or for some, of the same name
+    models: ClassVar[Sequence[type[Sent]]] = ()
     template_fields: Sequence[str] = ("kaizala_conn_id",)
     ui_color = "#d9eefb"
 
@@ -54,11 +61,35 @@ class KaizalaOperator(KaizalaTask, BaseOperator):
         super().__init__(**kwargs)
         self.kaizala_conn_id = kaizala_conn_id
 
+    def check_arguments(self) -> None:
+        """Check the arguments that are known when the DAG is parsed.
+
+        :raises KaizalaInputError: names the argument, what was given and what is allowed
+        """
+        super().check_arguments()
+        for model in self.models:
+            self.check_model(model)
+
+    def check_model(self, model: type[Sent]) -> None:
+        """Check the arguments that make up a model: each that is literal by itself, and all together once all are literal."""
+        given = self.given(model)
+        known = {name: value for name, value in given.items() if is_literal(value)}
+        for name, value in known.items():
+            model.check(name, value)
+        required = {each.name for each in fields(model) if each.default is MISSING}
+        if required <= known.keys() == given.keys():
+            model(**known)
+
+    def given(self, model: type[Sent]) -> dict[str, Any]:
+        """Return the arguments that make up a model."""
+        return {each.name: self.resolved(each.name) for each in fields(model) if hasattr(self, each.name)}
+
 
 class KaizalaGroupOperator(KaizalaGroupTask, KaizalaOperator):
     """Base of the operators that work in one group.
 
     :param group_id: the group; by default the connection's ``default_group`` (templated)
+    :param kaizala_conn_id: the Airflow connection to Kaizala (templated)
     """
 
     template_fields: Sequence[str] = ("group_id", *KaizalaOperator.template_fields)
@@ -88,21 +119,20 @@ class KaizalaCreateOperator(KaizalaGroupOperator):
     lists is then looked up, and for the rest ``on_unknown_outcome`` decides. On Airflow 3.3 and newer the same holds for a retry
     after the worker died during the call.
 
+    :param group_id: the group; by default the connection's ``default_group`` (templated)
     :param on_unknown_outcome: what to do if it is unknown whether it was created: ``"fail"`` without a retry, or ``"resend"`` once
         more in the same try: people may see it twice
+    :param kaizala_conn_id: the Airflow connection to Kaizala (templated)
     """
+
+    arguments: ClassVar[Mapping[str, Check]] = {
+        **KaizalaGroupOperator.arguments,
+        "on_unknown_outcome": on_unknown_outcome,
+    }
 
     def __init__(self, *, on_unknown_outcome: str = "fail", **kwargs: Unpack[GroupArguments]) -> None:
         super().__init__(**kwargs)
         self.on_unknown_outcome = on_unknown_outcome
-
-    def check_arguments(self) -> None:
-        """Check the arguments that are known when the DAG is parsed.
-
-        :raises KaizalaInputError: names the argument, what was given and what is allowed
-        """
-        super().check_arguments()
-        on_unknown_outcome("on_unknown_outcome", self.on_unknown_outcome)
 
     def once(self, context: Context, what: str, *, across_clearing: bool = False) -> PostOnce:
         """Return how to make the call of this task once.
@@ -110,8 +140,20 @@ class KaizalaCreateOperator(KaizalaGroupOperator):
         :param what: what the call does, for messages
         :param across_clearing: whether what was created before the task was cleared by hand counts
         """
-        resend = self.on_unknown_outcome == "resend"
+        resend = self.checked("on_unknown_outcome") == "resend"
         return PostOnce(self.hook, TaskState(context), what, resend=resend, across_clearing=across_clearing)
+
+    def create(
+        self, context: Context, what: str, call: Call[T], outcome: Callable[[T], Outcome]
+    ) -> Done[T]:
+        """Make a call, unless an earlier try has.
+
+        :param what: what the call does, for messages
+        :param outcome: turns the call's value into what the task remembers
+        """
+        once = self.once(context, what)
+        earlier = once.earlier_outcome()
+        return Done(earlier) if earlier is not None else once.send(call, outcome)
 
 
 class PostedResult(TypedDict):
@@ -161,6 +203,11 @@ class KaizalaPostOperator(KaizalaCreateOperator):
     """
 
     sends: ClassVar[type[Sent]]
+    models: ClassVar[Sequence[type[Sent]]] = (Audience,)
+    arguments: ClassVar[Mapping[str, Check]] = {
+        **KaizalaCreateOperator.arguments,
+        "fail_on_partial": checks.flag,
+    }
     required_if_given: ClassVar[Sequence[str]] = (
         "subscribers",
         "reply_to_reference_id",
@@ -189,31 +236,17 @@ class KaizalaPostOperator(KaizalaCreateOperator):
         self.reply_to_reference_id = reply_to_reference_id
         self.fail_on_partial = fail_on_partial
 
-    # --- arguments -------------------------------------------------------------------------------------------------------
-
     def check_arguments(self) -> None:
         """Check the arguments that are known when the DAG is parsed.
 
         :raises KaizalaInputError: names the argument, what was given and what is allowed
         """
         super().check_arguments()
-        for model in (self.sends, Audience):
-            given = self.given(model)
-            known = {name: value for name, value in given.items() if is_literal(value)}
-            for name, value in known.items():
-                model.check(name, value)
-            if given and len(known) == len(fields(model)):
-                model(**known)
-
-    def given(self, model: type[Sent]) -> dict[str, Any]:
-        """Return the arguments that make up a model."""
-        return {each.name: self.resolved(each.name) for each in fields(model) if hasattr(self, each.name)}
+        self.check_model(self.sends)
 
     def content(self, group_id: str) -> Any:
         """Return what is posted, checked; files are uploaded here."""
         return self.sends(**self.given(self.sends))
-
-    # --- posting ---------------------------------------------------------------------------------------------------------
 
     def call(self, group_id: str, content: Any, audience: Audience) -> Call[Posted]:
         """Return the call that posts the content."""
@@ -234,17 +267,13 @@ class KaizalaPostOperator(KaizalaCreateOperator):
         content = self.content(group_id)
         wanted = fingerprint(content)
         now = datetime.now(tz=UTC)
-
-        def outcome_of(posted: Posted) -> Outcome:
-            return posted_outcome(group_id, posted.reference_id, posted.action_id, now)
-
-        outcome, posted = once.send(
+        done = once.send(
             self.call(group_id, content, audience),
-            outcome_of,
+            lambda posted: posted_outcome(group_id, posted.reference_id, posted.action_id, now),
             find_action(self.hook, TaskState(context), group_id, wanted) if wanted else None,
         )
-        self._report_failures(outcome, posted.failed if posted else ())
-        return outcome
+        self._report_failures(done.outcome, done.value.failed if done.value else ())
+        return done.outcome
 
     def run_task(self, context: Context) -> Any:
         """Post, and return the ids."""
@@ -264,7 +293,7 @@ class KaizalaPostOperator(KaizalaCreateOperator):
         if not failed:
             return
         missed = "; ".join(map(str, failed))
-        if self.fail_on_partial:
+        if self.checked("fail_on_partial"):
             raise AirflowFailException(
                 f"posted to group {outcome['group_id']} as {outcome['reference_id']}, but not to all ({missed}); "
                 "not retried, since the others have it: post it to those people alone"

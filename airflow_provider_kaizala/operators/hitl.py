@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowFailException, SkipMixin
 
 from airflow_provider_kaizala import compat
-from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
-from airflow_provider_kaizala.client.models.sent import Audience, Message, Poll, Sent, Survey
+from airflow_provider_kaizala.client.models.sent import Audience, Poll, Sent, Survey
 from airflow_provider_kaizala.client.models.wire import iso
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.operators.ask import Asked, KaizalaQuestionOperator, QuestionArguments
@@ -21,6 +20,7 @@ from airflow_provider_kaizala.operators.decision import ApprovalMixin
 from airflow_provider_kaizala.operators.plain_text import plain_text
 from airflow_provider_kaizala.tasks.arguments import is_literal
 from airflow_provider_kaizala.tasks.state import TaskState, deadline
+from airflow_provider_kaizala.tasks.tell import tell
 from airflow_provider_kaizala.triggers.hitl import KaizalaHITLTrigger
 
 if TYPE_CHECKING:
@@ -360,7 +360,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
             hook = KaizalaHook(self.kaizala_conn_id, total_timeout=TELLING)
             reply = Audience(**{**self.given(Audience), "reply_to_reference_id": asked.reference_id})
             try:
-                hook.run(calls.send_message(asked.group_id, Message(text[: checks.TEXT_LIMIT]), reply))
+                hook.read(tell(asked.group_id, text, reply))
             finally:
                 hook.close()
         except Exception as error:  # noqa: BLE001  it is decided; nothing here may undo that

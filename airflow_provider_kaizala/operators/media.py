@@ -7,27 +7,21 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
+from airflow.providers.common.compat import sdk
+
+from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaInputError
-from airflow_provider_kaizala.client.models import (
-    Announcement,
-    Audience,
-    Media,
-    Posted,
-    Sent,
-    checks,
-    media_type,
-)
+from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.models.sent import Announcement, Media, Sent, media_type
 from airflow_provider_kaizala.client.multipart import Part
-from airflow_provider_kaizala.operators.post import KaizalaPostOperator
-from airflow_provider_kaizala.templating import is_literal
+from airflow_provider_kaizala.operators.base import KaizalaPostOperator, PostArguments
+from airflow_provider_kaizala.tasks.arguments import is_literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Unpack
 
     from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-    from airflow_provider_kaizala.client.calls import Call
-    from airflow_provider_kaizala.tasks.posting import Fingerprint
 
     File: TypeAlias = str | Path | ObjectStoragePath
 
@@ -41,7 +35,7 @@ def _listed(files: Any) -> list[Any]:
 def _check_type(file: Any) -> tuple[str, str]:
     """Return kind and MIME type, by the name."""
     if not isinstance(file, (str, os.PathLike)) and not hasattr(file, "open"):
-        raise KaizalaInputError(f"files: a path is needed, not {checks.shown(file)}")
+        raise KaizalaInputError(f"files must be paths, not {checks.shown(file)}")
     try:
         return media_type(PurePosixPath(str(file)).name)
     except KaizalaInputError as error:
@@ -49,39 +43,37 @@ def _check_type(file: Any) -> tuple[str, str]:
 
 
 def _part(file: Any) -> Part:
-    """Return one file of an upload; it has to be there, and to hold something."""
+    """Return one file of an upload; it has to exist, and must not be empty."""
     content_type = _check_type(file)[1]
     path: Any = Path(file) if isinstance(file, str) else file
     try:
         if isinstance(file, str) and "://" in file:
-            from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-            path = ObjectStoragePath(file)
-        there = path.is_file()
+            path = sdk.ObjectStoragePath(file)  # its library is loaded here: few tasks need it
+        is_file = path.is_file()
     except (ImportError, ValueError) as error:  # no such protocol, or its library is not installed
         raise KaizalaInputError(f"files: {str(file)!r} cannot be opened here: {error}") from None
-    if not there:
+    if not is_file:
         raise KaizalaInputError(
-            f"files: {str(file)!r} is not there, or is no file; the worker must be able to read it"
+            f"files: {str(file)!r} does not exist or is not a file; the worker must be able to read it"
         )
     if path.stat().st_size == 0:
-        raise KaizalaInputError(f"files: {str(file)!r} is empty; Kaizala shows nothing of it")
+        raise KaizalaInputError(f"files: {str(file)!r} is empty; Kaizala does not show empty files")
     return Part(path.name, content_type, partial(path.open, "rb"))
 
 
 def check_files(files: Any) -> None:
     """Check the types of files, by their names.
 
-    :raises KaizalaInputError: if Kaizala takes no such file
+    :raises KaizalaInputError: if Kaizala does not accept one
     """
     for file in _listed(files):
         _check_type(file)
 
 
 def open_files(files: Any) -> list[Part]:
-    """Return files as parts of an upload; they have to be there.
+    """Return files as parts of an upload; they have to exist.
 
-    :raises KaizalaInputError: if one is not, or is of a type that Kaizala does not take
+    :raises KaizalaInputError: if one does not, or is of a type that Kaizala does not accept
     """
     return [_part(file) for file in _listed(files)]
 
@@ -89,28 +81,36 @@ def open_files(files: Any) -> list[Part]:
 class KaizalaSendMediaOperator(KaizalaPostOperator):
     """Post a file, or several images as an album.
 
-    Images: jpg, jpeg, png. Documents: doc, docx, xls, xlsx, ppt, pptx, pdf. Audio: mp3, wav. Video: mp4, 3gpp.
+    Images: jpg, jpeg, png. Documents: doc, docx, xls, xlsx, ppt, pptx, pdf. Audio: mp3, wav. Video: mp4, 3gpp. Kaizala lists media
+    without their captions, so if it is unknown whether they were posted, ``on_unknown_outcome`` decides. The other arguments are
+    those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
 
     :param files: a path, an ``ObjectStoragePath`` or its URL (``s3://…``), or a list of images for an album (templated)
     :param caption: shown with it (templated)
+    :return: ``{"group_id", "reference_id", "action_id"}``; ``action_id`` is None
     """
 
     sends: ClassVar[type[Sent]] = Media
     template_fields: Sequence[str] = ("files", "caption", *KaizalaPostOperator.template_fields)
 
-    def __init__(self, *, files: File | Sequence[File], caption: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, files: File | Sequence[File], caption: str | None = None, **kwargs: Unpack[PostArguments]
+    ) -> None:
         super().__init__(**kwargs)
         self.files = files
         self.caption = caption
-        self.check_literals()
-        if is_literal(self.files):
-            self.kind()
 
-    def kind(self) -> str:
-        """Return the type of action that the files make.
+    def check_arguments(self) -> None:
+        """Check the arguments that are known when the DAG is parsed.
 
-        :raises KaizalaInputError: if Kaizala does not take them, or not together
+        :raises KaizalaInputError: names the argument, what was given and what is allowed
         """
+        super().check_arguments()
+        if is_literal(self.files):
+            self._action_type()
+
+    def _action_type(self) -> str:
+        """Return the type of action that the files make."""
         files = _listed(self.files)
         if not files:
             raise KaizalaInputError("files is empty; give a path, or several for an album")
@@ -119,51 +119,60 @@ class KaizalaSendMediaOperator(KaizalaPostOperator):
             return next(iter(kinds.values()))
         others = sorted(name for name, kind in kinds.items() if kind != "Image")
         if others:
-            raise KaizalaInputError(f"files: an album holds images only; post {', '.join(others)} by itself")
+            raise KaizalaInputError(
+                f"files: an album consists of images only; post {', '.join(others)} separately"
+            )
         return "Album"
 
-    def known_by(self) -> Fingerprint | None:
-        """Return None: of media Kaizala lists images alone, without their captions."""
-        return None
-
-    def call(self, group_id: str, audience: Audience) -> Call[Posted]:
-        """Upload the files; return the call that posts them."""
-        from airflow_provider_kaizala.client import calls
-
-        kind = self.kind()
-        Media(kind, "checked before the upload", self.caption)
+    def content(self, group_id: str) -> Any:
+        """Return the media, uploaded; everything is checked before."""
+        kind = self._action_type()
+        caption = Media.check("caption", self.resolved("caption"))
         parts = open_files(self.files)
-        resource = self.hook.run(calls.upload_media(group_id, parts))
-        return calls.post_action(group_id, self.sent(kind=kind, media_resource=resource), audience)
+        return Media(kind, self.hook.run(calls.upload_media(group_id, parts)), caption)
 
 
 class KaizalaSendAnnouncementOperator(KaizalaPostOperator):
-    """Post an announcement: a notice with a title and files if wanted.
+    """Post an announcement: a text with a title and files if wanted.
 
-    :param text: 1 to 4,000 characters (templated)
+    Kaizala does not list announcements, so if it is unknown whether one was posted, ``on_unknown_outcome`` decides. The other
+    arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+
+    :param text: 1 to 4,000 characters, or a file ending in ``.j2`` or ``.jinja`` (templated)
     :param title: its headline (templated)
     :param files: paths, ``ObjectStoragePath``s or their URLs (templated)
+    :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
     sends: ClassVar[type[Sent]] = Announcement
     template_fields: Sequence[str] = ("text", "title", "files", *KaizalaPostOperator.template_fields)
 
     def __init__(
-        self, *, text: str, title: str | None = None, files: File | Sequence[File] = (), **kwargs: Any
+        self,
+        *,
+        text: str,
+        title: str | None = None,
+        files: File | Sequence[File] = (),
+        **kwargs: Unpack[PostArguments],
     ) -> None:
         super().__init__(**kwargs)
         self.text = text
         self.title = title
         self.files = files
-        self.check_literals()
+
+    def check_arguments(self) -> None:
+        """Check the arguments that are known when the DAG is parsed.
+
+        :raises KaizalaInputError: names the argument, what was given and what is allowed
+        """
+        super().check_arguments()
         if is_literal(self.files):
             check_files(self.files)
 
-    def call(self, group_id: str, audience: Audience) -> Call[Posted]:
-        """Upload the files; return the call that posts the announcement."""
-        from airflow_provider_kaizala.client import calls
-
-        self.sent()
+    def content(self, group_id: str) -> Any:
+        """Return the announcement, with its files uploaded; everything is checked before."""
+        given = self.given(Announcement)
+        Announcement(**given)
         parts = open_files(self.files)
         media = tuple(self.hook.run(calls.upload_media(group_id, [part])) for part in parts)
-        return calls.post_action(group_id, self.sent(media=media), audience)
+        return Announcement(**given, media=media)

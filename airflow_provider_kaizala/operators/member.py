@@ -1,26 +1,33 @@
-"""Who is in a group: add, remove, or declare the list and let the difference follow."""
+"""Say who is in a group: add people, remove people, or give the whole list."""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_provider_kaizala.client.errors import (
-    KaizalaForbiddenError,
-    KaizalaInputError,
-    KaizalaNotFoundError,
-)
-from airflow_provider_kaizala.client.models import Member, Subscriber, SubscriberOutcome, checks
+from airflow_provider_kaizala.client import calls
+from airflow_provider_kaizala.client.errors import KaizalaForbiddenError, KaizalaNotFoundError
+from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.models.groups import MEMBERS_PER_CALL
 from airflow_provider_kaizala.operators.base import KaizalaGroupOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import TypeAlias, Unpack
 
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_kaizala.client.models import Member, Subscriber, SubscriberOutcome
     from airflow_provider_kaizala.client.models.checks import Check
+    from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
+    from airflow_provider_kaizala.tasks.base import GroupArguments
 
-BATCH = 100
-_TELL_EVERY = 25
+    #: phone number to member or subscriber
+    Present: TypeAlias = Mapping[str, Member | Subscriber]
+
+log = logging.getLogger(__name__)
 
 
 class SyncResult(TypedDict):
@@ -36,183 +43,103 @@ class SyncResult(TypedDict):
     dry_run: bool
 
 
-def _batches(numbers: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(numbers), BATCH):
-        yield numbers[start : start + BATCH]
+# --- the people of a group -----------------------------------------------------------------------------------------------
 
 
-def _most(name: str, value: Any) -> int:
-    if isinstance(value, str) and value.strip().isdecimal():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise KaizalaInputError(f"{name}: a whole number from 0 on is needed, not {checks.shown(value)}")
-    return value
+class People:
+    """The people of one group who have a phone number. Everything here is safe to repeat.
 
+    A subclass says how they are read, added and removed.
+    """
 
-class _ListOperator(KaizalaGroupOperator):
-    """Base: a list of phone numbers and a group. Everything here is safe to run again."""
+    noun: ClassVar[str]
 
-    listed: ClassVar[str] = "members"
+    def __init__(self, hook: KaizalaHook, group_id: str) -> None:
+        self.hook = hook
+        self.group_id = group_id
 
-    def add(self, group_id: str, numbers: Sequence[str]) -> None:
-        """Add people, in batches."""
+    def present(self) -> Present:
+        """Return who is in the group."""
         raise NotImplementedError
 
-    def remove(self, group_id: str, found: Mapping[str, Member | Subscriber]) -> None:
-        """Remove people, keyed by number."""
+    def _add(self, numbers: Sequence[str]) -> list[str]:
+        """Add at most 100 people; return who was not added, and why."""
         raise NotImplementedError
 
-    def present(self, group_id: str) -> dict[str, Member | Subscriber]:
-        """Return who is there, keyed by number; those without one are left out."""
+    def _remove(self, people: Present) -> list[str]:
+        """Remove at most 100 people; return who was not removed, and why."""
         raise NotImplementedError
 
+    def add(self, numbers: Sequence[str]) -> None:
+        """Add people who are not in the group.
 
-class _Members(_ListOperator):
-    """What a list of members is kept with."""
+        :raises AirflowException: names those whom Kaizala did not add
+        """
+        self._in_batches("added to", numbers, self._add)
 
-    arguments: ClassVar[Mapping[str, Check]] = {"members": checks.phones}
-    template_fields: Sequence[str] = ("members", *KaizalaGroupOperator.template_fields)
+    def remove(self, people: Present) -> None:
+        """Remove people who are in the group.
 
-    def __init__(self, *, members: Sequence[str], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.members = members
+        :raises AirflowException: names those whom Kaizala did not remove
+        """
+        self._in_batches(
+            "removed from", list(people), lambda batch: self._remove({each: people[each] for each in batch})
+        )
 
-    def present(self, group_id: str) -> dict[str, Member | Subscriber]:
-        from airflow_provider_kaizala.client import calls
-
-        found = self.hook.run(calls.list_members(group_id))
-        return {each.mobile_number: each for each in found if each.mobile_number}
-
-    def add(self, group_id: str, numbers: Sequence[str]) -> None:
-        from airflow_provider_kaizala.client import calls
-
-        for batch in _batches(numbers):
-            if not self.hook.run(calls.add_members(group_id, batch)):
-                raise AirflowException(f"Kaizala did not add {', '.join(batch)} to group {group_id}")
-            self.log.info("Added %d members to group %s", len(batch), group_id)
-
-    def remove(self, group_id: str, found: Mapping[str, Member | Subscriber]) -> None:
-        from airflow_provider_kaizala.client import calls
-
-        for done, (number, member) in enumerate(found.items(), 1):
-            try:
-                gone = self.hook.run(calls.remove_member(group_id, member.id or ""))
-            except KaizalaNotFoundError:
-                gone = True  # has left meanwhile
-            if not gone:
-                raise AirflowException(f"Kaizala did not remove {number} from group {group_id}")
-            if done % _TELL_EVERY == 0 or done == len(found):
-                self.log.info("Removed %d of %d members from group %s", done, len(found), group_id)
-
-
-class _Subscribers(_ListOperator):
-    """What a list of subscribers of a hub group is kept with."""
-
-    listed: ClassVar[str] = "subscribers"
-    arguments: ClassVar[Mapping[str, Check]] = {"subscribers": checks.phones}
-    template_fields: Sequence[str] = ("subscribers", *KaizalaGroupOperator.template_fields)
-
-    def __init__(self, *, subscribers: Sequence[str], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.subscribers = subscribers
-
-    def present(self, group_id: str) -> dict[str, Member | Subscriber]:
-        from airflow_provider_kaizala.client import calls
-
-        found = self.hook.iterate(calls.list_subscribers(group_id))
-        return {each.mobile_number: each for each in found if each.mobile_number}
-
-    def add(self, group_id: str, numbers: Sequence[str]) -> None:
-        from airflow_provider_kaizala.client import calls
-
-        for batch in _batches(numbers):
-            outcomes = self.hook.run(calls.add_subscribers(group_id, batch))
-            self._all_done("added to", group_id, outcomes)
-
-    def remove(self, group_id: str, found: Mapping[str, Member | Subscriber]) -> None:
-        from airflow_provider_kaizala.client import calls
-
-        for batch in _batches(list(found)):
-            outcomes = self.hook.run(calls.remove_subscribers(group_id, batch))
-            self._all_done("removed from", group_id, outcomes)
-
-    def _all_done(self, what: str, group_id: str, outcomes: Sequence[SubscriberOutcome]) -> None:
-        failed = [each for each in outcomes if not each.done]
-        if failed:
-            why = "; ".join(
-                f"{each.mobile_number}: {each.reason or each.error_code or 'no reason'}" for each in failed
-            )
-            raise AirflowException(f"not {what} group {group_id}: {why}")
-        self.log.info("%d subscribers %s group %s", len(outcomes), what, group_id)
-
-
-class _Add(_ListOperator):
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.check_literals()
-
-    def work(self) -> dict[str, Any]:
-        """Add those who are not there yet."""
-        group_id, wanted = self.group(), self.checked(self.listed)
-        here = self.present(group_id)
-        missing = [number for number in wanted if number not in here]
-        self.add(group_id, missing)
-        return {"group_id": group_id, "added": missing}
-
-
-class _Remove(_ListOperator):
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.check_literals()
-
-    def work(self) -> dict[str, Any]:
-        """Remove those who are there."""
-        group_id, wanted = self.group(), self.checked(self.listed)
-        here = self.present(group_id)
-        found = {number: here[number] for number in wanted if number in here}
-        self.remove(group_id, found)
-        return {"group_id": group_id, "removed": list(found)}
-
-
-class _Sync(_ListOperator):
-    decisive: ClassVar[Sequence[str]] = ("max_removals", *KaizalaGroupOperator.decisive)
-    template_fields: Sequence[str] = ("max_removals", "is_dry_run")
-
-    def __init__(
-        self, *, max_removals: int | str | None = None, dry_run: bool | str = False, **kwargs: Any
+    def _in_batches(
+        self, what: str, numbers: Sequence[str], change: Callable[[Sequence[str]], list[str]]
     ) -> None:
-        super().__init__(**kwargs)
-        self.max_removals = max_removals
-        self.is_dry_run = dry_run  # BaseOperator has a method of the other name
+        for start in range(0, len(numbers), MEMBERS_PER_CALL):
+            batch = numbers[start : start + MEMBERS_PER_CALL]
+            failed = change(batch)
+            if failed:
+                raise AirflowException(f"Kaizala says: not {what} group {self.group_id}: {'; '.join(failed)}")
+            done = start + len(batch)
+            log.info("%d of %d %s %s group %s", done, len(numbers), self.noun, what, self.group_id)
 
-    def staying(self, group_id: str, surplus: Mapping[str, Member | Subscriber]) -> set[str]:
-        """Return the numbers that are not on the list and stay all the same."""
+    def add_missing(self, numbers: Sequence[str]) -> dict[str, Any]:
+        """Add those who are not in the group yet; return what an operator returns."""
+        present = self.present()
+        missing = [number for number in numbers if number not in present]
+        self.add(missing)
+        return {"group_id": self.group_id, "added": missing}
+
+    def remove_present(self, numbers: Sequence[str]) -> dict[str, Any]:
+        """Remove those who are in the group; return what an operator returns."""
+        present = self.present()
+        leaving = {number: present[number] for number in numbers if number in present}
+        self.remove(leaving)
+        return {"group_id": self.group_id, "removed": list(leaving)}
+
+    def staying(self, surplus: Present) -> set[str]:
+        """Return the numbers of those who stay though they are not on the list."""
         return set()
 
-    def work(self) -> dict[str, Any]:
-        """Find the difference, then add, then remove."""
-        group_id, wanted, dry_run = self.group(), self.checked(self.listed), self.checked("is_dry_run")
-        most = self.checked("max_removals")
-        here = self.present(group_id)
-        missing = [number for number in wanted if number not in here]
-        surplus = {number: who for number, who in here.items() if number not in set(wanted)}
-        kept = self.staying(group_id, surplus) if surplus else set()
+    def sync(self, numbers: Sequence[str], max_removals: int | None, dry_run: bool) -> dict[str, Any]:
+        """Add who is missing, then remove people who are not on the list; return what an operator returns.
+
+        :raises AirflowFailException: if more people than *max_removals* would be removed; nothing was changed then
+        """
+        present, wanted = self.present(), set(numbers)
+        missing = [number for number in numbers if number not in present]
+        surplus = {number: who for number, who in present.items() if number not in wanted}
+        kept = self.staying(surplus) if surplus else set()
         leaving = {number: who for number, who in surplus.items() if number not in kept}
-        self.log.info(
+        log.info(
             "Group %s has %d %s, the list %d: %d to add, %d to remove, %d stay though not listed%s",
-            group_id, len(here), self.listed, len(wanted), len(missing), len(leaving), len(kept),
-            "; only told, since dry_run" if dry_run else "",
+            self.group_id, len(present), self.noun, len(numbers), len(missing), len(leaving), len(kept),
+            "; dry run: nothing is changed" if dry_run else "",
         )  # fmt: skip
-        if most is not None and len(leaving) > most:
+        if max_removals is not None and len(leaving) > max_removals:
             raise AirflowFailException(
-                f"{len(leaving)} of {len(here)} {self.listed} of group {group_id} would be removed, and max_removals is {most}: "
-                "nothing was changed. Look at the list, then raise max_removals or clear the task"
+                f"{len(leaving)} of {len(present)} {self.noun} of group {self.group_id} would be removed, and max_removals is "
+                f"{max_removals}: nothing was changed. Look at the list, then raise max_removals or clear the task"
             )
         if not dry_run:
-            self.add(group_id, missing)
-            self.remove(group_id, leaving)
+            self.add(missing)
+            self.remove(leaving)
         result: SyncResult = {
-            "group_id": group_id,
+            "group_id": self.group_id,
             "added": missing,
             "removed": list(leaving),
             "kept": sorted(kept),
@@ -221,77 +148,49 @@ class _Sync(_ListOperator):
         return dict(result)
 
 
-def _dry_run(name: str, value: Any) -> bool:
-    return checks.flag("dry_run", value)
+class Members(People):
+    """The members of a group.
 
-
-_SYNC_ARGUMENTS: Mapping[str, Check] = {"max_removals": checks.optional(_most), "is_dry_run": _dry_run}
-
-
-class KaizalaAddMembersOperator(_Add, _Members):
-    """Add people to a group; those who are in it already are passed over. Safe to run again.
-
-    :param members: phone numbers, as many as you like (templated)
-    :param group_id: the group; by default the connection's ``default_group`` (templated)
-    :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`
-    :return: ``{"group_id", "added"}``, the numbers that were not in it before
+    :param keep_admins: whether admins stay who are not on the list of a sync
     """
 
+    noun = "members"
 
-class KaizalaRemoveMembersOperator(_Remove, _Members):
-    """Remove people from a group; those who are not in it are passed over. Safe to run again.
-
-    :param members: phone numbers, as many as you like (templated)
-    :param group_id: the group; by default the connection's ``default_group`` (templated)
-    :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`
-    :return: ``{"group_id", "removed"}``, the numbers that were in it before
-    """
-
-
-class KaizalaSyncMembersOperator(_Sync, _Members):
-    """Make the members of a group those of a list: adds who is missing, then removes who is too many. Safe to run again.
-
-    Nobody without a phone number (a bot) is touched, and never the token's own user, whose leaving would end the grant.
-
-    :param members: phone numbers of all who shall be in the group (templated)
-    :param keep_admins: let admins stay who are not on the list
-    :param max_removals: fail, before anything is changed, if more than so many would be removed: a guard against half a
-        list; None for no bound (templated)
-    :param dry_run: only tell what would be done (templated, as ``is_dry_run``)
-    :param group_id: the group; by default the connection's ``default_group`` (templated)
-    :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`
-    :return: :class:`SyncResult`: ``{"group_id", "added", "removed", "kept", "dry_run"}``
-    """
-
-    arguments: ClassVar[Mapping[str, Check]] = {
-        **_Members.arguments,
-        **_SYNC_ARGUMENTS,
-        "keep_admins": checks.flag,
-    }
-    template_fields: Sequence[str] = (*_Sync.template_fields, *_Members.template_fields)
-
-    def __init__(self, *, keep_admins: bool = True, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, hook: KaizalaHook, group_id: str, *, keep_admins: bool = True) -> None:
+        super().__init__(hook, group_id)
         self.keep_admins = keep_admins
-        self.check_literals()
 
-    def staying(self, group_id: str, surplus: Mapping[str, Member | Subscriber]) -> set[str]:
-        """Return admins if they are kept, and the token's own user."""
-        from airflow_provider_kaizala.client import calls
+    def present(self) -> Present:
+        """Return who is in the group."""
+        found = self.hook.run(calls.list_members(self.group_id))
+        return {each.mobile_number: each for each in found if each.mobile_number}
 
-        keep_admins = self.checked("keep_admins")
+    def _add(self, numbers: Sequence[str]) -> list[str]:
+        return [] if self.hook.run(calls.add_members(self.group_id, numbers)) else list(numbers)
+
+    def _remove(self, people: Present) -> list[str]:
+        return [number for number, member in people.items() if not self._remove_one(member)]
+
+    def _remove_one(self, member: Member | Subscriber) -> bool:
+        try:
+            return self.hook.run(calls.remove_member(self.group_id, member.id or ""))
+        except KaizalaNotFoundError:
+            return True  # has left in the meantime
+
+    def staying(self, surplus: Present) -> set[str]:
+        """Return the numbers of admins if they are kept, and of the token's own user, whose leaving would end the grant."""
         kept = {
             number
             for number, who in surplus.items()
-            if keep_admins and isinstance(who, Member) and who.role == "Admin"
+            if self.keep_admins and getattr(who, "role", None) == "Admin"
         }
         if len(kept) == len(surplus):
             return kept
         try:
-            me = self.hook.run(calls.get_me(group_id))
+            me = self.hook.run(calls.get_me(self.group_id))
         except KaizalaForbiddenError:
-            # who removes is an admin; but a tenant admin who is a plain member is not told apart then
-            if keep_admins:
+            # who removes members is an admin, and stays as such; only a tenant admin who is a plain member would not
+            if self.keep_admins:
                 return kept
             raise
         return kept | {
@@ -301,40 +200,198 @@ class KaizalaSyncMembersOperator(_Sync, _Members):
         }
 
 
-class KaizalaAddSubscribersOperator(_Add, _Subscribers):
-    """Add people to a hub group as subscribers; those who are already are passed over. Safe to run again.
+class Subscribers(People):
+    """The subscribers of a hub group."""
 
-    :param subscribers: phone numbers, as many as you like (templated)
-    :param group_id: the hub group; by default the connection's ``default_group`` (templated)
-    :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`
-    :return: ``{"group_id", "added"}``, the numbers that were no subscribers before
+    noun = "subscribers"
+
+    def present(self) -> Present:
+        """Return who is subscribed."""
+        found = self.hook.iterate(calls.list_subscribers(self.group_id))
+        return {each.mobile_number: each for each in found if each.mobile_number}
+
+    def _add(self, numbers: Sequence[str]) -> list[str]:
+        return _failed(self.hook.run(calls.add_subscribers(self.group_id, numbers)))
+
+    def _remove(self, people: Present) -> list[str]:
+        return _failed(self.hook.run(calls.remove_subscribers(self.group_id, list(people))))
+
+
+def _failed(outcomes: tuple[SubscriberOutcome, ...]) -> list[str]:
+    return [
+        f"{each.mobile_number}: {each.reason or each.error_code or 'no reason given'}"
+        for each in outcomes
+        if not each.done
+    ]
+
+
+# --- operators -----------------------------------------------------------------------------------------------------------
+
+
+def _dry_run(name: str, value: Any) -> bool:
+    return checks.flag("dry_run", value)
+
+
+#: ``dry_run`` is kept as ``is_dry_run``, since BaseOperator has a method of that name
+_SYNC_ARGUMENTS: Mapping[str, Check] = {
+    "max_removals": checks.optional(checks.whole_number(0)),
+    "is_dry_run": _dry_run,
+}
+
+
+class _MembersOperator(KaizalaGroupOperator):
+    """Base of the operators with a list of members."""
+
+    arguments: ClassVar[Mapping[str, Check]] = {**KaizalaGroupOperator.arguments, "members": checks.phones}
+    template_fields: Sequence[str] = ("members", *KaizalaGroupOperator.template_fields)
+
+    def __init__(self, *, members: Sequence[str], **kwargs: Unpack[GroupArguments]) -> None:
+        super().__init__(**kwargs)
+        self.members = members
+
+
+class KaizalaAddMembersOperator(_MembersOperator):
+    """Add people to a group; those who are in it already are left as they are. Safe to run again.
+
+    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaGroupOperator`.
+
+    :param members: phone numbers, any number of them (templated)
+    :return: ``{"group_id", "added"}``, the numbers that were not in it before
     """
 
+    def run_task(self, context: Context) -> dict[str, Any]:
+        """Add those who are missing."""
+        return Members(self.hook, self.group()).add_missing(self.checked("members"))
 
-class KaizalaRemoveSubscribersOperator(_Remove, _Subscribers):
-    """Remove subscribers from a hub group; those who are none are passed over. Safe to run again.
 
-    :param subscribers: phone numbers, as many as you like (templated)
-    :param group_id: the hub group; by default the connection's ``default_group`` (templated)
-    :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`
-    :return: ``{"group_id", "removed"}``, the numbers that were subscribers before
+class KaizalaRemoveMembersOperator(_MembersOperator):
+    """Remove people from a group; those who are not in it are skipped. Safe to run again.
+
+    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaGroupOperator`.
+
+    :param members: phone numbers, any number of them (templated)
+    :return: ``{"group_id", "removed"}``, the numbers that were in it before
     """
 
+    def run_task(self, context: Context) -> dict[str, Any]:
+        """Remove those who are there."""
+        return Members(self.hook, self.group()).remove_present(self.checked("members"))
 
-class KaizalaSyncSubscribersOperator(_Sync, _Subscribers):
-    """Make the subscribers of a hub group those of a list. Safe to run again.
 
-    :param subscribers: phone numbers of all who shall be subscribers (templated)
-    :param max_removals: fail, before anything is changed, if more than so many would be removed; None for no bound (templated)
-    :param dry_run: only tell what would be done (templated, as ``is_dry_run``)
-    :param group_id: the hub group; by default the connection's ``default_group`` (templated)
-    :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`
+class KaizalaSyncMembersOperator(_MembersOperator):
+    """Make the members of a group those of a list: adds who is missing, then removes people who are not on the list.
+
+    Safe to run again. Nobody without a phone number (a bot) is touched, and never the token's own user, whose leaving would end
+    the grant. The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaGroupOperator`.
+
+    :param members: phone numbers of all who shall be in the group (templated)
+    :param keep_admins: let admins stay who are not on the list
+    :param max_removals: fail, before anything is changed, if more people would be removed: a guard against half a list; None for
+        no limit (templated)
+    :param dry_run: only return what would be done (templated, as ``is_dry_run``)
     :return: :class:`SyncResult`: ``{"group_id", "added", "removed", "kept", "dry_run"}``
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {**_Subscribers.arguments, **_SYNC_ARGUMENTS}
-    template_fields: Sequence[str] = (*_Sync.template_fields, *_Subscribers.template_fields)
+    arguments: ClassVar[Mapping[str, Check]] = {
+        **_MembersOperator.arguments,
+        **_SYNC_ARGUMENTS,
+        "keep_admins": checks.flag,
+    }
+    required_if_given: ClassVar[Sequence[str]] = ("max_removals", *_MembersOperator.required_if_given)
+    template_fields: Sequence[str] = ("max_removals", "is_dry_run", *_MembersOperator.template_fields)
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        members: Sequence[str],
+        keep_admins: bool = True,
+        max_removals: int | str | None = None,
+        dry_run: bool | str = False,
+        **kwargs: Unpack[GroupArguments],
+    ) -> None:
+        super().__init__(members=members, **kwargs)
+        self.keep_admins = keep_admins
+        self.max_removals = max_removals
+        self.is_dry_run = dry_run
+
+    def run_task(self, context: Context) -> dict[str, Any]:
+        """Add and remove the difference."""
+        members = Members(self.hook, self.group(), keep_admins=self.checked("keep_admins"))
+        return members.sync(self.checked("members"), self.checked("max_removals"), self.checked("is_dry_run"))
+
+
+class _SubscribersOperator(KaizalaGroupOperator):
+    """Base of the operators with a list of subscribers."""
+
+    arguments: ClassVar[Mapping[str, Check]] = {
+        **KaizalaGroupOperator.arguments,
+        "subscribers": checks.phones,
+    }
+    template_fields: Sequence[str] = ("subscribers", *KaizalaGroupOperator.template_fields)
+
+    def __init__(self, *, subscribers: Sequence[str], **kwargs: Unpack[GroupArguments]) -> None:
         super().__init__(**kwargs)
-        self.check_literals()
+        self.subscribers = subscribers
+
+
+class KaizalaAddSubscribersOperator(_SubscribersOperator):
+    """Add people to a hub group as subscribers; those who are already are left as they are. Safe to run again.
+
+    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaGroupOperator`.
+
+    :param subscribers: phone numbers, any number of them (templated)
+    :return: ``{"group_id", "added"}``, the numbers that were no subscribers before
+    """
+
+    def run_task(self, context: Context) -> dict[str, Any]:
+        """Add those who are missing."""
+        return Subscribers(self.hook, self.group()).add_missing(self.checked("subscribers"))
+
+
+class KaizalaRemoveSubscribersOperator(_SubscribersOperator):
+    """Remove subscribers from a hub group; those who are none are skipped. Safe to run again.
+
+    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaGroupOperator`.
+
+    :param subscribers: phone numbers, any number of them (templated)
+    :return: ``{"group_id", "removed"}``, the numbers that were subscribers before
+    """
+
+    def run_task(self, context: Context) -> dict[str, Any]:
+        """Remove those who are there."""
+        return Subscribers(self.hook, self.group()).remove_present(self.checked("subscribers"))
+
+
+class KaizalaSyncSubscribersOperator(_SubscribersOperator):
+    """Make the subscribers of a hub group those of a list: adds who is missing, then removes people who are not on the list.
+
+    Safe to run again. The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaGroupOperator`.
+
+    :param subscribers: phone numbers of all who shall be subscribers (templated)
+    :param max_removals: fail, before anything is changed, if more people would be removed; None for no limit (templated)
+    :param dry_run: only return what would be done (templated, as ``is_dry_run``)
+    :return: :class:`SyncResult`: ``{"group_id", "added", "removed", "kept", "dry_run"}``
+    """
+
+    arguments: ClassVar[Mapping[str, Check]] = {**_SubscribersOperator.arguments, **_SYNC_ARGUMENTS}
+    required_if_given: ClassVar[Sequence[str]] = ("max_removals", *_SubscribersOperator.required_if_given)
+    template_fields: Sequence[str] = ("max_removals", "is_dry_run", *_SubscribersOperator.template_fields)
+
+    def __init__(
+        self,
+        *,
+        subscribers: Sequence[str],
+        max_removals: int | str | None = None,
+        dry_run: bool | str = False,
+        **kwargs: Unpack[GroupArguments],
+    ) -> None:
+        super().__init__(subscribers=subscribers, **kwargs)
+        self.max_removals = max_removals
+        self.is_dry_run = dry_run
+
+    def run_task(self, context: Context) -> dict[str, Any]:
+        """Add and remove the difference."""
+        subscribers = Subscribers(self.hook, self.group())
+        return subscribers.sync(
+            self.checked("subscribers"), self.checked("max_removals"), self.checked("is_dry_run")
+        )

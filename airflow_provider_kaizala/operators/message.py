@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_kaizala.client import calls
+from airflow_provider_kaizala.client.errors import KaizalaForbiddenError
 from airflow_provider_kaizala.client.models.sent import Audience, Message, Sent
 from airflow_provider_kaizala.operators.base import KaizalaPostOperator, PostArguments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_kaizala.client.calls import Call
     from airflow_provider_kaizala.client.models import Posted
@@ -23,7 +26,9 @@ class KaizalaSendMessageOperator(KaizalaPostOperator):
 
         KaizalaSendMessageOperator(task_id="tell", text="The {{ ds }} report is ready")
 
-    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+    Kaizala accepts no plain messages in a group that has sub-groups: use
+    :class:`~airflow_provider_kaizala.operators.media.KaizalaSendAnnouncementOperator` there. It does not list messages, so if it is
+    unknown whether one was posted, ``on_unknown_outcome`` decides. The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
 
     :param text: 1 to 4,000 characters, or a file ending in ``.j2`` or ``.jinja`` (templated)
     :return: ``{"group_id", "reference_id", "action_id"}``; ``action_id`` is None
@@ -39,3 +44,14 @@ class KaizalaSendMessageOperator(KaizalaPostOperator):
     def call(self, group_id: str, content: Any, audience: Audience) -> Call[Posted]:
         """Return the call that posts the text."""
         return calls.send_message(group_id, content, audience)
+
+    def run_task(self, context: Context) -> Any:
+        """Post, and return the ids."""
+        try:
+            return super().run_task(context)
+        except KaizalaForbiddenError as error:
+            error.hint = (
+                "if the group has sub-groups, Kaizala accepts no plain messages in it: use KaizalaSendAnnouncementOperator; "
+                f"otherwise {error.hint}"
+            )
+            raise

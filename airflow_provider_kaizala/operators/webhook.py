@@ -1,4 +1,4 @@
-"""Let Kaizala call back: make, change and end webhooks."""
+"""Let Kaizala call back: create, change and delete webhooks."""
 
 from __future__ import annotations
 
@@ -6,62 +6,55 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import mask_secret
 
+from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaInputError, KaizalaNotFoundError
-from airflow_provider_kaizala.client.models import NewWebhook, Webhook, WebhookChange, checks
-from airflow_provider_kaizala.client.models.webhooks import url_secrets
-from airflow_provider_kaizala.operators.base import KaizalaGroupOperator
+from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.models.webhooks import NewWebhook, WebhookChange, url_secrets
+from airflow_provider_kaizala.operators.base import (
+    CreateArguments,
+    KaizalaCreateOperator,
+    KaizalaGroupOperator,
+    KaizalaOperator,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime, timedelta
+    from collections.abc import Collection, Mapping, Sequence
+    from typing import Unpack
 
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_kaizala.client.models import Webhook
     from airflow_provider_kaizala.client.models.checks import Check
+    from airflow_provider_kaizala.operators.action import Due
+    from airflow_provider_kaizala.tasks.base import GroupArguments
+    from airflow_provider_kaizala.tasks.post_once import Outcome
 
-    Due = datetime | timedelta | str | None
+#: what of a webhook can be changed
+_SETTINGS = ("event_types", "callback_url", "context", "expires")
+_CHECKS: Mapping[str, Check] = {name: WebhookChange.checks[name] for name in _SETTINGS}
 
 
-class _WebhookOperator(KaizalaGroupOperator):
-    """Base of those that say what a webhook is like. The callback token comes from the connection, never from a DAG.
+def _settings(task: KaizalaOperator) -> dict[str, Any]:
+    """Return the settings of a webhook, checked. The callback token comes from the connection, never from a DAG.
 
     A token in the query of the address shows in no log; but Airflow's page of rendered templates shows the address.
     """
-
-    arguments: ClassVar[Mapping[str, Check]] = {
-        name: WebhookChange.checks[name] for name in ("event_types", "callback_url", "context", "expires")
-    }
-    template_fields: Sequence[str] = (*arguments, *KaizalaGroupOperator.template_fields)
-
-    def __init__(
-        self,
-        *,
-        event_types: Sequence[str] | None = None,
-        callback_url: str | None = None,
-        context: str | None = None,
-        expires: Due = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.event_types = event_types
-        self.callback_url = callback_url
-        self.context = context
-        self.expires = expires
-
-    def given(self) -> dict[str, Any]:
-        """Return what was given, checked, and the connection's callback token."""
-        checked = {name: self.checked(name) for name in _WebhookOperator.arguments}
-        for secret in url_secrets(checked["callback_url"] or ""):
-            mask_secret(secret)
-        return {
-            **checked,
-            "callback_token": self.hook.connection.callback_token,
-        }
+    checked = {name: task.checked(name) for name in _SETTINGS}
+    for secret in url_secrets(checked["callback_url"] or ""):
+        mask_secret(secret)
+    return {**checked, "callback_token": task.hook.connection.callback_token}
 
 
-class KaizalaCreateWebhookOperator(_WebhookOperator):
+class KaizalaCreateWebhookOperator(KaizalaCreateOperator):
     """Have one webhook on a group or an action that calls an address. Safe to run again.
 
-    If the object has a webhook to this address already, that one is brought up to date and woken up instead: two would
-    bring every event twice.
+    If the object has a webhook to this address already, that one is updated and re-enabled instead: two would bring every event
+    twice. If it is unknown whether the webhook was created, it is looked up by its address; if it is not there, the task fails
+    without a retry, or creates it once more if ``on_unknown_outcome`` is ``"resend"``.
+
+    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaCreateOperator`; ``group_id`` also says
+    whose grant is used. The ``callback_token`` in the extra of the connection comes with each event in the header
+    ``kz-callback-token``.
 
     :param event_types: ``["TextMessageCreated", "SurveyResponse", …]``; all of them are in
         :data:`airflow_provider_kaizala.client.models.EVENT_TYPES` (templated)
@@ -70,19 +63,33 @@ class KaizalaCreateWebhookOperator(_WebhookOperator):
     :param object_type: ``Group``, ``Action`` (one instance) or ``ActionPackage`` (in all groups) (templated)
     :param object_id: the action or package; a group's webhook is on *group_id* (templated)
     :param context: comes back with each event (templated)
-    :param expires: when it ends: datetime, ISO 8601 text, or timedelta; Kaizala's default is 2 years (templated)
-    :param group_id: the group, and whose grant is used; by default the connection's ``default_group`` (templated)
-    :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`, whose extra ``callback_token`` each event
-        carries in the header ``kz-callback-token``
-    :return: ``{"webhook_id", "object_id", "object_type", "created"}``; ``created`` is False for one that was there
+    :param expires: when it ends: datetime, ISO 8601 text, or timedelta; without a zone in the DAG's timezone; Kaizala's default is
+        2 years (templated)
+    :return: ``{"webhook_id", "object_id", "object_type", "created"}``; ``created`` is False for one that was there before
     """
 
     arguments: ClassVar[Mapping[str, Check]] = {
-        **_WebhookOperator.arguments,
+        **KaizalaCreateOperator.arguments,
+        **_CHECKS,
         "object_type": WebhookChange.checks["object_type"],
         "object_id": checks.optional(checks.identifier),
     }
-    template_fields: Sequence[str] = ("object_type", "object_id", *_WebhookOperator.template_fields)
+    required_if_given: ClassVar[Sequence[str]] = (
+        *_SETTINGS,
+        "object_type",
+        "object_id",
+        *KaizalaCreateOperator.required_if_given,
+    )
+    times: ClassVar[Collection[str]] = ("expires",)
+    template_fields: Sequence[str] = (
+        "event_types",
+        "callback_url",
+        "object_type",
+        "object_id",
+        "context",
+        "expires",
+        *KaizalaCreateOperator.template_fields,
+    )
 
     def __init__(
         self,
@@ -91,19 +98,24 @@ class KaizalaCreateWebhookOperator(_WebhookOperator):
         callback_url: str,
         object_type: str = "Group",
         object_id: str | None = None,
-        **kwargs: Any,
+        context: str | None = None,
+        expires: Due = None,
+        **kwargs: Unpack[CreateArguments],
     ) -> None:
-        super().__init__(event_types=event_types, callback_url=callback_url, **kwargs)
+        super().__init__(**kwargs)
+        self.event_types = event_types
+        self.callback_url = callback_url
         self.object_type = object_type
         self.object_id = object_id
-        self.check_literals()
+        self.context = context
+        self.expires = expires
 
-    def check_literals(self) -> None:
-        """Check the arguments that are known now.
+    def check_arguments(self) -> None:
+        """Check the arguments that are known when the DAG is parsed.
 
-        :raises KaizalaInputError: names the argument, what was given, what is allowed
+        :raises KaizalaInputError: names the argument, what was given and what is allowed
         """
-        super().check_literals()
+        super().check_arguments()
         if self.event_types is None or self.callback_url is None:
             raise KaizalaInputError("event_types and callback_url are both needed")
         is_group = isinstance(self.object_type, str) and self.object_type.strip().lower() == "group"
@@ -112,103 +124,134 @@ class KaizalaCreateWebhookOperator(_WebhookOperator):
         if self.object_id is not None and is_group:
             raise KaizalaInputError("object_id: a webhook on a group takes group_id; leave object_id out")
 
-    def work(self) -> dict[str, Any]:
-        """Bring the webhook up to date that is there, or make one."""
-        from airflow_provider_kaizala.client import calls
-
+    def run_task(self, context: Context) -> dict[str, Any]:
+        """Update the webhook that is there, or create one."""
         group_id, object_type = self.group(), self.checked("object_type")
         object_id = group_id if object_type == "Group" else self.checked("object_id")
-        webhook = NewWebhook(object_id=object_id, object_type=object_type, **self.given())
-        here = self.hook.run(calls.list_webhooks(object_id, object_type, group_id))
-        same = [each for each in here if each.callback_url == webhook.callback_url]
-        if same:
-            webhook_id = self._refresh(same, group_id)
-        else:
-            webhook_id = self.hook.run(calls.create_webhook(webhook, group_id))
-            self.log.info("Created webhook %s on %s %s", webhook_id, object_type, object_id)
-        return {
-            "webhook_id": webhook_id,
-            "object_id": object_id,
-            "object_type": object_type,
-            "created": not same,
-        }
+        settings = _settings(self)
+        webhook = NewWebhook(object_id=object_id, object_type=object_type, **settings)
 
-    def _refresh(self, same: Sequence[Webhook], group_id: str) -> str:
-        from airflow_provider_kaizala.client import calls
+        def outcome(webhook_id: str, created: bool = True) -> Outcome:
+            return {
+                "webhook_id": webhook_id,
+                "object_id": object_id,
+                "object_type": object_type,
+                "created": created,
+            }
 
-        webhook_id = same[0].id
-        if len(same) > 1:
-            others = ", ".join(each.id for each in same[1:])
-            self.log.warning("More webhooks call this address, so events come more than once: %s", others)
-        self.hook.run(calls.update_webhook(webhook_id, WebhookChange(active=True, **self.given()), group_id))
-        self.log.info("Webhook %s was there; it is up to date and active", webhook_id)
-        return webhook_id
+        def same() -> list[Webhook]:
+            there = self.hook.run(calls.list_webhooks(object_id, object_type, group_id))
+            return [each for each in there if each.callback_url == webhook.callback_url]
+
+        once = self.once(context, f"creating a webhook on {object_type} {object_id}")
+        earlier = once.earlier_outcome()
+        if earlier is not None:
+            return earlier
+        ids = [each.id for each in same()]
+        if not ids:
+            call = calls.create_webhook(webhook, group_id)
+            return once.send(call, outcome, lambda intent: [outcome(each.id) for each in same()]).outcome
+        if len(ids) > 1:
+            self.log.warning(
+                "More webhooks call this address, so events come more than once: %s", ", ".join(ids[1:])
+            )
+        self.hook.run(calls.update_webhook(ids[0], WebhookChange(active=True, **settings), group_id))
+        self.log.info("Webhook %s exists; it is updated and active", ids[0])
+        return outcome(ids[0], created=once.in_doubt)
 
 
-class KaizalaUpdateWebhookOperator(_WebhookOperator):
-    """Change a webhook, or wake one that Kaizala put to rest after six failed deliveries. Safe to run again.
+class KaizalaUpdateWebhookOperator(KaizalaGroupOperator):
+    """Change a webhook, or re-enable one that Kaizala disabled after six failed deliveries. Safe to run again.
+
+    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaGroupOperator`; ``group_id`` says whose
+    grant is used. The ``callback_token`` of the connection is sent too.
 
     :param webhook_id: the webhook (templated)
-    :param active: True wakes it, False puts it to rest, None leaves it as it is (templated)
+    :param active: True enables it, False disables it, None leaves it as it is (templated)
     :param event_types: new list of events; None leaves it as it is (templated)
     :param callback_url: new address; Kaizala asks there for an echo first (templated)
     :param context: new context (templated)
-    :param expires: new end: datetime, ISO 8601 text, or timedelta (templated)
-    :param group_id: whose grant is used; by default the connection's ``default_group`` (templated)
-    :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`, whose ``callback_token`` goes along
+    :param expires: new end: datetime, ISO 8601 text, or timedelta; without a zone in the DAG's timezone (templated)
     :return: ``{"webhook_id"}``
     """
 
     arguments: ClassVar[Mapping[str, Check]] = {
-        **_WebhookOperator.arguments,
+        **KaizalaGroupOperator.arguments,
+        **_CHECKS,
         "webhook_id": checks.identifier,
         "active": checks.optional(checks.flag),
     }
-    template_fields: Sequence[str] = ("webhook_id", "active", *_WebhookOperator.template_fields)
+    required_if_given: ClassVar[Sequence[str]] = (
+        "active",
+        *_SETTINGS,
+        *KaizalaGroupOperator.required_if_given,
+    )
+    times: ClassVar[Collection[str]] = ("expires",)
+    template_fields: Sequence[str] = (
+        "webhook_id",
+        "active",
+        "event_types",
+        "callback_url",
+        "context",
+        "expires",
+        *KaizalaGroupOperator.template_fields,
+    )
 
-    def __init__(self, *, webhook_id: str, active: bool | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        webhook_id: str,
+        active: bool | str | None = None,
+        event_types: Sequence[str] | None = None,
+        callback_url: str | None = None,
+        context: str | None = None,
+        expires: Due = None,
+        **kwargs: Unpack[GroupArguments],
+    ) -> None:
         super().__init__(**kwargs)
         self.webhook_id = webhook_id
         self.active = active
-        self.check_literals()
+        self.event_types = event_types
+        self.callback_url = callback_url
+        self.context = context
+        self.expires = expires
 
-    def work(self) -> dict[str, Any]:
+    def run_task(self, context: Context) -> dict[str, Any]:
         """Change it."""
-        from airflow_provider_kaizala.client import calls
-
         group_id, webhook_id = self.group(), self.checked("webhook_id")
-        change = WebhookChange(active=self.checked("active"), **self.given())
+        change = WebhookChange(active=self.checked("active"), **_settings(self))
         self.hook.run(calls.update_webhook(webhook_id, change, group_id))
         self.log.info("Changed webhook %s", webhook_id)
         return {"webhook_id": webhook_id}
 
 
 class KaizalaDeleteWebhookOperator(KaizalaGroupOperator):
-    """End a webhook; one that is gone already is passed over. Safe to run again.
+    """Delete a webhook; one that no longer exists is skipped. Safe to run again.
+
+    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaGroupOperator`; ``group_id`` says whose
+    grant is used.
 
     :param webhook_id: the webhook (templated)
-    :param group_id: whose grant is used; by default the connection's ``default_group`` (templated)
-    :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`
-    :return: ``{"webhook_id", "deleted"}``; ``deleted`` is False for one that was gone
+    :return: ``{"webhook_id", "deleted"}``; ``deleted`` is False for one that no longer existed
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {"webhook_id": checks.identifier}
+    arguments: ClassVar[Mapping[str, Check]] = {
+        **KaizalaGroupOperator.arguments,
+        "webhook_id": checks.identifier,
+    }
     template_fields: Sequence[str] = ("webhook_id", *KaizalaGroupOperator.template_fields)
 
-    def __init__(self, *, webhook_id: str, **kwargs: Any) -> None:
+    def __init__(self, *, webhook_id: str, **kwargs: Unpack[GroupArguments]) -> None:
         super().__init__(**kwargs)
         self.webhook_id = webhook_id
-        self.check_literals()
 
-    def work(self) -> dict[str, Any]:
-        """End it."""
-        from airflow_provider_kaizala.client import calls
-
+    def run_task(self, context: Context) -> dict[str, Any]:
+        """Delete it."""
         webhook_id = self.checked("webhook_id")
         try:
             self.hook.run(calls.delete_webhook(webhook_id, self.group()))
         except KaizalaNotFoundError:
-            self.log.info("Webhook %s is gone already", webhook_id)
+            self.log.info("Webhook %s no longer exists", webhook_id)
             return {"webhook_id": webhook_id, "deleted": False}
         self.log.info("Deleted webhook %s", webhook_id)
         return {"webhook_id": webhook_id, "deleted": True}

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, MutableMapping, Sequence
     from datetime import timedelta, tzinfo
 
-    from airflow.providers.common.compat.sdk import DAG, TaskGroup
+    from airflow.providers.common.compat.sdk import DAG, Context, TaskGroup
     from airflow.sdk.bases.operator import BaseOperatorMeta
 
     from airflow_provider_kaizala.client.models.checks import Check
 
-    Callback = Callable[..., Any] | list[Callable[..., Any]] | None
+    Callback = Callable[[Context], None] | list[Callable[[Context], None]] | None
 else:
     BaseOperatorMeta = type(BaseOperator)
 
@@ -168,7 +168,7 @@ class _ChecksWhenBuilt(BaseOperatorMeta):
     """Metaclass: checks a task's arguments once all constructors have run."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        _refuse_unknown(cast("type[CheckedArguments]", cls), kwargs)
+        _refuse_unknown(cls, kwargs)  # type: ignore[arg-type]
         task = super().__call__(*args, **kwargs)
         task.check_arguments()
         return task

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
@@ -70,6 +70,17 @@ class Intent:
         return self.until + CLOCK_SKEW
 
 
+class Done(NamedTuple, Generic[T]):
+    """What became of a call.
+
+    :param outcome: what the task remembers of it
+    :param value: what the call returned; None if it was not made in this try
+    """
+
+    outcome: Outcome
+    value: T | None = None
+
+
 class PostOnce:
     """One call of a task that creates something.
 
@@ -95,6 +106,11 @@ class PostOnce:
         self._resend = resend
         self._recall = state.get_ever if across_clearing else state.get
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether an earlier try began the call, and ended before it knew the outcome."""
+        return self._recall("posted") is None and self._recall("intent") is not None
+
     def earlier_outcome(self) -> Outcome | None:
         """Return the outcome that an earlier try has noted, None if there is none."""
         kept: Outcome | None = self._recall("posted")
@@ -107,8 +123,8 @@ class PostOnce:
         call: Call[T],
         outcome: Callable[[T], Outcome],
         find: Callable[[Intent], list[Outcome]] | None = None,
-    ) -> tuple[Outcome, T | None]:
-        """Make the call, unless what it creates is found; return its outcome, and the value that the call brought, if it was made.
+    ) -> Done[T]:
+        """Make the call, unless what it creates is found.
 
         :param outcome: turns the call's value into what the task remembers
         :param find: returns what may have been created within a time; None if that cannot be looked up
@@ -118,13 +134,13 @@ class PostOnce:
         """
         if call.repeatable:
             value = self._hook.run(call)
-            return outcome(value), value
+            return Done(outcome(value), value)
         kept = self._recall("intent")
         doubtful = Intent.from_wire(kept) if kept else None
         if doubtful is not None:
             found, looked = self._look(find, doubtful)
             if found is not None:
-                return found, None
+                return Done(found)
             if looked or not self._state.get("intent"):
                 # what Kaizala does not list by now was not created; and whoever has cleared the task has looked
                 doubtful = None
@@ -148,7 +164,7 @@ class PostOnce:
         doubtful: Intent | None,
         *,
         again: bool = False,
-    ) -> tuple[Outcome, T | None]:
+    ) -> Done[T]:
         """Make the call.
 
         :param doubtful: when it may have been carried out before; its first time stays the one to look from
@@ -162,7 +178,7 @@ class PostOnce:
         except KaizalaUnknownOutcomeError as error:
             found, _ = self._look(find, intent)
             if found is not None:
-                return found, None
+                return Done(found)
             if again or not self._resend:
                 raise
             log.warning(
@@ -178,7 +194,7 @@ class PostOnce:
             done = outcome(value)
             log.info("Finished %s: %s", self._what, _ids(done))
             self._state.set("posted", done)
-            return done, value
+            return Done(done, value)
         return self._send(call, outcome, find, intent, again=True)
 
     def _look(

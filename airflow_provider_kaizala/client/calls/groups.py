@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_kaizala.client.calls.call import Call, done, make
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
-from airflow_provider_kaizala.client.models.groups import CreatedGroup, Group, GroupTree
+from airflow_provider_kaizala.client.models.groups import (
+    GROUP_TYPES,
+    MEMBERS_PER_CALL,
+    CreatedGroup,
+    Group,
+    GroupTree,
+)
 from airflow_provider_kaizala.client.models.wire import Wire
 from airflow_provider_kaizala.client.paging import Page, Paged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-GROUP_TYPES = ("Group", "ConnectGroup")
-MEMBERS_PER_CREATE = 100
 FOUND_PER_PAGE = 50
 
 
@@ -61,9 +65,9 @@ def _new_group(welcome_message: str, members: Sequence[str], group_type: str) ->
     }
     if members:
         numbers = body["members"] = list(checks.phones("members", members))
-        if len(numbers) > MEMBERS_PER_CREATE:
+        if len(numbers) > MEMBERS_PER_CALL:
             raise KaizalaInputError(
-                f"members: {len(numbers)} given; Kaizala takes at most {MEMBERS_PER_CREATE} with a new group, add the others after"
+                f"members: {len(numbers)} given; Kaizala takes at most {MEMBERS_PER_CALL} with a new group, add the others after"
             )
     return body
 
