@@ -157,16 +157,21 @@ class WaitMixin(KaizalaGroupTask):
         """
         left = wait.seconds_left()
         try:
+            _ = self.hook.connection
+        except KaizalaError as error:
+            raise AirflowFailException(str(error)) from error
+        except Exception as error:
+            if not self._has_looked:
+                raise
+            self._warn_unreadable(error)
+            return wait
+        try:
             with self.hook.within(LAST_LOOK if left == 0 else left):
                 wait, details = self.hook.read(wait.look())
             self._last = wait.update(details, self._last)
         except KaizalaError as error:
             if not error.is_transient:
                 raise AirflowFailException(str(error)) from error
-            self._warn_unreadable(error)
-        except Exception as error:
-            if not self._has_looked:
-                raise
             self._warn_unreadable(error)
         else:
             self._has_looked = True

@@ -13,7 +13,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.errors import KaizalaError
-from airflow_provider_kaizala.triggers.polls import polls
+from airflow_provider_kaizala.triggers.polls import UnreadableConnectionError, polls
 from airflow_provider_kaizala.waiting.wait import Update, Wait
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class KaizalaWaitTrigger(BaseTrigger):
                     wait, _ = await account.read(wait.look())
                 feed = await attempt.enter_async_context(account.watch(wait.subject, wait.interval))
                 stack.push_async_exit(attempt.pop_all())
-        except Exception as error:
+        except (KaizalaError, UnreadableConnectionError) as error:
             if isinstance(error, KaizalaError) and not error.is_transient:
                 raise
             if self._outage != str(error):
