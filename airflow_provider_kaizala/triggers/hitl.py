@@ -22,7 +22,7 @@ from airflow_provider_kaizala.waiting.decision import decide
 from airflow_provider_kaizala.waiting.wait import Wait
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow_provider_kaizala.triggers.polls import Feed
     from airflow_provider_kaizala.waiting.decision import Decision
@@ -92,7 +92,7 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
             "look_interval": self.look_interval,
         }
 
-    async def events(self) -> AsyncGenerator[TriggerEvent]:
+    async def wait_for_event(self) -> TriggerEvent:
         """Poll the group and Airflow until one of them has an answer. What counts is Airflow's record, so a restart loses nothing."""
         wait = Wait.from_wire(self.wait)
         feed: Feed | None = None
@@ -115,8 +115,7 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
                 if event is None and left == 0:
                     event = await self._time_is_up(wait)
                 if event is not None:
-                    yield event
-                    return
+                    return event
                 moments = [look_at] if feed or group_is_lost else [look_at, join_at]
                 if decision or left == 0:  # Airflow did not take it
                     moments.append(time.monotonic() + OFFER_AGAIN)

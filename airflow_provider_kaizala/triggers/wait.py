@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from airflow_provider_kaizala.triggers.polls import UnreadableConnectionError, p
 from airflow_provider_kaizala.waiting.wait import Update, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncIterator
 
     from airflow_provider_kaizala.client.models import ActionDetails
     from airflow_provider_kaizala.triggers.polls import Feed
@@ -70,13 +70,12 @@ class KaizalaWaitTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire once; not before Airflow knows that the task has left its worker."""
         began = time.monotonic()
-        async with aclosing(self.events()) as events:
-            async for event in events:
-                if self.trigger_id is not None:  # None under dag.test(), where no worker was left
-                    await asyncio.sleep(began + compat.PARKING - time.monotonic())
-                yield event
+        event = await self.wait_for_event()
+        if self.trigger_id is not None:  # None under dag.test(), where no worker was left
+            await asyncio.sleep(began + compat.PARKING - time.monotonic())
+        yield event
 
-    async def events(self) -> AsyncGenerator[TriggerEvent]:
+    async def wait_for_event(self) -> TriggerEvent:
         """Look until the wait is over. Every look reads the present state, so a restart of the triggerer loses nothing."""
         wait = Wait.from_wire(self.wait)
         try:
@@ -92,13 +91,11 @@ class KaizalaWaitTrigger(BaseTrigger):
                     else:
                         details = await feed.next(left)
                     if details is not None and self.seen(wait, details):
-                        yield self._event("success", wait)
-                        return
+                        return self._event("success", wait)
                     if details is None and left == 0:
-                        yield self._event("timeout" if wait.seconds_left() == 0 else "wake", wait)
-                        return
+                        return self._event("timeout" if wait.seconds_left() == 0 else "wake", wait)
         except KaizalaError as error:
-            yield self._event("error", wait, message=str(error))
+            return self._event("error", wait, message=str(error))
 
     def seen(self, wait: Wait, details: ActionDetails) -> bool:
         """Take what was read, log it if it is news, and return whether the wait is over."""
