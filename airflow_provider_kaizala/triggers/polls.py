@@ -110,7 +110,6 @@ class Poll:
         if not feeds:
             del self._feeds[subject]
             self._known.pop(subject, None)
-            self._source.forget(subject)
 
     async def stop(self) -> None:
         """End the poll."""
@@ -148,6 +147,7 @@ class Poll:
         """
         reader = Reader(self._account.run, self._sweeps.take, self._deliver)
         if self._feeds:  # until it is stopped a poll may outlive its last wait by a moment
+            self._source.forget_others(self._known)
             await self._source.look(reader, list(self._feeds))
         if reader.trouble is not None:
             raise reader.trouble

@@ -14,7 +14,7 @@ from airflow_provider_kaizala.triggers.pacing import DETAIL, LIST, SWEEP
 from airflow_provider_kaizala.waiting.subjects import Listed, Reactions, Responses
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
 
     from airflow_provider_kaizala.client.calls import Call
     from airflow_provider_kaizala.client.models import ActionDetails, ListedAction, ReactionCounts
@@ -85,9 +85,9 @@ class Source:
     group_id: str
     seen: dict[Subject, Any] = field(default_factory=dict)
 
-    def forget(self, subject: Subject) -> None:
-        """Forget a subject that no wait is left for."""
-        self.seen.pop(subject, None)
+    def forget_others(self, known: Collection[Subject]) -> None:
+        """Forget all subjects but these, so that the others are read whether they have changed or not."""
+        self.seen = {subject: mark for subject, mark in self.seen.items() if subject in known}
 
     async def look(self, reader: Reader, subjects: list[Subject]) -> None:
         """Read what has changed.
