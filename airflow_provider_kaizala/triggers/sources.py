@@ -172,12 +172,9 @@ class ReactionsSource(Source):
         changed = [
             subject for subject in subjects if subject.id.lower() in self._changed or subject not in self.seen
         ]
-        self._changed = set()
-        for subject, done in zip(changed, await reader.details(changed), strict=True):
-            if done:
-                self.seen[subject] = True
-            else:
-                self._changed.add(subject.id.lower())
+        outcomes = list(zip(changed, await reader.details(changed), strict=True))
+        self.seen |= {subject: True for subject, done in outcomes if done}
+        self._changed = {subject.id.lower() for subject, done in outcomes if not done}
 
     async def _note_changes(self, reader: Reader) -> None:
         paged = calls.list_reaction_counts(
