@@ -12,7 +12,7 @@ import hashlib
 import logging
 import time
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -237,7 +237,7 @@ class Polls:
     """All polls of one event loop."""
 
     def __init__(self) -> None:
-        self._accounts: dict[tuple[Any, ...], Account] = {}
+        self._accounts: dict[str, Account] = {}
         self._connections: dict[str, _Connection] = {}
 
     @asynccontextmanager
@@ -296,19 +296,10 @@ def _name(subject: Subject) -> str:
     return f"{' '.join(each for each in what if each)} in group {subject.group_id}"
 
 
-def _account_key(settings: Settings) -> tuple[Any, ...]:
-    """Return what settings must have in common to share a client. Secrets are part of it as a digest only."""
-    secrets = "\0".join([*settings.secrets(), *map(str, settings.group_refresh_tokens)])
-    return (
-        settings.api_root,
-        settings.connector_id,
-        hashlib.sha256(secrets.encode()).hexdigest(),
-        settings.timeouts,
-        settings.allow_http,
-        settings.allowed_hosts,
-        str(settings.verify),
-        settings.calls_per_minute,
-    )
+def _account_key(settings: Settings) -> str:
+    """Return what settings must have in common to share a client: every value, as a digest since some are secret."""
+    values = [getattr(settings, each.name) for each in fields(settings)]
+    return hashlib.sha256(repr(values).encode()).hexdigest()
 
 
 _polls: WeakKeyDictionary[asyncio.AbstractEventLoop, Polls] = WeakKeyDictionary()
