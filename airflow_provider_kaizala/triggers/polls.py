@@ -137,7 +137,7 @@ class Poll:
                 failures = 0
                 if self._outage:
                     self._outage = ""
-                    log.info("%s can be read again", self.name)
+                    log.info("Can read %s again", self.name)
             await self._pause(began)
 
     async def _look(self) -> None:
@@ -292,8 +292,9 @@ class Polls:
 
 
 def _name(subject: Subject) -> str:
-    what = [subject.kind, getattr(subject, "action_type", None)]
-    return f"{' '.join(each for each in what if each)} in group {subject.group_id}"
+    action_type = getattr(subject, "action_type", None)
+    kind = subject.kind.replace("_", " ") + (f" ({action_type})" if action_type else "")
+    return f"{kind} in group {subject.group_id}"
 
 
 def _account_key(settings: Settings) -> str:
