@@ -336,7 +336,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
             if memory.get("told") == text:
                 return
             memory.set("told", text)
-            hook = KaizalaHook(self.kaizala_conn_id, bound=TELLING)
+            hook = KaizalaHook(self.kaizala_conn_id, total_timeout=TELLING)
             reply = Audience(**{**self._given(Audience), "reply_to_reference_id": self._asked.reference_id})
             try:
                 hook.run(calls.send_message(self._asked.group_id, Message(text[: checks.TEXT_LIMIT]), reply))

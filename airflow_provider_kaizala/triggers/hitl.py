@@ -257,7 +257,7 @@ class KaizalaHITLTrigger(KaizalaResponseTrigger):
 
     async def _last_look(self) -> None:
         """Read the group once more: what the poll has seen is up to an interval old."""
-        hook = KaizalaHook(self.kaizala_conn_id, bound=LAST_LOOK)
+        hook = KaizalaHook(self.kaizala_conn_id, total_timeout=LAST_LOOK)
         try:
             from airflow_provider_kaizala.client.readings import afollow
 

@@ -246,7 +246,7 @@ class Polls:
             # whoever read was stopped; this one was not
 
     async def _read_settings(self, conn_id: str) -> tuple[KaizalaHook, Settings]:
-        hook = KaizalaHook(conn_id, bound=LONGEST_CALL)
+        hook = KaizalaHook(conn_id, total_timeout=LONGEST_CALL)
         future: asyncio.Future[Settings] = asyncio.get_running_loop().create_future()
         self._connections[conn_id] = _Known(hook, time.monotonic() + CONNECTION_LIFE, future)
         try:
