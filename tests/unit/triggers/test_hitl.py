@@ -1,4 +1,4 @@
-"""One question in Airflow and in the group, in the triggerer: what the group decides, and who wins."""
+"""One question in Airflow and in the group, in the triggerer: who wins."""
 
 from __future__ import annotations
 
@@ -9,113 +9,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_kaizala.client.models import ActionDetails
 from airflow_provider_kaizala.triggers import hitl as triggers_hitl
-from airflow_provider_kaizala.triggers.hitl import KaizalaHITLTrigger, decide
-from airflow_provider_kaizala.waiting.rules import read_rule
+from airflow_provider_kaizala.triggers.hitl import KaizalaHITLTrigger
 
 hitl = pytest.importorskip("airflow.sdk.execution_time.hitl", reason="Airflow below 3.1 has no HITL")
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 TI = "01234567-89ab-7def-8123-456789abcdef"
 AT = datetime(2026, 3, 1, 8, tzinfo=UTC)
-APPROVAL = {"kind": "quorum", "option": "Yes", "count": 2, "people": [ASHA, RAVI, MEERA]}
-ALONE = {
-    "kind": "any_of",
-    "rules": [{**APPROVAL, "count": 1}, {"kind": "quorum", "option": "No", "count": 1}],
-}
-del ALONE["rules"][0]["people"]
-
-
-# --- what the group has decided ------------------------------------------------------------------------------------------
-
-
-def action(*votes):
-    """A poll, or a survey where somebody gives several options; a vote is ``(who, choice, minute)``, in the order of the list."""
-    return ActionDetails.read(
-        {
-            "actionType": "Poll",
-            "actionDetails": {
-                "title": "Tea?",
-                "options": [{"title": each} for each in ("Yes", "No", "Later")],
-                "responses": [
-                    {
-                        "responseId": f"r{at}",
-                        "responder": who,
-                        "responderName": f"Name of {who[-1]}",
-                        **({"responseTime": (AT + timedelta(minutes=minute)).isoformat()} if minute else {}),
-                        "responseWithQuestions": [
-                            {
-                                "title": "Tea?",
-                                "type": "MultiOption" if isinstance(choice, list) else "SingleOption",
-                                "answer": choice if isinstance(choice, list) else [choice],
-                            }
-                        ],
-                    }
-                    for at, (who, choice, minute) in enumerate(votes)
-                ],
-            },
-        }
-    )
-
-
-@pytest.mark.parametrize(
-    ("until", "votes", "chosen", "by"),
-    [
-        ("any", [], None, None),
-        ("any", [(RAVI, "No", 2), (ASHA, "Yes", 1)], ["Yes"], ASHA),
-        ("any", [(RAVI, "No", 0), (ASHA, "Yes", 0)], ["No"], RAVI),
-        ("any", [(RAVI, "No", 0), (ASHA, "Yes", 9)], ["Yes"], ASHA),
-        ("any", [(RAVI, "no ", 1)], ["No"], RAVI),
-        (1, [(RAVI, "No", 2), (ASHA, "Yes", 1)], ["Yes"], ASHA),
-        (2, [(RAVI, "No", 1)], None, None),
-        (2, [(RAVI, "No", 1), (ASHA, "Yes", 2)], None, None),  # a tie
-        (3, [(RAVI, "No", 1), (ASHA, "Yes", 2), (MEERA, "No", 3)], ["No"], MEERA),
-        (3, [(RAVI, "No", 0), (ASHA, "Yes", 0), (MEERA, "No", 0)], ["No"], MEERA),
-        ([ASHA], [(RAVI, "No", 1)], None, None),
-        ([ASHA], [(RAVI, "No", 1), (ASHA, "Yes", 2)], ["Yes"], ASHA),
-        (
-            {"kind": "people", "people": [ASHA, RAVI], "need": "any"},
-            [(MEERA, "Later", 1), (RAVI, "No", 2)],
-            ["No"],
-            RAVI,
-        ),
-        (APPROVAL, [(ASHA, "Yes", 1)], None, None),
-        (APPROVAL, [(ASHA, "Yes", 1), (RAVI, "Yes", 2)], ["Yes"], RAVI),
-        (APPROVAL, [(ASHA, "Yes", 3), (RAVI, "Yes", 2), (MEERA, "No", 4)], ["Yes"], ASHA),
-        (APPROVAL, [(ASHA, "No", 1), (RAVI, "No", 2)], ["No"], RAVI),
-        (APPROVAL, [(ASHA, "No", 1), (RAVI, "Later", 2), (MEERA, "Yes", 3)], None, None),
-        (ALONE, [(ASHA, "Later", 1)], None, None),
-        (ALONE, [(ASHA, "No", 1)], ["No"], ASHA),
-        (ALONE, [(ASHA, "No", 1), (RAVI, "Yes", 2)], ["Yes"], RAVI),
-        (
-            {"kind": "all_of", "rules": [{"kind": "at_least", "count": 2}, {"kind": "any"}]},
-            [(ASHA, "No", 1), (RAVI, "No", 2)],
-            ["No"],
-            RAVI,
-        ),
-    ],
-)
-def test_what_the_group_has_decided(until, votes, chosen, by):
-    found = decide(read_rule(until), action(*votes), ["Yes", "No", "Later"], False)
-    assert (found and list(found.chosen), found and found.by.mobile_number) == (chosen, by)
-
-
-@pytest.mark.parametrize(
-    ("until", "votes", "chosen"),
-    [
-        ("any", [(RAVI, ["No", "Later"], 2), (ASHA, ["Yes"], 3)], ["No", "Later"]),
-        (2, [(RAVI, ["No", "Later"], 1), (ASHA, ["Later"], 2)], ["Later"]),
-        (2, [(RAVI, ["No"], 1), (ASHA, ["Later"], 2)], None),
-        ({"kind": "quorum", "option": "Yes", "count": 1}, [(RAVI, ["No", "Yes"], 1)], ["Yes", "No"]),
-    ],
-)
-def test_where_one_may_choose_several(until, votes, chosen):
-    found = decide(read_rule(until), action(*votes), ["Yes", "No", "Later"], True)
-    assert (found and list(found.chosen)) == chosen
-
-
-# --- the trigger -----------------------------------------------------------------------------------------------------------
 
 
 class Record:
