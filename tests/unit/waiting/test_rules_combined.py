@@ -21,6 +21,7 @@ from airflow_provider_kaizala.waiting.rules import (
     read_rule,
 )
 from tests.unit.waiting.actions import ASHA, JOHN, MEERA, RAVI, numbers, poll
+from tests.unit.waiting.strategies import rules
 
 A_COUNT, A_NAME = AtLeast(2), People((MEERA,))
 
@@ -246,40 +247,6 @@ def test_a_wrong_dict_is_refused(wire, says):
     with pytest.raises(KaizalaInputError, match=r"^until") as refused:
         read_rule(wire)
     assert says in str(refused.value)
-
-
-phones = st.lists(st.from_regex(r"\+[0-9]{6,15}", fullmatch=True), min_size=1, max_size=4, unique=True).map(
-    tuple
-)
-words = st.text(min_size=1, max_size=20).filter(lambda text: text.strip() and text.isprintable())
-names = st.dictionaries(st.sampled_from([ASHA, RAVI]), words)
-
-
-@st.composite
-def quorums(draw):
-    people = draw(st.none() | phones)
-    most = len(people) if people else 9
-    count = draw(st.integers(min_value=1, max_value=most))
-    return Quorum(draw(words), count, people, draw(st.none() | words), draw(names))
-
-
-simple = st.one_of(
-    st.just(AnyAnswer()),
-    st.builds(AtLeast, st.integers(min_value=1)),
-    st.just(Everyone()),
-    st.builds(Everyone, phones, names),
-    st.builds(People, phones, st.sampled_from(["all", "any"]), names),
-    quorums(),
-)
-rules = st.recursive(
-    simple,
-    lambda inner: st.builds(
-        lambda make, parts: make(tuple(parts)),
-        st.sampled_from([AllOf, AnyOf, lambda parts: AnyOf(parts, strict=True)]),
-        st.lists(inner, min_size=1, max_size=3),
-    ),
-    max_leaves=8,
-)
 
 
 @given(rules)

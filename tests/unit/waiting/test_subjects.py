@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from airflow_provider_kaizala.client.errors import KaizalaForbiddenError, KaizalaServerError
 from airflow_provider_kaizala.client.models import ListedAction, Member, Person, Reaction
@@ -20,6 +19,7 @@ from airflow_provider_kaizala.waiting.subjects import (
     read_subject,
 )
 from tests.unit.waiting.actions import ASHA, MEERA, RAVI, Calls, numbers, poll
+from tests.unit.waiting.strategies import subjects
 
 SINCE = datetime(2026, 3, 1, 8, 0, 0, 400_000, tzinfo=UTC)
 MEMBERS = (
@@ -76,16 +76,6 @@ def test_the_wire_format_is_fixed(subject, wire):
     assert subject.to_wire() == wire
     assert read_subject(json.loads(json.dumps(wire))) == subject
     assert hash(subject) == hash(read_subject(wire)), "polls are keyed by it"
-
-
-words = st.text(max_size=20)
-times = st.datetimes(timezones=st.just(UTC))
-subjects = st.one_of(
-    st.builds(Responses, words, words, st.none() | words, st.none() | times),
-    st.builds(Reactions, words, words, st.sampled_from(["Like", "Comment"]), st.none() | words),
-    st.builds(NewActions, words, words, times, st.none() | words),
-    st.builds(NewMembers, words, st.none() | st.lists(words).map(tuple)),
-)
 
 
 @given(subjects)
