@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import ssl
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
@@ -23,13 +23,14 @@ from airflow_provider_kaizala.client.effects import (
 from airflow_provider_kaizala.client.multipart import Upload
 from airflow_provider_kaizala.client.paging import Walk, single
 from airflow_provider_kaizala.client.policy import Policy
+from airflow_provider_kaizala.client.tls import ca_bundle, is_certificate_error
 from airflow_provider_kaizala.client.tokens import MemoryTokenStore, TokenStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Generator
     from types import TracebackType
 
-    from airflow_provider_kaizala.client.calls import Call
+    from airflow_provider_kaizala.client.calls.call import Call
     from airflow_provider_kaizala.client.paging import Paged
     from airflow_provider_kaizala.client.settings import Settings
 
@@ -106,8 +107,8 @@ class AsyncKaizalaClient:
         if self._http is None:
             try:
                 opened = await asyncio.to_thread(self._open)
-            except (OSError, ValueError) as error:  # of a CA bundle or a proxy that is none
-                raise TransportFailure(str(error) or type(error).__name__, sent=False) from None
+            except (OSError, ValueError) as error:  # an unreadable CA bundle, an invalid proxy
+                raise _failure(error, sent=False) from None
             if self._http is None:
                 self._http = opened
             else:  # another call was quicker
@@ -139,7 +140,7 @@ class AsyncKaizalaClient:
         except TimeoutError:
             raise TransportFailure("the time for the whole call is over", sent=sent) from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-            raise TransportFailure(str(error) or type(error).__name__, sent=sent) from None
+            raise _failure(error, sent=sent) from None
         return Reply(
             response.status_code,
             {name.lower(): value for name, value in response.headers.items()},
@@ -149,14 +150,15 @@ class AsyncKaizalaClient:
     def _open(self) -> httpx.AsyncClient:
         """Make the pool of connections; reads CA files, so never on the event loop."""
         settings = self.settings
+        trusted = ca_bundle(settings.verify)
         verify: bool | ssl.SSLContext
-        if isinstance(settings.verify, str):
-            folder = Path(settings.verify).is_dir()
+        if isinstance(trusted, str):
+            folder = os.path.isdir(trusted)
             verify = ssl.create_default_context(
-                cafile=None if folder else settings.verify, capath=settings.verify if folder else None
+                cafile=None if folder else trusted, capath=trusted if folder else None
             )
         else:
-            verify = settings.verify
+            verify = trusted
         mounts = {
             f"{scheme}://": httpx.AsyncHTTPTransport(proxy=proxy, verify=verify)
             for scheme, proxy in (settings.proxies or {}).items()
@@ -186,6 +188,11 @@ class AsyncKaizalaClient:
 
 class _NoAuth(httpx.Auth):
     """Keeps httpx from adding a password of ``~/.netrc``."""
+
+
+def _failure(error: Exception, *, sent: bool) -> TransportFailure:
+    detail = str(error) or type(error).__name__
+    return TransportFailure(detail, sent=sent, certificate=is_certificate_error(error))
 
 
 async def _chunks(upload: Upload) -> AsyncIterator[bytes]:

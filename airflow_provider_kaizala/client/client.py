@@ -29,13 +29,14 @@ from airflow_provider_kaizala.client.effects import (
 from airflow_provider_kaizala.client.multipart import Upload
 from airflow_provider_kaizala.client.paging import Walk, single
 from airflow_provider_kaizala.client.policy import Policy
+from airflow_provider_kaizala.client.tls import ca_bundle, is_certificate_error
 from airflow_provider_kaizala.client.tokens import MemoryTokenStore, TokenStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from types import TracebackType
 
-    from airflow_provider_kaizala.client.calls import Call
+    from airflow_provider_kaizala.client.calls.call import Call
     from airflow_provider_kaizala.client.paging import Paged
     from airflow_provider_kaizala.client.settings import Settings
 
@@ -113,6 +114,7 @@ class KaizalaClient:
         content: Any = send.content
         if isinstance(content, Upload):
             content = _Sized(content)
+        verify = ca_bundle(self.settings.verify)
         with _deadline(send.total_timeout) as watch:
             try:
                 with self._session.request(
@@ -123,7 +125,7 @@ class KaizalaClient:
                     timeout=(send.connect_timeout, send.read_timeout),
                     allow_redirects=False,
                     stream=True,
-                    verify=self.settings.verify,
+                    verify=verify,
                     auth=_no_auth,
                 ) as response:
                     body = response.content
@@ -133,7 +135,9 @@ class KaizalaClient:
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
                 if watch.expired:
                     raise TransportFailure("the time for the whole call is over", sent=watch.sent) from None
-                raise TransportFailure(_reason(error), sent=watch.sent) from None
+                raise TransportFailure(
+                    _reason(error), sent=watch.sent, certificate=is_certificate_error(error)
+                ) from None
 
     def iterate(self, paged: Paged[T]) -> Iterator[T]:
         """Yield the items of a paged read; a page is fetched when its first item is wanted.

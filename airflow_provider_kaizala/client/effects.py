@@ -65,8 +65,9 @@ class TransportFailure(Exception):
     """No whole reply came.
 
     :param sent: False only if it is certain that no connection was made, so nothing can have been sent
+    :param certificate: whether TLS failed because a certificate is not trusted, which no retry can change
     """
 
-    def __init__(self, detail: str, *, sent: bool) -> None:
+    def __init__(self, detail: str, *, sent: bool, certificate: bool = False) -> None:
         super().__init__(detail)
-        self.detail, self.sent = detail, sent
+        self.detail, self.sent, self.certificate = detail, sent, certificate

@@ -7,6 +7,7 @@
     ├── KaizalaGrantError            the connection holds no refresh token that reaches this group; nothing was sent
     ├── KaizalaUntrustedHostError    Kaizala pointed at a host that must not see the credentials; nothing was sent there
     ├── KaizalaUnreachableError      outcome NEVER CONNECTED: nothing was sent
+    │   └── KaizalaCertificateError  the server's TLS certificate is not trusted; retrying cannot help
     ├── KaizalaUnknownOutcomeError   outcome UNKNOWN: sent, no readable answer; it may or may not have happened
     ├── KaizalaNoReplyError          a call that is safe to repeat got no readable answer, however often it was tried
     └── KaizalaApiError              a readable failing reply: status, error_code, operation, group_id
@@ -27,7 +28,12 @@ from __future__ import annotations
 
 
 class KaizalaError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of this package.
+
+    :ivar is_transient: whether the same call may succeed later. True for throttling, 5xx replies and network failures
+    """
+
+    is_transient: bool = False
 
 
 class KaizalaInputError(KaizalaError, ValueError):
@@ -44,6 +50,14 @@ class KaizalaUntrustedHostError(KaizalaError):
 
 class KaizalaUnreachableError(KaizalaError):
     """No connection could be made, so nothing was sent."""
+
+    is_transient = True
+
+
+class KaizalaCertificateError(KaizalaUnreachableError):
+    """The server's TLS certificate is not trusted, or the CA bundle cannot be read. Nothing was sent, and retrying cannot help."""
+
+    is_transient = False
 
 
 class KaizalaUnknownOutcomeError(KaizalaError):
@@ -70,6 +84,8 @@ class KaizalaUnknownOutcomeError(KaizalaError):
 
 class KaizalaNoReplyError(KaizalaError):
     """A call that is safe to repeat was repeated, and still no readable answer came."""
+
+    is_transient = True
 
 
 class KaizalaApiError(KaizalaError):
@@ -109,12 +125,15 @@ class KaizalaThrottledError(KaizalaApiError):
     :ivar retry_after: seconds Kaizala asked to wait, or None
     """
 
+    is_transient = True
     retry_after: float | None = None
     hint = "Kaizala allows 100 calls a minute per connector and 300 per tenant"
 
 
 class KaizalaServerError(KaizalaApiError):
     """Kaizala failed inside (5xx)."""
+
+    is_transient = True
 
 
 class KaizalaRefusedError(KaizalaApiError):

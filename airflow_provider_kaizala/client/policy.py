@@ -19,12 +19,13 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.budget import Budget
+from airflow_provider_kaizala.client.calls import auth
 from airflow_provider_kaizala.client.effects import Effect, Load, Reply, Save, Send, Sleep, TransportFailure
 from airflow_provider_kaizala.client.errors import (
     TOKEN_CODES,
     KaizalaAuthError,
+    KaizalaCertificateError,
     KaizalaError,
     KaizalaNoReplyError,
     KaizalaRefusedError,
@@ -35,13 +36,13 @@ from airflow_provider_kaizala.client.errors import (
     KaizalaUntrustedHostError,
     error_for,
 )
-from airflow_provider_kaizala.client.models import AccessToken, UnreadableReplyError
-from airflow_provider_kaizala.client.models.wire import Wire
+from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire
 from airflow_provider_kaizala.client.multipart import Upload
 from airflow_provider_kaizala.client.tokens import Tokens
 
 if TYPE_CHECKING:
-    from airflow_provider_kaizala.client.calls import Call
+    from airflow_provider_kaizala.client.calls.call import Call
+    from airflow_provider_kaizala.client.models.tokens import AccessToken
     from airflow_provider_kaizala.client.settings import Grant, Settings
 
 T = TypeVar("T")
@@ -188,7 +189,7 @@ class Policy:
 
     def _fetch_token(self, refresh_token: str, deadline: float) -> Generator[Effect, Any, AccessToken]:
         self._secrets.add(refresh_token)
-        call = calls.access_token(self.settings.connector_id, self.settings.connector_secret, refresh_token)
+        call = auth.access_token(self.settings.connector_id, self.settings.connector_secret, refresh_token)
         granted, self._root = yield from self._exchange(call, self._root, call.headers, deadline)
         return granted
 
@@ -235,7 +236,7 @@ class Policy:
             try:
                 reply = yield self._request(call, base, headers, deadline)
             except TransportFailure as failure:
-                outcome: Any = self._not_answered(call, failure)
+                outcome: Any = self._not_answered(call, base, failure)
             else:
                 if reply.status == 308:
                     moves += 1
@@ -284,13 +285,19 @@ class Policy:
 
     # --- what an attempt means -------------------------------------------------------------------------------------------
 
-    def _not_answered(self, call: Call[T], failure: TransportFailure) -> _Failed:
-        detail = self.redact(failure.detail)
+    def _not_answered(self, call: Call[T], base: str, failure: TransportFailure) -> _Failed:
+        detail, host = self.redact(failure.detail), urlsplit(base).netloc
+        if failure.certificate and not failure.sent:
+            untrusted = KaizalaCertificateError(
+                f"{call.operation}: the certificate of {host} could not be verified ({detail}); nothing was sent. If your own "
+                "CA issued it, name that CA's certificate file in the connection's extra verify, in REQUESTS_CA_BUNDLE or in "
+                "SSL_CERT_FILE"
+            )
+            return _Failed(untrusted, None)
         if not failure.sent:
-            where = urlsplit(self._root).netloc
             error = KaizalaUnreachableError(
-                f"{call.operation}: no connection to Kaizala ({detail}); nothing was sent. "
-                f"Check host {where}, proxies and network"
+                f"{call.operation}: no connection to {host} ({detail}); nothing was sent. "
+                "Check the connection's host and proxies, and the network"
             )
             return _Failed(error, "backoff")
         return self._no_reply(call, detail)

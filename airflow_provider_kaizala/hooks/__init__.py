@@ -1,0 +1,29 @@
+"""Connects Airflow to Kaizala: the hook, the connection it reads, and where tokens are kept."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_kaizala.hooks.connection import KaizalaConnection, read_connection
+    from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
+    from airflow_provider_kaizala.hooks.token_store import VariableTokenStore, store_for
+
+__all__ = ["KaizalaConnection", "KaizalaHook", "VariableTokenStore", "read_connection", "store_for"]
+
+#: where each name is defined; its module is loaded when the name is first used
+__lazy_imports: dict[str, str] = {
+    "KaizalaConnection": "connection",
+    "KaizalaHook": "kaizala",
+    "VariableTokenStore": "token_store",
+    "read_connection": "connection",
+    "store_for": "token_store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if module := __lazy_imports.get(name):
+        value = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,21 +13,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
 from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
-from airflow_provider_kaizala.client.budget import Budget
+from airflow_provider_kaizala import client, hooks
+from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaForbiddenError, KaizalaInputError
-from airflow_provider_kaizala.client.policy import Policy
-from airflow_provider_kaizala.hooks.connection import KaizalaConnection, read_connection
 from airflow_provider_kaizala.hooks.fields import FIELDS, HIDDEN_FIELDS, PLACEHOLDERS, RELABELING
-from airflow_provider_kaizala.hooks.token_store import store_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_kaizala.client import AsyncKaizalaClient, KaizalaClient
+    from airflow_provider_kaizala.client import AsyncKaizalaClient, Budget, KaizalaClient, Policy
     from airflow_provider_kaizala.client.calls import Call
     from airflow_provider_kaizala.client.paging import Paged
     from airflow_provider_kaizala.client.readings import Reading
     from airflow_provider_kaizala.client.settings import Settings
+    from airflow_provider_kaizala.hooks.connection import KaizalaConnection
 
 T = TypeVar("T")
 
@@ -39,7 +38,7 @@ def shared_budget(settings: Settings) -> Budget:
     """Return the budget of calls that all clients of one connector share in this process."""
     with _budgets_lock:
         budget = _budgets.setdefault(
-            (settings.api_root, settings.connector_id), Budget(settings.calls_per_minute)
+            (settings.api_root, settings.connector_id), client.Budget(settings.calls_per_minute)
         )
         budget.limit = settings.calls_per_minute
         return budget
@@ -82,7 +81,7 @@ class KaizalaHook(BaseHook):
         for name in ("refresh_token", "callback_token"):
             if isinstance(extra, dict) and isinstance(extra.get(name), str):
                 mask_secret(extra[name])
-        found = read_connection(conn, extra)
+        found = hooks.read_connection(conn, extra)
         for secret in found.secrets():
             mask_secret(secret)
         if self.bound is not None:
@@ -107,11 +106,9 @@ class KaizalaHook(BaseHook):
     def get_conn(self) -> KaizalaClient:
         """Return the client, one for the life of the hook."""
         if self._client is None:
-            from airflow_provider_kaizala.client import KaizalaClient
-
             settings = self.connection.settings
-            self._client = KaizalaClient(
-                settings, store_for(self.kaizala_conn_id), policy=self._policy(settings)
+            self._client = client.KaizalaClient(
+                settings, hooks.store_for(self.kaizala_conn_id), policy=self._policy(settings)
             )
         return self._client
 
@@ -131,13 +128,13 @@ class KaizalaHook(BaseHook):
 
     def async_client(self, settings: Settings) -> AsyncKaizalaClient:
         """Return a new async client for settings of this connection; the caller closes it."""
-        from airflow_provider_kaizala.client import AsyncKaizalaClient
-
-        return AsyncKaizalaClient(settings, store_for(self.kaizala_conn_id), policy=self._policy(settings))
+        return client.AsyncKaizalaClient(
+            settings, hooks.store_for(self.kaizala_conn_id), policy=self._policy(settings)
+        )
 
     @staticmethod
     def _policy(settings: Settings) -> Policy:
-        return Policy(settings, budget=shared_budget(settings))
+        return client.Policy(settings, budget=shared_budget(settings))
 
     def run(self, call: Call[T]) -> T:
         """Make one call; see :mod:`airflow_provider_kaizala.client.calls`.
@@ -176,14 +173,11 @@ class KaizalaHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Try every refresh token of the connection, and say which one failed and why."""
-        from airflow_provider_kaizala.client import KaizalaClient, calls
-        from airflow_provider_kaizala.client.settings import Timeouts
-
         try:
             found = self.connection
         except Exception as error:  # noqa: BLE001
             return False, str(error)
-        settings = replace(found.settings, timeouts=Timeouts(5, 10, 20), retries=1)
+        settings = replace(found.settings, timeouts=client.Timeouts(5, 10, 20), retries=1)
         tried: list[str] = []
         checks: list[tuple[str, Call[Any]]] = []
         if settings.refresh_token:
@@ -197,10 +191,10 @@ class KaizalaHook(BaseHook):
                 False,
                 "the connection holds no refresh token: set the extra refresh_token or group_refresh_tokens",
             )
-        with KaizalaClient(settings) as client:
+        with client.KaizalaClient(settings) as tester:
             for what, call in checks:
                 try:
-                    client.run(call)
+                    tester.run(call)
                 except KaizalaForbiddenError as error:
                     if call.group_id is not None and "permission" not in str(error.message).lower():
                         return False, f"{what}: {error}"

@@ -129,7 +129,7 @@ class KaizalaApiOperator(KaizalaOperator):
 
         :raises KaizalaInputError: names the argument, what was given, what is allowed
         """
-        from airflow_provider_kaizala.client.calls.any_operation import check_body, check_parameters
+        from airflow_provider_kaizala.client.calls.generic import check_body, check_parameters
 
         super().check_literals()
         if is_literal(self.files):

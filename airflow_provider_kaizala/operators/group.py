@@ -19,8 +19,7 @@ GROUP_TYPES = ("Group", "ConnectGroup")
 BATCH = 100
 
 
-def _group_type(name: str, value: Any) -> str:
-    return checks.one_of(name, value, GROUP_TYPES)
+_group_type = checks.one_of(*GROUP_TYPES)
 
 
 def _members(name: str, value: Any) -> tuple[str, ...]:

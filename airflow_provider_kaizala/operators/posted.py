@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
-from airflow_provider_kaizala.client.models import REACTION_TYPES, Audience, checks
+from airflow_provider_kaizala.client.models import REACTION_TYPES, Audience, checks, forms
 from airflow_provider_kaizala.operators.base import KaizalaGroupOperator
 from airflow_provider_kaizala.templating import is_literal
 
@@ -102,7 +102,7 @@ class KaizalaUpdateActionOperator(_AudienceOperator):
 
     arguments: ClassVar[Mapping[str, Check]] = {
         **_AudienceOperator.arguments,
-        "properties": checks.properties,
+        "properties": forms.properties,
         "notify": checks.flag,
     }
     template_fields: Sequence[str] = ("properties", *_AudienceOperator.template_fields)
@@ -144,8 +144,7 @@ class KaizalaUpdateActionOperator(_AudienceOperator):
         return {"group_id": group_id, "action_id": action_id, "properties": values}
 
 
-def _reaction_type(name: str, value: Any) -> str:
-    return checks.one_of(name, value, REACTION_TYPES)
+_reaction_type = checks.one_of(*REACTION_TYPES)
 
 
 class KaizalaReactOperator(KaizalaGroupOperator):
@@ -213,7 +212,7 @@ def _answer(name: str, value: Any) -> Any:
     if isinstance(value, date):
         raise KaizalaInputError(f"{name}: {value!r} has no time; give a datetime with a zone")
     if isinstance(value, dict):
-        place = checks.location(name, value)
+        place = forms.location(name, value)
         return {"lt": place.latitude, "lg": place.longitude, "n": place.name}
     if isinstance(value, (list, tuple)):
         return [checks.title(name, each) for each in value]
@@ -254,7 +253,7 @@ class KaizalaPostResponseOperator(KaizalaGroupOperator):
         "package_id": checks.optional(checks.identifier),
         "response_id": checks.optional(checks.identifier),
         "name": checks.optional(checks.title),
-        "location": checks.optional(checks.location),
+        "location": checks.optional(forms.location),
     }
     decisive: ClassVar[Sequence[str]] = (
         "answers",

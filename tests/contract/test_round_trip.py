@@ -33,7 +33,7 @@ from airflow_provider_kaizala.client.models import (
     Survey,
     WebhookChange,
 )
-from airflow_provider_kaizala.client.models.checks import PROPERTY_TYPES
+from airflow_provider_kaizala.client.models.forms import PROPERTY_TYPES
 from airflow_provider_kaizala.client.models.wire import iso
 from airflow_provider_kaizala.client.multipart import Part
 from airflow_provider_kaizala.client.settings import Settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -68,11 +69,35 @@ def test_parsing_a_dag_loads_no_http_library():
     assert not [name for name in names if name.startswith("airflow_provider_kaizala.server")]
 
 
-def test_the_client_is_found_by_its_name():
-    from airflow_provider_kaizala import client
-    from airflow_provider_kaizala.client.async_client import AsyncKaizalaClient
-    from airflow_provider_kaizala.client.client import KaizalaClient
+LAZY = ["client", "client.calls", "client.models", "hooks"]
 
-    assert (client.KaizalaClient, client.AsyncKaizalaClient) == (KaizalaClient, AsyncKaizalaClient)
+
+@pytest.mark.parametrize("package", LAZY)
+def test_a_lazy_package_brings_all_the_names_it_lists(package):
+    module = import_module(f"airflow_provider_kaizala.{package}")
+    lazy = vars(module)["__lazy_imports"]
+    assert sorted(lazy) == sorted(module.__all__)
+    for name, submodule in lazy.items():
+        assert getattr(module, name) is getattr(import_module(f"{module.__name__}.{submodule}"), name)
     with pytest.raises(AttributeError, match="has no attribute 'Kaizala'"):
-        _ = client.Kaizala
+        _ = module.Kaizala
+
+
+@pytest.mark.parametrize("package", LAZY)
+def test_a_lazy_package_loads_nothing_by_itself(package):
+    names = loaded(f"import airflow_provider_kaizala.{package}")
+    assert [name for name in names if name.startswith("airflow_provider_kaizala")] == [
+        "airflow_provider_kaizala",
+        *(
+            f"airflow_provider_kaizala.{package[:end]}"
+            for end in range(len(package) + 1)
+            if package[end:][:1] in ("", ".")
+        ),
+    ]
+
+
+def test_the_hook_loads_the_client_when_a_client_is_made():
+    names = loaded("from airflow_provider_kaizala.hooks import KaizalaHook", before=BARE)
+    assert "airflow_provider_kaizala.hooks.kaizala" in names
+    heavy = ("policy", "client", "async_client", "settings", "models.received", "calls.call")
+    assert not {f"airflow_provider_kaizala.client.{name}" for name in heavy} & set(names)

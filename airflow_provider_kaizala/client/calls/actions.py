@@ -8,18 +8,10 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_kaizala.client.calls.call import Body, Call, make
 from airflow_provider_kaizala.client.calls.posting import NOBODY
 from airflow_provider_kaizala.client.errors import KaizalaInputError
-from airflow_provider_kaizala.client.models import (
-    ActionDetails,
-    ActionPage,
-    Audience,
-    Job,
-    ListedAction,
-    Location,
-    Posted,
-    Property,
-    checks,
-)
-from airflow_provider_kaizala.client.models.checks import PROPERTY_TYPES
+from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.models.forms import PROPERTY_TYPES, Location, Property
+from airflow_provider_kaizala.client.models.received import ActionDetails, ActionPage, ListedAction, Posted
+from airflow_provider_kaizala.client.models.sent import Audience, Job
 from airflow_provider_kaizala.client.models.wire import Wire, read_moment
 from airflow_provider_kaizala.client.paging import Page, Paged
 
@@ -37,7 +29,7 @@ def list_actions(
 ) -> Paged[ListedAction]:
     """Actions of one type, oldest first, from *since* on (whole seconds, included), *count* with each call."""
     first = None if since is None else int(read_moment("since", since).timestamp())
-    kind, most = checks.title("action_type", action_type), checks.count("count", count)
+    kind, most = checks.title("action_type", action_type), checks.whole_number(1)("count", count)
 
     def page(mark: tuple[int | None, int] | None) -> Call[Page[ListedAction]]:
         start, size = mark or (first, most)

@@ -6,7 +6,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from airflow_provider_kaizala.client.calls.call import Call, make
-from airflow_provider_kaizala.client.models import AccessToken, Person, RefreshToken, checks
+from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.models.people import Person
+from airflow_provider_kaizala.client.models.tokens import AccessToken, RefreshToken
 from airflow_provider_kaizala.client.operations import OPERATIONS
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from airflow_provider_kaizala.client.calls.call import Call, make
 from airflow_provider_kaizala.client.errors import KaizalaInputError
-from airflow_provider_kaizala.client.models import Bot, BotToken, checks
+from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.models.bots import Bot
+from airflow_provider_kaizala.client.models.tokens import BotToken
 from airflow_provider_kaizala.client.models.wire import Wire
 
 

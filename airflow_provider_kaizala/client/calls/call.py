@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
-from airflow_provider_kaizala.client.models.checks import NOTHING, sendable
+from airflow_provider_kaizala.client.models.checks import identifier, sendable
 from airflow_provider_kaizala.client.models.wire import Wire
 from airflow_provider_kaizala.client.operations import OPERATIONS
 
@@ -92,10 +92,11 @@ def make(
 
 
 def _segment(name: str, value: Any) -> str:
-    """Return an id as a segment of a path; one of dots alone would name another path, and no id is called None."""
-    if not isinstance(value, str) or value.strip(". ").lower() in NOTHING:
-        raise KaizalaInputError(f"{name}: {value!r} is no id; give the id as Kaizala gave it")
-    return quote(sendable(name, value), safe="@")
+    """Return an id as a segment of a path; one of dots alone would address another path."""
+    given = identifier(name, value)
+    if not given.strip("."):
+        raise KaizalaInputError(f"{name}: {value!r} is not a valid id; give the id as Kaizala issued it")
+    return quote(given, safe="@")
 
 
 def _word(name: str, value: Any) -> str:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kaizala.client.calls.call import Call, done, make
 from airflow_provider_kaizala.client.errors import KaizalaInputError
-from airflow_provider_kaizala.client.models import CreatedGroup, Group, GroupTree, checks
+from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.models.groups import CreatedGroup, Group, GroupTree
 from airflow_provider_kaizala.client.models.wire import Wire
 from airflow_provider_kaizala.client.paging import Page, Paged
 
@@ -56,7 +57,7 @@ def create_group(
 def _new_group(welcome_message: str, members: Sequence[str], group_type: str) -> dict[str, Any]:
     body: dict[str, Any] = {
         "welcomeMessage": checks.title("welcome_message", welcome_message),
-        "groupType": checks.one_of("group_type", group_type, GROUP_TYPES),
+        "groupType": checks.one_of(*GROUP_TYPES)("group_type", group_type),
     }
     if members:
         numbers = body["members"] = list(checks.phones("members", members))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kaizala.client.calls.call import Call, done, make
-from airflow_provider_kaizala.client.models import Member, Subscriber, SubscriberOutcome, checks
+from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.models.groups import Member, Subscriber, SubscriberOutcome
 from airflow_provider_kaizala.client.models.wire import Wire
 from airflow_provider_kaizala.client.paging import Page, Paged
 
@@ -28,7 +29,7 @@ def add_members(group_id: str, members: Sequence[str]) -> Call[bool]:
 
 def update_member(group_id: str, member_id: str, role: str) -> Call[bool]:
     """Make a member an ``Admin``, or an admin a ``Member``."""
-    body = {"role": checks.one_of("role", role, ROLES)}
+    body = {"role": checks.one_of(*ROLES)("role", role)}
     return make("updateMember", done, group_id, at={"memberId": member_id}, body=body)
 
 
@@ -39,7 +40,7 @@ def remove_member(group_id: str, member_id: str) -> Call[bool]:
 
 def list_subscribers(group_id: str, count: int = SUBSCRIBERS_PER_PAGE) -> Paged[Subscriber]:
     """All subscribers of a hub group, *count* (at most 50) with each call."""
-    size = min(checks.count("count", count), SUBSCRIBERS_PER_PAGE)
+    size = min(checks.whole_number(1)("count", count), SUBSCRIBERS_PER_PAGE)
 
     def page(cursor: str | None) -> Call[Page[Subscriber]]:
         body: dict[str, Any] = {"count": size}

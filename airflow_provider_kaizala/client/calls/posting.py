@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kaizala.client.calls.call import Call, make
-from airflow_provider_kaizala.client.models import Action, Audience, Message, Posted, checks
+from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.models.received import Posted
+from airflow_provider_kaizala.client.models.sent import Action, Audience, Message
 from airflow_provider_kaizala.client.models.wire import Wire
 
 if TYPE_CHECKING:

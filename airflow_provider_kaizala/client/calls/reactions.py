@@ -6,7 +6,9 @@ from typing import Any
 
 from airflow_provider_kaizala.client.calls.call import Call, make
 from airflow_provider_kaizala.client.errors import KaizalaInputError
-from airflow_provider_kaizala.client.models import REACTION_TYPES, Reaction, ReactionCounts, checks
+from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.models.reactions import Reaction, ReactionCounts
+from airflow_provider_kaizala.client.models.sent import REACTION_TYPES
 from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire
 from airflow_provider_kaizala.client.paging import Page, Paged
 
@@ -25,7 +27,7 @@ def post_reaction(
     :param reaction_type: ``Like``, which is safe to repeat, or ``Comment``, which is not
     :param source_group_id: the group it was sent in, if that is one above *group_id*
     """
-    kind = checks.one_of("reaction_type", reaction_type, REACTION_TYPES)
+    kind = checks.one_of(*REACTION_TYPES)("reaction_type", reaction_type)
     body = {
         "referenceId": checks.identifier("reference_id", reference_id),
         "sourceGroupId": source_group_id or group_id,
@@ -87,7 +89,7 @@ def list_reactions(
     cursor: int = 0,
 ) -> Paged[Reaction]:
     """Likes or comments on one thing that came after *cursor*, oldest first."""
-    kind = checks.one_of("reaction_type", reaction_type, REACTION_TYPES)
+    kind = checks.one_of(*REACTION_TYPES)("reaction_type", reaction_type)
 
     def page(at: int | None) -> Call[Page[Reaction]]:
         return make(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from airflow_provider_kaizala.client.calls.call import Call, make
 from airflow_provider_kaizala.client.errors import KaizalaInputError
-from airflow_provider_kaizala.client.models import (
+from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.models.received import Webhook
+from airflow_provider_kaizala.client.models.webhooks import (
     EVENT_TYPES,
     OBJECT_TYPES,
     NewWebhook,
-    Webhook,
     WebhookChange,
-    checks,
+    url_secrets,
 )
-from airflow_provider_kaizala.client.models.webhooks import url_secrets
 from airflow_provider_kaizala.client.models.wire import Wire
 
 
@@ -46,7 +46,7 @@ def list_webhooks(
         group_id,
         query={
             "objectId": checks.identifier("object_id", object_id),
-            "objectType": checks.one_of("object_type", object_type, OBJECT_TYPES),
+            "objectType": checks.one_of(*OBJECT_TYPES)("object_type", object_type),
         },
     )
 
@@ -81,8 +81,8 @@ def flow_subscribe(
 ) -> Call[str | None]:
     """Subscribe as Power Automate did; returns the webhook id if the reply names it."""
     at = {
-        "objectType": checks.one_of("object_type", object_type, OBJECT_TYPES[:2]),
-        "eventType": checks.one_of("event_type", event_type, EVENT_TYPES),
+        "objectType": checks.one_of(*OBJECT_TYPES[:2])("object_type", object_type),
+        "eventType": checks.one_of(*EVENT_TYPES)("event_type", event_type),
     }
     return make(
         "flowSubscribe",

@@ -10,21 +10,6 @@ from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wi
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody, as far as Kaizala says who: of an anonymous answer nothing is known."""
-
-    mobile_number: str | None = None
-    name: str | None = None
-    id: str | None = None
-
-    @classmethod
-    def read(cls, body: Any) -> Person:
-        """Read an assignee, a subscriber or a user profile."""
-        wire = Wire(body)
-        return cls(wire.text("mobileNumber"), wire.text("name"), wire.text("id"))
-
-
-@dataclass(frozen=True, slots=True)
 class Member:
     """A member of a group."""
 

@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
-from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.models import checks, forms
 from airflow_provider_kaizala.client.models.wire import hours_from, iso, read_due, read_moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_kaizala.client.models.checks import Check, Location, Property, Question
+    from airflow_provider_kaizala.client.models.checks import Check
+    from airflow_provider_kaizala.client.models.forms import Location, Property, Question
 
 MEDIA_TYPES: Mapping[str, Mapping[str, str]] = {
     "Image": {"jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png"},
@@ -34,6 +35,7 @@ MEDIA_TYPES: Mapping[str, Mapping[str, str]] = {
     "Video": {"mp4": "video/mp4", "3gpp": "video/3gpp"},
 }
 MEDIA_KINDS = (*MEDIA_TYPES, "Album")
+REACTION_TYPES = ("Like", "Comment")
 
 
 def media_type(file_name: str) -> tuple[str, str]:
@@ -48,10 +50,6 @@ def media_type(file_name: str) -> tuple[str, str]:
     taken = "; ".join(f"{kind}: {', '.join(endings)}" for kind, endings in MEDIA_TYPES.items())
     refused = f".{ending} files" if ending else "files without an ending"
     raise KaizalaInputError(f"file {file_name!r}: Kaizala takes no {refused}. It takes {taken}")
-
-
-def _media_kind(name: str, value: Any) -> str:
-    return checks.one_of(name, value, MEDIA_KINDS)
 
 
 @dataclass(frozen=True)
@@ -156,18 +154,18 @@ class Announcement(Action):
 
 @dataclass(frozen=True)
 class Poll(Action):
-    """One question with two or more choices. ``expires``: Kaizala's default is 30 days."""
+    """One question with two or more options. ``due``: Kaizala's default is 30 days."""
 
     question: str
-    choices: tuple[str, ...]
-    expires: datetime | timedelta | str | None = None
+    options: tuple[str, ...]
+    due: datetime | timedelta | str | None = None
     sender_only: bool = False
 
     action_type: ClassVar[str] = "Poll"
     checks: ClassVar[Mapping[str, Check]] = {
         "question": checks.title,
-        "choices": checks.choices,
-        "expires": read_due,
+        "options": checks.options,
+        "due": read_due,
         "sender_only": checks.flag,
     }
 
@@ -175,10 +173,10 @@ class Poll(Action):
         """Return ``actionBody``."""
         body: dict[str, Any] = {
             "question": self.question,
-            "choices": [{"title": each} for each in self.choices],
+            "choices": [{"title": each} for each in self.options],
         }
-        if isinstance(self.expires, (datetime, timedelta)):
-            body["expiryInHours"] = hours_from(now, "expires", self.expires)
+        if isinstance(self.due, (datetime, timedelta)):
+            body["expiryInHours"] = hours_from(now, "due", self.due)
         return body | {"isSenderOnly": True} if self.sender_only else body
 
 
@@ -215,7 +213,7 @@ class Survey(Action):
     action_type: ClassVar[str] = "Survey"
     checks: ClassVar[Mapping[str, Check]] = {
         "title": checks.title,
-        "questions": checks.questions,
+        "questions": forms.questions,
         "due": read_due,
         "description": checks.optional(checks.text),
         "anonymous": checks.flag,
@@ -270,7 +268,7 @@ class Meeting(Action):
         "title": checks.title,
         "starts_at": read_moment,
         "duration": checks.minutes,
-        "place": checks.optional(checks.location),
+        "place": checks.optional(forms.location),
         "agenda": checks.optional(checks.text),
         "sender_only": checks.flag,
     }
@@ -301,7 +299,7 @@ class Media(Action):
     caption: str | None = None
 
     checks: ClassVar[Mapping[str, Check]] = {
-        "kind": _media_kind,
+        "kind": checks.one_of(*MEDIA_KINDS),
         "media_resource": checks.title,
         "caption": checks.optional(checks.text),
     }
@@ -335,10 +333,10 @@ class Package(Action):
     accept_multiple_responses: bool = False
 
     checks: ClassVar[Mapping[str, Check]] = {
-        "package_id": checks.title,
+        "package_id": checks.identifier,
         "title": checks.optional(checks.title),
-        "questions": checks.maybe_questions,
-        "properties": checks.properties,
+        "questions": forms.maybe_questions,
+        "properties": forms.properties,
         "validity": read_due,
         "due": read_due,
         "anonymous": checks.flag,

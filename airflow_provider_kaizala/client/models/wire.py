@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 
@@ -109,37 +109,47 @@ def read_time(value: Any) -> datetime | None:
         return None
 
 
-def iso(moment: datetime) -> str:
-    """Write a time as Kaizala does: ISO 8601 in UTC, with ``Z``."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+@overload
+def iso(moment: datetime) -> str: ...
+@overload
+def iso(moment: datetime | None) -> str | None: ...
+def iso(moment: datetime | None) -> str | None:
+    """Return a time as Kaizala writes it: ISO 8601 in UTC, with ``Z``. None stays None."""
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def read_due(name: str, value: Any) -> datetime | timedelta | None:
-    """Read a due time given by a user: a datetime, an ISO 8601 string, or a timedelta from now. Without a zone it is UTC."""
+    """Check a due time: a datetime, an ISO 8601 string, or a timedelta from now. Without a zone it is UTC."""
     if value is None or (isinstance(value, timedelta) and value > timedelta(0)):
         return value
-    if isinstance(value, timedelta):
-        raise KaizalaInputError(f"{name}: {value!r} is not in the future; give a timedelta above zero")
+    moment = _moment(value)
+    if moment is None:
+        raise KaizalaInputError(
+            f"{name} must be a datetime, an ISO 8601 string such as '2026-03-01T17:00:00+00:00', or a timedelta above zero, "
+            f"not {value!r}"
+        )
+    return moment
+
+
+def read_moment(name: str, value: Any) -> datetime:
+    """Check a moment: a datetime or an ISO 8601 string. Without a zone it is UTC."""
+    moment = _moment(value)
+    if moment is None:
+        raise KaizalaInputError(
+            f"{name} must be a datetime or an ISO 8601 string such as '2026-03-01T17:00:00+00:00', not {value!r}"
+        )
+    return moment
+
+
+def _moment(value: Any) -> datetime | None:
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value.strip())
         except ValueError:
-            raise KaizalaInputError(
-                f"{name}: {value!r} is no time; give a datetime, an ISO 8601 string such as '2026-03-01T17:00:00+00:00', or a timedelta"
-            ) from None
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
-    raise KaizalaInputError(
-        f"{name}: a {type(value).__name__} is no time; give a datetime, an ISO 8601 string or a timedelta"
-    )
-
-
-def read_moment(name: str, value: Any) -> datetime:
-    """Read a time given by a user: a datetime or an ISO 8601 string. Without a zone it is UTC."""
-    moment = read_due(name, value)
-    if not isinstance(moment, datetime):
-        raise KaizalaInputError(f"{name}: a datetime or an ISO 8601 string is needed, not {value!r}")
-    return moment
+            return None
+    if not isinstance(value, datetime):
+        return None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def hours_from(now: datetime, name: str, due: datetime | timedelta) -> int:

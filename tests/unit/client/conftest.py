@@ -19,6 +19,7 @@ from airflow_provider_kaizala.client.client import KaizalaClient
 from airflow_provider_kaizala.client.effects import Load, Reply, Save, Send, Sleep, TransportFailure
 from airflow_provider_kaizala.client.policy import Policy
 from airflow_provider_kaizala.client.settings import Settings, Timeouts
+from airflow_provider_kaizala.client.tls import CA_VARIABLES
 from airflow_provider_kaizala.client.tokens import MemoryTokenStore
 
 SECRET = "s3cret-of-the-connector"
@@ -32,10 +33,12 @@ hypothesis.settings.load_profile("same everywhere")
 
 
 @pytest.fixture(autouse=True)
-def no_proxies_of_this_machine(monkeypatch):
+def no_proxies_and_no_certificates_of_this_machine(monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
+    for name in CA_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ CALLS = {
         {"name": "North", "welcomeMessage": "Hi", "groupType": "Group"}, False, G),
     "members": (calls.list_members(G), "listMembers", "GET", ROOT + "/members", {}, None, True, G),
     "add": (calls.add_members(G, [ASHA]), "addMembers", "PUT", ROOT + "/members", {}, {"members": [ASHA]}, True, G),
-    "remove": (calls.remove_member(G, "u 1/ü@2"), "removeMember", "DELETE", ROOT + "/members/u%201%2F%C3%BC@2", {}, None, True, G),
+    "remove": (calls.remove_member(G, "u1/ü@2"), "removeMember", "DELETE", ROOT + "/members/u1%2F%C3%BC@2", {}, None, True, G),
     "text": (
         calls.send_message(G, Message("Hi"), Audience([ASHA], reply_to_reference_id="r0")), "sendMessage", "POST",
         ROOT + "/messages", {}, {"message": "Hi", "subscribers": [ASHA], "replyToReferenceId": "r0"}, False, G),
@@ -297,7 +297,7 @@ class TestBadInput:
         ],
     )
     def test_an_id_that_would_name_another_path(self, make, odd):
-        with pytest.raises(KaizalaInputError, match="is no id"):
+        with pytest.raises(KaizalaInputError, match=r"is not a valid id|If a template was to render it"):
             make(odd)
 
     def test_a_new_group(self):

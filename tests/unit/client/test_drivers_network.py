@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import datetime
 import ipaddress
+import itertools
+import shutil
 import socket
 import ssl
+import subprocess
 import threading
 import time
 
@@ -17,11 +20,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import (
+    KaizalaCertificateError,
     KaizalaError,
     KaizalaUnknownOutcomeError,
     KaizalaUnreachableError,
 )
 from airflow_provider_kaizala.client.models import Message
+from airflow_provider_kaizala.client.tls import CA_VARIABLES
 
 GOOD = {"referenceId": "ref-1", "members": []}
 NOWHERE = "http://kaizala.localhost:9"  # only a proxy can reach it
@@ -111,20 +116,30 @@ class TestTls:
         server = serve_tls(label)
         assert drive(server, verify=False).run(post).reference_id == "ref-1"
 
-    def test_verify_true_refuses_it_as_never_connected(self, drive, serve_tls, post):
+    def test_an_untrusted_certificate_is_an_error_of_its_own_and_not_retried(self, drive, serve_tls, post):
         server = serve_tls()
         driver = drive(server, retries=2)
-        with pytest.raises(KaizalaUnreachableError, match=r"(?i)certificate verify failed.*nothing was sent"):
+        with pytest.raises(KaizalaCertificateError) as caught:
             driver.run(post)
+        assert not caught.value.is_transient
+        for part in (
+            f"127.0.0.1:{server.port}",
+            "certificate verify failed: self-signed certificate",
+            "nothing was sent",
+            "extra verify",
+            "REQUESTS_CA_BUNDLE",
+            "SSL_CERT_FILE",
+        ):
+            assert part in str(caught.value)
         assert server.received == []
-        assert len(driver.sleeps) == 2
+        assert driver.sleeps == []
 
-    def test_a_post_to_an_endpoint_with_a_bad_certificate_was_never_connected_either(
+    def test_a_post_to_an_endpoint_with_an_untrusted_certificate_names_that_host(
         self, drive, server, serve_tls, post
     ):
         secure = serve_tls()
         server.endpoint = secure.root
-        with pytest.raises(KaizalaUnreachableError):
+        with pytest.raises(KaizalaCertificateError, match=f"sendMessage: .* of 127.0.0.1:{secure.port} "):
             drive(server, verify=True, retries=1).run(post)
         assert secure.received == []
 
@@ -137,17 +152,33 @@ class TestTls:
 
     def test_the_host_name_is_verified_too(self, drive, serve_tls, certificate, post):
         server = serve_tls("other")
-        with pytest.raises(KaizalaUnreachableError):
-            drive(server, verify=str(certificate["other"]), retries=0).run(post)
+        with pytest.raises(KaizalaCertificateError, match="IP address mismatch"):
+            drive(server, verify=str(certificate["other"])).run(post)
         assert server.received == []
 
     def test_a_bundle_that_is_missing(self, drive, serve_tls, tmp_path, post):
-        with pytest.raises(KaizalaUnreachableError, match="nothing was sent"):
-            drive(serve_tls(), verify=str(tmp_path / "missing.pem"), retries=0).run(post)
+        driver = drive(serve_tls(), verify=str(tmp_path / "missing.pem"))
+        with pytest.raises(
+            KaizalaCertificateError,
+            match=r"no CA bundle '.*missing.pem', named by extra verify.*nothing was sent",
+        ):
+            driver.run(post)
+        assert driver.sleeps == []
+
+    def test_a_bundle_that_holds_no_certificate(self, drive, serve_tls, tmp_path, post):
+        file = tmp_path / "junk.pem"
+        file.write_text("not a certificate")
+        driver = drive(serve_tls(), verify=str(file))
+        with pytest.raises(KaizalaCertificateError, match="nothing was sent"):
+            driver.run(post)
+        assert driver.sleeps == []
 
     def test_https_to_a_server_that_speaks_http(self, drive, server, post):
-        with pytest.raises(KaizalaUnreachableError):
-            drive(server, api_root=server.root.replace("http:", "https:"), connect=0.3, retries=0).run(post)
+        driver = drive(server, api_root=server.root.replace("http:", "https:"), connect=0.3, retries=1)
+        with pytest.raises(KaizalaUnreachableError) as caught:
+            driver.run(post)
+        assert not isinstance(caught.value, KaizalaCertificateError)
+        assert len(driver.sleeps) == 1
         assert server.received == []
 
     def test_faults_after_the_handshake_are_unknown(self, drive, serve_tls, certificate, post):
@@ -176,6 +207,62 @@ class TestTls:
         with pytest.raises(KaizalaUnreachableError):
             drive(server, connect=0.2, read=30, retries=0).run(post)
         assert time.monotonic() - begun < 4
+
+
+class TestTrustedCertificates:
+    """One decision for both libraries, which read different variables of the environment by themselves."""
+
+    @pytest.fixture
+    def folder(self, certificate, tmp_path):
+        """Return a folder as OpenSSL reads one: each certificate under the hash of its subject."""
+        openssl = shutil.which("openssl")
+        if openssl is None:
+            pytest.skip("openssl computes the hash that a folder of certificates needs")
+        command = [openssl, "x509", "-in", str(certificate["good"]), "-noout", "-hash"]
+        name = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        shutil.copy(certificate["good"], tmp_path / f"{name}.0")
+        return tmp_path
+
+    @pytest.mark.parametrize("proxies", [None, {}])
+    @pytest.mark.parametrize("variable", CA_VARIABLES)
+    def test_each_variable_of_the_environment_holds(
+        self, drive, serve_tls, certificate, folder, post, monkeypatch, variable, proxies
+    ):
+        named = folder if variable == "SSL_CERT_DIR" else certificate["good"]
+        monkeypatch.setenv(variable, str(named))
+        assert drive(serve_tls(), proxies=proxies).run(post).reference_id == "ref-1"
+
+    def test_a_folder_may_be_named_by_the_connection(self, drive, serve_tls, folder, post):
+        assert drive(serve_tls(), verify=str(folder)).run(post).reference_id == "ref-1"
+
+    @pytest.mark.parametrize(("first", "second"), [*itertools.pairwise(CA_VARIABLES)])
+    def test_the_first_variable_wins(self, drive, serve_tls, certificate, post, monkeypatch, first, second):
+        monkeypatch.setenv(first, str(certificate["good"]))
+        monkeypatch.setenv(second, str(certificate["other"]))
+        assert drive(serve_tls()).run(post).reference_id == "ref-1"
+        monkeypatch.setenv(first, str(certificate["other"]))
+        monkeypatch.setenv(second, str(certificate["good"]))
+        with pytest.raises(KaizalaCertificateError):
+            drive(serve_tls()).run(post)
+
+    @pytest.mark.parametrize("variable", CA_VARIABLES)
+    def test_the_connection_wins_over_the_environment(
+        self, drive, serve_tls, certificate, post, monkeypatch, variable
+    ):
+        monkeypatch.setenv(variable, str(certificate["other"]))
+        assert drive(serve_tls(), verify=str(certificate["good"])).run(post).reference_id == "ref-1"
+
+    @pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")  # asked for
+    def test_verification_that_is_off_stays_off(self, drive, serve_tls, certificate, post, monkeypatch):
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate["other"]))
+        assert drive(serve_tls(), verify=False).run(post).reference_id == "ref-1"
+
+    def test_a_bundle_of_the_environment_that_is_missing(self, drive, serve_tls, tmp_path, post, monkeypatch):
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+        with pytest.raises(
+            KaizalaCertificateError, match=r"no CA bundle '.*missing.pem', named by SSL_CERT_FILE"
+        ):
+            drive(serve_tls()).run(post)
 
 
 class TestProxies:
@@ -268,6 +355,16 @@ class TestTunnels:
             driver.run(post)
         assert len(driver.sleeps) == 1
         assert secure.calls == []
+
+    def test_an_untrusted_certificate_behind_a_proxy_is_told_apart(self, drive_through, proxy, post):
+        proxy.otherwise = tunnel
+        driver, secure = drive_through(verify=True)
+        with pytest.raises(
+            KaizalaCertificateError, match=f"127.0.0.1:{secure.port} .*self-signed certificate"
+        ):
+            driver.run(post)
+        assert driver.sleeps == []
+        assert secure.received == []
 
     def test_a_drop_inside_the_tunnel_is_unknown(self, drive_through, proxy, post):
         proxy.otherwise = tunnel

@@ -96,3 +96,28 @@ def test_texts_leave_out_what_is_not_known():
     assert str(KaizalaUnknownOutcomeError("sendMessage", None, "reset")).startswith(
         "sendMessage was sent, but"
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "transient"),
+    [
+        (errors.error_for("getAction", 429), True),
+        (errors.error_for("getAction", 500), True),
+        (errors.error_for("getAction", 503), True),
+        (errors.KaizalaNoReplyError("no reply"), True),
+        (errors.KaizalaUnreachableError("no connection"), True),
+        (errors.KaizalaCertificateError("self-signed"), False),
+        (errors.error_for("getAction", 400), False),
+        (errors.error_for("getAction", 401), False),
+        (errors.error_for("getAction", 500, "InvalidToken"), False),
+        (errors.error_for("getAction", 403), False),
+        (errors.error_for("getAction", 404), False),
+        (errors.error_for("getAction", 418), False),
+        (errors.KaizalaUnknownOutcomeError("sendMessage", "g1", "dropped"), False),
+        (errors.KaizalaGrantError("no grant"), False),
+        (errors.KaizalaInputError("until"), False),
+        (errors.KaizalaUntrustedHostError("elsewhere"), False),
+    ],
+)
+def test_each_error_knows_whether_retrying_can_help(error, transient):
+    assert error.is_transient is transient

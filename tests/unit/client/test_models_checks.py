@@ -22,6 +22,7 @@ from airflow_provider_kaizala.client.models import (
     Survey,
     WebhookChange,
     checks,
+    forms,
 )
 
 ASHA = "+910000000001"
@@ -32,8 +33,8 @@ BAD = [
     ("text", lambda: Announcement(LONG), "text has 4001"),
     ("text", lambda: Message(""), "text is empty"),
     ("text", lambda: Message(" \n\t"), "text is empty"),
-    ("text", lambda: Message(None), "text: text is needed, not None"),
-    ("text", lambda: Message(7), "text: text is needed, not 7"),
+    ("text", lambda: Message(None), "text must be a string, not None"),
+    ("text", lambda: Message(7), "text must be a string, not 7"),
     ("caption", lambda: Media("Image", "m", LONG), "caption has 4001"),
     ("agenda", lambda: Meeting("t", "2030-01-01", agenda=LONG), "agenda has 4001"),
     ("description", lambda: Survey("t", ONE, description=LONG), "description has 4001"),
@@ -41,55 +42,55 @@ BAD = [
     ("title", lambda: Job("", (ASHA,)), "title is empty"),
     ("title", lambda: Announcement("t", ""), "title is empty"),
     ("question", lambda: Poll("", ("a", "b")), "question is empty"),
-    ("choices", lambda: Poll("q", ("a",)), "choices: 1 given; at least 2 choices"),
-    ("choices", lambda: Poll("q", ()), "choices: 0 given"),
-    ("choices", lambda: Poll("q", ("a", "b", "a")), "choices: two choices are 'a'"),
-    ("choices", lambda: Poll("q", ("a", "b", " a ")), "choices: two choices are ' a '"),
-    ("choices", lambda: Poll("q", ("a", "")), "choices is empty"),
-    ("choices", lambda: Poll("q", ("a", None)), "choices: text is needed, not None"),
-    ("choices", lambda: Poll("q", "ab"), "choices: a list of choices"),
-    ("choices", lambda: Poll("q", {"a": 1, "b": 2}), "choices: a list of choices"),
+    ("options", lambda: Poll("q", ("a",)), "options must hold at least 2 options"),
+    ("options", lambda: Poll("q", ()), "options must hold at least 2 options to choose from, not 0"),
+    ("options", lambda: Poll("q", ("a", "b", "a")), "options: two options are 'a'"),
+    ("options", lambda: Poll("q", ("a", "b", " a ")), "options: two options are ' a '"),
+    ("options", lambda: Poll("q", ("a", "")), "options is empty"),
+    ("options", lambda: Poll("q", ("a", None)), "options must be a string, not None"),
+    ("options", lambda: Poll("q", "ab"), "options must be a list of options"),
+    ("options", lambda: Poll("q", {"a": 1, "b": 2}), "options must be a list of options"),
     ("options", lambda: Question("Site?", "SingleOption"), "question 'Site\\?': a SingleOption question needs options"),
     ("options", lambda: Question("Site?", "MultiOption", ()), "a MultiOption question needs options"),
-    ("options", lambda: Question("Site?", "SingleOption", ("A",)), "'Site\\?', options: 1 given; at least 2"),
+    ("options", lambda: Question("Site?", "SingleOption", ("A",)), "'Site\\?', options must hold at least 2 options"),
     ("options", lambda: Question("Site?", "SingleOption", ("A", "A")), "'Site\\?', options: two options are 'A'"),
-    ("options", lambda: Question("Site?", "SingleOption", "AB"), "options: a list of options"),
-    ("options", lambda: Question("Site?", "Text", ("A", "B")), "takes no options; make it SingleOption"),
-    ("type", lambda: Question("Site?", "Dropdown"), "type 'Dropdown' is unknown; take one of SingleOption"),
-    ("type", lambda: Question("Site?", None), "type None is unknown"),
+    ("options", lambda: Question("Site?", "SingleOption", "AB"), "options must be a list of options"),
+    ("options", lambda: Question("Site?", "Text", ("A", "B")), "has no options; make it SingleOption"),
+    ("type", lambda: Question("Site?", "Dropdown"), "type must be one of SingleOption.*not 'Dropdown'"),
+    ("type", lambda: Question("Site?", None), "type must be one of .*not None"),
     ("questions", lambda: Survey("t", ()), "questions is empty; a survey needs at least one question"),
-    ("questions", lambda: Survey("t", None), "questions: a list of questions"),
-    ("questions", lambda: Survey("t", "Site?"), "questions: a list of questions"),
-    ("questions", lambda: Survey("t", ["Site?"]), "questions: a dict with title, type"),
+    ("questions", lambda: Survey("t", None), "questions must be a list of questions"),
+    ("questions", lambda: Survey("t", "Site?"), "questions must be a list of questions"),
+    ("questions", lambda: Survey("t", ["Site?"]), "questions: each question must be a dict with title, type"),
     ("questions", lambda: Survey("t", (*ONE, *ONE)), "questions: two questions are 'Site\\?'"),
     ("questions", lambda: Survey("t", [{"title": "a", "type": "Text"}, Question(" a")]), "questions: two questions"),
     ("questions", lambda: Package("p", questions=(*ONE, *ONE)), "questions: two questions are"),
-    ("questions", lambda: Survey("t", [{"title": "a"}]), "question .* lacks type"),
-    ("questions", lambda: Survey("t", [{"type": "Text"}]), "question .* lacks title"),
-    ("questions", lambda: Survey("t", [{"title": "a", "type": "Text", "choices": []}]), "unknown choices; known are title"),
-    ("questions", lambda: Survey("t", [{"title": 5, "type": "Text"}]), "question title: text is needed, not 5"),
-    ("questions", lambda: Survey("t", [{"title": "a", "type": "SingleOption", "options": "AB"}]), "options: a list of texts"),
+    ("questions", lambda: Survey("t", [{"title": "a"}]), "question .* has no type"),
+    ("questions", lambda: Survey("t", [{"type": "Text"}]), "question .* has no title"),
+    ("questions", lambda: Survey("t", [{"title": "a", "type": "Text", "choices": []}]), "unknown choices in a question; allowed are title"),
+    ("questions", lambda: Survey("t", [{"title": 5, "type": "Text"}]), "question title must be a string, not 5"),
+    ("questions", lambda: Survey("t", [{"title": "a", "type": "SingleOption", "options": "AB"}]), "options must be a list of texts"),
     ("assigned_to", lambda: Job("t", ()), "assigned_to is empty; give at least one phone number"),
     ("assigned_to", lambda: Job("t", []), "assigned_to is empty"),
-    ("assigned_to", lambda: Job("t", None), "assigned_to: a list of phone numbers"),
-    ("assigned_to", lambda: Job("t", ASHA), "assigned_to: a list of phone numbers"),
+    ("assigned_to", lambda: Job("t", None), "assigned_to must be a list of phone numbers"),
+    ("assigned_to", lambda: Job("t", ASHA), "assigned_to must be a list of phone numbers"),
     ("package_id", lambda: Package(""), "package_id is empty"),
     ("properties", lambda: Package("p", properties={"a": None}), "property 'a' must be text or a number, not None"),
     ("properties", lambda: Package("p", properties={"a": True}), "must be text or a number, not True"),
     ("properties", lambda: Package("p", properties=[{"name": "a", "value": 1}] * 2), "two properties are 'a'"),
-    ("properties", lambda: Property("a", "Boolean", "x"), "property 'a': type 'Boolean' is unknown"),
-    ("kind", lambda: Media("Gif", "m"), "kind: 'Gif' is unknown; take one of Image, Audio, Document, Video, Album"),
+    ("properties", lambda: Property("a", "Boolean", "x"), "property 'a', type must be one of Text.*not 'Boolean'"),
+    ("kind", lambda: Media("Gif", "m"), "kind must be one of Image, Audio, Document, Video, Album"),
     ("media_resource", lambda: Media("Image", ""), "media_resource is empty"),
-    ("duration", lambda: Meeting("t", "2030-01-01", 0), "duration: minutes above 0"),
-    ("duration", lambda: Meeting("t", "2030-01-01", "²"), "duration: minutes above 0"),
-    ("duration", lambda: Meeting("t", "2030-01-01", True), "duration: minutes above 0"),
-    ("duration", lambda: Meeting("t", "2030-01-01", timedelta(0)), "duration: minutes above 0"),
-    ("place", lambda: Meeting("t", "2030-01-01", place={"latitude": 91, "longitude": 0}), "place: latitude lies within"),
-    ("place", lambda: Meeting("t", "2030-01-01", place={"latitude": "nan", "longitude": 0}), "place: latitude lies"),
+    ("duration", lambda: Meeting("t", "2030-01-01", 0), "duration must be a whole number of minutes above 0"),
+    ("duration", lambda: Meeting("t", "2030-01-01", "²"), "duration must be a whole number of minutes above 0"),
+    ("duration", lambda: Meeting("t", "2030-01-01", True), "duration must be a whole number of minutes above 0"),
+    ("duration", lambda: Meeting("t", "2030-01-01", timedelta(0)), "duration must be a whole number of minutes above 0"),
+    ("place", lambda: Meeting("t", "2030-01-01", place={"latitude": 91, "longitude": 0}), "place: latitude must be within"),
+    ("place", lambda: Meeting("t", "2030-01-01", place={"latitude": "nan", "longitude": 0}), "place: latitude must be within"),
     ("place", lambda: Meeting("t", "2030-01-01", place={"latitude": "N17", "longitude": 0}), "place: .* must be degrees"),
-    ("place", lambda: Meeting("t", "2030-01-01", place={"latitude": 1}), "place .* lacks longitude"),
-    ("sender_only", lambda: Poll("q", ("a", "b"), sender_only="maybe"), "sender_only: True or False is needed"),
-    ("anonymous", lambda: Survey("t", ONE, anonymous=1), "anonymous: True or False is needed, not 1"),
+    ("place", lambda: Meeting("t", "2030-01-01", place={"latitude": 1}), "place .* has no longitude"),
+    ("sender_only", lambda: Poll("q", ("a", "b"), sender_only="maybe"), "sender_only must be True or False"),
+    ("anonymous", lambda: Survey("t", ONE, anonymous=1), "anonymous must be True or False, not 1"),
     ("subscribers", lambda: Audience(()), "subscribers is empty"),
     ("subscribers", lambda: Audience((ASHA,), True), "either subscribers or send_to_all_subscribers"),
 ]  # fmt: skip
@@ -138,7 +139,7 @@ class TestGroupIds:
 
     @pytest.mark.parametrize("group", ["Store 12", 12, "../x", "a?b", "a#b", "%2e", "x" * 201])
     def test_what_it_does_not(self, group):
-        with pytest.raises(KaizalaInputError, match=r"group_id: .* is no Kaizala group id; give the GUID"):
+        with pytest.raises(KaizalaInputError, match=r"group_id: .* is not a valid group id; give the GUID"):
             checks.group_id("group_id", group)
 
 
@@ -156,9 +157,7 @@ class TestWhatATemplateLeaves:
     )
     @pytest.mark.parametrize("check", [checks.group_id, checks.identifier])
     def test_no_id(self, check, value, told):
-        with pytest.raises(
-            KaizalaInputError, match=rf"^an_id is {told}, which is no id\. If a template was to bring it"
-        ):
+        with pytest.raises(KaizalaInputError, match=rf"^an_id is {told}\. If a template was to render it"):
             check("an_id", value)
 
     @pytest.mark.parametrize(
@@ -171,28 +170,30 @@ class TestWhatATemplateLeaves:
         ],
     )
     def test_every_id_goes_through_it(self, refused):
-        with pytest.raises(KaizalaInputError, match="which is no id"):
+        with pytest.raises(
+            KaizalaInputError, match=r"is ('None'|'null'|empty)\. If a template was to render it"
+        ):
             refused()
 
     @pytest.mark.parametrize("nothing", ["None", " null", ""])
     def test_no_path_holds_it(self, nothing):
-        with pytest.raises(KaizalaInputError, match="is no id; give the id as Kaizala gave it"):
+        with pytest.raises(KaizalaInputError, match=r"actionId is .* If a template was to render it"):
             calls.get_action("g", nothing)
 
     def test_titles_may_be_called_so(self):
-        assert Poll("None", ("None", "null")).choices == ("None", "null")
+        assert Poll("None", ("None", "null")).options == ("None", "null")
         assert checks.identifier("action_id", "None-of-these") == "None-of-these"
 
     @pytest.mark.parametrize("text", ["['+910000000001']", " ('+91',)\n", '{"a": 1}', "[]"])
     @pytest.mark.parametrize(
-        "check", [checks.phones, checks.choices, checks.questions, checks.properties, checks.location]
+        "check", [checks.phones, checks.options, forms.questions, forms.properties, forms.location]
     )
     def test_a_list_that_became_text(self, check, text):
         with pytest.raises(KaizalaInputError) as refused:
             check("approvers", text)
-        assert str(refused.value).startswith("approvers: a ")
+        assert str(refused.value).startswith("approvers")
         assert str(refused.value).endswith(
-            "; a template has made text of it: give dag.param('name') or the other task's output itself, or set "
+            "; a template has turned it into text: pass dag.param('name') or the upstream task's output itself, or set "
             "render_template_as_native_obj=True on the DAG"
         )
 
@@ -201,6 +202,57 @@ class TestWhatATemplateLeaves:
         with pytest.raises(KaizalaInputError) as refused:
             checks.phones("approvers", text)
         assert "template" not in str(refused.value)
+
+
+class TestIdentifiers:
+    @pytest.mark.parametrize("given", ["a-1", " a-1", "a-1\n", "\ta-1 "])
+    def test_whitespace_around_an_id_is_removed(self, given):
+        assert checks.identifier("action_id", given) == "a-1"
+
+    @pytest.mark.parametrize("given", ["a 1", "a\n1", "a\x001", "a\u20281", "a\u00a01", "a\u200b1"])
+    def test_whitespace_and_control_characters_inside_an_id_are_refused(self, given):
+        with pytest.raises(
+            KaizalaInputError, match=r"action_id: .* is not a valid id; give the id as Kaizala issued it"
+        ):
+            checks.identifier("action_id", given)
+
+    @pytest.mark.parametrize("dots", [".", "..", " .. "])
+    def test_dots_alone_would_address_another_path(self, dots):
+        with pytest.raises(KaizalaInputError, match=r"actionId: .* is not a valid id"):
+            calls.get_action("g", dots)
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(("given", "number"), [(3, 3), ("3", 3), (" 12\n", 12), (0, 0)])
+    def test_whole_numbers_may_come_as_digits(self, given, number):
+        assert checks.whole_number(0)("count", given) == number
+
+    @pytest.mark.parametrize(
+        "given", [0, -1, True, 1.0, 1.5, "1.0", "-1", "", "one", "²", "9" * 5000, None, [1]]
+    )
+    def test_what_is_not_a_whole_number_of_at_least_1(self, given):
+        with pytest.raises(KaizalaInputError, match=r"^count must be a whole number of at least 1, not "):
+            checks.whole_number(1)("count", given)
+
+    @pytest.mark.parametrize(("given", "length"), [(1, 1.0), (0.5, 0.5), (timedelta(minutes=2), 120.0)])
+    def test_seconds_may_come_as_a_timedelta(self, given, length):
+        assert checks.seconds("timeout", given) == length
+
+    @pytest.mark.parametrize("given", [0, -1, True, "60", None, float("nan"), float("inf"), timedelta(0)])
+    def test_what_is_not_a_length_of_time(self, given):
+        with pytest.raises(
+            KaizalaInputError, match=r"^timeout must be a number of seconds above 0 or a timedelta, not "
+        ):
+            checks.seconds("timeout", given)
+
+    @pytest.mark.parametrize("given", ["Vote", " vote ", "VOTE"])
+    def test_a_word_may_come_in_any_case(self, given):
+        assert checks.one_of("Tell", "Vote")("mode", given) == "Vote"
+
+    @pytest.mark.parametrize("given", ["Votes", "", None, 1, ["Vote"]])
+    def test_a_word_that_is_not_on_the_list(self, given):
+        with pytest.raises(KaizalaInputError, match=r"^mode must be one of Tell, Vote, not "):
+            checks.one_of("Tell", "Vote")("mode", given)
 
 
 @pytest.mark.parametrize(

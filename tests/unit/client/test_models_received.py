@@ -179,12 +179,12 @@ class TestLists:
     def test_what_one_can_choose_and_when_it_begins(self, spell):
         body = {"choices": [{"title": "Yes"}, {"title": "No"}], "startingTime": "2018-03-23T10:26:22Z"}
         found = ListedAction.read(spell(self.item(actionBody=body)))
-        assert (found.choices, found.starts_at) == (("Yes", "No"), AT)
+        assert (found.options, found.starts_at) == (("Yes", "No"), AT)
 
     @pytest.mark.parametrize("choices", [None, "Yes", ["Yes", "No"], {"title": "Yes"}])
     def test_choices_that_cannot_be_read_are_none(self, choices):
         found = ListedAction.read(self.item(actionBody={"choices": choices, "startingTime": "soon"}))
-        assert (found.choices, found.starts_at) == ((), None)
+        assert (found.options, found.starts_at) == ((), None)
 
     @pytest.mark.parametrize("body", [None, {}, "text"])
     def test_a_body_without_anything(self, body):

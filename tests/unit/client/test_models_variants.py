@@ -253,13 +253,13 @@ class TestReactions:
 
     @pytest.mark.parametrize(
         ("make", "message"),
-        [(lambda: calls.post_reaction(G, "r", "Love"), "reaction_type: 'Love' is unknown; take one of Like, Comment"),
+        [(lambda: calls.post_reaction(G, "r", "Love"), "reaction_type must be one of Like, Comment"),
          (lambda: calls.post_reaction(G, "", "Like"), "reference_id is empty"),
-         (lambda: calls.post_reaction(G, "r", "Comment"), "comment: text is needed, not None"),
+         (lambda: calls.post_reaction(G, "r", "Comment"), "comment must be a string, not None"),
          (lambda: calls.post_reaction(G, "r", "Comment", "x" * 4001), "comment has 4001 characters"),
          (lambda: calls.post_reaction(G, "r", "Like", "nice"), "comment: a Like has no text"),
-         (lambda: calls.list_reactions(G, "r", "Dislike"), "reaction_type: 'Dislike' is unknown"),
-         (lambda: calls.count_reactions(G, ""), "is no id")],
+         (lambda: calls.list_reactions(G, "r", "Dislike"), "reaction_type must be one of .*not 'Dislike'"),
+         (lambda: calls.count_reactions(G, ""), "is not a valid id|If a template was to render it")],
     )  # fmt: skip
     def test_bad_input(self, make, message):
         with pytest.raises(KaizalaInputError, match=message):
@@ -323,18 +323,18 @@ class TestWebhooks:
         ("changes", "message"),
         [({"object_id": None}, "object_id is missing; a new webhook needs it"),
          ({"object_id": " "}, "object_id is empty"),
-         ({"object_type": "Person"}, "object_type: 'Person' is unknown; take one of Group, Action, ActionPackage"),
+         ({"object_type": "Person"}, "object_type must be one of Group, Action, ActionPackage"),
          ({"object_type": None}, "object_type is missing"),
          ({"event_types": None}, "event_types is missing"),
          ({"event_types": []}, "event_types is empty; give one or more of ActionCreated"),
-         ({"event_types": "JobResponse"}, "event_types: a list of event names is needed, not 'JobResponse'"),
-         ({"event_types": ["JobResponse", "Response"]}, "event_types: 'Response' is unknown; take one of"),
+         ({"event_types": "JobResponse"}, "event_types must be a list of event names, not 'JobResponse'"),
+         ({"event_types": ["JobResponse", "Response"]}, "event_types must be one of .*not 'Response'"),
          ({"callback_url": None}, "callback_url is missing"),
-         ({"callback_url": 7}, "callback_url: text is needed, not 7"),
+         ({"callback_url": 7}, "callback_url must be a string, not 7"),
          ({"context": ""}, "context is empty"),
-         ({"expires": "soon"}, "expires: 'soon' is no time"),
-         ({"expires": timedelta(0)}, "expires: .* is not in the future"),
-         ({"active": "perhaps"}, "active: True or False is needed, not 'perhaps'")],
+         ({"expires": "soon"}, "expires must be a datetime, .*not 'soon'"),
+         ({"expires": timedelta(0)}, "expires must be .* a timedelta above zero"),
+         ({"active": "perhaps"}, "active must be True or False, not 'perhaps'")],
     )  # fmt: skip
     def test_bad_input(self, changes, message):
         with pytest.raises(KaizalaInputError, match=message):
@@ -426,10 +426,11 @@ class TestBots:
 
     @pytest.mark.parametrize(
         ("make", "message"),
-        [(lambda: calls.create_bot(""), "name is empty"), (lambda: calls.create_bot(None), "name: text is needed, not None"),
+        [(lambda: calls.create_bot(""), "name is empty"), (lambda: calls.create_bot(None), "name must be a string, not None"),
          (lambda: calls.update_bot("b1"), "nothing to change: give name or profile_pic"),
          (lambda: calls.update_bot("b1", name=" "), "name is empty"),
-         (lambda: calls.delete_bot(".."), "is no id"), (lambda: calls.add_bot_to_group(G, ""), "bot_user_id is empty")],
+         (lambda: calls.delete_bot(".."), "is not a valid id"),
+         (lambda: calls.add_bot_to_group(G, ""), "bot_user_id is empty")],
     )  # fmt: skip
     def test_bad_input(self, make, message):
         with pytest.raises(KaizalaInputError, match=message):
@@ -486,34 +487,34 @@ class TestActionDetails:
 
 
 BAD_CALLS = [
-    (lambda: calls.list_subscribers(G, 0), "count: a whole number above 0 is needed, not 0"),
-    (lambda: calls.list_subscribers(G, "7"), "count: a whole number above 0 is needed, not '7'"),
-    (lambda: calls.list_actions(G, "Job", count=True), "count: a whole number above 0 is needed, not True"),
-    (lambda: calls.list_actions(G, "Job", "yesterday"), "since: 'yesterday' is no time"),
-    (lambda: calls.list_actions(G, "Job", timedelta(hours=1)), "since: a datetime or an ISO 8601 string is needed"),
+    (lambda: calls.list_subscribers(G, 0), "count must be a whole number of at least 1, not 0"),
+    (lambda: calls.list_subscribers(G, "7.5"), "count must be a whole number of at least 1, not '7.5'"),
+    (lambda: calls.list_actions(G, "Job", count=True), "count must be a whole number of at least 1, not True"),
+    (lambda: calls.list_actions(G, "Job", "yesterday"), "since must be a datetime .*not 'yesterday'"),
+    (lambda: calls.list_actions(G, "Job", timedelta(hours=1)), "since must be a datetime or an ISO 8601 string"),
     (lambda: calls.list_actions(G, " "), "action_type is empty"),
-    (lambda: calls.update_member(G, "u1", "Owner"), "role: 'Owner' is unknown; take one of Admin, Member"),
+    (lambda: calls.update_member(G, "u1", "Owner"), "role must be one of Admin, Member"),
     (lambda: calls.add_subscribers(G, []), "subscribers is empty"),
-    (lambda: calls.add_subscribers(G, ASHA), "subscribers: a list of phone numbers"),
+    (lambda: calls.add_subscribers(G, ASHA), "subscribers must be a list of phone numbers"),
     (lambda: calls.add_sub_groups(G, []), "sub_groups is empty"),
-    (lambda: calls.add_sub_groups(G, "g2"), "sub_groups: a list of group ids"),
-    (lambda: calls.add_sub_groups(G, ["g 2"]), "sub_groups: 'g 2' is no Kaizala group id"),
-    (lambda: calls.create_sub_group(G, "N", "Hi", group_type="Hub"), "group_type: 'Hub' is unknown"),
+    (lambda: calls.add_sub_groups(G, "g2"), "sub_groups must be a list of group ids"),
+    (lambda: calls.add_sub_groups(G, ["g 2"]), "sub_groups: 'g 2' is not a valid group id"),
+    (lambda: calls.create_sub_group(G, "N", "Hi", group_type="Hub"), "group_type must be one of .*not 'Hub'"),
     (lambda: calls.find_tenant_groups(""), "query is empty"),
-    (lambda: calls.generate_pin("910000000001", "c"), "mobile_number: '910000000001' is no phone number"),
-    (lambda: calls.login_with_pin(ASHA, "c", "s", None), "pin: text is needed, not a NoneType"),
-    (lambda: calls.login_with_pin(ASHA, "c", "s", b"4711"), "pin: text is needed, not a bytes"),
+    (lambda: calls.generate_pin("910000000001", "c"), "mobile_number: '910000000001' is not a phone number"),
+    (lambda: calls.login_with_pin(ASHA, "c", "s", None), "pin must be a string, not NoneType"),
+    (lambda: calls.login_with_pin(ASHA, "c", "s", b"4711"), "pin must be a string, not bytes"),
     (lambda: calls.update_action(G, "a1", []), "properties is empty"),
     (lambda: calls.update_action(G, "a1", [Property("n", "Text", "v")], audience=Audience(reply_to_reference_id="r")),
      "reply_to_reference_id: only a message or a new action answers another"),
     (lambda: calls.send_reminder(G, "a1", Audience(reply_to_reference_id="r")), "reply_to_reference_id: only"),
-    (lambda: calls.post_response(G, "a1", "A"), "answers: a list of answers is needed, not 'A'"),
+    (lambda: calls.post_response(G, "a1", "A"), "answers must be a list of answers, not 'A'"),
     (lambda: calls.post_response(G, "a1", ["A", {1, 2}]), "answer 2: {1, 2} cannot be written as JSON"),
     (lambda: calls.post_response(G, "a1", [float("nan")]), "answer 1: nan cannot be written as JSON"),
     (lambda: calls.any_operation("sendMessage", {"groupId": G}, {"message": object}), "body: .* cannot be written as JSON"),
     (lambda: calls.flow_subscribe("ActionPackage", "JobResponse", "p", "https://a"),
-     "object_type: 'ActionPackage' is unknown; take one of Group, Action$"),
-    (lambda: calls.flow_subscribe("Group", "Response", G, "https://a"), "event_type: 'Response' is unknown"),
+     "object_type must be one of Group, Action, not"),
+    (lambda: calls.flow_subscribe("Group", "Response", G, "https://a"), "event_type must be one of .*not 'Response'"),
 ]  # fmt: skip
 
 

@@ -299,7 +299,10 @@ def test_unreachable(kaizala):
     kaizala.tokens += [ConnectionRefusedError("connection refused")] * 5
     ok, text = KaizalaHook().test_connection()
     assert not ok
-    assert "no connection to Kaizala (connection refused); nothing was sent. Check host api.kaiza.la" in text
+    assert (
+        "no connection to api.kaiza.la (connection refused); nothing was sent. Check the connection's host"
+        in text
+    )
     assert len(kaizala.requests) == 2, "a person waits for this: one repeat and no more"
 
 

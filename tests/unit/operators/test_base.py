@@ -124,15 +124,19 @@ def test_an_argument_that_is_none_is_refused_by_name(least, dag):
 # --- arguments that all have ---------------------------------------------------------------------------------------------
 
 BAD_COMMON = [
-    ("group_id", "not a group", "group_id: 'not a group' is no Kaizala group id; give the GUID"),
-    ("group_id", "", "group_id is empty, which is no id"),
-    ("group_id", "a/b", "group_id: 'a/b' is no Kaizala group id"),
-    ("subscribers", ["0123"], "subscribers: '0123' is no phone number in E.164 form; give + and 6 to 15"),
-    ("subscribers", "+910000000001", "subscribers: a list of phone numbers is needed"),
+    ("group_id", "not a group", "group_id: 'not a group' is not a valid group id; give the GUID"),
+    ("group_id", "", "group_id is empty"),
+    ("group_id", "a/b", "group_id: 'a/b' is not a valid group id"),
+    (
+        "subscribers",
+        ["0123"],
+        "subscribers: '0123' is not a phone number in E.164 format; give + and 6 to 15",
+    ),
+    ("subscribers", "+910000000001", "subscribers must be a list of phone numbers"),
     ("subscribers", [], "subscribers is empty; give at least one"),
-    ("send_to_all_subscribers", "yes", "send_to_all_subscribers: True or False is needed, not 'yes'"),
+    ("send_to_all_subscribers", "yes", "send_to_all_subscribers must be True or False, not 'yes'"),
     ("reply_to_reference_id", " ", "reply_to_reference_id is empty"),
-    ("reply_to_reference_id", 5, "reply_to_reference_id: text is needed, not 5"),
+    ("reply_to_reference_id", 5, "reply_to_reference_id must be a string, not 5"),
 ]
 
 
@@ -154,7 +158,7 @@ def test_an_xcom_that_is_no_group(least, kaizala, run_task, dag):
     with dag:
         up = KaizalaSendMessageOperator(task_id="up", text="Hi")
         operator = least.make(group_id=up.output["group_id"])
-    with pytest.raises(AirflowFailException, match="post: group_id: 'no group' is no Kaizala group id"):
+    with pytest.raises(AirflowFailException, match="post: group_id: 'no group' is not a valid group id"):
         run_task(operator, {"up": {"group_id": "no group"}})
     assert kaizala.requests == []
 
@@ -170,7 +174,7 @@ def test_what_was_to_come_and_is_none_is_not_taken_for_left_out(least, name, kai
 
 def test_a_default_group_that_is_none(least, kaizala, connect, run_task):
     connect(extra={"default_group": "no group"})
-    with pytest.raises(AirflowFailException, match="'no group' is no Kaizala group id"):
+    with pytest.raises(AirflowFailException, match="'no group' is not a valid group id"):
         run_task(least.make())
     assert kaizala.requests == []
 

@@ -158,9 +158,9 @@ def test_the_package_says_what_it_has_not():
 # --- arguments ---------------------------------------------------------------------------------------------------------------
 
 BAD = [
-    ("KaizalaHITLOperator", {"options": ["Yes"]}, "options: 1 given; at least 2"),
+    ("KaizalaHITLOperator", {"options": ["Yes"]}, "options must hold at least 2 options"),
     ("KaizalaHITLOperator", {"options": ["Yes", "Yes"]}, "two options are 'Yes'"),
-    ("KaizalaHITLOperator", {"options": "Yes"}, "options: a list of options"),
+    ("KaizalaHITLOperator", {"options": "Yes"}, "options must be a list of options"),
     ("KaizalaHITLOperator", {"subject": " "}, "subject is empty"),
     ("KaizalaHITLOperator", {"response_timeout": 0}, "response_timeout: seconds above 0"),
     ("KaizalaHITLOperator", {"until": "most"}, "until: 'most' is no rule"),
@@ -172,15 +172,15 @@ BAD = [
     ("KaizalaHITLOperator", {"timeout": 5}, "timeout: KaizalaHITLOperator takes none; see response_timeout"),
     ("KaizalaHITLOperator", {"on_timeout": "skip"}, "on_timeout: .* see defaults"),
     ("KaizalaHITLOperator", {"deferrable": False}, "deferrable: .* always waits in the triggerer"),
-    ("KaizalaHITLOperator", {"multiple": "some"}, "multiple: True or False is needed"),
-    ("KaizalaHITLOperator", {"tell_group": 1}, "tell_group: True or False is needed"),
-    ("KaizalaHITLOperator", {"group_id": "a b"}, "group_id: 'a b' is no Kaizala group id"),
-    ("KaizalaHITLOperator", {"expires": "tomorrow"}, "expires: 'tomorrow'"),
+    ("KaizalaHITLOperator", {"multiple": "some"}, "multiple must be True or False"),
+    ("KaizalaHITLOperator", {"tell_group": 1}, "tell_group must be True or False"),
+    ("KaizalaHITLOperator", {"group_id": "a b"}, "group_id: 'a b' is not a valid group id"),
+    ("KaizalaHITLOperator", {"expires": "tomorrow"}, "due must be .*not 'tomorrow'"),
     ("KaizalaHITLApprovalOperator", {"options": ["Yes", "No"]}, "options: .* they are Approve and Reject"),
     ("KaizalaHITLApprovalOperator", {"until": "all"}, "until: .* see approvers and quorum"),
     ("KaizalaHITLApprovalOperator", {"multiple": True}, "multiple: .* one approves or rejects"),
     ("KaizalaHITLApprovalOperator", {"quorum": 2, "approvers": [ASHA]}, "2 approvals can never come from 1"),
-    ("KaizalaHITLApprovalOperator", {"approvers": ["x"]}, "approvers: 'x' is no phone number"),
+    ("KaizalaHITLApprovalOperator", {"approvers": ["x"]}, "approvers: 'x' is not a phone number"),
 ]
 
 

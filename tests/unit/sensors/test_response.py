@@ -60,14 +60,14 @@ def test_until_is_kept_as_it_travels(until, wire):
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("group_id", "no group", "group_id: 'no group' is no Kaizala group id; give the GUID"),
+        ("group_id", "no group", "group_id: 'no group' is not a valid group id; give the GUID"),
         ("action_id", " ", "action_id is empty"),
-        ("action_id", None, "action_id is None, which is no id. If a template was to bring it"),
-        ("action_id", "None", "action_id is 'None', which is no id. If a template was to bring it"),
-        ("group_id", "None", "group_id is 'None', which is no id. If a template was to bring it"),
-        ("until", "['+910000000001']", "a template has made text of it: give dag.param('name')"),
+        ("action_id", None, "action_id is None. If a template was to render it"),
+        ("action_id", "None", "action_id is 'None'. If a template was to render it"),
+        ("group_id", "None", "group_id is 'None'. If a template was to render it"),
+        ("until", "['+910000000001']", "a template has turned it into text: pass dag.param('name')"),
         ("until", "most", "until: 'most' is no rule; give 'any', 'all', a count, a list of phone numbers"),
-        ("until", ["0123"], "until: '0123' is no phone number in E.164 form"),
+        ("until", ["0123"], "until: '0123' is not a phone number in E.164 format"),
         ("until", 0, "until: a count of at least 1 is needed"),
         ("until", lambda answers: True, "until: a function cannot travel to a trigger"),
     ],
@@ -488,7 +488,7 @@ def test_what_to_do_when_time_is_up(kaizala, deferred, run_task, deferrable):
     [
         ({"on_timeout": "skip", "soft_fail": True}, "on_timeout='skip' and soft_fail=True both say"),
         ({"on_timeout": "return", "soft_fail": True}, "on_timeout='return' and soft_fail=True both say"),
-        ({"on_timeout": "wait"}, "on_timeout: 'wait' is unknown; take one of fail, skip, return"),
+        ({"on_timeout": "wait"}, "on_timeout must be one of fail, skip, return"),
         ({"timeout": 5, "poke_interval": 30}, "timeout: 5 s is shorter than poke_interval, 30 s"),
     ],
 )

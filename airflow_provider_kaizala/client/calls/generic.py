@@ -56,7 +56,7 @@ def check_parameters(name: str, row: Operation, given: Mapping[str, Any]) -> dic
     if missing:
         raise KaizalaInputError(f"parameters: {name} needs {', '.join(missing)} as well")
     for each in row.path_parameters:
-        checks.there(f"parameters: {each}", found[each])
+        checks.resolved(f"parameters: {each}", found[each])
     return found
 
 

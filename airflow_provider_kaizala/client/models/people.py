@@ -1,0 +1,23 @@
+"""People, as replies describe them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_kaizala.client.models.wire import Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody, as far as Kaizala says who: of an anonymous answer nothing is known."""
+
+    mobile_number: str | None = None
+    name: str | None = None
+    id: str | None = None
+
+    @classmethod
+    def read(cls, body: Any) -> Person:
+        """Read an assignee, a subscriber or a user profile."""
+        wire = Wire(body)
+        return cls(wire.text("mobileNumber"), wire.text("name"), wire.text("id"))

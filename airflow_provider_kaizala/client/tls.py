@@ -1,0 +1,53 @@
+"""Which CA certificates to trust, and how to recognise that a certificate was not trusted: the same for both clients."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from typing import TYPE_CHECKING
+
+from airflow_provider_kaizala.client.effects import TransportFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: environment variables that name a CA bundle; the first that is set applies. requests reads the first two, httpx the others
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+def ca_bundle(verify: bool | str, environ: Mapping[str, str] = os.environ) -> bool | str:
+    """Return the file or folder of CA certificates to trust; True for the HTTP library's own, False for no verification.
+
+    :param verify: :attr:`Settings.verify`; if it is True, the environment decides
+    :raises TransportFailure: if there is no such file or folder
+    """
+    source = "extra verify"
+    if verify is True:
+        source = next((name for name in CA_VARIABLES if environ.get(name)), "")
+        verify = environ[source] if source else True
+    if isinstance(verify, str) and not os.path.exists(verify):
+        raise TransportFailure(
+            f"there is no CA bundle {verify!r}, named by {source}", sent=False, certificate=True
+        )
+    return verify
+
+
+def is_certificate_error(error: BaseException) -> bool:
+    """Return whether *error* comes from a certificate that is not trusted, or from a CA bundle that cannot be read."""
+    return any(
+        isinstance(each, ssl.SSLCertVerificationError)
+        or (isinstance(each, ssl.SSLError) and each.library in ("X509", "PEM"))
+        for each in _causes(error)
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield *error* and what it was raised from. requests and urllib3 keep the cause among the arguments, httpx chains it."""
+    seen: set[int] = set()
+    open_ends: list[object] = [error]
+    while open_ends:
+        each = open_ends.pop()
+        if isinstance(each, BaseException) and id(each) not in seen:
+            seen.add(id(each))
+            yield each
+            open_ends += [each.__cause__, each.__context__, getattr(each, "reason", None), *each.args]
