@@ -11,7 +11,12 @@ from airflow_provider_kaizala.client.models.people import Person
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from airflow_provider_kaizala.client.models import ActionDetails, Response
+    from airflow_provider_kaizala.client.models import ActionDetails, Member, Response, Subscriber
+
+
+def as_person(listed: Member | Subscriber) -> Person:
+    """Return a member or a subscriber of a group as a person."""
+    return Person(listed.mobile_number, listed.name, listed.id)
 
 
 def latest(details: ActionDetails) -> tuple[Response, ...]:
