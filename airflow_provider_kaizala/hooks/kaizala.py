@@ -144,10 +144,11 @@ class KaizalaHook(BaseHook):
         return self.get_conn().run(call, within=self._ends - time.monotonic())
 
     @contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
-        """Bound all calls made meanwhile together: a throttle that lasts longer is not waited out."""
+    def within(self, seconds: float | None) -> Iterator[None]:
+        """Bound all calls made meanwhile together: a throttle that lasts longer is not waited out. None sets no bound."""
         before = self._ends
-        self._ends = min(before, time.monotonic() + seconds)
+        if seconds is not None:
+            self._ends = min(before, time.monotonic() + seconds)
         try:
             yield
         finally:
