@@ -67,7 +67,8 @@ class Progress:
     def __str__(self) -> str:
         text = self.text
         if not text:
-            text = f"{len(self.answered)} of {self.needed} answered"
+            count = len(self.answered)
+            text = f"{count} of {self.needed} answered" if count <= self.needed else f"{count} answered"
             text += f" ({list_names(self.answered)})" if self.answered else ""
         return f"{text}; missing: {list_names(self.missing)}" if self.missing else text
 

@@ -317,6 +317,8 @@ A, R, M = Person(ASHA, "Asha"), Person(RAVI, "Ravi"), Person(MEERA, "Meera")
         (Progress(False, (), 3, (A, R, M)), "0 of 3 answered; missing: Asha, Ravi, Meera"),
         (Progress(False, (A, R), 3, (M,)), "2 of 3 answered (Asha, Ravi); missing: Meera"),
         (Progress(True, (A,), 1), "1 of 1 answered (Asha)"),
+        (Progress(True, (A, R), 1), "2 answered (Asha, Ravi)"),
+        (Progress(True, (A, R), 1, (M,)), "2 answered (Asha, Ravi); missing: Meera"),
         (Progress(False, (A,), 2, (R,), text="1 of 2 for 'Yes'"), "1 of 2 for 'Yes'; missing: Ravi"),
         (Progress(False, (A,), 2, text="1 of 2 for 'Yes'"), "1 of 2 for 'Yes'"),
     ],
