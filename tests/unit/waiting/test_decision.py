@@ -110,7 +110,29 @@ ANYONES = {
         (ANYONES, [(ASHA, "Later", 1)], None, None),
         (ANYONES, [(ASHA, "No", 1)], ["No"], ASHA),
         (ANYONES, [(ASHA, "No", 1), (RAVI, "Yes", 2)], ["Yes"], RAVI),
+        # of several rules that are met, one may decide where another ends in a tie
+        (
+            {"kind": "any_of", "rules": [4, {"kind": "quorum", "option": "Yes", "count": 2}]},
+            [(ASHA, "No", 1), (RAVI, "No", 2), (MEERA, "Yes", 3), (JOHN, "Yes", 4)],
+            ["Yes"],
+            JOHN,
+        ),
         # all of several rules
+        (
+            {
+                "kind": "all_of",
+                "rules": [{**APPROVAL, "people": [ASHA, RAVI]}, {**APPROVAL, "people": [RAVI, ASHA]}],
+            },
+            [
+                (ASHA, "Yes", 1),
+                (RAVI, "Yes", 2),
+                (MEERA, "No", 3),
+                (JOHN, "No", 4),
+                ("+910000000005", "No", 5),
+            ],
+            ["Yes"],
+            RAVI,
+        ),
         (
             {"kind": "all_of", "rules": [2, "any"]},
             [(ASHA, "No", 1), (RAVI, "No", 2)],
