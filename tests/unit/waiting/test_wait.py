@@ -353,6 +353,15 @@ def test_all_are_the_voters_if_there_are_some(kaizala, on):
     assert update.text == "1 of 2 answered (Name of 2); missing: Name of 3"
 
 
+@pytest.mark.parametrize("until", ["all", 2, AtLeast(5) | "all"])
+def test_of_a_job_too_only_the_voters_are_waited_for(kaizala, on, until):
+    kaizala.job([ASHA, RAVI, MEERA], done=[RAVI])
+    wait, update = look(on(until, voters=(RAVI, MEERA)))
+    assert missing(update) == [MEERA]
+    kaizala.job([ASHA, RAVI, MEERA], done=[RAVI, MEERA])
+    assert look(travelled(wait))[1].progress.met
+
+
 def test_a_rule_must_fit_the_voters(kaizala, on):
     kaizala.poll({})
     with pytest.raises(KaizalaInputError, match="until: 3 people can never answer, there are 2 voters"):
