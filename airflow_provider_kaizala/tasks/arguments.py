@@ -168,7 +168,7 @@ class _ChecksWhenBuilt(BaseOperatorMeta):
     """Metaclass: checks a task's arguments once all constructors have run."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        _refuse_unknown(cls, kwargs)  # type: ignore[arg-type]
+        _refuse_unknown(cls, kwargs)
         task = super().__call__(*args, **kwargs)
         task.check_arguments()
         return task
