@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
@@ -33,7 +34,12 @@ def question(**changes):
 
 #: operator, argument, what is given, what the error says
 BAD = [
-    (TEXT, "text", "x" * 4001, "text has 4001 characters, and Kaizala accepts at most 4000: shorten or split it"),
+    (
+        TEXT,
+        "text",
+        "x" * 4001,
+        "text has 4001 characters, and Kaizala accepts at most 4000: shorten or split it",
+    ),
     (TEXT, "text", "  \n ", "text is empty; give some text"),
     (TEXT, "text", 5, "text must be a string, not 5"),
     (NOTICE, "text", "x" * 4001, "text has 4001 characters"),
@@ -43,7 +49,12 @@ BAD = [
     (POLL, "options", ["Yes", "Yes "], "options: two options are 'Yes '; each must have a text of its own"),
     (POLL, "options", ["Yes", " "], "options is empty"),
     (POLL, "options", "Yes, No", "options must be a list of options (texts), not 'Yes, No'"),
-    (POLL, "due", "tomorrow", "due must be a datetime, an ISO 8601 string such as '2026-03-01T17:00:00+00:00', or a timedelta"),
+    (
+        POLL,
+        "due",
+        "tomorrow",
+        "due must be a datetime, an ISO 8601 string such as '2026-03-01T17:00:00+00:00', or a timedelta",
+    ),
     (POLL, "due", timedelta(0), "or a timedelta above zero, not datetime.timedelta(0)"),
     (POLL, "due", 24, "or a timedelta above zero, not 24"),
     (SURVEY, "title", " ", "title is empty"),
@@ -62,7 +73,12 @@ BAD = [
     (SURVEY, "questions", [question(type="Choice")], "'Site?', type must be one of SingleOption, "),
     (SURVEY, "questions", [question(), question()], "questions: two questions are 'Site?'; each must"),
     (SURVEY, "questions", [{"type": "Text"}], "has no title"),
-    (SURVEY, "questions", [question(hint="x")], "unknown hint in a question; allowed are title, type, options"),
+    (
+        SURVEY,
+        "questions",
+        [question(hint="x")],
+        "unknown hint in a question; allowed are title, type, options",
+    ),
     (SURVEY, "due", -timedelta(hours=1), "due must be"),
     (SURVEY, "description", "x" * 4001, "description has 4001 characters"),
     (JOB, "title", " ", "title is empty"),
@@ -75,7 +91,12 @@ BAD = [
     (MEETING, "starts_at", "soon", "starts_at must be a datetime or an ISO 8601 string"),
     (MEETING, "starts_at", timedelta(hours=1), "starts_at must be a datetime or an ISO 8601 string"),
     (MEETING, "duration", -1, "duration must be a whole number of minutes above 0 or a timedelta, not -1"),
-    (MEETING, "duration", "long", "duration must be a whole number of minutes above 0 or a timedelta, not 'long'"),
+    (
+        MEETING,
+        "duration",
+        "long",
+        "duration must be a whole number of minutes above 0 or a timedelta, not 'long'",
+    ),
     (MEETING, "place", {"latitude": 17.4}, "has no longitude"),
     (MEETING, "place", {"latitude": 97, "longitude": 1}, "place: latitude must be within ±90"),
     (MEETING, "place", {"latitude": "x", "longitude": 1}, "place: latitude and longitude must be degrees"),
@@ -158,12 +179,12 @@ def test_the_rest_is_checked_though_one_is_a_template():
         KaizalaSendJobOperator(task_id="t", title="{{ params.q }}", assigned_to=[])
 
 
-def test_4000_characters_are_taken(kaizala, run_task):
+def test_a_text_of_4000_characters_is_accepted(kaizala, run_task):
     run_task(KaizalaSendMessageOperator(task_id="t", text="ü" * 4000))
     assert len(kaizala.posts[0].json["message"]) == 4000
 
 
-def test_templates_inside_lists_and_dicts(kaizala, run_task):
+def test_templates_inside_lists_and_dicts_are_rendered(kaizala, run_task):
     run_task(
         KaizalaSendSurveyOperator(
             task_id="t",
@@ -202,11 +223,23 @@ def test_due_times_are_rounded_up_to_whole_hours(kaizala, run_task, due, hours):
     assert kaizala.posts[0].json["actionBody"]["dueDate"] == hours
 
 
-@pytest.mark.parametrize(
-    "zone", [lambda moment: moment, lambda moment: moment.replace(tzinfo=None)], ids=["aware", "naive"]
-)
-def test_due_times_without_a_zone_are_utc(kaizala, run_task, zone):
-    run_task(make(JOB, "due", zone(datetime.now(tz=UTC) + timedelta(hours=9, minutes=30))))
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+@pytest.mark.parametrize("form", [datetime.isoformat, lambda moment: moment], ids=["text", "datetime"])
+def test_a_time_without_a_zone_is_in_the_timezone_of_the_dag(kaizala, run_task, zone, form):
+    there = ZoneInfo(zone)
+    due = datetime.now(tz=there) + timedelta(hours=9, minutes=30)
+    with DAG("a_dag", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=there)):
+        job = make(JOB, "due", form(due.replace(tzinfo=None)), "job")
+        meeting = make(MEETING, "starts_at", form(due.replace(tzinfo=None)), "meeting")
+    run_task(job)
+    run_task(meeting)
+    assert kaizala.posts[0].json["actionBody"]["dueDate"] == 10
+    starts = datetime.fromisoformat(kaizala.posts[1].json["actionBody"]["startingTime"])
+    assert starts == due
+
+
+def test_without_a_dag_a_time_without_a_zone_is_utc(kaizala, run_task):
+    run_task(make(JOB, "due", datetime.now(tz=UTC).replace(tzinfo=None) + timedelta(hours=9, minutes=30)))
     assert kaizala.posts[0].json["actionBody"]["dueDate"] == 10
 
 

@@ -147,7 +147,11 @@ def test_mapping_an_unknown_argument_is_refused_by_name(least, dag):
 BAD_COMMON = [
     ("group_id", "not a group", "group_id: 'not a group' is not a valid group id; give the GUID"),
     ("group_id", "a/b", "group_id: 'a/b' is not a valid group id"),
-    ("subscribers", ["0123"], "subscribers: '0123' is not a phone number in E.164 format; give + and 6 to 15"),
+    (
+        "subscribers",
+        ["0123"],
+        "subscribers: '0123' is not a phone number in E.164 format; give + and 6 to 15",
+    ),
     ("subscribers", "+910000000001", "subscribers must be a list of phone numbers"),
     ("subscribers", [], "subscribers is empty; give at least one"),
     ("send_to_all_subscribers", "yes", "send_to_all_subscribers must be True or False, not 'yes'"),
@@ -451,7 +455,9 @@ UNLISTED = [
         ("botUserId", "n1"),
     ),
 ]
-unlisted = pytest.mark.parametrize(("name", "given", "reply", "returns"), UNLISTED, ids=lambda each: str(each)[7:20])
+unlisted = pytest.mark.parametrize(
+    ("name", "given", "reply", "returns"), UNLISTED, ids=lambda each: str(each)[7:20]
+)
 
 
 @pytest.fixture
