@@ -148,18 +148,18 @@ class SkipBelow:
             if operator.dag.get_task(each).get_closest_mapped_task_group() is group
         ]
 
-    def _set_state_to_skipped(self, tasks: Sequence[Any], map_index: int) -> None:
-        """Skip the tasks of a mapped instance where Airflow 3's ``SkipMixin`` does nothing."""
-        operator: Any = super()
-        if map_index < 0:
-            operator._set_state_to_skipped(tasks, map_index)
-        from airflow.sdk.exceptions import DownstreamTasksSkipped
+    if not TYPE_CHECKING:  # a static method of SkipMixin, which calls it on itself
 
-        skipped = self._of_this_instance(
-            [each if isinstance(each, str) else each[0] for each in tasks], map_index
-        )
-        if skipped:
-            raise DownstreamTasksSkipped(tasks=skipped)
+        def _set_state_to_skipped(self, tasks: Sequence[Any], map_index: int) -> None:
+            """Skip the tasks of a mapped instance where Airflow 3's ``SkipMixin`` does nothing."""
+            if map_index < 0:
+                super()._set_state_to_skipped(tasks, map_index)
+            from airflow.sdk.exceptions import DownstreamTasksSkipped
+
+            task_ids = [each if isinstance(each, str) else each[0] for each in tasks]
+            skipped = self._of_this_instance(task_ids, map_index)
+            if skipped:
+                raise DownstreamTasksSkipped(tasks=skipped)
 
 
 # --- Human-in-the-loop ---------------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ class KaizalaHook(BaseHook):
 
     :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`: host = API root, login = connector id,
         password = connector secret; extras: see :mod:`airflow_provider_kaizala.hooks.fields`
-    :param bound: seconds that a whole call may last with its repeats, instead of ten times the connection's ``timeout``
+    :param total_timeout: seconds that a whole call may last with its repeats, instead of ten times the connection's ``timeout``
     """
 
     conn_name_attr = "kaizala_conn_id"
@@ -58,11 +58,11 @@ class KaizalaHook(BaseHook):
     hook_name = "Kaizala"
 
     def __init__(
-        self, kaizala_conn_id: str = default_conn_name, *, bound: float | None = None, **kwargs: Any
+        self, kaizala_conn_id: str = default_conn_name, *, total_timeout: float | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.kaizala_conn_id = kaizala_conn_id
-        self.bound = bound
+        self.total_timeout = total_timeout
         self._client: KaizalaClient | None = None
         self._ends = math.inf
 
@@ -84,8 +84,8 @@ class KaizalaHook(BaseHook):
         found = hooks.read_connection(conn, extra)
         for secret in found.secrets():
             mask_secret(secret)
-        if self.bound is not None:
-            short = replace(found.settings.timeouts, total=self.bound)
+        if self.total_timeout is not None:
+            short = replace(found.settings.timeouts, total=self.total_timeout)
             found = replace(found, settings=replace(found.settings, timeouts=short))
         return found
 
@@ -144,10 +144,10 @@ class KaizalaHook(BaseHook):
         return self.get_conn().run(call, within=self._ends - time.monotonic())
 
     @contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
-        """Bound all calls made meanwhile together: a throttle that lasts longer is not waited out."""
+    def within(self, seconds: float | None) -> Iterator[None]:
+        """Bound all calls made meanwhile together, None for no bound: a throttle that lasts longer is not waited out."""
         before = self._ends
-        self._ends = min(before, time.monotonic() + seconds)
+        self._ends = min(before, time.monotonic() + (math.inf if seconds is None else seconds))
         try:
             yield
         finally:

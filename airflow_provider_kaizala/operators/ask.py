@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, conf
@@ -215,7 +215,7 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
         """Return when to remind next; None for never, and if no look would follow before the wait ends."""
         if self._asked is None or not self.remind_every:
             return None
-        slot = max(self._asked.reminded, self._slot(datetime.now(tz=UTC)) - 1) + 1
+        slot = max(self._asked.reminded, self._slot(Wait.now()) - 1) + 1
         moment = datetime.fromisoformat(self._asked.at) + timedelta(seconds=slot * self.remind_every)
         ends_at = wait.ends_at
         return moment if ends_at is None or moment + timedelta(seconds=wait.interval) < ends_at else None
@@ -225,7 +225,7 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
         if self._asked is None:
             return
         state = TaskState(context)
-        slot = self._slot(datetime.now(tz=UTC))
+        slot = self._slot(Wait.now())
         done = max(self._asked.reminded, int(state.get("reminded") or 0))
         self._asked = replace(self._asked, reminded=max(done, slot))
         if slot <= done:

@@ -73,6 +73,13 @@ class ApprovalMixin(compat.SkipBelow, CheckedArguments):
         """Return how many must approve."""
         return int(self.checked("quorum"))
 
+    def sides(self, chosen_by: Mapping[str, list[str]]) -> dict[str, list[str]]:
+        """Return ``approved_by`` and ``rejected_by``: names."""
+        return {
+            "approved_by": chosen_by.get(as_offered(self.approve, chosen_by), []),
+            "rejected_by": chosen_by.get(as_offered(self.reject, chosen_by), []),
+        }
+
     def conclude(self, outcome: Mapping[str, Any], question: str, context: Context) -> Mapping[str, Any]:
         """Log how it was decided; after a rejection fail, or skip the tasks below, as ``on_reject`` says.
 
@@ -131,8 +138,8 @@ class KaizalaApprovalOperator(ApprovalMixin, KaizalaAskPollOperator, SkipMixin):
     """
 
     arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaAskPollOperator.arguments,
         **ApprovalMixin.arguments,
+        **KaizalaAskPollOperator.arguments,
     }
     required_if_given: ClassVar[Sequence[str]] = (
         *ApprovalMixin.required_if_given,
@@ -177,11 +184,11 @@ class KaizalaApprovalOperator(ApprovalMixin, KaizalaAskPollOperator, SkipMixin):
 
     def finish(self, result: ResultDict, context: Context) -> Any:
         """Say whether it is approved, and deal with the tasks below."""
+        tally = result["tally"]
         outcome = {
             **super().finish(result, context),
-            "approved": result["tally"].get(self.approve, 0) >= self.needed(),
-            "approved_by": result["chosen_by"].get(self.approve, []),
-            "rejected_by": result["chosen_by"].get(self.reject, []),
+            "approved": tally.get(as_offered(self.approve, tally), 0) >= self.needed(),
+            **self.sides(result["chosen_by"]),
         }
         return self.conclude(outcome, self.question, context)
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowFailException, SkipMixin
 
 from airflow_provider_kaizala import compat
-from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
-from airflow_provider_kaizala.client.models.sent import Audience, Message, Poll, Sent, Survey
+from airflow_provider_kaizala.client.models.sent import Audience, Poll, Sent, Survey
 from airflow_provider_kaizala.client.models.wire import iso
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.operators.ask import Asked, KaizalaQuestionOperator, QuestionArguments
@@ -21,6 +20,7 @@ from airflow_provider_kaizala.operators.decision import ApprovalMixin
 from airflow_provider_kaizala.operators.plain_text import plain_text
 from airflow_provider_kaizala.tasks.arguments import is_literal
 from airflow_provider_kaizala.tasks.state import TaskState, deadline
+from airflow_provider_kaizala.tasks.tell import tell
 from airflow_provider_kaizala.triggers.hitl import KaizalaHITLTrigger
 
 if TYPE_CHECKING:
@@ -216,7 +216,12 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
             body = plain_text(body)
         if model is Poll:
             question = f"{self.subject}\n\n{body}" if body and is_literal(body) else self.subject
-            return {"question": question, "options": self.options, "due": self.resolved("due"), "sender_only": False}
+            return {
+                "question": question,
+                "options": self.options,
+                "due": self.resolved("due"),
+                "sender_only": False,
+            }
         if model is Survey:
             asked = {"title": self.subject, "type": "MultiOption", "options": self.options}
             return {
@@ -286,7 +291,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
 
     # --- going on --------------------------------------------------------------------------------------------------------
 
-    def execute_complete(  # type: ignore[override]
+    def execute_complete(
         self, context: Context, event: Any = None, carry: Mapping[str, Any] | None = None
     ) -> Any:
         """Go on with the answer, or remind the group and wait on.
@@ -355,7 +360,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
             hook = KaizalaHook(self.kaizala_conn_id, total_timeout=TELLING)
             reply = Audience(**{**self.given(Audience), "reply_to_reference_id": asked.reference_id})
             try:
-                hook.run(calls.send_message(asked.group_id, Message(text[: checks.TEXT_LIMIT]), reply))
+                hook.read(tell(asked.group_id, text, reply))
             finally:
                 hook.close()
         except Exception as error:  # noqa: BLE001  it is decided; nothing here may undo that
@@ -383,7 +388,7 @@ class KaizalaHITLApprovalOperator(ApprovalMixin, KaizalaHITLOperator, SkipMixin)
         people without one
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {**KaizalaHITLOperator.arguments, **ApprovalMixin.arguments}
+    arguments: ClassVar[Mapping[str, Check]] = {**ApprovalMixin.arguments, **KaizalaHITLOperator.arguments}
     required_if_given: ClassVar[Sequence[str]] = (
         *ApprovalMixin.required_if_given,
         *KaizalaHITLOperator.required_if_given,
@@ -421,11 +426,10 @@ class KaizalaHITLApprovalOperator(ApprovalMixin, KaizalaHITLOperator, SkipMixin)
         approved = outcome["chosen_options"] == [self.approve]
         self.hitl_summary_extra["approved"] = approved
         if outcome["answered_in"] == "kaizala":
-            votes = outcome.get("chosen_by") or {}
-            approved_by, rejected_by = votes.get(self.approve, []), votes.get(self.reject, [])
+            by = self.sides(outcome.get("chosen_by") or {})
         else:
             user = outcome["responded_by_user"]
             names = [user["name"] or user["id"]] if user else []
-            approved_by, rejected_by = (names, []) if approved else ([], names)
-        outcome |= {"approved": approved, "approved_by": approved_by, "rejected_by": rejected_by}
+            by = {"approved_by": names if approved else [], "rejected_by": [] if approved else names}
+        outcome |= {"approved": approved, **by}
         return self.conclude(outcome, self.subject, context)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import (
@@ -103,7 +103,9 @@ class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
     ) -> None:
         kwargs.setdefault("multiple_outputs", True)  # so that wait.output["winner"] works
         if deferrable and kwargs.get("mode") == "reschedule":
-            raise KaizalaInputError("deferrable=True and mode='reschedule' both free the worker; give one of them")
+            raise KaizalaInputError(
+                "deferrable=True and mode='reschedule' both free the worker; give one of them"
+            )
         super().__init__(**kwargs)
         self.group_id = group_id
         rule = literal_rule(until)
@@ -205,7 +207,7 @@ class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
 
         :raises AirflowRescheduleException: to leave the worker
         """
-        elapsed = (datetime.now(tz=UTC) - began).total_seconds()
+        elapsed = (Wait.now() - began).total_seconds()
         seconds = float(self._get_next_poke_interval(began, lambda: elapsed, looks))
         left = wait.seconds_left()
         seconds = seconds if left is None else min(seconds, left)
@@ -213,7 +215,7 @@ class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
         if self.reschedule and not self.deferrable and seconds >= compat.PARKING:
             if self.on_timeout == "return" and self._last is not None:
                 TaskState(context).set("seen", self._last.to_wire())
-            raise compat.reschedule_exception()(datetime.now(tz=UTC) + timedelta(seconds=seconds))
+            raise compat.reschedule_exception()(Wait.now() + timedelta(seconds=seconds))
         time.sleep(seconds)
 
     def poke(self, context: Context) -> PokeReturnValue:

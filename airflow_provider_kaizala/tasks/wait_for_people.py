@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow.providers.common.compat.sdk import (
@@ -15,7 +15,6 @@ from airflow.providers.common.compat.sdk import (
     AirflowTaskTimeout,
 )
 
-from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.tasks.arguments import is_literal
@@ -121,7 +120,7 @@ class WaitMixin(KaizalaGroupTask):
 
     def wait_for_people(self, wait: Wait, context: Context) -> Any:
         """Look until the wait is over, and return what the task returns; if deferrable, leave the worker after the first look."""
-        state, looks, began = TaskState(context), 0, datetime.now(tz=UTC)
+        state, looks, began = TaskState(context), 0, Wait.now()
         while True:
             settled = wait.settled
             wait, over, value = self.look(wait, context)
@@ -158,16 +157,21 @@ class WaitMixin(KaizalaGroupTask):
         """
         left = wait.seconds_left()
         try:
+            _ = self.hook.connection
+        except KaizalaError as error:
+            raise AirflowFailException(str(error)) from error
+        except Exception as error:
+            if not self._has_looked:
+                raise
+            self._warn_unreadable(error)
+            return wait
+        try:
             with self.hook.within(LAST_LOOK if left == 0 else left):
                 wait, details = self.hook.read(wait.look())
             self._last = wait.update(details, self._last)
         except KaizalaError as error:
             if not error.is_transient:
                 raise AirflowFailException(str(error)) from error
-            self._warn_unreadable(error)
-        except Exception as error:
-            if not self._has_looked:
-                raise
             self._warn_unreadable(error)
         else:
             self._has_looked = True
@@ -183,7 +187,7 @@ class WaitMixin(KaizalaGroupTask):
 
     def _wake_if_due(self, wait: Wait, context: Context) -> None:
         waking = self.next_waking(wait)
-        if waking is not None and waking <= datetime.now(tz=UTC):
+        if waking is not None and waking <= Wait.now():
             self.wake(wait, context)
 
     def out_of_time(self, wait: Wait | None, context: Context) -> Any:
@@ -206,7 +210,7 @@ class WaitMixin(KaizalaGroupTask):
         What it needs then travels with the trigger, since ``dag.test()`` loses what Airflow offers for that.
         """
         if self._ends_by is None and self.execution_timeout:
-            started = getattr(context.get("ti"), "start_date", None) or datetime.now(tz=UTC)
+            started = getattr(context.get("ti"), "start_date", None) or Wait.now()
             self._ends_by = started + self.execution_timeout
         ends_by = self._ends_by.isoformat() if self._ends_by else None
         carry = {**self.carried(), "ends_by": ends_by}
@@ -273,7 +277,7 @@ class WaitMixin(KaizalaGroupTask):
         return Wait.from_wire(event["wait"])
 
     def _woken(self, wait: Wait, context: Context) -> Any:
-        if self._ends_by is not None and self._ends_by <= datetime.now(tz=UTC):
+        if self._ends_by is not None and self._ends_by <= Wait.now():
             raise AirflowTaskTimeout(
                 f"The wait has lasted longer than execution_timeout, {self.execution_timeout}: "
                 f"{self._last.text if self._last else 'Kaizala could not be read'}"
@@ -307,7 +311,7 @@ class TimeoutMixin(WaitMixin):
             wait = self.kept_wait(context)
             if wait is None:
                 return self.out_of_time(None, context)
-            now = datetime.now(tz=UTC)  # without task state, the deadline of the wait begins anew
+            now = Wait.now()  # without task state, the deadline of the wait begins anew
             return self.look(replace(wait, deadline=min(wait.deadline or now, now)), context)[2]
         finally:
             self.hook.close()

@@ -147,7 +147,8 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
 
     def _warn_group_is_lost(self, error: Exception) -> None:
         log.warning(
-            "The answers of the group cannot be read any more, so only an answer in Airflow counts now: %s", error
+            "The answers of the group cannot be read any more, so only an answer in Airflow counts now: %s",
+            error,
         )
 
     def _decide(self, wait: Wait) -> Decision | None:

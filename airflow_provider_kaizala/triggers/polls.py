@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow_provider_kaizala.client.errors import KaizalaError
-from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.client.readings import afollow
+from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.triggers.pacing import LIST, Pacer, Sweeps, pacer_for
 from airflow_provider_kaizala.triggers.sources import Reader, Source, source_for
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.client.models import ActionDetails
     from airflow_provider_kaizala.client.readings import Reading
     from airflow_provider_kaizala.client.settings import Settings
+    from airflow_provider_kaizala.hooks.connection import KaizalaConnection
     from airflow_provider_kaizala.waiting.subjects import Subject
 
 T = TypeVar("T")
@@ -219,6 +220,19 @@ class Account:
                 await asyncio.shield(poll.stop())
 
 
+class UnreadableConnectionError(Exception):
+    """Airflow does not return the connection now; its secrets backend may be down."""
+
+
+async def _read(hook: KaizalaHook) -> KaizalaConnection:
+    try:
+        return await hook.async_connection()
+    except KaizalaError:
+        raise
+    except Exception as error:
+        raise UnreadableConnectionError(f"{type(error).__name__}: {error}") from error
+
+
 @dataclass
 class _Known:
     """A connection that was read: its settings, or the reading under way."""
@@ -240,6 +254,7 @@ class Polls:
         """Return the account that a connection leads to; the last user closes it.
 
         :raises KaizalaError: if the connection is wrong
+        :raises UnreadableConnectionError: if it cannot be read
         """
         hook, settings = await self._settings(conn_id)
         key = _account_key(settings)
@@ -273,7 +288,7 @@ class Polls:
         try:
             # in a thread, since loading httpx takes long enough for Airflow to complain about a blocked event loop
             await asyncio.to_thread(import_module, "airflow_provider_kaizala.client.async_client")
-            settings = (await hook.async_connection()).settings
+            settings = (await _read(hook)).settings
         except BaseException as error:
             del self._connections[conn_id]
             if isinstance(error, asyncio.CancelledError):

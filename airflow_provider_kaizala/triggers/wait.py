@@ -6,14 +6,14 @@ import asyncio
 import logging
 import time
 from contextlib import AsyncExitStack, aclosing
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.errors import KaizalaError
-from airflow_provider_kaizala.triggers.polls import polls
+from airflow_provider_kaizala.triggers.polls import UnreadableConnectionError, polls
 from airflow_provider_kaizala.waiting.wait import Update, Wait
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class KaizalaWaitTrigger(BaseTrigger):
                     wait, _ = await account.read(wait.look())
                 feed = await attempt.enter_async_context(account.watch(wait.subject, wait.interval))
                 stack.push_async_exit(attempt.pop_all())
-        except Exception as error:
+        except (KaizalaError, UnreadableConnectionError) as error:
             if isinstance(error, KaizalaError) and not error.is_transient:
                 raise
             if self._outage != str(error):
@@ -135,9 +135,11 @@ class KaizalaWaitTrigger(BaseTrigger):
         left = wait.seconds_left()
         if self.wake_at is None:
             return left
-        waking = max(0.0, (datetime.fromisoformat(self.wake_at) - datetime.now(tz=UTC)).total_seconds())
+        waking = max(0.0, (datetime.fromisoformat(self.wake_at) - Wait.now()).total_seconds())
         return waking if left is None else min(left, waking)
 
     def _event(self, status: str, wait: Wait, **more: Any) -> TriggerEvent:
         seen = self._last.to_wire() if self._last else None
-        return TriggerEvent({"status": status, "wait": wait.to_wire(), "seen": seen, "carry": self.carry, **more})
+        return TriggerEvent(
+            {"status": status, "wait": wait.to_wire(), "seen": seen, "carry": self.carry, **more}
+        )

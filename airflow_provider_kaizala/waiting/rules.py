@@ -29,12 +29,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
-from airflow_provider_kaizala.client.models.people import Person
 from airflow_provider_kaizala.waiting.people import by_number, latest, list_names, respondents, split
 from airflow_provider_kaizala.waiting.tally import as_offered, chosen, is_offered
 
 if TYPE_CHECKING:
     from airflow_provider_kaizala.client.models import ActionDetails
+    from airflow_provider_kaizala.client.models.people import Person
     from airflow_provider_kaizala.waiting.people import Eligible
 
 _check_count = checks.whole_number(1)
@@ -237,7 +237,9 @@ class Everyone(Rule):
         people = self.people
         if people is None:
             if not eligible.asked:
-                raise KaizalaInputError("until: 'all' means no one here, the group has no members besides the sender")
+                raise KaizalaInputError(
+                    "until: 'all' means no one here, the group has no members besides the sender"
+                )
             people = tuple(eligible.asked)
         return replace(self, people=people, names=self.names or eligible.known_names(people))
 
@@ -326,12 +328,15 @@ class Quorum(Rule):
         if self.people is not None:
             wanted = tuple(by_number(self.people, self.names, details))
             votes = [each for each in votes if each.responder.mobile_number in self.people]
-        voted, missing = tuple(each.responder for each in votes), ()
+        voted: tuple[Person, ...] = tuple(each.responder for each in votes)
+        missing: tuple[Person, ...] = ()
         if wanted:
             voted, missing = split(wanted, voted)
         supporters = sum(self._is_for(each.answers, offered) for each in votes)
         hopeless = bool(wanted) and supporters + len(missing) < self.count
-        text = f"{supporters} of {self.count} for {self.option!r}, {len(voted) - supporters} for something else"
+        text = (
+            f"{supporters} of {self.count} for {self.option!r}, {len(voted) - supporters} for something else"
+        )
         return Progress(supporters >= self.count, voted, self.count, missing, hopeless, text)
 
     def _relevant(self, answers: Mapping[str, Any]) -> list[Any]:
@@ -556,7 +561,9 @@ def _from_wire(wire: Mapping[str, Any]) -> Rule:
             raise KaizalaInputError(f"until: kind {kind!r} does not take {name!r}{hint} {_takes(rule)}")
     lacking = [name for name in rule.required if name not in given]
     if lacking:
-        raise KaizalaInputError(f"until: kind {kind!r} lacks {' and '.join(map(repr, lacking))}. {_takes(rule)}")
+        raise KaizalaInputError(
+            f"until: kind {kind!r} lacks {' and '.join(map(repr, lacking))}. {_takes(rule)}"
+        )
     if given.get("people") is not None:
         given["people"] = tuple(checks.listed("until: people", given["people"], "phone numbers"))
     if "rules" in given:

@@ -215,9 +215,7 @@ class NewActions(Listed):
                 members: tuple[Member, ...] = yield calls.list_members(self.group_id)
             except KaizalaForbiddenError:
                 members = ()  # names are a convenience
-            names = {
-                each.mobile_number: Person(each.mobile_number, each.name, each.id) for each in members
-            }
+            names = {each.mobile_number: Person(each.mobile_number, each.name, each.id) for each in members}
         return found, names
 
     def counted(self, found: Any) -> ActionDetails:
@@ -253,7 +251,9 @@ class NewActions(Listed):
             me = Person()
         ignored = me.mobile_number or ""
         kept = tuple(each for each in details.responses if each.responder.mobile_number != (ignored or None))
-        return replace(self, ignored=ignored), replace(details, responses=kept if ignored else details.responses)
+        return replace(self, ignored=ignored), replace(
+            details, responses=kept if ignored else details.responses
+        )
 
 
 @dataclass(frozen=True)
@@ -287,7 +287,9 @@ class NewMembers(Listed):
         return _details(
             "Members",
             [
-                models.Response(Person(each.mobile_number, each.name, each.id), each.id, None, {"role": each.role})
+                models.Response(
+                    Person(each.mobile_number, each.name, each.id), each.id, None, {"role": each.role}
+                )
                 for each in found
                 if each.mobile_number and each.mobile_number not in known
             ],

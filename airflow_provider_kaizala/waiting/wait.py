@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,9 @@ from airflow_provider_kaizala.waiting.rules import read_rule
 from airflow_provider_kaizala.waiting.subjects import Responses, read_subject
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from airflow_provider_kaizala.client.models import ActionDetails, Group, Member, Subscriber
-    from airflow_provider_kaizala.client.models.people import Person
     from airflow_provider_kaizala.client.readings import Reading
     from airflow_provider_kaizala.waiting.results import ResultDict
     from airflow_provider_kaizala.waiting.rules import Progress, Rule
@@ -111,6 +111,11 @@ class Wait:
 
     # --- time ------------------------------------------------------------------------------------------------------------
 
+    @staticmethod
+    def now() -> datetime:
+        """Return the time by which waits end."""
+        return datetime.now(tz=UTC)
+
     @property
     def ends_at(self) -> datetime | None:
         """When the wait ends in any case: at its deadline, or soon after its question has stopped taking answers."""
@@ -119,7 +124,7 @@ class Wait:
 
     def seconds_left(self) -> float | None:
         """Return the seconds until the wait ends in any case, 0 if that has passed; None if it has no end."""
-        return None if self.ends_at is None else max(0.0, (self.ends_at - datetime.now(tz=UTC)).total_seconds())
+        return None if self.ends_at is None else max(0.0, (self.ends_at - self.now()).total_seconds())
 
     def why_it_ends(self, timeout: float) -> str:
         """Say why a wait ends that its rule has not ended.
@@ -167,29 +172,34 @@ class Wait:
     def _eligible(self, details: ActionDetails) -> Reading[Eligible | None]:
         """Read who can answer; None if the connector may not know."""
         if details.assignees:
-            known = {person.mobile_number: person.name for person in details.assignees if person.mobile_number}
+            known = {
+                person.mobile_number: person.name for person in details.assignees if person.mobile_number
+            }
             complete = len(known) == len(details.assignees)
             return Eligible(known, described="assignees of the job") if complete else None
         group_id = self.subject.group_id
-        others: dict[str, Person] = {}
+        others: dict[str, Member | Subscriber] = {}
         try:
             group: Group = yield calls.get_group(group_id)
             members: tuple[Member, ...] = yield calls.list_members(group_id)
-            asked = {each.mobile_number: each for each in members if each.mobile_number}
-            if group.group_type.lower() == "connectgroup":  # its subscribers are asked, its members may answer
+            asked = _by_number(members)
+            if (
+                group.group_type.lower() == "connectgroup"
+            ):  # its subscribers are asked, its members may answer
                 subscribers: list[Subscriber] = yield calls.list_subscribers(group_id)
-                others, asked = asked, {each.mobile_number: each for each in subscribers if each.mobile_number}
+                others, asked = asked, _by_number(subscribers)
         except KaizalaForbiddenError as error:
             log.warning(
-                "The members of the group cannot be read, so whether the rule can be met is not checked: %s", error
+                "The members of the group cannot be read, so whether the rule can be met is not checked: %s",
+                error,
             )
             return None
         sender = details.creator
         if not (sender.mobile_number or sender.id) and self.rule.needs_names:
-            try:  # of a reaction Kaizala does not name the sender: the connector's own user
+            with suppress(
+                KaizalaForbiddenError
+            ):  # of a reaction Kaizala names no sender: the connector's own user
                 sender = yield calls.get_me(group_id)
-            except KaizalaForbiddenError:
-                pass
         everyone = {**others, **asked}
         own = {
             number
@@ -221,3 +231,7 @@ class Wait:
             if last is not None and last.text == text
             else f"{details.title or subject.id!r}: {text}",
         )
+
+
+def _by_number(people: Iterable[Member | Subscriber]) -> dict[str, Member | Subscriber]:
+    return {each.mobile_number: each for each in people if each.mobile_number}

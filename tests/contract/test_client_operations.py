@@ -502,7 +502,7 @@ def test_any_operation_by_its_name(name):
             schema = followed(each["schema"])
             enum = schema.get("enum", [None])[0]
             parameters[each["name"]] = enum or (
-                STORE if "pattern" in schema else values.get(schema["type"], "x y/ü&")
+                STORE if "pattern" in schema else values.get(schema["type"], "xy/ü&")
             )
     files = [png()] if OPERATIONS[name].sends == "files" else ()
     if operation.get("security") == [] or name == "getBotAccessToken":

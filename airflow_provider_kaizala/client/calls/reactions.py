@@ -7,7 +7,8 @@ from typing import Any
 from airflow_provider_kaizala.client.calls.call import Call, make
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
-from airflow_provider_kaizala.client.models.reactions import REACTION_TYPES, Reaction, ReactionCounts
+from airflow_provider_kaizala.client.models.reactions import Reaction, ReactionCounts
+from airflow_provider_kaizala.client.models.sent import REACTION_TYPES
 from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire
 from airflow_provider_kaizala.client.paging import Page, Paged
 

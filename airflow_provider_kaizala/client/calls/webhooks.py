@@ -5,11 +5,11 @@ from __future__ import annotations
 from airflow_provider_kaizala.client.calls.call import Call, make
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.models.received import Webhook
 from airflow_provider_kaizala.client.models.webhooks import (
     EVENT_TYPES,
     OBJECT_TYPES,
     NewWebhook,
-    Webhook,
     WebhookChange,
     url_secrets,
 )

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     )
     from airflow_provider_kaizala.client.models.people import Person
     from airflow_provider_kaizala.client.models.reactions import (
-        REACTION_TYPES,
         Reaction,
         ReactionCounts,
     )
@@ -35,8 +34,10 @@ if TYPE_CHECKING:
         ListedAction,
         Posted,
         Response,
+        Webhook,
     )
     from airflow_provider_kaizala.client.models.sent import (
+        REACTION_TYPES,
         Action,
         Announcement,
         Audience,
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
         EVENT_TYPES,
         OBJECT_TYPES,
         NewWebhook,
-        Webhook,
         WebhookChange,
     )
     from airflow_provider_kaizala.client.models.wire import UnreadableReplyError
@@ -142,7 +142,7 @@ __lazy_imports: dict[str, str] = {
     "Property": "forms",
     "QUESTION_TYPES": "forms",
     "Question": "forms",
-    "REACTION_TYPES": "reactions",
+    "REACTION_TYPES": "sent",
     "Reaction": "reactions",
     "ReactionCounts": "reactions",
     "RefreshToken": "tokens",
@@ -152,7 +152,7 @@ __lazy_imports: dict[str, str] = {
     "SubscriberOutcome": "groups",
     "Survey": "sent",
     "UnreadableReplyError": "wire",
-    "Webhook": "webhooks",
+    "Webhook": "received",
     "WebhookChange": "webhooks",
     "media_type": "sent",
 }

@@ -10,8 +10,6 @@ from airflow_provider_kaizala.client.models.wire import Wire
 if TYPE_CHECKING:
     from datetime import datetime
 
-REACTION_TYPES = ("Like", "Comment")
-
 
 @dataclass(frozen=True, slots=True)
 class ReactionCounts:

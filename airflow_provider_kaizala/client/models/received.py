@@ -287,3 +287,37 @@ def _options(inner: Wire, title: str | None) -> dict[str, tuple[str, ...]]:
 
 def _titles(wire: Wire, name: str) -> tuple[str, ...]:
     return tuple(each.text("title") or "" for each in wire.items(name, Wire))
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A webhook as the service keeps it."""
+
+    id: str
+    object_id: str
+    object_type: str
+    event_types: tuple[str, ...]
+    callback_url: str = field(repr=False)
+    callback_token: str | None = field(repr=False)
+    context: str | None
+    expires_at: datetime | None
+    changed_at: datetime | None
+    active: bool
+
+    @classmethod
+    def read(cls, body: Any) -> Webhook:
+        """Read an item of ``webhooks``."""
+        wire = Wire(body)
+        events = "events" if wire.get("events") is not None else "eventTypes"
+        return cls(
+            wire.need("id", "webhookId"),
+            wire.need("objectId"),
+            wire.need("objectType"),
+            wire.items(events, str),
+            wire.need("callbackUrl"),
+            wire.text("callbackToken"),
+            wire.text("callbackContext", "context"),
+            wire.time("validity"),
+            wire.time("ts"),
+            wire.flag("active") is not False,
+        )

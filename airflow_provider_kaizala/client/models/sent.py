@@ -35,6 +35,7 @@ MEDIA_TYPES: Mapping[str, Mapping[str, str]] = {
     "Video": {"mp4": "video/mp4", "3gpp": "video/3gpp"},
 }
 MEDIA_KINDS = (*MEDIA_TYPES, "Album")
+REACTION_TYPES = ("Like", "Comment")
 
 
 def media_type(file_name: str) -> tuple[str, str]:

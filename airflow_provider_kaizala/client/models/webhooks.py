@@ -1,4 +1,4 @@
-"""Webhooks: what is asked for, and what the service keeps."""
+"""Webhooks, as they are sent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import unquote, unquote_plus, urlsplit
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Sent
-from airflow_provider_kaizala.client.models.wire import Wire, read_due
+from airflow_provider_kaizala.client.models.wire import read_due
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,37 +148,3 @@ class NewWebhook(WebhookChange):
         for each in fields(self)[:4]:
             if getattr(self, each.name) is None:
                 raise KaizalaInputError(f"{each.name} is missing; a new webhook needs it")
-
-
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """A webhook as the service keeps it."""
-
-    id: str
-    object_id: str
-    object_type: str
-    event_types: tuple[str, ...]
-    callback_url: str = field(repr=False)
-    callback_token: str | None = field(repr=False)
-    context: str | None
-    expires_at: datetime | None
-    changed_at: datetime | None
-    active: bool
-
-    @classmethod
-    def read(cls, body: Any) -> Webhook:
-        """Read an item of ``webhooks``."""
-        wire = Wire(body)
-        events = "events" if wire.get("events") is not None else "eventTypes"
-        return cls(
-            wire.need("id", "webhookId"),
-            wire.need("objectId"),
-            wire.need("objectType"),
-            wire.items(events, str),
-            wire.need("callbackUrl"),
-            wire.text("callbackToken"),
-            wire.text("callbackContext", "context"),
-            wire.time("validity"),
-            wire.time("ts"),
-            wire.flag("active") is not False,
-        )

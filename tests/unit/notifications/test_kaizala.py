@@ -209,10 +209,10 @@ def test_it_is_bounded(kaizala, tell, monkeypatch):
     ("given", "says"),
     [
         ({"text": "  "}, "text is empty"),
-        ({"text": 5}, "text: text is needed, not 5"),
-        ({"text": "Hi", "group_id": "no group"}, "group_id: 'no group' is no Kaizala group id"),
-        ({"text": "Hi", "subscribers": ["0123"]}, "subscribers: '0123' is no phone number"),
-        ({"text": "Hi", "subscribers": "+910000000001"}, "subscribers: a list of phone numbers is needed"),
+        ({"text": 5}, "text must be a string, not 5"),
+        ({"text": "Hi", "group_id": "no group"}, "group_id: 'no group' is not a valid group id"),
+        ({"text": "Hi", "subscribers": ["0123"]}, "subscribers: '0123' is not a phone number"),
+        ({"text": "Hi", "subscribers": "+910000000001"}, "subscribers must be a list of phone numbers"),
     ],
 )
 def test_literals_are_checked_at_once(given, says):
@@ -238,21 +238,25 @@ FAILURES = {
     "network": (
         lambda k, c, m: k.tokens.extend([ConnectionRefusedError("down")] * 9),
         {},
-        "no connection to Kaizala",
+        "no connection to ",
     ),
     "template": (lambda k, c, m: None, {"text": "{{ broken"}, "TemplateSyntaxError"),
     "error in a template": (lambda k, c, m: None, {"text": "{{ 1 / 0 }}"}, "ZeroDivisionError"),
     "nothing to say": (lambda k, c, m: None, {"text": "{{ nothing }}"}, "text is empty"),
     "no file": (lambda k, c, m: None, {"text": "nowhere.j2"}, "The Kaizala group was not told"),
-    "not a phone": (lambda k, c, m: None, {"subscribers": ["{{ x }}"]}, "subscribers: '' is no phone number"),
+    "not a phone": (
+        lambda k, c, m: None,
+        {"subscribers": ["{{ x }}"]},
+        "subscribers: '' is not a phone number",
+    ),
     "chosen, but nobody": (lambda k, c, m: None, {"subscribers": "{{ nobody }}"}, "subscribers"),
     "text for a list": (
         lambda k, c, m: None,
         {"subscribers": "{{ 'Asha' }}"},
-        "a list of phone numbers is needed",
+        "must be a list of phone numbers",
     ),
     "a bug": (
-        lambda k, c, m: m.setattr("airflow_provider_kaizala.hooks.kaizala.store_for", boom),
+        lambda k, c, m: m.setattr("airflow_provider_kaizala.hooks.store_for", boom),
         {},
         "RuntimeError: anything at all",
     ),

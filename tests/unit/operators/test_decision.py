@@ -1,7 +1,11 @@
 from __future__ import annotations
 
-import pytest
+from types import SimpleNamespace
 
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.operators import KaizalaApprovalOperator, KaizalaBranchOperator
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
@@ -11,37 +15,80 @@ def approval(**changes):
     return KaizalaApprovalOperator(**{"task_id": "ask", "question": "Pay?", **changes})
 
 
-def answer(responder, choice, name=None):
-    return {
-        "responder": responder,
-        "responder_name": name,
-        "responder_id": None,
-        "response_id": None,
-        "responded_at": None,
-        "is_completed": None,
-        "answers": {"Pay?": choice},
-    }
+def outcome(task, chosen_by, **more):
+    """What an approval makes of the votes of people, by name."""
+    tally = {option: len(names) for option, names in chosen_by.items()}
+    result = {"answers": [], "chosen_by": chosen_by, "tally": tally, "winner": None, **more}
+    return task.finish(result, {"task": task, "ti": SimpleNamespace(map_index=-1)})
 
 
-@pytest.mark.parametrize("spelled", ["Approve", "approve", " APPROVE ", ["Approve"]])
-def test_sides_know_an_option_as_the_rules_do(spelled):
-    answers = [answer(ASHA, spelled, "Asha"), answer(RAVI, "reject"), answer(MEERA, "Later")]
-    assert approval().sides(answers) == (["Asha"], [RAVI])
+@pytest.mark.parametrize("spelled", ["Approve", "approve", " APPROVE "])
+def test_an_option_counts_however_the_service_spells_it(spelled):
+    found = outcome(approval(quorum=2), {spelled: ["Asha", "Ravi"], "Later": ["Meera"]})
+    assert (found["approved"], found["approved_by"], found["rejected_by"]) == (True, ["Asha", "Ravi"], [])
 
 
-def test_only_approvers_count_and_of_each_the_latest():
-    answers = [answer(ASHA, "Approve"), answer(RAVI, "Approve"), answer(ASHA, "Reject")]
-    assert approval(approvers=[ASHA]).sides(answers) == ([], [ASHA])
+def test_an_outcome_short_of_the_quorum_is_a_rejection():
+    found = outcome(approval(quorum=2, on_reject="return"), {"Approve": ["Asha"], "Reject": []})
+    assert found["approved"] is False
+
+
+def test_anonymous_approvals_count_though_no_one_is_named():
+    result = {"answers": [], "chosen_by": {"Approve": []}, "tally": {"Approve": 2}, "winner": "Approve"}
+    assert approval(quorum=2).finish(result, {})["approved"] is True
+
+
+@pytest.mark.parametrize(
+    ("given", "voters"),
+    [
+        ({"approvers": [ASHA]}, [ASHA]),
+        ({"voters": [ASHA]}, [ASHA]),
+        ({"approvers": [ASHA], "voters": [ASHA, RAVI]}, [ASHA, RAVI]),
+        ({}, None),
+    ],
+)
+def test_only_approvers_count_in_the_winner_by_default(given, voters):
+    task = approval(**given)
+    assert task.voters == voters
+    assert task.approvers == ([ASHA] if voters else None)
+
+
+@pytest.mark.parametrize(
+    ("on_reject", "rejected_by", "says"),
+    [("fail", ["Meera", "Ravi"], "was rejected by Meera, Ravi"), ("fail", [], "was not approved in time")],
+)
+def test_a_rejection_says_by_whom_if_anyone(on_reject, rejected_by, says):
+    with pytest.raises(AirflowFailException, match=says):
+        outcome(approval(on_reject=on_reject), {"Approve": [], "Reject": rejected_by})
 
 
 @pytest.mark.parametrize("winner", ["Ship", "ship "])
 def test_the_branch_of_the_winner(winner, monkeypatch):
-    monkeypatch.setattr(KaizalaBranchOperator, "do_branch", lambda task, context, branch: None)
+    assert branch_of(monkeypatch, {"winner": winner, "tally": {}}) == ["ship"]
+
+
+def test_the_defaults_are_taken_if_no_option_wins(monkeypatch):
+    tied = {"winner": None, "tally": {"Ship ": 1, "Wait": 1}}
+    assert branch_of(monkeypatch, tied, defaults="Wait") == ["hold", "tell"]
+    with pytest.raises(AirflowFailException, match="has no winner .*give defaults="):
+        branch_of(monkeypatch, tied)
+
+
+def test_defaults_say_what_happens_when_time_is_up():
+    given = {"task_id": "ask", "question": "Now?", "options": {"A": "a", "B": "b"}}
+    assert KaizalaBranchOperator(**given, defaults="B").on_timeout == "return"
+    assert KaizalaBranchOperator(**given).on_timeout == "fail"
+    with pytest.raises(KaizalaInputError, match="both say what happens when time is up"):
+        KaizalaBranchOperator(**given, defaults="B", on_timeout="fail")
+
+
+def branch_of(monkeypatch, result, **changes):
+    monkeypatch.setattr(KaizalaBranchOperator, "branch_below", lambda task, context, branch: None)
     task = KaizalaBranchOperator(
         task_id="ask",
         question="Now?",
         options={"Ship ": "ship", "Wait": ["hold", "tell"]},
         do_xcom_push=False,
+        **changes,
     )
-    result = {"winner": winner, "tally": {}}
-    assert task.finish(result, {"ti": None})["branch"] == ["ship"]
+    return task.finish(result, {})["branch"]

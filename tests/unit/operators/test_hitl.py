@@ -18,6 +18,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_kaizala import compat
 from airflow_provider_kaizala import operators as ops
 from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.waiting.wait import Wait
 
 standard = pytest.importorskip(
     "airflow.providers.standard.operators.hitl", reason="Airflow below 3.1 has no HITL"
@@ -158,29 +159,37 @@ def test_the_package_says_what_it_has_not():
 # --- arguments ---------------------------------------------------------------------------------------------------------------
 
 BAD = [
-    ("KaizalaHITLOperator", {"options": ["Yes"]}, "options: 1 given; at least 2"),
-    ("KaizalaHITLOperator", {"options": ["Yes", "Yes"]}, "two options are 'Yes'"),
-    ("KaizalaHITLOperator", {"options": "Yes"}, "options: a list of options"),
+    ("KaizalaHITLOperator", {"options": ["Yes"]}, "options must hold at least 2 options"),
+    ("KaizalaHITLOperator", {"options": ["Yes", "Yes"]}, "'Yes'"),
+    ("KaizalaHITLOperator", {"options": "Yes"}, "options"),
     ("KaizalaHITLOperator", {"subject": " "}, "subject is empty"),
-    ("KaizalaHITLOperator", {"response_timeout": 0}, "response_timeout: seconds above 0"),
-    ("KaizalaHITLOperator", {"until": "most"}, "until: 'most' is no rule"),
+    ("KaizalaHITLOperator", {"response_timeout": 0}, "response_timeout must be"),
+    ("KaizalaHITLOperator", {"until": "most"}, "until: 'most' is not a rule"),
     (
         "KaizalaHITLOperator",
         {"until": {"kind": "quorum", "option": "Maybe", "count": 1}},
-        "no option 'Maybe' to choose",
+        "option 'Maybe' is not offered",
     ),
-    ("KaizalaHITLOperator", {"timeout": 5}, "timeout: KaizalaHITLOperator takes none; see response_timeout"),
-    ("KaizalaHITLOperator", {"on_timeout": "skip"}, "on_timeout: .* see defaults"),
+    (
+        "KaizalaHITLOperator",
+        {"timeout": 5},
+        "timeout: KaizalaHITLOperator does not take it; give response_timeout",
+    ),
+    ("KaizalaHITLOperator", {"on_timeout": "skip"}, "on_timeout: .* with defaults the task then goes on"),
     ("KaizalaHITLOperator", {"deferrable": False}, "deferrable: .* always waits in the triggerer"),
-    ("KaizalaHITLOperator", {"multiple": "some"}, "multiple: True or False is needed"),
-    ("KaizalaHITLOperator", {"tell_group": 1}, "tell_group: True or False is needed"),
-    ("KaizalaHITLOperator", {"group_id": "a b"}, "group_id: 'a b' is no Kaizala group id"),
-    ("KaizalaHITLOperator", {"expires": "tomorrow"}, "expires: 'tomorrow'"),
-    ("KaizalaHITLApprovalOperator", {"options": ["Yes", "No"]}, "options: .* they are Approve and Reject"),
-    ("KaizalaHITLApprovalOperator", {"until": "all"}, "until: .* see approvers and quorum"),
-    ("KaizalaHITLApprovalOperator", {"multiple": True}, "multiple: .* one approves or rejects"),
+    ("KaizalaHITLOperator", {"multiple": "some"}, "multiple must be True or False"),
+    ("KaizalaHITLOperator", {"tell_group": 1}, "tell_group must be True or False"),
+    ("KaizalaHITLOperator", {"group_id": "a b"}, "group_id: 'a b' is not a valid group id"),
+    ("KaizalaHITLOperator", {"due": "tomorrow"}, "due"),
+    (
+        "KaizalaHITLApprovalOperator",
+        {"options": ["Yes", "No"]},
+        "options: .* the options are Approve and Reject",
+    ),
+    ("KaizalaHITLApprovalOperator", {"until": "all"}, "until: .* give approvers and quorum instead"),
+    ("KaizalaHITLApprovalOperator", {"multiple": True}, "multiple: .* people choose one"),
     ("KaizalaHITLApprovalOperator", {"quorum": 2, "approvers": [ASHA]}, "2 approvals can never come from 1"),
-    ("KaizalaHITLApprovalOperator", {"approvers": ["x"]}, "approvers: 'x' is no phone number"),
+    ("KaizalaHITLApprovalOperator", {"approvers": ["x"]}, "approvers: 'x' is not a phone number"),
 ]
 
 
@@ -232,15 +241,17 @@ def test_the_same_question_in_both_places(kaizala, group_of, required):
     (post,) = group_of
     assert post["actionType"] == "Poll"
     assert post["actionBody"] == {
-        "question": "Pay 5?\n\nTo **Ravi**",
+        "question": "Pay 5?\n\nTo Ravi",
         "choices": [{"title": "Yes"}, {"title": "No"}],
         "expiryInHours": 2,
     }
     assert post["subscribers"] == [RAVI]
     trigger = deferred.trigger
-    assert (trigger.action_id, trigger.action_type, trigger.ti_id) == ("act-1", "Poll", str(UUID(int=1)))
-    assert (trigger.defaults, trigger.params_input, trigger.until) == (["No"], {"why": "?"}, {"kind": "any"})
-    left = datetime.fromisoformat(trigger.deadline) - datetime.now(tz=UTC)
+    wait = Wait.from_wire(trigger.wait)
+    assert (wait.subject.action_id, wait.subject.action_type) == ("act-1", "Poll")
+    assert (trigger.ti_id, trigger.defaults, trigger.params_input) == (str(UUID(int=1)), ["No"], {"why": "?"})
+    assert (wait.rule.to_wire(), wait.closes_at) == ({"kind": "any"}, None)
+    left = wait.deadline - datetime.now(tz=UTC)
     assert timedelta(hours=1, minutes=59) < left <= timedelta(hours=2)
     assert deferred.timeout > left, "the trigger is first"
     assert deferred.kwargs == {"carry": trigger.carry}
@@ -249,7 +260,11 @@ def test_the_same_question_in_both_places(kaizala, group_of, required):
 
 def test_for_ever(group_of, required):
     deferred = asks(ops.KaizalaHITLOperator(**GO))
-    assert (deferred.timeout, deferred.trigger.deadline, deferred.trigger.wake_at) == (None, None, None)
+    assert (deferred.timeout, deferred.trigger.wait["deadline"], deferred.trigger.wake_at) == (
+        None,
+        None,
+        None,
+    )
     assert group_of[0]["actionBody"]["expiryInHours"] == 720
 
 
@@ -283,6 +298,36 @@ def test_a_rule_that_does_not_fit_the_group_asks_nobody_in_airflow(group_of, req
     assert required == []
 
 
+def test_kaizala_that_cannot_be_read_after_the_post_does_not_keep_the_worker(kaizala, group_of, required):
+    """The triggerer settles the wait then, and Airflow's Required Action can be answered meanwhile."""
+    answer = kaizala.otherwise
+    kaizala.otherwise = lambda request: answer(request) if request.method == "POST" else (500, {})
+    deferred = asks(ops.KaizalaHITLOperator(**GO, until="all", response_timeout=60))
+    assert deferred.trigger.wait["settled"] is False
+    assert len([each for each in kaizala.calls("/act-1") if each.method == "GET"]) == 5, "one look"
+    assert len(required) == 1
+
+
+def test_subject_and_options_may_come_from_another_task(group_of, required):
+    with DAG("d", schedule=None) as dag:
+        up = ops.KaizalaSendMessageOperator(task_id="up", text="x")
+        task = ops.KaizalaHITLOperator(
+            task_id="ask", subject=up.output["subject"], options=up.output["options"]
+        )
+        branch = ops.KaizalaHITLOperator(
+            task_id="b", subject="{{ params.sum }}?", options="{{ params.options }}"
+        )
+    assert task.upstream_task_ids == {"up"}
+    assert dag.get_task("b") is branch
+    task.subject, task.options = "Go?", ["Left", "Right"]  # as Airflow resolves them
+    deferred = asks(task)
+    assert required[0]["options"] == deferred.trigger.options == ["Left", "Right"]
+    assert [each["title"] for each in group_of[0]["actionBody"]["choices"]] == ["Left", "Right"]
+    task.options, task.defaults = ["Left", "Right"], ["Up"]
+    with pytest.raises(ValueError, match="should be a subset"):
+        task.execute(context(task))
+
+
 def test_a_retry_asks_airflow_again_but_not_the_group(group_of, required):
     store, given = Store(), {**GO, "response_timeout": 3600}
     first = asks(ops.KaizalaHITLOperator(**given), store=store)
@@ -290,10 +335,10 @@ def test_a_retry_asks_airflow_again_but_not_the_group(group_of, required):
     assert len(group_of) == 1
     assert [each["ti_id"].int for each in required] == [1, 2]
     assert second.trigger.ti_id == str(UUID(int=2))
-    assert second.trigger.deadline == first.trigger.deadline
+    assert second.trigger.wait["deadline"] == first.trigger.wait["deadline"]
 
 
-@pytest.mark.parametrize(("given", "posts"), [({}, 2), ({"when_cleared": "resume"}, 1)])
+@pytest.mark.parametrize(("given", "posts"), [({}, 1), ({"when_cleared": "ask_again"}, 2)])
 def test_a_task_that_was_cleared(group_of, required, given, posts):
     store = Store()
     asks(ops.KaizalaHITLOperator(**GO, **given), store=store)
@@ -351,7 +396,7 @@ def test_time_was_up(carry, kaizala):
     event = {**in_group("No", carry), "responded_by_user": None, "timedout": True, "answered_in": None}
     result = goes_on(event)
     assert (result["timedout"], result["responded_by_user"], result["answered_in"]) == (True, None, None)
-    assert texts(kaizala)[0]["message"] == "Nobody has answered in time. Going on with: No"
+    assert texts(kaizala)[0]["message"] == "There was no answer in time. Going on with: No"
 
 
 def test_time_was_up_without_defaults(carry, kaizala):
@@ -364,7 +409,7 @@ def test_time_was_up_without_defaults(carry, kaizala):
 
 @pytest.mark.parametrize("event", [None, "success", {}])
 def test_an_event_of_somebody_else(carry, event):
-    with pytest.raises(AirflowFailException, match="unknown event"):
+    with pytest.raises(AirflowFailException, match="unexpected event"):
         goes_on(event, carry)
 
 
@@ -393,12 +438,12 @@ class TestTelling:
         kaizala.otherwise = lambda request: kaizala.error(status)
         assert goes_on(in_airflow("No"), carry)["chosen_options"] == ["No"]
         assert len(texts(kaizala)) == 1
-        assert "The group could not be told, or nobody knows" in logs.text
+        assert "The reply to the group may not have been posted" in logs.text
 
     def test_a_connection_that_has_gone(self, carry, kaizala, logs):
         task = ops.KaizalaHITLOperator(**GO, kaizala_conn_id="gone")
         assert goes_on(in_airflow("No"), carry, task)["chosen_options"] == ["No"]
-        assert "The group could not be told" in logs.text
+        assert "The reply to the group may not have been posted" in logs.text
 
 
 def test_a_retry_after_the_answer_asks_nobody(group_of, required, kaizala):
@@ -411,15 +456,17 @@ def test_a_retry_after_the_answer_asks_nobody(group_of, required, kaizala):
 
 
 def test_it_reminds_and_waits_on(group_of, required, kaizala, monkeypatch):
-    from airflow_provider_kaizala.tasks.wait import Wait
-
     store, task = Store(), ops.KaizalaHITLOperator(**GO, remind_every=100)
     deferred = asks(task, store=store)
     begin = datetime.fromisoformat(deferred.trigger.carry["asked"]["at"])
     assert datetime.fromisoformat(deferred.trigger.wake_at) == begin + timedelta(seconds=100)
     monkeypatch.setattr(Wait, "now", staticmethod(lambda: begin + timedelta(seconds=101)))
     with pytest.raises(TaskDeferred) as again:
-        goes_on({"status": "wake", "carry": deferred.trigger.carry}, task=task, store=store)
+        goes_on(
+            {"status": "wake", "wait": deferred.trigger.wait, "carry": deferred.trigger.carry},
+            task=task,
+            store=store,
+        )
     assert len([post for post in kaizala.posts if post.path.endswith("/reminder")]) == 1
     assert datetime.fromisoformat(again.value.trigger.wake_at) == begin + timedelta(seconds=200)
     assert len(required) == 1, "asking Airflow again would take an answer away that came meanwhile"
@@ -441,31 +488,15 @@ def approval(kaizala, group_of, required):
     return make
 
 
-def answers(*votes):
-    return {
-        "answers": [
-            {
-                "responder": who,
-                "responder_name": None,
-                "responder_id": None,
-                "response_id": None,
-                "responded_at": None,
-                "answers": {"Pay?": choice},
-            }
-            for who, choice in votes
-        ]
-    }
-
-
 def test_the_rule_of_an_approval(approval):
-    assert asks(approval(approvers=[ASHA, RAVI], quorum=2)).trigger.until == {
+    assert asks(approval(approvers=[ASHA, RAVI], quorum=2)).trigger.wait["until"] == {
         "kind": "quorum",
         "option": "Approve",
         "count": 2,
         "people": [ASHA, RAVI],
         "names": {ASHA: "Name of 1", RAVI: "Name of 2"},
     }
-    assert asks(approval()).trigger.until["kind"] == "any_of"
+    assert asks(approval()).trigger.wait["until"]["kind"] == "any_of"
 
 
 def test_approved_in_airflow(approval):
@@ -479,15 +510,19 @@ def test_approved_in_the_group(approval):
     event = in_group(
         "Approve",
         asks(task).kwargs["carry"],
-        answers((ASHA, "Approve"), (RAVI, "Approve"), (MEERA, "Reject")),
+        {"chosen_by": {"Approve": ["Asha", "Ravi"], "Reject": ["Meera"]}},
     )
     result = goes_on(event, task=task)
-    assert (result["approved"], result["approved_by"], result["rejected_by"]) == (True, [ASHA, RAVI], [MEERA])
+    assert (result["approved"], result["approved_by"], result["rejected_by"]) == (
+        True,
+        ["Asha", "Ravi"],
+        ["Meera"],
+    )
 
 
 def test_rejected(approval, monkeypatch):
     task, skipped = approval(), []
-    monkeypatch.setattr(compat, "skip_tasks", lambda operator, context, tasks: skipped.extend(tasks))
+    monkeypatch.setattr(compat.SkipBelow, "skip_below", lambda task, context, tasks: skipped.extend(tasks))
     given = context(task)
     carry = asks(task).kwargs["carry"]
     result = task.execute_complete(given, event=in_airflow("Reject"), carry=carry)

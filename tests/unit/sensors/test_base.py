@@ -214,10 +214,14 @@ def test_what_kaizala_refuses_fails_at_once(kaizala, run_task, status, says):
 
 def test_a_rule_that_does_not_fit_fails_at_once(kaizala, run_task):
     kaizala.survey(ASHA)
-    with pytest.raises(AirflowFailException, match="4 people can never answer, there are 3 members of the group"):
+    with pytest.raises(
+        AirflowFailException, match="4 people can never answer, there are 3 members of the group"
+    ):
         run_task(wait(until=4))
     kaizala.job([ASHA])
-    with pytest.raises(AirflowFailException, match="2 people can never answer, there are 1 assignees of the job"):
+    with pytest.raises(
+        AirflowFailException, match="2 people can never answer, there are 1 assignees of the job"
+    ):
         run_task(wait(until=2))
 
 
@@ -454,7 +458,9 @@ def test_timeout(kaizala, deferred):
     kaizala.job([ASHA, RAVI, MEERA], done=[ASHA])
     with pytest.raises(AirflowSensorTimeout) as over:
         come_back(parked, "timeout", until="all", timeout=90)
-    assert str(over.value) == "Timed out after 90 s: 1 of 3 answered (Name of 1); missing: Name of 2, Name of 3"
+    assert (
+        str(over.value) == "Timed out after 90 s: 1 of 3 answered (Name of 1); missing: Name of 2, Name of 3"
+    )
     kaizala.job([ASHA, RAVI, MEERA], done=[ASHA, RAVI, MEERA])
     assert come_back(parked, "timeout", until="all", timeout=90)["complete"] is True
 
@@ -507,7 +513,8 @@ def test_error():
 
 
 @pytest.mark.parametrize(
-    "strange", [{"status": "newer"}, event("newer"), event("success"), {}, {"status": "success"}, "success", None]
+    "strange",
+    [{"status": "newer"}, event("newer"), event("success"), {}, {"status": "success"}, "success", None],
 )
 def test_an_unexpected_event_fails_the_task(strange):
     with pytest.raises(AirflowFailException, match="unexpected event"):
@@ -518,7 +525,10 @@ def test_an_unexpected_event_fails_the_task(strange):
 def test_a_wait_that_may_fail_is_skipped_after_its_deferral(kaizala, softly):
     kaizala.survey()
     sensor = wait(**{softly: True})
-    for brought, reason in ((event("timeout"), "Timed out after 60 s"), (event("error", message="gone"), "gone")):
+    for brought, reason in (
+        (event("timeout"), "Timed out after 60 s"),
+        (event("error", message="gone"), "gone"),
+    ):
         with pytest.raises(AirflowSkipException, match=f"Skipping, since {softly} is set: {reason}"):
             sensor.resume_execution("execute_complete", {"event": brought}, {})
 

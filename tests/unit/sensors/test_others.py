@@ -120,7 +120,9 @@ def test_the_dags_own_post_does_not_satisfy_the_sensor(kaizala, run_task):
 def test_a_naive_since_is_in_the_timezone_of_the_dag(kaizala, run_task, group):
     with DAG("in_india", schedule=None, start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Kolkata")):
         sensors = [
-            KaizalaActionSensor(action_type="Image", since=since, **{**TIMES, "deferrable": True, "task_id": name})
+            KaizalaActionSensor(
+                action_type="Image", since=since, **{**TIMES, "deferrable": True, "task_id": name}
+            )
             for name, since in (("a", datetime(2026, 3, 1, 7)), ("b", "2026-03-01T07:00"))  # noqa: DTZ001
         ]
     for sensor in sensors:

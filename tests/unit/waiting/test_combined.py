@@ -159,7 +159,7 @@ def test_short_forms_inside(wire, rule):
     [
         ({"kind": "all_of"}, "kind 'all_of' takes rules, not nothing"),
         ({"kind": "all_of", "rules": []}, "'all_of' needs at least one rule"),
-        ({"kind": "all_of", "rules": "any"}, "a list of rules is needed"),
+        ({"kind": "all_of", "rules": "any"}, "must be a list of rules"),
         ({"kind": "any_of", "rules": ["most"]}, "'most' is no rule"),
         ({"kind": "any_of", "rules": [{"kind": "any_of", "rules": [0]}]}, "a count of at least 1 is needed"),
         (

@@ -143,7 +143,7 @@ def test_a_service_that_does_not_tell_the_options():
         ({"count": 0}, "a count of at least 1 is needed"),
         ({"count": 1, "people": ()}, "until is empty"),
         ({"count": 1, "option": " "}, "until: option is empty"),
-        ({"count": 1, "people": ("0123",)}, "no phone number in E.164 form"),
+        ({"count": 1, "people": ("0123",)}, "not a phone number in E.164 format"),
     ],
 )
 def test_no_quorums(given, says):
