@@ -34,6 +34,7 @@ from airflow_provider_kaizala.server.control.faults import read_faults
 from airflow_provider_kaizala.server.control.journal import Wanted
 from airflow_provider_kaizala.server.control.operations import CALLBACKS, OPERATIONS
 from airflow_provider_kaizala.server.control.plane import plane_of
+from airflow_provider_kaizala.server.delivery.deliverer import Deliverer
 from airflow_provider_kaizala.server.routes.operation import query_fields
 from airflow_provider_kaizala.server.seeds.apply import apply_seed, clear
 from airflow_provider_kaizala.server.seeds.load import SeedError, parse_seed
@@ -71,6 +72,9 @@ async def reset(request: Request) -> Response:
     await server.database.write(lambda conn: start_over(conn, server.config, server.clock.now_ms()))
     server.media.clear()
     server.rotation_ends_old_token = False
+    # Before the journal is emptied: what was on its way would be written into the next test's.
+    deliverer: Deliverer = request.app.state.kaizala_deliverer
+    await deliverer.break_off()
     plane_of(request).start_over()
     return json_reply({})
 
