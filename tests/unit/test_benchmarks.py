@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import results
+from benchmarks import results, waits, waits_airflow
 from benchmarks.load import NUMBER, LoadFailed, Measured, Plan, measure
 
 
@@ -143,3 +143,70 @@ def test_the_load_counts_nothing_but_what_was_asked_for(answering, reply):
     port, _ = answering(reply)
     with pytest.raises(LoadFailed):
         measure(_plan(port, expect="done"))
+
+
+# --- waits ---------------------------------------------------------------------------------------------------------------
+
+
+class _Processes:
+    """Begins some triggers instead of a triggerer."""
+
+    def __init__(self, home, begun: int) -> None:
+        self.logs = home / "logs" / "dag_id=waits" / "run_id=bench" / "task_id=wait"
+        self.begun = begun
+
+    def start(self, name, command, env):
+        for number in range(self.begun):
+            log = self.logs / f"map_index={number}" / "attempt=1.log.trigger.1.log"
+            log.parent.mkdir(parents=True)
+            log.touch()
+
+    def check(self) -> None:
+        pass
+
+
+def _triggerer(tmp_path, monkeypatch, begun: int, count: int) -> waits_airflow.Triggerer:
+    monkeypatch.setattr(waits_airflow, "START_SECONDS", 0.1)
+    monkeypatch.setattr(waits_airflow, "run_to_end", lambda *_: "")
+    (tmp_path / "airflow.db").touch()
+    arguments = [{"number": number} for number in range(count)]
+    home = tmp_path / "home"
+    return waits_airflow.Triggerer(
+        _Processes(home, begun), home, tmp_path / "airflow.db", (waits.NAIVE, arguments), {}
+    )
+
+
+def _ready(triggerer: waits_airflow.Triggerer, monkeypatch, ended: int) -> None:
+    uses = iter([waits_airflow.Use(0.0, 1.0, 2.0, 300.0), waits_airflow.Use(60.0, 61.0, 62.0, 300.0)])
+    monkeypatch.setattr(triggerer, "use", lambda: next(uses))
+    monkeypatch.setattr(triggerer, "ended", lambda: ended)
+    monkeypatch.setattr(triggerer, "resumed", lambda: dict.fromkeys(range(ended)))
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+
+
+@pytest.mark.parametrize("kind", ["naive", "http"])
+def test_how_many_triggers_of_a_peer_had_begun_is_a_figure(tmp_path, monkeypatch, kind):
+    case = waits.Case(1, 5)
+    slow = _triggerer(tmp_path, monkeypatch, 3, case.waits)
+    assert slow.begun == 3
+    _ready(slow, monkeypatch, ended=1)
+    measured = waits.watch(slow, None, case, kind)
+    figures = waits.figures_of(case, dict.fromkeys(waits.KINDS, measured))
+    name = waits.PEERS[kind]
+    assert figures[f"waits.1.5.{name}_begun"] == 3
+    assert figures[f"waits.1.5.{name}_ended"] == 1
+    assert f"waits.1.5.{name}_calls_per_minute" in figures
+
+
+@pytest.mark.parametrize("kind", ["ours", "sleeping"])
+def test_triggers_of_ours_that_have_not_begun_are_no_figure(tmp_path, monkeypatch, kind):
+    slow = _triggerer(tmp_path, monkeypatch, 3, 5)
+    with pytest.raises(LoadFailed, match=f"{kind}: 3 of 5 triggers had begun"):
+        waits.watch(slow, None, waits.Case(1, 5), kind)
+
+
+def test_waits_of_ours_that_end_by_themselves_are_no_figure(tmp_path, monkeypatch):
+    all_began = _triggerer(tmp_path, monkeypatch, 5, 5)
+    _ready(all_began, monkeypatch, ended=1)
+    with pytest.raises(LoadFailed, match="a wait has ended though nobody has answered"):
+        waits.watch(all_began, None, waits.Case(1, 5), "ours")
