@@ -34,10 +34,10 @@ SECONDS = 3.0
 
 
 def run_bench(bench: Bench, folder: Path, console: Console, options: argparse.Namespace) -> Results:
-    """Run one bench under a progress bar."""
+    """Run one bench under a progress bar; its results say when, where and of which commit they are."""
     columns = (TextColumn("[bold]{task.fields[bench]}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                TextColumn("{task.description}"))  # fmt: skip
-    load_before = os.getloadavg()[0]
+    load_before, commit = os.getloadavg()[0], results.commit(RESULTS.parent.parent)
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("starting", total=None, bench=bench.NAME)
         setting = Setting(
@@ -49,6 +49,8 @@ def run_bench(bench: Bench, folder: Path, console: Console, options: argparse.Na
         )
         figures = bench.run(setting)
     figures[f"{bench.NAME}.at"] = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%MZ")
+    figures[f"{bench.NAME}.commit"] = commit
+    figures[f"{bench.NAME}.machine"] = results.machine_name()
     figures.setdefault(f"{bench.NAME}.runs", options.runs)
     figures[f"{bench.NAME}.load1_before"] = round(load_before, 2)
     return results.summarise(figures)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
+import subprocess
 import threading
 
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import results, waits, waits_airflow
+from benchmarks import peers, results, waits, waits_airflow
 from benchmarks.load import NUMBER, LoadFailed, Measured, Plan, measure
 
 
@@ -70,7 +72,31 @@ def test_one_bench_keeps_what_others_measured(tmp_path, monkeypatch):
     assert found["waits.runs"] == 5
     assert found["machine.cores"] == os.cpu_count()
     assert {"machine.load1", "machine.python", "machine.fsync_ms"} <= set(found)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\dZ", found["waits.at"])
+    assert found["waits.commit"] == results.commit(peers.ROOT)
+    assert f"{os.cpu_count()} cores" in found["waits.machine"]
     assert os.listdir(tmp_path / "build") == []
+
+
+def test_a_commit_has_a_plus_when_its_files_have_changed(tmp_path):
+    def git(*arguments: str) -> None:
+        who = ("-c", "user.name=Asha", "-c", "user.email=asha@example.com")
+        subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    assert results.commit(tmp_path) == "unknown"
+    git("init")
+    written = tmp_path / "benchmarks" / "results.json"
+    written.parent.mkdir()
+    for file in (written, tmp_path / "hook.py"):
+        file.write_text("before")
+    git("add", ".")
+    git("commit", "-m", "Begin")
+    clean = results.commit(tmp_path)
+    assert re.fullmatch(r"[0-9a-f]{10}", clean)
+    written.write_text("figures of the bench before")
+    assert results.commit(tmp_path) == clean
+    (tmp_path / "hook.py").write_text("after")
+    assert results.commit(tmp_path) == f"{clean}+"
 
 
 def test_p99_is_the_time_that_99_of_100_stayed_within():
