@@ -18,7 +18,7 @@ from airflow_provider_kaizala.waiting.subjects import Responses, read_subject
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from airflow_provider_kaizala.client.models import ActionDetails, Group, Member, Subscriber
+    from airflow_provider_kaizala.client.models import ActionDetails, Group, Member, Person, Subscriber
     from airflow_provider_kaizala.client.readings import Reading
     from airflow_provider_kaizala.waiting.results import ResultDict
     from airflow_provider_kaizala.waiting.rules import Progress, Rule
@@ -124,9 +124,7 @@ class Wait:
 
     def seconds_left(self) -> float | None:
         """Return the seconds until the wait ends in any case, 0 if that has passed; None if it has no end."""
-        return (
-            None if self.ends_at is None else max(0.0, (self.ends_at - self.now()).total_seconds())
-        )
+        return None if self.ends_at is None else max(0.0, (self.ends_at - self.now()).total_seconds())
 
     def why_it_ends(self, timeout: float) -> str:
         """Say why a wait ends that its rule has not ended.
@@ -180,7 +178,7 @@ class Wait:
             complete = len(known) == len(details.assignees)
             return Eligible(known, described="assignees of the job") if complete else None
         group_id = self.subject.group_id
-        others: dict[str, Member | Subscriber] = {}
+        others: dict[str, Person] = {}
         try:
             group: Group = yield calls.get_group(group_id)
             members: tuple[Member, ...] = yield calls.list_members(group_id)
