@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import importlib
 import json
 import os
 import re
@@ -12,8 +14,11 @@ import threading
 
 import pytest
 
+from airflow_provider_kaizala.client import KaizalaClient, calls
+from airflow_provider_kaizala.client.models import Message
+from airflow_provider_kaizala.client.settings import Settings
 from benchmarks import __main__ as command
-from benchmarks import peers, results, waits, waits_airflow
+from benchmarks import imports, message_server, peers, results, waits, waits_airflow
 from benchmarks.load import NUMBER, LoadFailed, Measured, Plan, measure
 
 
@@ -236,3 +241,71 @@ def test_waits_of_ours_that_end_by_themselves_are_no_figure(tmp_path, monkeypatc
     _ready(all_began, monkeypatch, ended=1)
     with pytest.raises(LoadFailed, match="a wait has ended though nobody has answered"):
         waits.watch(all_began, None, waits.Case(1, 5), "ours")
+
+
+# --- imports -------------------------------------------------------------------------------------------------------------
+
+
+def test_every_operator_and_sensor_module_of_ours_is_imported():
+    modules = imports.our_modules()
+    assert len(modules) == len(set(modules))
+    loaded = [importlib.import_module(name) for name in modules]
+    defined = {name for module in loaded for name in vars(module)}
+    for package in ("operators", "sensors"):
+        public = importlib.import_module(f"airflow_provider_kaizala.{package}").__all__
+        assert set(public) <= defined
+
+
+def test_the_dag_of_the_bench_of_imports_has_five_tasks():
+    dag = importlib.import_module("benchmarks.imports_dag_kaizala").approve.dag
+    assert len(dag.tasks) == 5
+
+
+# --- messages ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def running_message_server():
+    """The server in a thread."""
+    loop = asyncio.new_event_loop()
+    shop = message_server.Shop(0)
+    exchanges: list[message_server.Exchange] = []
+
+    def accept() -> message_server.Exchange:
+        exchanges.append(message_server.Exchange(shop))
+        return exchanges[-1]
+
+    server = loop.run_until_complete(loop.create_server(accept, "127.0.0.1", 0))
+    shop.port = server.sockets[0].getsockname()[1]
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    yield shop
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    server.close()
+    for each in exchanges:
+        each.transport.close()
+    loop.run_until_complete(asyncio.sleep(0.01))
+    loop.close()
+
+
+def test_the_server_of_the_bench_of_messages_answers_our_client(running_message_server):
+    settings = Settings(
+        "bench", "secret", f"http://127.0.0.1:{running_message_server.port}", refresh_token="token"
+    )
+    with KaizalaClient(settings) as client:
+        posted = [
+            client.run(calls.send_message("g", Message(text))) for text in ("Good morning", "Good night")
+        ]
+    assert len({each.reference_id for each in posted}) == 2
+    assert running_message_server.posts == 2
+    assert json.loads(running_message_server.last["body"]) == {"message": "Good night"}
+
+
+def test_the_server_of_the_bench_of_messages_closes_when_it_is_asked_to(running_message_server):
+    with socket.create_connection(("127.0.0.1", running_message_server.port)) as connection:
+        connection.sendall(
+            b"POST /webhooks/12/store-12 HTTP/1.1\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{"
+        )
+        connection.sendall(b"}")
+        assert connection.makefile("rb").read().startswith(b"HTTP/1.1 204 ")
