@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NAME = "message"
 OWNS = ("message.",)
 LEAST_ROUNDS = 9
-TEXTS = 150
+TEXTS = 50
 
 
 def connections(port: int) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The client of the bench of messages: sends texts by one way after the other, and takes the CPU time of each.
 
 ``python -m benchmarks.message_client`` reads ``{"port", "rounds", "texts"}`` from stdin. Its last line is ``{way: [milliseconds per
-text, ...]}``. Each round goes through the ways three times, in another order each round, and keeps the least of each: the same code
+text, ...]}``. Each round goes through the ways nine times, in another order each round, and keeps the least of each: the same code
 runs each time, so what differs is what else the machine does. A round before the first one opens connections, fetches tokens and
 loads what is loaded late; it does not count.
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 PATH = f"/v1/groups/{GROUP}/messages"
-TIMES = 3
+TIMES = 9
 
 
 def seen(port: int) -> Any:
