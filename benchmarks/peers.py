@@ -36,11 +36,18 @@ def install() -> None:
 def environment(home: Path, connections: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of an Airflow of its own that finds this tree and the other providers.
 
+    Its Python keeps what it compiles, whatever ours does: the other providers come compiled.
+
     :param home: ``AIRFLOW_HOME``
     :param connections: Airflow's connections, by their id
     """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("AIRFLOW") and name != "PYTHONDONTWRITEBYTECODE"
+    }
     return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
+        **kept,
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(FOLDER)]),
         "NO_PROXY": "localhost,127.0.0.1",
         "AIRFLOW_HOME": str(home),

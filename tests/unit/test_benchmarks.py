@@ -261,6 +261,14 @@ def test_the_dag_of_the_bench_of_imports_has_five_tasks():
     assert len(dag.tasks) == 5
 
 
+def test_what_is_compiled_for_a_bench_is_kept_as_it_is_for_other_providers(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("AIRFLOW__CORE__PARALLELISM", "4")
+    environment = peers.environment(tmp_path, {"http_default": "http://127.0.0.1"})
+    assert not {"PYTHONDONTWRITEBYTECODE", "AIRFLOW__CORE__PARALLELISM"} & set(environment)
+    assert environment["AIRFLOW_CONN_HTTP_DEFAULT"] == "http://127.0.0.1"
+
+
 # --- messages ------------------------------------------------------------------------------------------------------------
 
 
