@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, SkipMixin
 
-from airflow_provider_kaizala import compat
+from airflow_provider_kaizala import compat, triggers
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Audience, Poll, Sent, Survey
@@ -21,7 +21,6 @@ from airflow_provider_kaizala.operators.plain_text import plain_text
 from airflow_provider_kaizala.tasks.arguments import is_literal
 from airflow_provider_kaizala.tasks.state import TaskState, deadline
 from airflow_provider_kaizala.tasks.tell import tell
-from airflow_provider_kaizala.triggers.hitl import KaizalaHITLTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -270,9 +269,9 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
 
     def trigger(
         self, wait: Wait, wake_at: datetime | None, carry: dict[str, Any], context: Context
-    ) -> KaizalaHITLTrigger:
+    ) -> triggers.KaizalaHITLTrigger:
         """Return the trigger that waits for both sides."""
-        return KaizalaHITLTrigger(
+        return triggers.KaizalaHITLTrigger(
             wait=wait.to_wire(),
             kaizala_conn_id=self.kaizala_conn_id,
             wake_at=wake_at.isoformat() if wake_at else None,
