@@ -168,7 +168,6 @@ class AsyncKaizalaClient:
             mounts=mounts,
             trust_env=settings.proxies is None,
             follow_redirects=False,
-            auth=_NoAuth(),
         )
 
     async def close(self) -> None:
@@ -184,10 +183,6 @@ class AsyncKaizalaClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
-
-
-class _NoAuth(httpx.Auth):
-    """Keeps httpx from adding a password of ``~/.netrc``."""
 
 
 def _failure(error: Exception, *, sent: bool) -> TransportFailure:

@@ -137,8 +137,8 @@ class Settings:
     @property
     def oauth_root(self) -> str:
         """Scheme and host of the OAuth calls: those of the API, but the hosted service had a host of its own for them."""
-        root = self.api_root.rstrip("/")
-        return OAUTH_ROOT if root.lower() == DEFAULT_API_ROOT else root
+        hosted = self.api_root.lower().rstrip("/").removesuffix(":443") == DEFAULT_API_ROOT
+        return OAUTH_ROOT if hosted else self.api_root.rstrip("/")
 
     def secrets(self) -> tuple[str, ...]:
         """Return every configured secret, for masking and redaction."""

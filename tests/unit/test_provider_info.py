@@ -61,7 +61,7 @@ def test_every_module_is_listed(room):
     package = importlib.import_module(f"{airflow_provider_kaizala.__name__}.{room}")
     inner = {
         "operators": {"base", "post"},
-        "hooks": {"connection", "fields", "token_store", "transient"},
+        "hooks": {"connection", "connection_test", "fields", "token_store"},
         "sensors": {"base"},
         "triggers": {"base", "pacing", "polls", "sources"},
     }.get(room, set())
