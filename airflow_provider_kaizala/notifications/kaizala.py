@@ -109,13 +109,13 @@ class KaizalaNotifier(LiteralsStay, BaseNotifier):
 
     def notify(self, context: Context) -> None:
         """Send it."""
-        hook = KaizalaHook(self.kaizala_conn_id, bound=self.bound)
+        hook = KaizalaHook(self.kaizala_conn_id, total_timeout=self.bound)
         with hook.get_conn() as client:
             client.run(self._call(hook))
 
     async def async_notify(self, context: Context) -> None:
         """Send it, from the triggerer."""
-        hook = KaizalaHook(self.kaizala_conn_id, bound=self.bound)
+        hook = KaizalaHook(self.kaizala_conn_id, total_timeout=self.bound)
         async with await hook.get_async_conn() as client:
             await client.run(self._call(hook))
 

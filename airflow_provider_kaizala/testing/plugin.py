@@ -134,5 +134,5 @@ def kaizala_conn(kaizala_server: KaizalaServer, monkeypatch: pytest.MonkeyPatch)
 
     connection = kaizala_server.connection()
     monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", json.dumps(connection))
-    with set_aside(CONN_ID):
+    with set_aside(connection["extra"]):
         yield connection
