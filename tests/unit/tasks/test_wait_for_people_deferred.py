@@ -164,6 +164,15 @@ def test_a_task_that_is_woken_does_what_is_due_and_waits_on(kaizala, defer, resu
     assert again.value.trigger.wait == deferred.kwargs["wait"]
 
 
+def test_a_task_that_is_woken_waits_on_if_its_connection_cannot_be_read(kaizala, defer, resume, monkeypatch):
+    kaizala.poll({})
+    deferred = defer(waking=ago(-30))
+    monkeypatch.setattr(KaizalaHook, "get_connection", lambda self, conn_id: 1 / 0)
+    with pytest.raises(TaskDeferred) as again:
+        resume(event(deferred, "wake", "0 of 1 answered"))
+    assert again.value.trigger.wait == deferred.kwargs["wait"]
+
+
 def test_a_task_that_is_woken_looks_first(kaizala, defer, resume):
     kaizala.poll({})
     deferred = defer(waking=ago(-30))
