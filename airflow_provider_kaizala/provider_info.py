@@ -29,7 +29,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "sensors": ["response", "reaction", "action", "member"],
         "hooks": ["kaizala"],
-        "triggers": ["response", "reaction", "action", "member", "hitl"],
+        "triggers": ["wait", "hitl"],
     }
     return {
         "package-name": "airflow-provider-kaizala",

@@ -1,9 +1,10 @@
-"""The wait for the first answer, in the triggerer: from the group, or from Airflow's Required Actions."""
+"""The trigger of a question that is asked in a group and in Airflow's Required Actions at once."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -14,6 +15,7 @@ from uuid import UUID
 from airflow.triggers.base import TriggerEvent
 from asgiref.sync import sync_to_async
 
+from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.errors import KaizalaError
 from airflow_provider_kaizala.client.models.wire import iso
 from airflow_provider_kaizala.triggers.polls import polls
@@ -22,10 +24,17 @@ from airflow_provider_kaizala.waiting.decision import decide
 from airflow_provider_kaizala.waiting.wait import Wait
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow_provider_kaizala.triggers.polls import Feed
     from airflow_provider_kaizala.waiting.decision import Decision
+
+compat.need_hitl()
+
+from airflow.sdk.execution_time.hitl import (  # noqa: E402
+    get_hitl_detail_content_detail,
+    update_hitl_detail_response,
+)
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +89,7 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
         self.look_interval = look_interval
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return path and arguments."""
+        """Return the path and the arguments."""
         path, given = super().serialize()
         return path, {
             **given,
@@ -92,64 +101,50 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
             "look_interval": self.look_interval,
         }
 
-    async def events(self) -> AsyncGenerator[TriggerEvent]:
+    async def event(self) -> TriggerEvent:
         """Poll the group and Airflow until one of them has an answer. What counts is Airflow's record, so a restart loses nothing."""
         wait = Wait.from_wire(self.wait)
         feed: Feed | None = None
-        group_is_lost = False
-        look_at = join_at = 0.0
+        look_at = join_at = 0.0  # joining is due no more once the group is polled, or can never be read again
         async with AsyncExitStack() as stack:
             while True:
-                now = time.monotonic()
-                if feed is None and not group_is_lost and now >= join_at:
-                    feed, wait, group_is_lost = await self._join_group(stack, wait)
-                    join_at = now + wait.interval
                 event = None
-                if now >= look_at:
+                if time.monotonic() >= look_at:
                     event = await self._from_airflow()
                     look_at = time.monotonic() + self.look_interval
                 decision = None if event else self._decide(wait)
                 if decision:
                     event = await self._offer(decision)
-                left = self._seconds_left(wait)
+                left = self.seconds_left(wait)
                 if event is None and left == 0:
                     event = await self._time_is_up(wait)
+                    join_at = math.inf
                 if event is not None:
-                    yield event
-                    return
-                moments = [look_at] if feed or group_is_lost else [look_at, join_at]
-                if decision or left == 0:  # Airflow did not take it
-                    moments.append(time.monotonic() + OFFER_AGAIN)
-                elif left is not None:
-                    moments.append(time.monotonic() + left)
-                pause = max(0.0, min(moments) - time.monotonic())
-                if feed is None:
-                    await asyncio.sleep(pause)
-                    continue
+                    return event
                 try:
-                    details = await feed.next(pause)
-                    if details is not None:
-                        self.seen(wait, details)
+                    now = time.monotonic()
+                    if now >= join_at:
+                        feed, wait = await self.join(stack, wait)
+                        # a question that has ended in the group can still be answered in Airflow
+                        wait = replace(wait, closes_at=None)
+                        join_at = math.inf if feed else time.monotonic() + wait.interval
+                        continue
+                    refused = decision is not None or left == 0
+                    again = OFFER_AGAIN if refused else math.inf
+                    pause = max(0.0, min(look_at - now, join_at - now, left or math.inf, again))
+                    if feed is None:
+                        await asyncio.sleep(pause)
+                    elif (details := await feed.next(pause)) is not None:
+                        self.update(wait, details)
                 except KaizalaError as error:
-                    feed, group_is_lost = None, True
-                    self._warn_group_is_lost(error)
+                    feed, join_at = None, math.inf
+                    await stack.aclose()
+                    log.warning(
+                        "The answers of the group cannot be read any more, so only an answer in Airflow counts now: %s",
+                        error,
+                    )
 
     # --- the group -------------------------------------------------------------------------------------------------------
-
-    async def _join_group(self, stack: AsyncExitStack, wait: Wait) -> tuple[Feed | None, Wait, bool]:
-        """Join the poll of the group; return its feed, the wait, and whether the group can never be read again."""
-        try:
-            feed, wait = await self.join(stack, wait)
-        except KaizalaError as error:
-            self._warn_group_is_lost(error)
-            return None, wait, True
-        return feed, replace(wait, closes_at=None), False
-
-    def _warn_group_is_lost(self, error: Exception) -> None:
-        log.warning(
-            "The answers of the group cannot be read any more, so only an answer in Airflow counts now: %s",
-            error,
-        )
 
     def _decide(self, wait: Wait) -> Decision | None:
         if self._last is None or self._last.details is None:
@@ -161,27 +156,21 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
         try:
             async with asyncio.timeout(LAST_LOOK), polls().account(self.kaizala_conn_id) as account:
                 wait, details = await account.read(wait.look())
-            self.seen(wait, details)
+            self.update(wait, details)
         except Exception as error:  # noqa: BLE001
             log.warning("The group could not be read a last time: %s", error)
         return wait
 
     # --- Airflow's record --------------------------------------------------------------------------------------------------
 
-    async def _record(self) -> Any:
-        """Return Airflow's record, None if it cannot be read: under ``dag.test()`` there is none."""
-        from airflow.sdk.execution_time.hitl import get_hitl_detail_content_detail
-
+    async def _from_airflow(self) -> TriggerEvent | None:
+        """Return the event of the answer that Airflow's record holds; None if it holds none, or cannot be read now."""
         try:
-            return await sync_to_async(get_hitl_detail_content_detail)(ti_id=UUID(self.ti_id))
+            record = await sync_to_async(get_hitl_detail_content_detail)(ti_id=UUID(self.ti_id))
         except Exception as error:  # noqa: BLE001
             log.warning("Airflow's record of the question cannot be read now; polling again: %s", error)
             return None
-
-    async def _from_airflow(self) -> TriggerEvent | None:
-        """Return the event of an answer that Airflow's record holds already, None if it holds none."""
-        record = await self._record()
-        if record is None or not record.response_received:
+        if record is None or not record.response_received:  # under dag.test() there is no record
             return None
         given = dict(record.params_input or {})
         in_group = BY_ID in given  # an earlier run of this trigger put it there
@@ -195,8 +184,6 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
 
     async def _write(self, chosen: Sequence[str], given: Mapping[str, Any]) -> tuple[datetime | None, bool]:
         """Answer in Airflow's record; return when, and whether it was taken."""
-        from airflow.sdk.execution_time.hitl import update_hitl_detail_response
-
         try:
             record = await sync_to_async(update_hitl_detail_response)(
                 ti_id=UUID(self.ti_id), chosen_options=list(chosen), params_input=dict(given)

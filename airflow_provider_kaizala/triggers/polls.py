@@ -12,7 +12,7 @@ import hashlib
 import logging
 import time
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -20,8 +20,8 @@ from weakref import WeakKeyDictionary
 from airflow_provider_kaizala.client.errors import KaizalaError
 from airflow_provider_kaizala.client.readings import afollow
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-from airflow_provider_kaizala.triggers.pacing import LIST, Pacer, Sweeps, pacer_for
-from airflow_provider_kaizala.triggers.sources import Reader, Source, source_for
+from airflow_provider_kaizala.triggers.pacing import LIST, Sweeps, pacer_for
+from airflow_provider_kaizala.triggers.sources import Reader, source_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,19 +32,20 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.client.readings import Reading
     from airflow_provider_kaizala.client.settings import Settings
     from airflow_provider_kaizala.hooks.connection import KaizalaConnection
+    from airflow_provider_kaizala.triggers.sources import Source
     from airflow_provider_kaizala.waiting.subjects import Subject
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-#: seconds a new poll waits for more waits to join, as after a restart of the triggerer
+#: seconds that a new poll gives other waits to join, as after a restart of the triggerer
 GATHER = 0.5
-#: seconds for which a connection that was read is used by further waits
+#: seconds for which further waits use the settings of a connection that was read
 CONNECTION_LIFE = 60.0
 #: seconds that a call of a poll may last with its repeats; then the poll looks again
 LONGEST_CALL = 60.0
-#: looks that may fail in a row for a reason nobody foresaw before the waits hear of it
+#: looks that fail in a row for an unforeseen reason before the waits are told
 PATIENCE = 3
 
 
@@ -62,9 +63,9 @@ class Feed:
         self._news.set()
 
     async def next(self, seconds: float | None) -> ActionDetails | None:
-        """Wait for news, at most so many seconds; None if there is none.
+        """Wait for news, at most so many seconds; return None if there is none.
 
-        :raises KaizalaError: that waiting cannot fix
+        :raises KaizalaError: for errors that waiting cannot fix
         """
         try:
             async with asyncio.timeout(seconds):
@@ -78,13 +79,13 @@ class Feed:
 
 
 class Poll:
-    """Reads for all waits on one source, until the last has gone."""
+    """Reads for all waits on one source, until the last has left."""
 
     def __init__(self, account: Account, source: Source, name: str) -> None:
         self.name = name
         self._account, self._source = account, source
         self._sweeps = Sweeps(account.pacer)
-        self._waits: dict[Subject, set[Feed]] = {}
+        self._feeds: dict[Subject, set[Feed]] = {}
         self._known: dict[Subject, ActionDetails] = {}
         self._joined = asyncio.Event()
         self._outage = ""
@@ -93,66 +94,70 @@ class Poll:
 
     @property
     def idle(self) -> bool:
-        """Whether nobody waits any more."""
-        return not self._waits
+        """Whether no wait is left."""
+        return not self._feeds
 
-    def add(self, subject: Subject, wait: Feed) -> None:
-        """Let one more wait join; what is known already it hears at once."""
-        self._waits.setdefault(subject, set()).add(wait)
+    def add(self, subject: Subject, feed: Feed) -> None:
+        """Add a wait. It gets at once what is known of its subject already."""
+        self._feeds.setdefault(subject, set()).add(feed)
         self._joined.set()
         if subject in self._known:
-            wait.put(self._known[subject])
+            feed.put(self._known[subject])
 
-    def remove(self, subject: Subject, wait: Feed) -> None:
-        """Let a wait go."""
-        waits = self._waits.get(subject, set())
-        waits.discard(wait)
-        if not waits:
-            self._waits.pop(subject, None)
+    def remove(self, subject: Subject, feed: Feed) -> None:
+        """Remove a wait. What is known of a subject is forgotten with its last wait, since nothing keeps it current."""
+        feeds = self._feeds[subject]
+        feeds.remove(feed)
+        if not feeds:
+            del self._feeds[subject]
             self._known.pop(subject, None)
-            self._source.forget(subject)
 
     async def stop(self) -> None:
-        """End it."""
+        """End the poll."""
         self._sweeps.end()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
         log.info("Polling %s", self.name)
-        reader = Reader(self._account.run, self._sweeps.take, self._deliver)
         failures = 0
         await asyncio.sleep(GATHER)
         while True:
             began = time.monotonic()
-            subjects = list(self._waits)
-            reader.trouble = None
             try:
-                if subjects:
-                    await self._source.look(reader, subjects)
-                if reader.trouble is not None:
-                    raise reader.trouble
+                await self._look()
             except KaizalaError as error:
                 self._failed(error)
             except Exception as error:
                 log.exception("The poll of %s failed", self.name)
                 failures += 1
                 if failures >= PATIENCE:
-                    self._tell_all(
-                        KaizalaError(f"reading {self.name} failed: {type(error).__name__}: {error}")
-                    )
+                    text = f"Reading {self.name} failed {failures} times in a row: {type(error).__name__}: {error}"
+                    self._deliver_to_all(KaizalaError(text))
             else:
                 failures = 0
                 if self._outage:
                     self._outage = ""
-                    log.info("%s can be read again", self.name)
+                    log.info("Can read %s again", self.name)
             await self._pause(began)
 
+    async def _look(self) -> None:
+        """Read what has changed.
+
+        :raises KaizalaError: if something could not be read, after everything that could be has been delivered
+        """
+        reader = Reader(self._account.run, self._sweeps.take, self._deliver)
+        if self._feeds:  # until it is stopped a poll may outlive its last wait by a moment
+            self._source.forget_others(self._known)
+            await self._source.look(reader, list(self._feeds))
+        if reader.trouble is not None:
+            raise reader.trouble
+
     async def _pause(self, began: float) -> None:
-        """Sleep until the next look is due; a wait that joins may be in more of a hurry."""
+        """Sleep until the next look is due; a wait that joins may have a shorter interval."""
         while True:
             self._joined.clear()
-            intervals = [wait.interval for waits in self._waits.values() for wait in waits]
+            intervals = [feed.interval for feeds in self._feeds.values() for feed in feeds]
             pause = began + min(intervals, default=1.0) - time.monotonic()
             if pause <= 0:
                 await asyncio.sleep(0)
@@ -164,30 +169,30 @@ class Poll:
     def _failed(self, error: KaizalaError) -> None:
         if not error.is_transient:
             log.warning("The poll of %s was refused: %s", self.name, error)
-            self._tell_all(error)
+            self._deliver_to_all(error)
         elif str(error) != self._outage:
             self._outage = str(error)
             log.warning("Cannot read %s now; polling again: %s", self.name, error)
 
-    def _tell_all(self, error: KaizalaError) -> None:
-        for subject in list(self._waits):
+    def _deliver_to_all(self, error: KaizalaError) -> None:
+        for subject in self._feeds:
             self._deliver(subject, error)
 
     def _deliver(self, subject: Subject, news: ActionDetails | KaizalaError) -> None:
-        if not isinstance(news, KaizalaError) and subject in self._waits:
+        if not isinstance(news, KaizalaError) and subject in self._feeds:
             self._known[subject] = news
-        for wait in self._waits.get(subject, ()):
-            wait.put(news)
+        for feed in self._feeds.get(subject, ()):
+            feed.put(news)
 
 
 class Account:
-    """One connector as one set of settings reaches it: a client, and the polls that use it."""
+    """One connector with one set of settings: a client, and the polls that use it."""
 
     def __init__(self, settings: Settings, client: AsyncKaizalaClient) -> None:
         self.settings, self.client = settings, client
-        self.pacer: Pacer = pacer_for(settings)
+        self.pacer = pacer_for(settings)
         self.users = 0
-        self._polls: dict[tuple[Any, ...], Poll] = {}
+        self._polls: dict[tuple[str, ...], Poll] = {}
 
     async def run(self, call: Call[Any], urgency: int = LIST) -> Any:
         """Make a call when its turn has come."""
@@ -200,7 +205,7 @@ class Account:
 
     @asynccontextmanager
     async def watch(self, subject: Subject, interval: float) -> AsyncIterator[Feed]:
-        """Join the poll that reads *subject*; leave it at the end, and stop it if that was the last.
+        """Join the poll that reads *subject*; leave it at the end, and stop it if no wait is left.
 
         :raises KaizalaError: if the connection holds no grant for the group
         """
@@ -215,7 +220,7 @@ class Account:
             yield feed
         finally:
             poll.remove(subject, feed)
-            if poll.idle and self._polls.get(key) is poll:
+            if poll.idle:
                 del self._polls[key]
                 await asyncio.shield(poll.stop())
 
@@ -234,8 +239,8 @@ async def _read(hook: KaizalaHook) -> KaizalaConnection:
 
 
 @dataclass
-class _Known:
-    """A connection that was read: its settings, or the reading under way."""
+class _Connection:
+    """An Airflow connection that was read, or is being read."""
 
     hook: KaizalaHook
     until: float
@@ -243,15 +248,15 @@ class _Known:
 
 
 class Polls:
-    """All polls of this process."""
+    """All polls of one event loop."""
 
     def __init__(self) -> None:
-        self._accounts: dict[tuple[Any, ...], Account] = {}
-        self._connections: dict[str, _Known] = {}
+        self._accounts: dict[str, Account] = {}
+        self._connections: dict[str, _Connection] = {}
 
     @asynccontextmanager
     async def account(self, conn_id: str) -> AsyncIterator[Account]:
-        """Return the account that a connection leads to; the last user closes it.
+        """Return the account of a connection; the last user closes it.
 
         :raises KaizalaError: if the connection is wrong
         :raises UnreadableConnectionError: if it cannot be read
@@ -266,7 +271,7 @@ class Polls:
             yield account
         finally:
             account.users -= 1
-            if not account.users and self._accounts.get(key) is account:
+            if not account.users:
                 del self._accounts[key]
                 await asyncio.shield(account.client.close())
 
@@ -279,12 +284,12 @@ class Polls:
             await asyncio.wait([known.reading])
             if not known.reading.cancelled():
                 return known.hook, known.reading.result()
-            # whoever read was stopped; this one was not
+            # the wait that was reading it has been stopped; this one has not
 
     async def _read_settings(self, conn_id: str) -> tuple[KaizalaHook, Settings]:
         hook = KaizalaHook(conn_id, total_timeout=LONGEST_CALL)
         future: asyncio.Future[Settings] = asyncio.get_running_loop().create_future()
-        self._connections[conn_id] = _Known(hook, time.monotonic() + CONNECTION_LIFE, future)
+        self._connections[conn_id] = _Connection(hook, time.monotonic() + CONNECTION_LIFE, future)
         try:
             # in a thread, since loading httpx takes long enough for Airflow to complain about a blocked event loop
             await asyncio.to_thread(import_module, "airflow_provider_kaizala.client.async_client")
@@ -302,23 +307,15 @@ class Polls:
 
 
 def _name(subject: Subject) -> str:
-    what = [subject.kind, getattr(subject, "action_type", None)]
-    return f"{' '.join(each for each in what if each)} in group {subject.group_id}"
+    action_type = getattr(subject, "action_type", None)
+    kind = subject.kind.replace("_", " ") + (f" ({action_type})" if action_type else "")
+    return f"{kind} in group {subject.group_id}"
 
 
-def _account_key(settings: Settings) -> tuple[Any, ...]:
-    """Return what settings must have in common to share a client; secrets take part, but are not kept."""
-    secrets = "\0".join([*settings.secrets(), *map(str, settings.group_refresh_tokens)])
-    return (
-        settings.api_root,
-        settings.connector_id,
-        hashlib.sha256(secrets.encode()).hexdigest(),
-        settings.timeouts,
-        settings.allow_http,
-        settings.allowed_hosts,
-        str(settings.verify),
-        settings.calls_per_minute,
-    )
+def _account_key(settings: Settings) -> str:
+    """Return what settings must have in common to share a client: every value, as a digest since some are secret."""
+    values = [getattr(settings, each.name) for each in fields(settings)]
+    return hashlib.sha256(repr(values).encode()).hexdigest()
 
 
 _polls: WeakKeyDictionary[asyncio.AbstractEventLoop, Polls] = WeakKeyDictionary()

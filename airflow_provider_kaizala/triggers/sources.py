@@ -1,11 +1,11 @@
-"""What one poll reads: a list for all waits of a kind in a group, and details only of what has moved."""
+"""What one poll reads: a list for all waits of a kind in a group, and details only of what has changed."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaBadRequestError, KaizalaError
@@ -14,17 +14,21 @@ from airflow_provider_kaizala.triggers.pacing import DETAIL, LIST, SWEEP
 from airflow_provider_kaizala.waiting.subjects import Listed, Reactions, Responses
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
 
     from airflow_provider_kaizala.client.calls import Call
     from airflow_provider_kaizala.client.models import ActionDetails, ListedAction, ReactionCounts
     from airflow_provider_kaizala.client.paging import Page, Paged
+    from airflow_provider_kaizala.client.readings import Reading
     from airflow_provider_kaizala.waiting.subjects import Subject
 
-#: so many actions with each call: most groups fit into one
+T = TypeVar("T")
+
+#: actions on one page of a list: most groups fit into one
 PAGE = 1000
+#: details that are read at the same time
 AT_ONCE = 4
-#: how far back the first list of changed reactions reaches; what is waited on is read by itself first
+#: how far back the first list of changed reactions reaches; each subject is read by itself first
 OVERLAP = timedelta(hours=1)
 Mark = tuple[int, bool]
 NOTHING_YET: Mark = (0, False)
@@ -32,11 +36,12 @@ NOTHING_YET: Mark = (0, False)
 
 @dataclass
 class Reader:
-    """Makes the calls of a poll, and hands on what they bring.
+    """Makes the calls of one look, and delivers what they return.
 
-    :param run: makes a call, when its urgency lets it
-    :param sweeps: tells how many calls, of so many that would be, may be spent on what is known already
-    :param deliver: hands a state, or an error that waiting does not mend, to the waits on one subject
+    :param run: makes a call, when its turn has come
+    :param sweeps: returns how many of so many calls may be spent on subjects that show no change
+    :param deliver: gives a state, or an error that waiting cannot fix, to the waits on one subject
+    :ivar trouble: the last error that waiting may fix, None if there was none
     """
 
     run: Callable[[Call[Any], int], Awaitable[Any]]
@@ -44,32 +49,26 @@ class Reader:
     deliver: Callable[[Subject, ActionDetails | KaizalaError], None]
     trouble: KaizalaError | None = None
 
-    async def all(self, paged: Paged[Any]) -> list[Any]:
-        """Read all pages."""
-
-        def reading() -> Any:
-            return (yield paged)
-
-        return await afollow(reading(), lambda call: self.run(call, LIST))
+    async def read(self, reading: Reading[T], urgency: int = LIST) -> T:
+        """Make the calls of a reading."""
+        return await afollow(reading, lambda call: self.run(call, urgency))
 
     async def detail(self, subject: Subject, urgency: int = DETAIL) -> bool:
-        """Read one subject and hand it on; return whether there was an outcome.
+        """Read one subject and deliver its state, or the error that ends its waits; return False if neither came.
 
-        An error that waiting does not mend is that subject's own; one that may be over is noted as ``trouble``.
+        An error that waiting may fix is kept as :attr:`trouble`.
         """
         try:
-            state = await afollow(subject.reading(), lambda call: self.run(call, urgency))
+            self.deliver(subject, await self.read(subject.reading(), urgency))
         except KaizalaError as error:
             if error.is_transient:
                 self.trouble = error
                 return False
             self.deliver(subject, error)
-            return True
-        self.deliver(subject, state)
         return True
 
     async def details(self, subjects: list[Subject]) -> list[bool]:
-        """Read several, a few at once."""
+        """Read several subjects, a few at once; return what :meth:`detail` returns for each."""
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(subject: Subject) -> bool:
@@ -81,35 +80,28 @@ class Reader:
 
 @dataclass
 class Source:
-    """Base: knows what it has seen, so that only what has moved is read."""
+    """Base: remembers what it has seen of each subject, so that only what has changed is read."""
 
     group_id: str
     seen: dict[Subject, Any] = field(default_factory=dict)
 
-    def forget(self, subject: Subject) -> None:
-        """Nobody waits on this any more."""
-        self.seen.pop(subject, None)
+    def forget_others(self, known: Collection[Subject]) -> None:
+        """Forget all subjects but these, so that the others are read whether they have changed or not."""
+        self.seen = {subject: mark for subject, mark in self.seen.items() if subject in known}
 
     async def look(self, reader: Reader, subjects: list[Subject]) -> None:
-        """Look once.
+        """Read what has changed.
 
-        :raises KaizalaError: if it cannot be read, for all
+        :raises KaizalaError: if none of the subjects can be read
         """
         raise NotImplementedError
 
 
-def _mark(item: ListedAction | None) -> Mark | None:
-    """Return what shows that something has moved; None if the list does not tell."""
-    if item is None or item.response_count is None:
-        return None
-    return item.response_count, bool(item.is_completed)
-
-
 @dataclass
 class ActionsSource(Source):
-    """Answers to the actions of one type in one group: one list, and details of those whose count has moved.
+    """Responses to the actions of one type in one group: one list, and details of those whose count has changed.
 
-    A type that cannot be listed, and an action that is not in the list, is read by itself.
+    Actions of a type that cannot be listed, and an action that is not in the list, are read one by one.
     """
 
     action_type: str | None = None
@@ -117,62 +109,72 @@ class ActionsSource(Source):
     _next_sweep: int = 0
 
     async def look(self, reader: Reader, subjects: list[Subject]) -> None:
-        """Read the list, then what has moved."""
+        """Read the list, then what has changed."""
         listed = await self._list(reader, subjects)
         marks = {subject: _mark(listed.get(subject.id.lower())) for subject in subjects}
-        moved = [
+        changed = [
             subject
             for subject, mark in marks.items()
             if mark is None or mark != self.seen.get(subject, NOTHING_YET)
         ]
-        for subject, done in zip(moved, await reader.details(moved), strict=True):
+        for subject, done in zip(changed, await reader.details(changed), strict=True):
             if done and marks[subject] is not None:
                 self.seen[subject] = marks[subject]
-        read = set(moved)
+        read = set(changed)
         await self._sweep(reader, [each for each in subjects if each not in read and self._may_change(each)])
 
     async def _list(self, reader: Reader, subjects: list[Subject]) -> dict[str, ListedAction]:
         times = [each.sent_at for each in subjects if isinstance(each, Responses) and each.sent_at]
         if self.action_type is None or not self.listable or not times:
             return {}
+        paged = calls.list_actions(self.group_id, self.action_type, min(times), PAGE)
         try:
-            found = await reader.all(calls.list_actions(self.group_id, self.action_type, min(times), PAGE))
+            found: list[ListedAction] = await reader.read(_all_pages(paged))
         except KaizalaBadRequestError:
             self.listable = False
             return {}
         return {action.action_id.lower(): action for action in found if action.action_id}
 
     def _may_change(self, subject: Subject) -> bool:
-        """Tell what may change though the list looks as it did: an answer is edited, a job in progress is done."""
+        """Return whether details may change though the list does not: an answer is edited, a job is done."""
         return subject in self.seen or (self.action_type or "").lower() == "job"
 
     async def _sweep(self, reader: Reader, subjects: list[Subject]) -> None:
-        """Read some again, in turn, as far as there are calls for that."""
+        """Read some subjects again, in turn, as many as there are calls for."""
         for _ in range(reader.sweeps(len(subjects))):
             self._next_sweep += 1
             await reader.detail(subjects[self._next_sweep % len(subjects)], SWEEP)
 
 
+def _mark(item: ListedAction | None) -> Mark | None:
+    """Return what of a listed action changes with its responses; None if the list does not tell."""
+    if item is None or item.response_count is None:
+        return None
+    return item.response_count, bool(item.is_completed)
+
+
+def _all_pages(paged: Paged[T]) -> Reading[list[T]]:
+    found: list[T] = yield paged
+    return found
+
+
 @dataclass
 class ReactionsSource(Source):
-    """Reactions in one group: what has changed since the last look, and details of that."""
+    """Reactions in one group: a list of what has changed since the last look, and details of that."""
 
     source_group_id: str | None = None
     cursor: int = field(default_factory=lambda: ticks(datetime.now(tz=UTC) - OVERLAP))
     _changed: set[str] = field(default_factory=set)
 
     async def look(self, reader: Reader, subjects: list[Subject]) -> None:
-        """Ask what has changed, then read that; what is new here is read in any case."""
+        """Read what has changed, and subjects that were not read before."""
         await self._note_changes(reader)
-        moved = [
+        changed = [
             subject for subject in subjects if subject.id.lower() in self._changed or subject not in self.seen
         ]
-        self._changed = set()
-        for subject, done in zip(moved, await reader.details(moved), strict=True):
-            if done:
-                self.seen[subject] = True
-            else:
-                self._changed.add(subject.id.lower())
+        outcomes = list(zip(changed, await reader.details(changed), strict=True))
+        self.seen |= {subject: True for subject, done in outcomes if done}
+        self._changed = {subject.id.lower() for subject, done in outcomes if not done}
 
     async def _note_changes(self, reader: Reader) -> None:
         paged = calls.list_reaction_counts(
@@ -181,7 +183,7 @@ class ReactionsSource(Source):
         at: int | None = None
         while True:
             page: Page[ReactionCounts] = await reader.run(paged.call(at), LIST)
-            # at once, since the cursor moves on with it: the next page may fail
+            # noted page by page, since the cursor moves on with each and the next page may fail
             self._changed |= {each.reference_id.lower() for each in page.items}
             if page.next is None or page.next == at:
                 return
@@ -190,12 +192,12 @@ class ReactionsSource(Source):
 
 @dataclass
 class ListSource(Source):
-    """What one list tells for all waits: new actions, new members."""
+    """New actions or new members: one list for all waits."""
 
     async def look(self, reader: Reader, subjects: list[Subject]) -> None:
-        """Read the list, and give each wait what counts for it."""
+        """Read the list, and give each wait what of it counts for it."""
         waits = [each for each in subjects if isinstance(each, Listed)]
-        found = await afollow(waits[0].read_list(waits), lambda call: reader.run(call, LIST))
+        found = await reader.read(waits[0].read_list(waits))
         for each in waits:
             reader.deliver(each, each.counted(found))
 

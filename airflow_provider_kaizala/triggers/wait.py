@@ -1,11 +1,11 @@
-"""A wait, in the triggerer."""
+"""The trigger of every wait: polls in the triggerer until the wait is over."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from airflow_provider_kaizala.triggers.polls import UnreadableConnectionError, p
 from airflow_provider_kaizala.waiting.wait import Update, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncIterator
 
     from airflow_provider_kaizala.client.models import ActionDetails
     from airflow_provider_kaizala.triggers.polls import Feed
@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 
 
 class KaizalaWaitTrigger(BaseTrigger):
-    """Waits on a subject until a rule is met, or a moment comes.
+    """Waits until the rule of a wait is met, the wait has ended, or the task wants to be woken.
 
-    The path and the arguments of a trigger are public and change only by addition: rows in the database outlive an upgrade. None
-    of them is a secret. However many triggers wait in one group, one poll reads for all of them.
+    Its path and arguments are public and change only by addition, since rows in Airflow's database outlive an upgrade. None of
+    the arguments is a secret. However many triggers wait in one group, one poll reads for all of them.
 
     :param wait: the :class:`~airflow_provider_kaizala.waiting.wait.Wait` as a plain dict
     :param kaizala_conn_id: the Airflow connection to Kaizala
@@ -53,10 +53,10 @@ class KaizalaWaitTrigger(BaseTrigger):
         self.wake_at = wake_at
         self.carry = carry or {}
         self._last: Update | None = None
-        self._outage = ""
+        self._unreadable = ""
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return path and arguments."""
+        """Return the path and the arguments."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
@@ -68,78 +68,75 @@ class KaizalaWaitTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, and fire once; not before Airflow knows that the task has left its worker."""
+        """Wait, and fire once, but not before Airflow knows that the task has left its worker."""
         began = time.monotonic()
-        async with aclosing(self.events()) as events:
-            async for event in events:
-                if self.trigger_id is not None:  # None under dag.test(), where no worker was left
-                    await asyncio.sleep(began + compat.PARKING - time.monotonic())
-                yield event
+        event = await self.event()
+        if self.trigger_id is not None:  # None under dag.test(), where no worker was left
+            await asyncio.sleep(began + compat.PARKING - time.monotonic())
+        yield event
 
-    async def events(self) -> AsyncGenerator[TriggerEvent]:
-        """Look until the wait is over. Every look reads the present state, so a restart of the triggerer loses nothing."""
-        wait = Wait.from_wire(self.wait)
+    async def event(self) -> TriggerEvent:
+        """Poll until there is an event. Every look reads the present state, so a restart of the triggerer loses nothing."""
+        wait: Wait | None = None
+        feed: Feed | None = None
         try:
+            wait = Wait.from_wire(self.wait)
             async with AsyncExitStack() as stack:
-                feed: Feed | None = None
-                while True:
+                while (left := self.seconds_left(wait)) != 0:
                     if feed is None:
                         feed, wait = await self.join(stack, wait)
-                    left = self._seconds_left(wait)
-                    if feed is None:
-                        await asyncio.sleep(wait.interval if left is None else min(wait.interval, left))
-                        details = None
-                    else:
-                        details = await feed.next(left)
-                    if details is not None and self.seen(wait, details):
-                        yield self._event("success", wait)
-                        return
-                    if details is None and left == 0:
-                        yield self._event("timeout" if wait.seconds_left() == 0 else "wake", wait)
-                        return
+                        if feed is None:
+                            left = self.seconds_left(wait)
+                            await asyncio.sleep(wait.interval if left is None else min(wait.interval, left))
+                        continue
+                    details = await feed.next(left)
+                    if details is not None and self.update(wait, details):
+                        return self._event("success", wait)
         except KaizalaError as error:
-            yield self._event("error", wait, message=str(error))
+            return self._event("error", wait, message=str(error))
+        # without a last look, which is the worker's
+        return self._event("timeout" if wait.seconds_left() == 0 else "wake", wait)
 
-    def seen(self, wait: Wait, details: ActionDetails) -> bool:
-        """Take what was read, log it if it is news, and return whether the wait is over."""
+    def update(self, wait: Wait, details: ActionDetails) -> bool:
+        """Take in what was read, log it if it is news, and return whether the wait is over."""
         self._last = update = wait.update(details, self._last)
         if update.news:
             log.info("%s", update.news)
         return update.progress is not None and update.progress.over
 
     async def join(self, stack: AsyncExitStack, wait: Wait) -> tuple[Feed | None, Wait]:
-        """Join the poll that reads for this wait; first settle the wait, if no look in the worker could.
+        """Join the poll that reads for this wait, until *stack* is closed; first settle the wait if the worker could not.
 
-        Returns None instead if the connection, or Kaizala, cannot be read now.
+        Returns None in place of the feed if the connection or Kaizala cannot be read now, or not before the wait ends.
 
         :raises KaizalaError: for errors that waiting cannot fix
         """
         try:
-            async with AsyncExitStack() as attempt:
+            async with asyncio.timeout(self.seconds_left(wait)), AsyncExitStack() as attempt:
                 account = await attempt.enter_async_context(polls().account(self.kaizala_conn_id))
                 if not wait.settled:
                     wait, _ = await account.read(wait.look())
                 feed = await attempt.enter_async_context(account.watch(wait.subject, wait.interval))
                 stack.push_async_exit(attempt.pop_all())
-        except (KaizalaError, UnreadableConnectionError) as error:
+                return feed, wait
+        except (KaizalaError, UnreadableConnectionError, TimeoutError) as error:
             if isinstance(error, KaizalaError) and not error.is_transient:
                 raise
-            if self._outage != str(error):
-                self._outage = str(error)
-                log.warning("Kaizala cannot be read now; polling again: %s", error)
-            return None, wait
-        return feed, wait
+            text = str(error) or type(error).__name__
+            if self._unreadable != text:
+                self._unreadable = text
+                log.warning("Kaizala cannot be read now; polling again: %s", text)
+        return None, wait
 
-    def _seconds_left(self, wait: Wait) -> float | None:
-        """Return the seconds until the wait ends or the task wants to be woken, whichever comes first."""
+    def seconds_left(self, wait: Wait) -> float | None:
+        """Return the seconds until the wait ends or the task wants to be woken, whichever comes first; None for never."""
         left = wait.seconds_left()
         if self.wake_at is None:
             return left
         waking = max(0.0, (datetime.fromisoformat(self.wake_at) - Wait.now()).total_seconds())
         return waking if left is None else min(left, waking)
 
-    def _event(self, status: str, wait: Wait, **more: Any) -> TriggerEvent:
+    def _event(self, status: str, wait: Wait | None, **more: Any) -> TriggerEvent:
+        known = wait.to_wire() if wait else self.wait
         seen = self._last.to_wire() if self._last else None
-        return TriggerEvent(
-            {"status": status, "wait": wait.to_wire(), "seen": seen, "carry": self.carry, **more}
-        )
+        return TriggerEvent({"status": status, "wait": known, "seen": seen, "carry": self.carry, **more})

@@ -195,7 +195,7 @@ def test_a_branch_without_a_winner(
 ) -> None:
     kaizala_people.ravi.votes("Ship")
     kaizala_people.meera.votes("Wait")
-    given = {"question": "Ship?", "choices": {"Ship": "ship", "Wait": "hold"}, "until": 2, **mode}
+    given = {"question": "Ship?", "options": {"Ship": "ship", "Wait": "hold"}, "until": 2, **mode}
 
     @task
     def step() -> None:
@@ -204,7 +204,7 @@ def test_a_branch_without_a_winner(
     found = {}
     for otherwise in ("Wait", None):
         with a_dag() as dag:
-            ask = ops.KaizalaBranchOperator(task_id="ask", otherwise=otherwise, **given)
+            ask = ops.KaizalaBranchOperator(task_id="ask", defaults=otherwise, **given)
             ask >> [step.override(task_id=name)() for name in ("ship", "hold")]
         found[otherwise] = outcome(dag)
     assert found["Wait"][0] == {"ask": "success", "ship": "skipped", "hold": "success"}
@@ -235,7 +235,7 @@ def test_a_branch_that_leads_nowhere_is_refused_before_anybody_is_asked(
         ask >> step.override(task_id="ship")()
     states, _ = outcome(dag)
     assert states["ask"] == "failed"
-    assert "choices: 'Wait' leads to 'hold', which is neither a task nor a task group of" in told[0]
+    assert "options: 'Wait' leads to 'hold', which is neither a task nor a task group of" in told[0]
     assert posted(kaizala_server) == []
 
 

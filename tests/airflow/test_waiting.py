@@ -470,7 +470,7 @@ def test_an_anonymous_survey_tells_no_names(
         )
     states, values = outcome(dag)
     assert states == {"ask": "success", "count": "success", "named": "failed"}
-    assert "'Happy?' is anonymous, so nobody learns who has answered; give a count instead" in told[0]
+    assert "'Happy?' is anonymous, so no one learns who has answered; give a count instead" in told[0]
     assert [each["responder"] for each in values["count"]["answers"]] == [None]
     assert values["count"]["answered_by"] == []
     assert values["count"]["winner"] == {"Happy?": "Yes"}
@@ -497,7 +497,7 @@ def test_nobody_answers(mode: dict[str, Any], telling: Any, told: list[str], out
     assert states == {"ask": "success", "failed": "failed", "soft_failed": "skipped", "skipped": "skipped"}
     assert [values[name] for name in endings] == [None] * 3
     (failure,) = told
-    assert "No end within 0.8 s. Answered: nobody. Missing: nobody." in failure
+    assert "Timed out after 0.8 s: 0 of 1 answered" in failure
 
 
 def test_going_on_with_what_has_come(mode: dict[str, Any], kaizala_people: Crew, outcome: Any) -> None:
@@ -519,7 +519,7 @@ def test_going_on_with_what_has_come(mode: dict[str, Any], kaizala_people: Crew,
 def test_contradictions_are_refused_when_the_dag_is_parsed(mode: dict[str, Any]) -> None:
     for given, says in (
         ({"on_timeout": "return", "soft_fail": True}, "both say what happens when time is up"),
-        ({"timeout": 0.1}, "is shorter than poke_interval"),
+        ({"timeout": 0.1}, "is longer than timeout"),
     ):
         with pytest.raises(KaizalaInputError, match=says):
             KaizalaResponseSensor(task_id="wait", action_id="a", **{**mode, **given})
@@ -674,7 +674,7 @@ def test_what_waiting_does_not_mend_ends_it(
 def test_nothing_secret_travels(
     kaizala_conn: dict[str, Any], outcome: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow_provider_kaizala.triggers.base import KaizalaWaitTrigger
+    from airflow_provider_kaizala.triggers.wait import KaizalaWaitTrigger
 
     seen: list[str] = []
     run = KaizalaWaitTrigger.run

@@ -121,7 +121,7 @@ def test_bound_shortens_everything(kaizala, group, connect, monkeypatch):
         return sends[-1]
 
     monkeypatch.setattr(Policy, "_request", sent)
-    hook = KaizalaHook(bound=7)
+    hook = KaizalaHook(total_timeout=7)
     hook.run(hello(group))
     hook.close()
     assert hook.connection.settings.timeouts.total == 7
@@ -130,7 +130,7 @@ def test_bound_shortens_everything(kaizala, group, connect, monkeypatch):
         for seconds in (each.connect_timeout, each.read_timeout, each.total_timeout):
             assert 5 < seconds <= 7
     connect(extra={"timeout": 2})
-    timeouts = KaizalaHook(bound=7).connection.settings.timeouts
+    timeouts = KaizalaHook(total_timeout=7).connection.settings.timeouts
     assert (timeouts.connect, timeouts.read, timeouts.total) == (2, 2, 7)
 
 

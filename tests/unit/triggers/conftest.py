@@ -1,16 +1,29 @@
-"""A stage for polls: hours pass in no time, and every call is seen with its moment."""
+"""A stage for triggers and polls: hours pass in no time, and every call is seen with its moment."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 
+from airflow_provider_kaizala.client.async_client import AsyncKaizalaClient
+from airflow_provider_kaizala.client.budget import Budget
+from airflow_provider_kaizala.client.errors import KaizalaError
+from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
+from airflow_provider_kaizala.triggers import pacing, polls
+from airflow_provider_kaizala.triggers import wait as triggers_wait
+from airflow_provider_kaizala.waiting.wait import Wait
+
+#: what the wall clock shows when a scene begins
+BEGIN = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Time passes only when everybody waits for it to."""
+    """An event loop whose time passes only when everything waits for it to."""
 
     def __init__(self):
         self.moment = 1000.0
@@ -18,8 +31,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         look = self._selector.select
 
         def select(timeout):
-            ready = look(0 if timeout is not None else 0.01)
-            if not ready and timeout:
+            ready = look(0)
+            if not ready and timeout is None:
+                raise RuntimeError("deadlock: nothing is due, and nothing outside this loop can wake it")
+            if not ready:
                 self.moment += timeout
             return ready
 
@@ -29,13 +44,24 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.moment
 
 
+def virtual_now():
+    return asyncio.get_running_loop().time()
+
+
 class Stage:
-    """Waits of the triggerer, and what they cost."""
+    """The triggerer's side of a Kaizala in memory.
+
+    :ivar latency: seconds that each call to Kaizala takes
+    :ivar unreadable: errors with which the next reads of the Airflow connection fail
+    :ivar fired_at: the second at which the last event was fired
+    """
 
     def __init__(self, kaizala):
         self.kaizala = kaizala
-        self.calls = []
-        self.connections_read = 0
+        self.calls, self.later = [], []
+        self.connections_read, self.unreadable = 0, []
+        self.latency = 0.0
+        self.fired_at = None
         self._answer = kaizala.answer
         kaizala.answer = self.answer
 
@@ -46,7 +72,8 @@ class Stage:
 
     @property
     def now(self):
-        return asyncio.get_running_loop().time() - 1000.0
+        """Seconds since the scene began."""
+        return virtual_now() - 1000.0
 
     def moments(self, end):
         """When calls were made whose path ends so."""
@@ -61,22 +88,47 @@ class Stage:
         """Ids of the actions that were read by themselves, in order."""
         return [request.path.split("/")[-1] for _, request in self.calls if "/actions/" in request.path]
 
-    def play(self, scene):
-        """Run a coroutine function to its end."""
+    def at(self, seconds, function):
+        """Call a function so many seconds after the next scene has begun."""
+        self.later.append((seconds, function))
+
+    def play(self, scene, limit=86_400):
+        """Run a coroutine function to its end, within *limit* seconds of virtual time."""
+
+        async def bounded():
+            for seconds, function in self.later:
+                asyncio.get_running_loop().call_later(seconds, function)
+            self.later.clear()
+            async with asyncio.timeout(limit):
+                return await scene()
+
         with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            return runner.run(scene())
+            return runner.run(bounded())
+
+    def event(self, trigger):
+        """Run a trigger to its end; return what its event says."""
+
+        async def scene():
+            (found,) = [event.payload async for event in trigger.run()]
+            self.fired_at = round(self.now, 3)
+            return found
+
+        found = self.play(scene)
+        assert json.loads(json.dumps(found)) == found, "plain"
+        return found
 
     @asynccontextmanager
     async def waits(self, *subjects, interval=10.0, conn_id="kaizala_default"):
         """Let one wait begin for each; yields what each is told, in the order of *subjects*."""
-        from airflow_provider_kaizala.client.errors import KaizalaError
-        from airflow_provider_kaizala.triggers.polls import polls
 
         async def wait(subject, told):
             try:
-                async with polls().watch(conn_id, subject, interval) as subscription:
+                async with (
+                    polls.polls().account(conn_id) as account,
+                    account.watch(subject, interval) as feed,
+                ):
                     while True:
-                        told.append(await subscription.next(None))
+                        told.append(await feed.next(None))
             except KaizalaError as error:
                 told.append(error)
 
@@ -98,27 +150,34 @@ def stage(kaizala, monkeypatch):
 
     The budget of all clients of this process counts real time, so it is left out.
     """
-    from airflow_provider_kaizala.client.budget import Budget
-    from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-    from airflow_provider_kaizala.triggers import pacing, polls
+    stage = Stage(kaizala)
+    run = AsyncKaizalaClient.run
 
-    def virtual_now():
-        return asyncio.get_running_loop().time()
+    async def slow_run(client, call, **more):
+        await asyncio.sleep(stage.latency)
+        return await run(client, call, **more)
 
     async def inline(function, *args):
         return function(*args)
 
-    stage = Stage(kaizala)
-
     async def async_connection(hook):
         stage.connections_read += 1
         await asyncio.sleep(0.02)
+        if stage.unreadable:
+            raise stage.unreadable.pop(0)
         return hook.connection
 
+    def wall_clock():
+        return BEGIN + timedelta(seconds=stage.now)
+
+    clock = SimpleNamespace(monotonic=virtual_now)
     monkeypatch.setattr(asyncio, "to_thread", inline)
     monkeypatch.setattr("airflow_provider_kaizala.hooks.kaizala.shared_budget", lambda settings: Budget(0))
     monkeypatch.setattr(KaizalaHook, "async_connection", async_connection)
-    monkeypatch.setattr(polls, "time", SimpleNamespace(monotonic=virtual_now))
+    monkeypatch.setattr(AsyncKaizalaClient, "run", slow_run)
+    monkeypatch.setattr(polls, "time", clock)
+    monkeypatch.setattr(triggers_wait, "time", clock)
+    monkeypatch.setattr(Wait, "now", staticmethod(wall_clock))
     monkeypatch.setattr(pacing.Pacer.__init__, "__defaults__", (virtual_now,))
     monkeypatch.setattr(pacing, "_pacers", {})
     return stage
@@ -128,3 +187,9 @@ def stage(kaizala, monkeypatch):
 def no_sweeps(monkeypatch):
     """Nothing is read that shows no change."""
     monkeypatch.setattr("airflow_provider_kaizala.triggers.pacing.Sweeps.take", lambda self, most: 0)
+
+
+@pytest.fixture
+def in_seconds():
+    """Return a time so many seconds after a scene begins, as ISO 8601."""
+    return lambda seconds: (BEGIN + timedelta(seconds=seconds)).isoformat()

@@ -1,121 +1,23 @@
-"""One question in Airflow and in the group, in the triggerer: what the group decides, and who wins."""
+"""One question in Airflow and in the group, in the triggerer: whose answer wins, and what happens if none comes."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_kaizala.client.models import ActionDetails
-from airflow_provider_kaizala.triggers import hitl as triggers_hitl
-from airflow_provider_kaizala.triggers.hitl import KaizalaHITLTrigger, decide
-from airflow_provider_kaizala.waiting.rules import read_rule
+from tests.unit.triggers.conftest import virtual_now
 
-hitl = pytest.importorskip("airflow.sdk.execution_time.hitl", reason="Airflow below 3.1 has no HITL")
+pytest.importorskip("airflow.sdk.execution_time.hitl", reason="Airflow below 3.1 has no HITL")
+
+from airflow_provider_kaizala.triggers import hitl
+from airflow_provider_kaizala.triggers.hitl import KaizalaHITLTrigger
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 TI = "01234567-89ab-7def-8123-456789abcdef"
 AT = datetime(2026, 3, 1, 8, tzinfo=UTC)
-APPROVAL = {"kind": "quorum", "option": "Yes", "count": 2, "people": [ASHA, RAVI, MEERA]}
-ALONE = {
-    "kind": "any_of",
-    "rules": [{**APPROVAL, "count": 1}, {"kind": "quorum", "option": "No", "count": 1}],
-}
-del ALONE["rules"][0]["people"]
-
-
-# --- what the group has decided ------------------------------------------------------------------------------------------
-
-
-def action(*votes):
-    """A poll, or a survey where somebody gives several options; a vote is ``(who, choice, minute)``, in the order of the list."""
-    return ActionDetails.read(
-        {
-            "actionType": "Poll",
-            "actionDetails": {
-                "title": "Tea?",
-                "options": [{"title": each} for each in ("Yes", "No", "Later")],
-                "responses": [
-                    {
-                        "responseId": f"r{at}",
-                        "responder": who,
-                        "responderName": f"Name of {who[-1]}",
-                        **({"responseTime": (AT + timedelta(minutes=minute)).isoformat()} if minute else {}),
-                        "responseWithQuestions": [
-                            {
-                                "title": "Tea?",
-                                "type": "MultiOption" if isinstance(choice, list) else "SingleOption",
-                                "answer": choice if isinstance(choice, list) else [choice],
-                            }
-                        ],
-                    }
-                    for at, (who, choice, minute) in enumerate(votes)
-                ],
-            },
-        }
-    )
-
-
-@pytest.mark.parametrize(
-    ("until", "votes", "chosen", "by"),
-    [
-        ("any", [], None, None),
-        ("any", [(RAVI, "No", 2), (ASHA, "Yes", 1)], ["Yes"], ASHA),
-        ("any", [(RAVI, "No", 0), (ASHA, "Yes", 0)], ["No"], RAVI),
-        ("any", [(RAVI, "No", 0), (ASHA, "Yes", 9)], ["Yes"], ASHA),
-        ("any", [(RAVI, "no ", 1)], ["No"], RAVI),
-        (1, [(RAVI, "No", 2), (ASHA, "Yes", 1)], ["Yes"], ASHA),
-        (2, [(RAVI, "No", 1)], None, None),
-        (2, [(RAVI, "No", 1), (ASHA, "Yes", 2)], None, None),  # a tie
-        (3, [(RAVI, "No", 1), (ASHA, "Yes", 2), (MEERA, "No", 3)], ["No"], MEERA),
-        (3, [(RAVI, "No", 0), (ASHA, "Yes", 0), (MEERA, "No", 0)], ["No"], MEERA),
-        ([ASHA], [(RAVI, "No", 1)], None, None),
-        ([ASHA], [(RAVI, "No", 1), (ASHA, "Yes", 2)], ["Yes"], ASHA),
-        (
-            {"kind": "people", "people": [ASHA, RAVI], "need": "any"},
-            [(MEERA, "Later", 1), (RAVI, "No", 2)],
-            ["No"],
-            RAVI,
-        ),
-        (APPROVAL, [(ASHA, "Yes", 1)], None, None),
-        (APPROVAL, [(ASHA, "Yes", 1), (RAVI, "Yes", 2)], ["Yes"], RAVI),
-        (APPROVAL, [(ASHA, "Yes", 3), (RAVI, "Yes", 2), (MEERA, "No", 4)], ["Yes"], ASHA),
-        (APPROVAL, [(ASHA, "No", 1), (RAVI, "No", 2)], ["No"], RAVI),
-        (APPROVAL, [(ASHA, "No", 1), (RAVI, "Later", 2), (MEERA, "Yes", 3)], None, None),
-        (ALONE, [(ASHA, "Later", 1)], None, None),
-        (ALONE, [(ASHA, "No", 1)], ["No"], ASHA),
-        (ALONE, [(ASHA, "No", 1), (RAVI, "Yes", 2)], ["Yes"], RAVI),
-        (
-            {"kind": "all_of", "rules": [{"kind": "at_least", "count": 2}, {"kind": "any"}]},
-            [(ASHA, "No", 1), (RAVI, "No", 2)],
-            ["No"],
-            RAVI,
-        ),
-    ],
-)
-def test_what_the_group_has_decided(until, votes, chosen, by):
-    found = decide(read_rule(until), action(*votes), ["Yes", "No", "Later"], False)
-    assert (found and list(found.chosen), found and found.by.mobile_number) == (chosen, by)
-
-
-@pytest.mark.parametrize(
-    ("until", "votes", "chosen"),
-    [
-        ("any", [(RAVI, ["No", "Later"], 2), (ASHA, ["Yes"], 3)], ["No", "Later"]),
-        (2, [(RAVI, ["No", "Later"], 1), (ASHA, ["Later"], 2)], ["Later"]),
-        (2, [(RAVI, ["No"], 1), (ASHA, ["Later"], 2)], None),
-        ({"kind": "quorum", "option": "Yes", "count": 1}, [(RAVI, ["No", "Yes"], 1)], ["Yes", "No"]),
-    ],
-)
-def test_where_one_may_choose_several(until, votes, chosen):
-    found = decide(read_rule(until), action(*votes), ["Yes", "No", "Later"], True)
-    assert (found and list(found.chosen)) == chosen
-
-
-# --- the trigger -----------------------------------------------------------------------------------------------------------
 
 
 class Record:
@@ -156,83 +58,92 @@ class Record:
         return SimpleNamespace(responded_at=AT)
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr("airflow_provider_kaizala.triggers.polls.GATHER", 0.0)
-    monkeypatch.setattr(triggers_hitl, "AGAIN", 0.01)
+async def inline(function, *args, **kwargs):
+    return function(*args, **kwargs)
 
 
 @pytest.fixture
-def record(monkeypatch):
+def record(stage, monkeypatch):
+    """Airflow's record of the question, on a stage where calls in threads take no time."""
     found = Record()
+    monkeypatch.setattr(hitl, "sync_to_async", lambda function: lambda **given: inline(function, **given))
     monkeypatch.setattr(hitl, "get_hitl_detail_content_detail", found.read)
     monkeypatch.setattr(hitl, "update_hitl_detail_response", found.write)
+    monkeypatch.setattr(hitl, "time", SimpleNamespace(monotonic=virtual_now))
     return found
 
 
 @pytest.fixture
-def trigger(group):
+def wire(group):
     def make(**changes):
-        given = {
-            "group_id": group,
-            "action_id": "act-1",
-            "until": {"kind": "any"},
-            "poke_interval": 0.001,
-            "ti_id": TI,
-            "options": ["Yes", "No"],
-            "look_interval": 0.01,
-            "carry": {"a": 1},
-        }
-        return KaizalaHITLTrigger(**{**given, **changes})
+        subject = {"kind": "responses", "group_id": group, "action_id": "act-1"}
+        given = {"subject": subject, "until": {"kind": "any"}, "deadline": None, "interval": 10.0}
+        return {**given, "settled": True, **changes}
 
     return make
 
 
-def ago(seconds):
-    return (datetime.now(tz=UTC) - timedelta(seconds=seconds)).isoformat()
+@pytest.fixture
+def trigger(wire):
+    def make(
+        wake_at=None, conn_id="kaizala_default", defaults=None, params_input=None, multiple=False, **changes
+    ):
+        return KaizalaHITLTrigger(
+            wire(**changes),
+            conn_id,
+            TI,
+            ["Yes", "No"],
+            multiple,
+            defaults,
+            params_input,
+            look_interval=5.0,
+            wake_at=wake_at,
+            carry={"a": 1},
+        )
+
+    return make
 
 
-def event(trigger, limit=10):
-    """Run a trigger to its end; returns the payload of its event."""
-
-    async def run():
-        async with asyncio.timeout(limit):
-            (found,) = [event.payload async for event in trigger.run()]
-            return found
-
-    found = asyncio.run(run())
-    assert json.loads(json.dumps(found)) == found, "plain"
-    return found
+# --- what travels --------------------------------------------------------------------------------------------------------
 
 
-def test_path_and_arguments_are_fixed(trigger, group):
+def test_path_and_arguments_are_fixed(trigger, wire):
     made = trigger(defaults=["No"], params_input={"why": "?"}, deadline="2026-03-01T08:00:00+00:00")
     path, kwargs = made.serialize()
     assert path == "airflow_provider_kaizala.triggers.hitl.KaizalaHITLTrigger"
     assert kwargs == {
-        "group_id": group,
-        "action_id": "act-1",
-        "action_type": None,
-        "sent_at": None,
-        "until": {"kind": "any"},
-        "poke_interval": 0.001,
-        "deadline": "2026-03-01T08:00:00+00:00",
-        "wake_at": None,
+        "wait": wire(deadline="2026-03-01T08:00:00+00:00"),
         "kaizala_conn_id": "kaizala_default",
+        "wake_at": None,
         "carry": {"a": 1},
         "ti_id": TI,
         "options": ["Yes", "No"],
         "multiple": False,
         "defaults": ["No"],
         "params_input": {"why": "?"},
-        "look_interval": 0.01,
+        "look_interval": 5.0,
     }
     assert KaizalaHITLTrigger(**json.loads(json.dumps(kwargs))).serialize() == (path, kwargs)
 
 
-def test_the_group_answers(trigger, kaizala, record):
+def test_a_row_of_an_older_version_still_loads(wire):
+    """What was added since has a default."""
+    old = KaizalaHITLTrigger(wait=wire(), kaizala_conn_id="other", ti_id=TI, options=["Yes", "No"])
+    assert (old.defaults, old.params_input, old.multiple, old.look_interval) == (None, None, False, 5.0)
+
+
+def test_no_secret_travels(trigger, secrets_of_the_connection, connect):
+    connect()
+    text = json.dumps(trigger().serialize())
+    assert [secret for secret in secrets_of_the_connection if secret in text] == []
+
+
+# --- who wins ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_group_answers(stage, trigger, kaizala, record):
     kaizala.poll({RAVI: "No"})
-    found = event(trigger(params_input={"why": "?"}))
+    found = stage.event(trigger(params_input={"why": "?"}))
     result = found.pop("result")
     assert found == {
         "chosen_options": ["No"],
@@ -252,162 +163,235 @@ def test_the_group_answers(trigger, kaizala, record):
     }
 
 
-def test_airflow_was_answered_before_the_task_waited(trigger, kaizala, record):
+def test_airflow_was_answered_before_the_task_waited(stage, trigger, kaizala, record):
+    """Then the group is not read at all."""
     kaizala.poll({RAVI: "No"})
     record.answered_by("admin", "Yes", why="so")
-    found = event(trigger())
+    found = stage.event(trigger())
     assert (found["chosen_options"], found["params_input"]) == (["Yes"], {"why": "so"})
     assert found["responded_by_user"] == {"id": "admin", "name": "Admin"}
     assert (found["answered_in"], found["timedout"], found["result"]) == ("airflow", False, None)
+    assert (stage.connections_read, kaizala.requests) == (0, [])
 
 
-def test_airflow_is_answered_while_it_waits(trigger, kaizala, record):
+def test_airflow_is_answered_while_it_waits(stage, trigger, kaizala, record):
     kaizala.poll()
-    looks = []
-
-    def look(request):
-        looks.append(request)
-        if len(looks) == 6:
-            record.answered_by("admin", "Yes")
-        return kaizala.default(request)
-
-    kaizala.otherwise = look
-    found = event(trigger())
-    assert (found["answered_in"], found["chosen_options"]) == ("airflow", ["Yes"])
+    stage.at(27, lambda: record.answered_by("admin", "Yes"))
+    found = stage.event(trigger())
+    assert (found["answered_in"], found["chosen_options"], stage.fired_at) == ("airflow", ["Yes"], 30)
     assert found["result"]["answers"] == [], "what was seen of the group"
+    assert record.looks == 7
 
 
-def test_airflow_is_answered_a_moment_before_the_group_is(trigger, kaizala, record):
+def test_airflow_is_answered_a_moment_before_the_group_is(stage, trigger, kaizala, record):
     """The record has taken one answer, so the other is not."""
     kaizala.poll({RAVI: "No"})
     record.before = lambda: record.answered_by("admin", "Yes")
-    found = event(trigger())
+    found = stage.event(trigger())
     assert (found["answered_in"], found["chosen_options"]) == ("airflow", ["Yes"])
     assert found["responded_by_user"]["name"] == "Admin"
 
 
-def test_the_triggerer_died_after_the_group_had_won(trigger, kaizala, record):
+def test_the_triggerer_died_after_the_group_had_won(stage, trigger, kaizala, record):
     kaizala.poll({RAVI: "No"})
-    first = event(trigger(params_input={"why": "?"}))
+    first = stage.event(trigger(params_input={"why": "?"}))
     kaizala.poll({RAVI: "No", ASHA: "Yes"})
-    second = event(trigger(params_input={"why": "?"}))
+    second = stage.event(trigger(params_input={"why": "?"}))
     assert {**second, "result": None} == {**first, "result": None}
 
 
-def test_airflow_cannot_be_reached_for_a_while(trigger, kaizala, record, logs):
+def test_airflow_cannot_be_reached_for_a_while(stage, trigger, kaizala, record, logs):
+    """The answer of the group is offered again every five seconds; each time the record is read too."""
     kaizala.poll({RAVI: "No"})
-    record.fails = 5
-    assert event(trigger())["chosen_options"] == ["No"]
-    assert "cannot be read now; looking again: API_SERVER_ERROR: 503" in logs.text
+    record.fails = 7
+    assert stage.event(trigger())["chosen_options"] == ["No"]
+    assert 10 <= stage.fired_at <= 16
+    assert "cannot be read now; polling again: API_SERVER_ERROR: 503" in logs.text
 
 
-def test_an_answer_whose_confirmation_is_lost(trigger, kaizala, record, monkeypatch):
+def test_an_answer_whose_confirmation_is_lost(stage, trigger, kaizala, record, monkeypatch):
     def write(**given):
         record.write(**given)
         raise RuntimeError("connection lost")
 
     monkeypatch.setattr(hitl, "update_hitl_detail_response", write)
     kaizala.poll({RAVI: "No"})
-    found = event(trigger())
+    found = stage.event(trigger())
     assert (found["answered_in"], found["responded_by_user"]["name"]) == ("kaizala", "Name of 2")
 
 
-def test_the_group_cannot_be_read_any_more(trigger, kaizala, record, logs):
-    """Deleted there; Airflow's page is still open."""
-    waiting = trigger()
-
-    async def later():
-        await asyncio.sleep(0.1)
-        record.answered_by("admin", "Yes")
-
-    async def run():
-        answering = asyncio.create_task(later())
-        async with asyncio.timeout(10):
-            found = [event.payload async for event in waiting.run()]
-        await answering
-        return found
-
-    (found,) = asyncio.run(run())
-    assert found["answered_in"] == "airflow"
-    assert "from now on only Airflow's count" in logs.text
-
-
-def test_no_connection(trigger, record, logs, monkeypatch):
-    monkeypatch.delenv("AIRFLOW_CONN_NOBODY", raising=False)
-    record.answered_by("admin", "Yes")
-    assert event(trigger(kaizala_conn_id="nobody"))["answered_in"] == "airflow"
-
-
-class TestTime:
-    def test_the_defaults(self, trigger, kaizala, record):
-        kaizala.poll()
-        found = event(trigger(defaults=["No"], deadline=ago(1), params_input={"why": "?"}))
-        assert (found["chosen_options"], found["params_input"]) == (["No"], {"why": "?"})
-        assert (found["timedout"], found["responded_by_user"], found["answered_in"]) == (True, None, None)
-        assert (record.answer, record.given) == (["No"], {"why": "?"})
-        assert event(trigger(defaults=["No"], deadline=ago(1))) == {**found, "result": None}, (
-            "after a restart"
-        )
-
-    def test_no_defaults(self, trigger, kaizala, record):
-        kaizala.poll()
-        found = event(trigger(deadline=ago(1)))
-        assert found["error_type"] == "timeout"
-        assert "neither in the group nor in Airflow" in found["error"]
-        assert record.answer is None
-
-    def test_an_answer_of_the_last_moment(self, trigger, kaizala, record):
-        kaizala.poll({RAVI: "Yes"})
-        found = event(trigger(defaults=["No"], deadline=ago(3600), poke_interval=60))
-        assert (found["chosen_options"], found["answered_in"]) == (["Yes"], "kaizala")
-
-    def test_somebody_in_airflow_is_faster_than_the_defaults(self, trigger, kaizala, record):
-        kaizala.poll()
-        record.before = lambda: record.answered_by("admin", "Yes")
-        found = event(trigger(defaults=["No"], deadline=ago(1)))
-        assert (found["chosen_options"], found["answered_in"]) == (["Yes"], "airflow")
-
-    def test_kaizala_is_down_at_the_end(self, trigger, kaizala, record, logs):
-        kaizala.otherwise = lambda request: kaizala.error(500, "Internal")
-        assert event(trigger(defaults=["No"], deadline=ago(1)))["timedout"] is True
-        assert "could not be read a last time" in logs.text
-
-    def test_airflow_is_down_at_the_end(self, trigger, kaizala, record):
-        kaizala.poll()
-        record.fails = 6
-        assert event(trigger(defaults=["No"], deadline=ago(1)))["timedout"] is True
-
-    def test_it_wakes_the_task(self, trigger, kaizala, record):
-        kaizala.poll()
-        assert event(trigger(wake_at=ago(1), deadline=ago(-60))) == {"status": "wake", "carry": {"a": 1}}
-
-
-def test_a_tie_waits_on(trigger, kaizala, record):
+def test_a_tie_waits_on(stage, trigger, kaizala, record):
     kaizala.poll({RAVI: "Yes", ASHA: "No"})
-    looks = []
-
-    def look(request):
-        looks.append(request)
-        if len(looks) > 6:
-            kaizala.poll({RAVI: "Yes", ASHA: "No", MEERA: "No"})
-        return kaizala.default(request)
-
-    kaizala.otherwise = look
-    found = event(trigger(until={"kind": "at_least", "count": 2}))
+    stage.at(35, lambda: kaizala.poll({RAVI: "Yes", ASHA: "No", MEERA: "No"}))
+    found = stage.event(trigger(until={"kind": "at_least", "count": 2}))
     assert found["chosen_options"] == ["No"]
     assert found["responded_by_user"]["name"] == "Name of 3"
+    assert stage.fired_at == 40.52
 
 
-def test_under_dag_test_there_is_no_record(trigger, kaizala, monkeypatch):
+def test_several_options_may_be_chosen(stage, trigger, kaizala, record):
+    kaizala.poll({RAVI: "Yes"})
+    kaizala.actions["act-1"]["actionDetails"]["responses"][0]["responseWithQuestions"] = [
+        {"title": "Tea?", "type": "MultiOption", "answer": ["Yes", "No"]}
+    ]
+    assert stage.event(trigger(multiple=True))["chosen_options"] == ["Yes", "No"]
+
+
+def test_under_dag_test_there_is_no_record(stage, trigger, kaizala, record, monkeypatch):
     for name in ("get_hitl_detail_content_detail", "update_hitl_detail_response"):
         monkeypatch.setattr(hitl, name, lambda **_: None)
     kaizala.poll({RAVI: "No"})
-    found = event(trigger())
+    found = stage.event(trigger())
     assert (found["chosen_options"], found["answered_in"]) == (["No"], "kaizala")
     assert found["responded_at"]
 
 
-def test_no_secret_travels(trigger, secrets_of_the_connection, connect):
-    connect()
-    text = json.dumps(trigger().serialize())
-    assert [secret for secret in secrets_of_the_connection if secret in text] == []
+# --- a group that cannot be read -----------------------------------------------------------------------------------------
+
+
+def test_a_group_that_can_never_be_read_again_leaves_airflow_alone(stage, trigger, kaizala, record, logs):
+    """The question was deleted there; Airflow's page is still open."""
+    kaizala.poll()
+    stage.at(25, lambda: kaizala.actions.clear())
+    stage.at(97, lambda: record.answered_by("admin", "Yes"))
+    found = stage.event(trigger())
+    assert (found["answered_in"], stage.fired_at) == ("airflow", 100)
+    assert found["result"]["answers"] == []
+    assert [line for line in logs.of("warning") if "only an answer in Airflow counts now" in line]
+    assert len(kaizala.calls()) == 4, "its poll is left"
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_rule_that_does_not_fit_leaves_airflow_alone(stage, trigger, kaizala, record, logs, settled):
+    kaizala.survey(RAVI, isAnonymous=True)
+    until = {"kind": "everyone"} if settled else {"kind": "people", "people": [ASHA]}
+    stage.at(97, lambda: record.answered_by("admin", "Yes"))
+    found = stage.event(trigger(until=until, settled=settled))
+    assert (found["answered_in"], found["result"], stage.fired_at) == ("airflow", None, 100)
+    assert len(logs.of("warning")) == 1
+    assert len(kaizala.calls()) == 1
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_connection_that_cannot_be_read_at_first_is_read_again(
+    stage, trigger, kaizala, record, logs, settled
+):
+    kaizala.poll({RAVI: "No"})
+    stage.unreadable += [RuntimeError("API_SERVER_ERROR: 503")] * 3
+    found = stage.event(trigger(settled=settled))
+    assert found["answered_in"] == "kaizala"
+    assert stage.connections_read == 4
+    assert stage.fired_at == pytest.approx(30.6, abs=0.1), "after the interval of the wait, each time"
+    assert len(logs.of("warning")) == 1
+
+
+def test_kaizala_is_down_at_first(stage, trigger, kaizala, record):
+    kaizala.poll({RAVI: "No"})
+    kaizala.script += [(500, {})] * 15
+    assert stage.event(trigger(settled=False))["answered_in"] == "kaizala"
+    assert stage.fired_at == pytest.approx(30.6, abs=0.1)
+
+
+def test_without_a_connection_airflow_can_still_be_answered(stage, trigger, record):
+    stage.at(97, lambda: record.answered_by("admin", "Yes"))
+    assert stage.event(trigger(conn_id="nobody"))["answered_in"] == "airflow"
+    assert stage.fired_at == 100
+    assert stage.connections_read == 10
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_question_that_has_expired_in_the_group_waits_on_for_airflow(
+    stage, trigger, kaizala, record, in_seconds, settled
+):
+    kaizala.poll({}, dueDate=in_seconds(30))
+    stage.at(97, lambda: record.answered_by("admin", "Yes"))
+    found = stage.event(trigger(settled=settled, deadline=in_seconds(3600)))
+    assert (found["answered_in"], stage.fired_at) == ("airflow", 100)
+
+
+# --- time is up ----------------------------------------------------------------------------------------------------------
+
+
+class TestTime:
+    def test_the_defaults(self, stage, trigger, kaizala, record, in_seconds):
+        kaizala.poll()
+        made = trigger(defaults=["No"], deadline=in_seconds(60), params_input={"why": "?"})
+        found = stage.event(made)
+        assert stage.fired_at == 60
+        assert (found["chosen_options"], found["params_input"]) == (["No"], {"why": "?"})
+        assert (found["timedout"], found["responded_by_user"], found["answered_in"]) == (True, None, None)
+        assert (record.answer, record.given) == (["No"], {"why": "?"})
+        again = stage.event(trigger(defaults=["No"], deadline=in_seconds(-60)))
+        assert again == {**found, "result": None}, "after a restart"
+
+    def test_without_defaults_it_is_an_error(self, stage, trigger, kaizala, record, in_seconds):
+        kaizala.poll()
+        found = stage.event(trigger(deadline=in_seconds(60)))
+        assert found["error_type"] == "timeout"
+        assert "neither in the group nor in Airflow" in found["error"]
+        assert (found["carry"], found["result"]["met"]) == ({"a": 1}, False)
+        assert record.answer is None
+
+    @pytest.mark.parametrize("settled", [True, False])
+    def test_an_answer_of_the_last_moment_counts(self, stage, trigger, kaizala, record, in_seconds, settled):
+        """Also if no triggerer ran when time was up."""
+        kaizala.poll()
+        stage.at(59, lambda: kaizala.poll({RAVI: "Yes"}))
+        for deadline in (60, -3600):
+            record.__init__()
+            found = stage.event(
+                trigger(defaults=["No"], deadline=in_seconds(deadline), interval=600.0, settled=settled)
+            )
+            assert (found["chosen_options"], found["answered_in"]) == (["Yes"], "kaizala")
+
+    def test_an_answer_in_airflow_of_the_last_moment_counts(
+        self, stage, trigger, kaizala, record, in_seconds
+    ):
+        kaizala.poll()
+        stage.at(61, lambda: record.answered_by("admin", "Yes"))
+        found = stage.event(trigger(deadline=in_seconds(62)))
+        assert (found["answered_in"], stage.fired_at) == ("airflow", 62)
+
+    def test_a_person_in_airflow_is_faster_than_the_defaults(
+        self, stage, trigger, kaizala, record, in_seconds
+    ):
+        kaizala.poll()
+        record.before = lambda: record.answered_by("admin", "Yes")
+        found = stage.event(trigger(defaults=["No"], deadline=in_seconds(60)))
+        assert (found["chosen_options"], found["answered_in"]) == (["Yes"], "airflow")
+
+    def test_kaizala_is_down_at_the_end(self, stage, trigger, kaizala, record, logs, in_seconds):
+        kaizala.otherwise = lambda request: kaizala.error(500, "Internal")
+        found = stage.event(trigger(defaults=["No"], deadline=in_seconds(60)))
+        assert (found["timedout"], stage.fired_at) == (True, 60)
+        assert "could not be read a last time" in logs.text
+
+    @pytest.mark.parametrize("settled", [True, False])
+    def test_a_look_that_hangs_delays_the_end_by_no_more_than_the_last_look(
+        self, stage, trigger, kaizala, record, in_seconds, settled
+    ):
+        """The deadline passes during a look, of the poll or of the trigger itself."""
+        kaizala.poll({RAVI: "Yes"})
+        stage.latency = 600
+        found = stage.event(trigger(defaults=["No"], deadline=in_seconds(60), settled=settled))
+        assert (found["timedout"], stage.fired_at) == (True, 60 + hitl.LAST_LOOK)
+
+    def test_airflow_is_down_at_the_end(self, stage, trigger, kaizala, record, in_seconds):
+        """Each attempt reads the record, writes to it, and reads it again."""
+        kaizala.poll()
+        stage.at(59, lambda: setattr(record, "fails", 9))
+        found = stage.event(trigger(defaults=["No"], deadline=in_seconds(60)))
+        assert found["timedout"] is True
+        assert 65 <= stage.fired_at <= 75
+
+    def test_it_wakes_the_task(self, stage, trigger, kaizala, record, in_seconds):
+        kaizala.poll()
+        found = stage.event(trigger(wake_at=in_seconds(30), deadline=in_seconds(60)))
+        assert (found["status"], found["carry"], stage.fired_at) == ("wake", {"a": 1}, 30)
+        assert found["wait"]["deadline"] == in_seconds(60)
+        assert found["seen"]["text"] == "0 of 1 answered"
+
+    def test_the_end_goes_before_a_waking(self, stage, trigger, kaizala, record, in_seconds):
+        kaizala.poll()
+        found = stage.event(trigger(defaults=["No"], wake_at=in_seconds(-9), deadline=in_seconds(-5)))
+        assert found["timedout"] is True

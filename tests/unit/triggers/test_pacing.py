@@ -81,6 +81,26 @@ def test_the_urgent_first():
     assert order == [LIST, DETAIL, DETAIL, LIST, SWEEP, SWEEP], "the first had a free place"
 
 
+def test_a_newcomer_does_not_overtake_those_who_wait():
+    """Nor when places are free before the first of them has woken, as after the limit was raised."""
+    order = []
+
+    async def scene():
+        pacer = Pacer(6, now)
+
+        async def one(name):
+            await pacer.turn(LIST)
+            order.append(name)
+
+        waiting = [asyncio.ensure_future(one(name)) for name in ("free place", "first", "second")]
+        await asyncio.sleep(1)
+        pacer.set(600)
+        await asyncio.gather(one("newcomer"), *waiting)
+
+    play(scene)
+    assert order == ["free place", "first", "second", "newcomer"]
+
+
 def test_who_has_gone_takes_no_turn():
     async def scene():
         pacer = Pacer(6, now)

@@ -8,7 +8,8 @@ import pytest
 
 from airflow_provider_kaizala.client.errors import KaizalaForbiddenError, KaizalaNotFoundError
 from airflow_provider_kaizala.triggers import polls
-from airflow_provider_kaizala.waiting.progress import who_answered
+from airflow_provider_kaizala.triggers.sources import ActionsSource
+from airflow_provider_kaizala.waiting.people import respondents
 from airflow_provider_kaizala.waiting.subjects import Responses, read_subject
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
@@ -19,7 +20,7 @@ SENT = "2026-03-01T07:00:00Z"
 def on(group, action_id="act-1", kind="Poll", sent_at=SENT):
     return read_subject(
         {
-            "kind": "action",
+            "kind": "responses",
             "group_id": group,
             "action_id": action_id,
             "action_type": kind,
@@ -29,7 +30,7 @@ def on(group, action_id="act-1", kind="Poll", sent_at=SENT):
 
 
 def who(details):
-    return [person.mobile_number for person in who_answered(details)]
+    return [person.mobile_number for person in respondents(details)]
 
 
 # --- what it costs -----------------------------------------------------------------------------------------------------------
@@ -119,6 +120,28 @@ def test_after_the_last_has_gone_a_new_one_begins_anew(stage, kaizala, group, no
     assert [who(news) for news in stage.play(scene)] == [[MEERA]]
 
 
+@pytest.mark.parametrize("leaves_at", [3, 6])
+def test_a_wait_that_leaves_a_poll_and_joins_again_gets_the_present_state(
+    stage, kaizala, group, no_sweeps, leaves_at
+):
+    """Though the poll goes on for another wait, and the count of answers is what it was. At 3 s the action is being read."""
+    kaizala.poll({RAVI: "Yes"}, sent_at=SENT)
+    kaizala.poll({}, action_id="act-2", sent_at=SENT)
+    stage.latency = 2
+
+    async def scene():
+        async with stage.waits(on(group, "act-2")):
+            async with stage.waits(on(group)):
+                await asyncio.sleep(leaves_at)
+            await asyncio.sleep(20)
+            kaizala.poll({MEERA: "No"}, sent_at=SENT)
+            async with stage.waits(on(group)) as (told,):
+                await asyncio.sleep(20)
+                return told
+
+    assert [who(news) for news in stage.play(scene)] == [[MEERA]]
+
+
 def test_the_shortest_interval_sets_the_pace(stage, kaizala, group, no_sweeps):
     """Also for a wait that joins while the poll sleeps for one with time."""
     kaizala.poll({}, sent_at=SENT)
@@ -189,19 +212,31 @@ def test_a_wait_that_is_stopped_while_it_reads_the_connection_stops_no_other(sta
 def test_a_connection_that_is_gone_is_asked_for_again(stage, kaizala, group, connect):
     kaizala.poll({RAVI: "Yes"}, sent_at=SENT)
 
-    async def join():
-        async with polls.polls().watch("later", on(group), 1):
-            pass
-
     async def scene():
         with pytest.raises(Exception, match="later"):
-            await join()
+            async with polls.polls().account("later"):
+                pass
         connect("later")
         async with stage.waits(on(group), conn_id="later") as (told,):
             await asyncio.sleep(2)
             return told
 
     assert len(stage.play(scene)) == 1
+
+
+def test_connections_share_a_client_only_if_all_their_settings_are_the_same(stage, kaizala, group, connect):
+    connect("same")
+    connect("other", extra={"proxies": {"https": "http://proxy:3128"}})
+
+    async def scene():
+        async with (
+            polls.polls().account("kaizala_default") as first,
+            polls.polls().account("same") as same,
+            polls.polls().account("other") as other,
+        ):
+            return first is same, first is other
+
+    assert stage.play(scene) == (True, False)
 
 
 # --- errors ------------------------------------------------------------------------------------------------------------------
@@ -274,13 +309,11 @@ def test_what_may_be_over_is_waited_out_and_told_once(stage, kaizala, group, log
             return told
 
     assert [who(news) for news in stage.play(scene)] == [[RAVI]]
-    assert len([line for line in logs.of("warning") if "cannot be read now" in line]) == 1
-    assert len([line for line in logs.of("info") if "reads again" in line]) == 1
+    assert len([line for line in logs.of("warning") if "Cannot read" in line]) == 1
+    assert len([line for line in logs.of("info") if "Can read" in line]) == 1
 
 
 def test_a_mistake_of_ours_is_tried_three_times_and_then_told(stage, kaizala, group, monkeypatch, logs):
-    from airflow_provider_kaizala.triggers.sources import ActionsSource
-
     async def broken(self, reader, subjects):
         raise ZeroDivisionError("oh")
 
@@ -296,6 +329,31 @@ def test_a_mistake_of_ours_is_tried_three_times_and_then_told(stage, kaizala, gr
     (error,) = stage.play(scene)
     assert "ZeroDivisionError: oh" in str(error)
     assert "failed" in logs.of("error")[0]
+
+
+def test_unforeseen_errors_that_are_not_consecutive_never_end_a_poll(stage, kaizala, group, monkeypatch):
+    """Two looks of three fail, for ten minutes."""
+    looks = []
+    look = ActionsSource.look
+
+    async def broken(self, reader, subjects):
+        looks.append(None)
+        if len(looks) % 3:
+            raise ZeroDivisionError("oh")
+        await look(self, reader, subjects)
+
+    monkeypatch.setattr(ActionsSource, "look", broken)
+    kaizala.poll({}, sent_at=SENT)
+
+    async def scene():
+        async with stage.waits(on(group)) as (told,):
+            await asyncio.sleep(600)
+            kaizala.poll({RAVI: "Yes"}, sent_at=SENT)
+            await asyncio.sleep(30)
+            return told
+
+    assert [who(news) for news in stage.play(scene)] == [[RAVI]]
+    assert len(looks) > 60
 
 
 # --- what a poll is not ------------------------------------------------------------------------------------------------------
@@ -322,7 +380,7 @@ def test_its_lines_are_not_in_the_log_of_the_task_that_came_first(stage, kaizala
 
     stage.play(scene)
     assert {name for name, _ in lines} == {"nobody's"}
-    assert [text.split(" ")[0] for _, text in lines] == ["Poll", "action"]
+    assert [text.split(" ")[0] for _, text in lines] == ["Polling", "Cannot"]
 
 
 def test_secrets_are_in_no_key(stage, kaizala, group, secrets_of_the_connection, logs):

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_kaizala.client.errors import KaizalaNotFoundError
-from airflow_provider_kaizala.triggers.sources import make_source, ticks
-from airflow_provider_kaizala.waiting.progress import who_answered
-from airflow_provider_kaizala.waiting.subjects import Responses, Joined, Posts, Reactions, Subject
+from airflow_provider_kaizala.triggers.sources import ticks
+from airflow_provider_kaizala.waiting.people import respondents
+from airflow_provider_kaizala.waiting.subjects import NewActions, NewMembers, Reactions, Responses
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 SENT = datetime(2026, 3, 1, 7, tzinfo=UTC)
@@ -20,7 +20,7 @@ def on(group, action_id="act-1", kind="Poll"):
 
 
 def who(details):
-    return [person.mobile_number for person in who_answered(details)]
+    return [person.mobile_number for person in respondents(details)]
 
 
 # --- actions -----------------------------------------------------------------------------------------------------------------
@@ -297,14 +297,62 @@ def test_a_reaction_that_could_not_be_read_is_read_at_the_next_look(stage, kaiza
     assert [who(news) for news in stage.play(scene)] == [[RAVI]]
 
 
-# --- posts and members -------------------------------------------------------------------------------------------------------
+def test_a_known_reaction_whose_details_failed_once_is_read_again(stage, kaizala, group):
+    failures = []
+
+    def answer(request):
+        if failures and request.path.endswith("/reaction/ref-1"):
+            return failures.pop()
+        return kaizala.default(request)
+
+    kaizala.otherwise = answer
+
+    async def scene():
+        async with stage.waits(Reactions(group, "ref-1")) as (told,):
+            await asyncio.sleep(5)
+            failures.extend([kaizala.error(500, "Internal")] * 5)  # the client tries five times
+            kaizala.reacts(RAVI)
+            await asyncio.sleep(10)
+            assert len(told) == 1
+            await asyncio.sleep(10)
+            return told
+
+    assert [who(news) for news in stage.play(scene)] == [[], [RAVI]]
+    assert failures == []
 
 
-def test_posts(stage, kaizala, group):
+def test_changed_reactions_outlive_an_unforeseen_error(stage, kaizala, group, logs):
+    failures = []
+
+    def answer(request):
+        if failures and request.path.endswith("/reaction/ref-1"):
+            raise failures.pop()
+        return kaizala.default(request)
+
+    kaizala.otherwise = answer
+
+    async def scene():
+        async with stage.waits(Reactions(group, "ref-1"), Reactions(group, "ref-2")) as told:
+            await asyncio.sleep(5)
+            failures.append(ZeroDivisionError("oh"))
+            kaizala.reacts(RAVI, "ref-1")
+            kaizala.reacts(RAVI, "ref-2")
+            await asyncio.sleep(20)
+            return told
+
+    for told in stage.play(scene):
+        assert who(told[-1]) == [RAVI]
+    assert "ZeroDivisionError: oh" in logs.text
+
+
+# --- new actions and members -------------------------------------------------------------------------------------------------------
+
+
+def test_new_actions(stage, kaizala, group):
     early, late = SENT, SENT + timedelta(hours=1, microseconds=5)
 
     async def scene():
-        async with stage.waits(Posts(group, "Poll", early), Posts(group, "Poll", late)) as told:
+        async with stage.waits(NewActions(group, "Poll", early), NewActions(group, "Poll", late)) as told:
             await asyncio.sleep(5)
             kaizala.poll({}, sent_at="2026-03-01T07:30:00Z")
             kaizala.poll({}, action_id="act-2", sent_at="2026-03-01T08:00:00Z")
@@ -318,9 +366,11 @@ def test_posts(stage, kaizala, group):
     assert len(stage.lists) == 2, "one list for both"
 
 
-def test_members(stage, kaizala, group):
+def test_new_members(stage, kaizala, group):
     async def scene():
-        async with stage.waits(Joined(group, (ASHA, RAVI)), Joined(group, (ASHA, RAVI, MEERA))) as told:
+        async with stage.waits(
+            NewMembers(group, (ASHA, RAVI)), NewMembers(group, (ASHA, RAVI, MEERA))
+        ) as told:
             await asyncio.sleep(5)
             kaizala.members.append("+910000000004")
             await asyncio.sleep(10)
@@ -336,7 +386,7 @@ def test_a_group_that_is_gone(stage, kaizala, group):
     kaizala.otherwise = lambda request: kaizala.error(404, "NotFound", "no such group")
 
     async def scene():
-        async with stage.waits(Joined(group, ()), Joined(group, (ASHA,))) as told:
+        async with stage.waits(NewMembers(group, ()), NewMembers(group, (ASHA,))) as told:
             await asyncio.sleep(5)
             return told
 
@@ -345,8 +395,3 @@ def test_a_group_that_is_gone(stage, kaizala, group):
 
 def test_ticks():
     assert ticks(datetime(1970, 1, 1, tzinfo=UTC)) == 621_355_968_000_000_000
-
-
-def test_what_nobody_knows_is_no_source():
-    with pytest.raises(TypeError, match="cannot be watched"):
-        make_source(Subject("g"))
