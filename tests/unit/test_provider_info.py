@@ -60,8 +60,8 @@ def test_every_module_is_listed(room):
     (listed,) = get_provider_info()[room]
     package = importlib.import_module(f"{airflow_provider_kaizala.__name__}.{room}")
     inner = {
-        "operators": {"base", "post"},
-        "hooks": {"connection", "fields", "token_store", "transient"},
+        "operators": {"base", "plain_text"},
+        "hooks": {"connection", "fields", "token_store"},
         "sensors": {"base"},
         "triggers": {"base", "pacing", "polls", "sources"},
     }.get(room, set())
