@@ -60,7 +60,7 @@ def test_every_module_is_listed(room):
     (listed,) = get_provider_info()[room]
     package = importlib.import_module(f"{airflow_provider_kaizala.__name__}.{room}")
     inner = {
-        "operators": {"base", "post"},
+        "operators": {"base", "plain_text"},
         "hooks": {"connection", "connection_test", "fields", "token_store"},
         "sensors": {"base"},
         "triggers": {"base", "pacing", "polls", "sources"},
