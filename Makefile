@@ -42,7 +42,7 @@ screenshots: $(STAMP)
 postgres: $(STAMP)
 	$(BIN)/python -m tests.on_postgres $(ARGS)
 
-# Figures into benchmarks/results.json; ONLY=server runs one bench and keeps what the others measured.
+# Figures into benchmarks/results.json; ONLY=server (page, imports, message, waits) runs one bench and keeps what the others measured.
 bench: $(STAMP) $(MOTO)/.installed
 	@$(BIN)/python -m benchmarks $(ONLY)
 

@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, ObjectStoragePath, Param, task
 
 from airflow_provider_kaizala.operators import (
+    KaizalaAskSurveyOperator,
     KaizalaSendMediaOperator,
     KaizalaSendMessageOperator,
-    KaizalaAskSurveyOperator,
 )
 
 COLOURS = {"Yes": "#00796b", "Partly": "#bf6900", "No": "#b71c1c", "no answer": "#8a8a8a"}

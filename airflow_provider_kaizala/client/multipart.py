@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
+
+from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.models.sent import media_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +28,21 @@ class Part:
     file_name: str
     content_type: str
     opener: Callable[[], IO[bytes]]
+
+    @classmethod
+    def from_path(cls, path: str | Path) -> Part:
+        """Return a file of this machine, under its own name.
+
+        :raises KaizalaInputError: if it does not exist, is empty, or is of a type that Kaizala does not accept
+        """
+        file = Path(path)
+        if not file.is_file():
+            raise KaizalaInputError(
+                f"file {str(path)!r} does not exist, or is not a file; give a path that this process can read"
+            )
+        if file.stat().st_size == 0:
+            raise KaizalaInputError(f"file {str(path)!r} is empty; Kaizala would show nothing")
+        return cls(file.name, media_type(file.name)[1], lambda: file.open("rb"))
 
 
 class Upload:

@@ -12,7 +12,6 @@ import math
 import random
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -52,8 +51,10 @@ BACKOFF_BASE = 1.0
 BACKOFF_CAP = 30.0
 #: an access token that ends within so many seconds is renewed before it is used
 EXPIRY_MARGIN = 60.0
-#: seconds between looks whether another call has brought the token that this one needs too
+#: seconds between checks whether another call of this client has renewed the token
 RENEWAL_POLL = 0.05
+#: seconds after which the store is read once more when all refresh tokens were refused
+RENEWAL_GRACE = 1.0
 
 
 @dataclass(frozen=True)
@@ -131,14 +132,18 @@ class Policy:
     def _usable_tokens(
         self, grant: Grant, deadline: float, refused: str | None = None
     ) -> Generator[Effect, Any, Tokens]:
-        """Return tokens that should work: ours, else another task's, else new ones."""
+        """Return tokens that should work: those of this client, else those another process stored, else new ones."""
         while True:
             known = self._tokens.get(grant.name)
             if known and self._fresh(known, refused):
                 return known
-            if grant.name not in self._renewing or self._clock() >= deadline:
+            if grant.name not in self._renewing:
                 break
-            yield Sleep(RENEWAL_POLL)  # another call of this client is at it
+            if self._clock() >= deadline:
+                raise KaizalaUnreachableError(
+                    f"timed out while another call was renewing the access token of grant {grant.name}; nothing was sent"
+                )
+            yield Sleep(RENEWAL_POLL)
         self._renewing.add(grant.name)
         try:
             return (yield from self._renew(grant, deadline, refused))
@@ -146,36 +151,53 @@ class Policy:
             self._renewing.discard(grant.name)
 
     def _renew(self, grant: Grant, deadline: float, refused: str | None) -> Generator[Effect, Any, Tokens]:
-        stored: Tokens | None = yield Load(grant)
-        if stored is not None and stored.seed == grant.seed:
-            self._learn(grant, stored)
-            if self._fresh(stored, refused):
-                return stored
-        else:
-            stored = None
-        refresh_token = stored.refresh_token if stored and stored.refresh_token else grant.refresh_token
-        granted: AccessToken | None = None
-        if refresh_token != grant.refresh_token:
-            with suppress(KaizalaAuthError):
-                granted = yield from self._fetch_token(refresh_token, deadline)
-        if granted is None:
-            refresh_token = grant.refresh_token
-            try:
-                granted = yield from self._fetch_token(refresh_token, deadline)
-            except KaizalaAuthError as error:
-                raise self._explained(error, grant) from None
+        """Renew the access token with the latest refresh token known, and store what comes before anything else happens.
+
+        Rotation may end the old refresh token at once, so the store is read again after each refusal: another process may
+        just have rotated it. That process may still be storing the new one, hence one more look after a pause.
+        """
+        tried: list[str] = []
+        refusal: KaizalaAuthError | None = None
+        pause = RENEWAL_GRACE
+        while True:
+            stored: Tokens | None = yield Load(grant)
+            if stored is not None and stored.seed != grant.seed:
+                stored = None
+            if stored is not None:
+                self._learn(grant, stored)
+                if self._fresh(stored, refused):
+                    return stored
+            known = (stored.refresh_token if stored else None, grant.refresh_token)
+            untried = [each for each in known if each and each not in tried]
+            if untried:
+                try:
+                    granted = yield from self._fetch_token(untried[0], deadline)
+                except KaizalaAuthError as error:
+                    refusal = error
+                    tried.append(untried[0])
+                else:
+                    return (yield from self._accept(grant, granted, untried[0]))
+            elif refusal is not None and (not pause or self._clock() + pause >= deadline):
+                raise self._explained(refusal, grant) from None
+            else:
+                yield Sleep(pause)
+                pause = 0.0
+
+    def _accept(
+        self, grant: Grant, granted: AccessToken, refresh_token: str
+    ) -> Generator[Effect, Any, Tokens]:
         latest = granted.refresh_token or refresh_token
         tokens = Tokens(
-            granted.access_token,
-            int(granted.expires_at.timestamp() * 1000),
-            granted.endpoint_url,
-            latest if latest != grant.refresh_token else None,
-            grant.seed,
+            access_token=granted.access_token,
+            expires_ms=int(granted.expires_at.timestamp() * 1000),
+            endpoint_url=granted.endpoint_url,
+            refresh_token=latest if latest != grant.refresh_token else None,
+            seed=grant.seed,
         )
         try:
             tokens = replace(tokens, endpoint_url=self._trusted_base(granted.endpoint_url))
         except KaizalaUntrustedHostError:
-            if granted.refresh_token:  # the old one may be dead by now
+            if granted.refresh_token:  # the old one may no longer work
                 yield from self._keep(grant, tokens)
             raise
         yield from self._keep(grant, tokens)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_kaizala.hooks.connection import KaizalaConnection, read_connection
+    from airflow_provider_kaizala.hooks.connection_test import try_connection
     from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-    from airflow_provider_kaizala.hooks.token_store import VariableTokenStore, store_for
+    from airflow_provider_kaizala.hooks.token_store import VariableTokenStore
 
-__all__ = ["KaizalaConnection", "KaizalaHook", "VariableTokenStore", "read_connection", "store_for"]
+__all__ = ["KaizalaConnection", "KaizalaHook", "VariableTokenStore", "read_connection", "try_connection"]
 
 #: where each name is defined; its module is loaded when the name is first used
 __lazy_imports: dict[str, str] = {
@@ -18,7 +19,7 @@ __lazy_imports: dict[str, str] = {
     "KaizalaHook": "kaizala",
     "VariableTokenStore": "token_store",
     "read_connection": "connection",
-    "store_for": "token_store",
+    "try_connection": "connection_test",
 }
 
 

@@ -86,7 +86,7 @@ def api_root(host: str | None, port: int | None, schema: str | None) -> str:
         raise KaizalaInputError(
             f"host {shown!r} is no address; give a name, or a URL such as {DEFAULT_API_ROOT}"
         ) from None
-    if known_port is None and port is not None:
+    if known_port is None and port:  # the Airflow UI sends 0 for an empty port
         authority = f"{authority}:{port}"
     if not mark and scheme.lower() not in ("http", "https"):
         scheme = "http" if is_loopback(name) and (known_port or port) != 443 else "https"

@@ -143,9 +143,7 @@ class KaizalaCreateOperator(KaizalaGroupOperator):
         resend = self.checked("on_unknown_outcome") == "resend"
         return PostOnce(self.hook, TaskState(context), what, resend=resend, across_clearing=across_clearing)
 
-    def create(
-        self, context: Context, what: str, call: Call[T], outcome: Callable[[T], Outcome]
-    ) -> Done[T]:
+    def create(self, context: Context, what: str, call: Call[T], outcome: Callable[[T], Outcome]) -> Done[T]:
         """Make a call, unless an earlier try has.
 
         :param what: what the call does, for messages

@@ -163,10 +163,11 @@ class KaizalaCreateGroupOperator(KaizalaCreateOperator):
     def _namesakes(self) -> list[Group]:
         """Return the groups that have the name already. Kaizala says of none when it was created."""
         name, parent = self.checked("name"), self.checked("parent_group_id")
-        if parent:
-            there = self.hook.run(calls.list_sub_groups(parent)).sub_groups
-        else:
-            there = self.hook.run(calls.list_groups())
+        there = (
+            self.hook.run(calls.list_sub_groups(parent)).sub_groups
+            if parent
+            else self.hook.run(calls.list_groups())
+        )
         return [each for each in there if each.name.strip() == name.strip()]
 
     def _add(self, group_id: str, numbers: Sequence[str], state: TaskState, *, is_new: bool) -> None:

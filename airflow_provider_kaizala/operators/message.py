@@ -27,8 +27,9 @@ class KaizalaSendMessageOperator(KaizalaPostOperator):
         KaizalaSendMessageOperator(task_id="tell", text="The {{ ds }} report is ready")
 
     Kaizala accepts no plain messages in a group that has sub-groups: use
-    :class:`~airflow_provider_kaizala.operators.media.KaizalaSendAnnouncementOperator` there. It does not list messages, so if it is
-    unknown whether one was posted, ``on_unknown_outcome`` decides. The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+    :class:`~airflow_provider_kaizala.operators.media.KaizalaSendAnnouncementOperator` there. It does not list messages, so if it
+    is unknown whether one was posted, ``on_unknown_outcome`` decides. The other arguments are those of
+    :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
 
     :param text: 1 to 4,000 characters, or a file ending in ``.j2`` or ``.jinja`` (templated)
     :return: ``{"group_id", "reference_id", "action_id"}``; ``action_id`` is None

@@ -338,6 +338,8 @@ class People:
         except (OSError, http.client.HTTPException, KaizalaServerError) as error:
             if not self._is_closed:
                 self.failures.append(f"the people lost the server: {error or type(error).__name__}")
+        except Exception as error:  # noqa: BLE001 - nobody sees what a thread raises, and the test would wait in vain
+            self.failures.append(f"the people stopped: {type(error).__name__}: {error}")
 
     def _look(self, scripts: Sequence[Script]) -> None:
         """Read what is new to the people who have something to do, and hand it out."""
@@ -362,9 +364,13 @@ class People:
     def _go_on(self, script: Script) -> None:
         try:
             script.go_on(self._reads)
-        except KaizalaServerError as error:
+        except (OSError, http.client.HTTPException):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test must fail with it, and the others go on
+            refused = isinstance(error, KaizalaServerError)
+            reason = str(error) if refused else f"{type(error).__name__}: {error}"
             script.failed = True
-            self.failures.append(f"{script.person.name} {script.verb}: {error}")
+            self.failures.append(f"{script.person.name} {script.verb}: {reason}")
 
     def _wait(self, since: int) -> int:
         """Wait for the next post or reading; return where the journal stands."""

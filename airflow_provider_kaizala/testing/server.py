@@ -88,6 +88,10 @@ class KaizalaServer:
         body = {"connectorId": connector, "groupId": group_id, "mobileNumber": mobile_number}
         self.call("POST", "/revoke-grant", body)
 
+    def rotation_ends_old_token(self, ends: bool = True) -> None:
+        """Let a refresh token stop working as soon as it was rotated, from day 328 on; else it lives on to day 365."""
+        self.call("POST", "/rotation", {"endsOldToken": ends})
+
     # --- time ------------------------------------------------------------------------------------------------------------
 
     def now(self) -> datetime:

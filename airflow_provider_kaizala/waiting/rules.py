@@ -33,8 +33,7 @@ from airflow_provider_kaizala.waiting.people import by_number, latest, list_name
 from airflow_provider_kaizala.waiting.tally import as_offered, chosen, is_offered
 
 if TYPE_CHECKING:
-    from airflow_provider_kaizala.client.models import ActionDetails
-    from airflow_provider_kaizala.client.models.people import Person
+    from airflow_provider_kaizala.client.models import ActionDetails, Person
     from airflow_provider_kaizala.waiting.people import Eligible
 
 _check_count = checks.whole_number(1)
@@ -68,7 +67,8 @@ class Progress:
     def __str__(self) -> str:
         text = self.text
         if not text:
-            text = f"{len(self.answered)} of {self.needed} answered"
+            count = len(self.answered)
+            text = f"{count} of {self.needed} answered" if count <= self.needed else f"{count} answered"
             text += f" ({list_names(self.answered)})" if self.answered else ""
         return f"{text}; missing: {list_names(self.missing)}" if self.missing else text
 
@@ -328,7 +328,7 @@ class Quorum(Rule):
         if self.people is not None:
             wanted = tuple(by_number(self.people, self.names, details))
             votes = [each for each in votes if each.responder.mobile_number in self.people]
-        voted: tuple[Person, ...] = tuple(each.responder for each in votes)
+        voted = tuple(each.responder for each in votes)
         missing: tuple[Person, ...] = ()
         if wanted:
             voted, missing = split(wanted, voted)

@@ -419,6 +419,23 @@ def logs():
         each.removeHandler(handler)
 
 
+class Store(dict):
+    """What a task remembers on Airflow 3.3: plain JSON goes in and comes out."""
+
+    def get(self, key, default=None):
+        return json.loads(super().get(key, "null"))
+
+    def set(self, key, value):
+        assert value is not None
+        self[key] = json.dumps(value)
+
+
+@pytest.fixture
+def store():
+    """The ``task_state_store`` of one task."""
+    return Store()
+
+
 @pytest.fixture
 def dag():
     """A DAG, for what needs one."""

@@ -15,7 +15,7 @@ from airflow_provider_kaizala.client.models import checks, forms
 from airflow_provider_kaizala.client.models.wire import hours_from, iso, read_due, read_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from airflow_provider_kaizala.client.models.checks import Check
     from airflow_provider_kaizala.client.models.forms import Location, Property, Question
@@ -82,7 +82,7 @@ class Audience(Sent):
     :param reply_to_reference_id: the message this one answers; one that was sent to chosen subscribers wants them repeated
     """
 
-    subscribers: tuple[str, ...] | None = None
+    subscribers: Sequence[str] | None = None
     send_to_all_subscribers: bool = False
     reply_to_reference_id: str | None = None
 
@@ -139,7 +139,7 @@ class Announcement(Action):
 
     text: str
     title: str | None = None
-    media: tuple[str, ...] = ()
+    media: Sequence[str] = ()
 
     action_type: ClassVar[str] = "Announcement"
     checks: ClassVar[Mapping[str, Check]] = {"text": checks.text, "title": checks.optional(checks.title)}
@@ -157,7 +157,7 @@ class Poll(Action):
     """One question with two or more options. ``due``: Kaizala's default is 30 days."""
 
     question: str
-    options: tuple[str, ...]
+    options: Sequence[str]
     due: datetime | timedelta | str | None = None
     sender_only: bool = False
 
@@ -234,7 +234,7 @@ class Job(Action):
     """A task for named people, complete when all have done it. ``due``: Kaizala's default is 24 hours."""
 
     title: str
-    assigned_to: tuple[str, ...]
+    assigned_to: Sequence[str]
     due: datetime | timedelta | str | None = None
 
     action_type: ClassVar[str] = "Job"

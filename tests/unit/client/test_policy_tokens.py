@@ -13,10 +13,12 @@ from airflow_provider_kaizala.client.errors import (
     KaizalaBadRequestError,
     KaizalaNoReplyError,
     KaizalaUnknownOutcomeError,
+    KaizalaUnreachableError,
     KaizalaUntrustedHostError,
 )
 from airflow_provider_kaizala.client.models import Message
-from airflow_provider_kaizala.client.settings import USER_GRANT, Grant
+from airflow_provider_kaizala.client.policy import RENEWAL_GRACE, RENEWAL_POLL
+from airflow_provider_kaizala.client.settings import USER_GRANT, Grant, Timeouts
 from airflow_provider_kaizala.client.tokens import MemoryTokenStore, Tokens
 
 USER = Grant(USER_GRANT, "refresh-token-of-the-user")
@@ -119,7 +121,18 @@ class TestCaching:
             world.run(get)
         world.replies = [world.reply(200, NOBODY)]
         world.run(get)
-        assert world.sleeps == []
+        assert RENEWAL_POLL not in world.sleeps
+
+    def test_a_call_does_not_wait_for_another_renewal_beyond_its_bound(self, world, get):
+        first, second = world.policy.perform(get), world.policy.perform(get, within=1)
+        next(first)
+        first.send(None)
+        assert next(second) == Sleep(RENEWAL_POLL)
+        world.clock += 1
+        with pytest.raises(
+            KaizalaUnreachableError, match=r"renewing the access token of grant user; nothing was sent"
+        ):
+            second.send(None)
 
 
 class TestRefusedToken:
@@ -237,6 +250,54 @@ class TestRotation:
             world.run(get)
         assert len(world.sends) == 2
 
+    def test_a_rotation_by_another_process_is_found_after_a_refusal(self, world, get, stored):
+        """Rotation may end the old refresh token at once, while this process is about to use it."""
+
+        def refuse(send):
+            world.store.save(USER, stored("another-process", refresh="rotated-1"))
+            return world.error(401)
+
+        world.tokens = [refuse]
+        world.replies = [world.reply(200, NOBODY)]
+        world.run(get)
+        assert used(world) == ["another-process"]
+        assert world.sleeps == []
+
+    def test_a_rotation_that_another_process_is_still_storing_is_waited_for(self, world, get, stored):
+        world.tokens = [world.error(401)]
+        world.replies = [world.reply(200, NOBODY)]
+        world.on_sleep = lambda: world.store.save(USER, stored("another-process", refresh="rotated-1"))
+        world.run(get)
+        assert used(world) == ["another-process"]
+        assert world.sleeps == [RENEWAL_GRACE]
+
+    def test_a_newer_refresh_token_without_a_usable_access_token_is_tried(self, world, get, stored):
+        def refuse(send):
+            world.store.save(USER, stored(refresh="rotated-2", hours=-1))
+            return world.error(401)
+
+        world.store.save(USER, stored(refresh="rotated-1", hours=-1))
+        world.tokens = [refuse]
+        world.replies = [world.reply(200, NOBODY)]
+        world.run(get)
+        assert refresh_tokens(world) == ["rotated-1", "rotated-2"]
+        assert world.saved[-1].refresh_token == "rotated-2"
+
+    def test_no_refresh_token_is_tried_twice(self, world, get, stored):
+        world.store.save(USER, stored(refresh="dead", hours=-1))
+        world.tokens = [world.error(401), world.error(401)]
+        with pytest.raises(KaizalaAuthError):
+            world.run(get)
+        assert refresh_tokens(world) == ["dead", USER.refresh_token]
+        assert world.sleeps == [RENEWAL_GRACE]
+
+    def test_a_refusal_near_the_end_of_the_bound_is_raised_at_once(self, make_world, get):
+        world = make_world(timeouts=Timeouts(total=0.9))
+        world.tokens = [world.error(401)]
+        with pytest.raises(KaizalaAuthError):
+            world.run(get)
+        assert world.sleeps == []
+
     def test_a_rotated_token_is_not_lost_to_a_foreign_endpoint(self, world, get):
         world.tokens = [world.token(refresh="rotated-1", endpoint="https://evil.example/")]
         with pytest.raises(KaizalaUntrustedHostError):
@@ -278,6 +339,20 @@ class TestGrants:
             world.run(call)
         assert refresh_tokens(world) == ["refresh-of-the-group", USER.refresh_token]
         assert used(world) == ["access-1", "access-2", "access-1"]
+
+    def test_renewals_of_two_grants_neither_wait_for_nor_serve_each_other(self, make_world, get, group):
+        world = make_world(group_refresh_tokens={group: "refresh-of-the-group"})
+        of_group, of_user = world.policy.perform(get), world.policy.perform(calls.list_groups())
+        assert next(of_group) == Load(Grant(group, "refresh-of-the-group"))
+        asked_for_group = of_group.send(None)
+        assert next(of_user) == Load(USER)
+        asked_for_user = of_user.send(None)
+        assert asked_for_group.headers["refreshToken"] == "refresh-of-the-group"
+        assert asked_for_user.headers["refreshToken"] == USER.refresh_token
+        assert isinstance(of_user.send(world.token("access-of-the-user")), Save)
+        assert of_user.send(None).headers["accessToken"] == "access-of-the-user"
+        assert isinstance(of_group.send(world.token("access-of-the-group")), Save)
+        assert of_group.send(None).headers["accessToken"] == "access-of-the-group"
 
     def test_media_goes_with_its_groups_token_too(self, make_world, group):
         world = make_world(group_refresh_tokens={group: "refresh-of-the-group"})

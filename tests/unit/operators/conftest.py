@@ -102,7 +102,7 @@ FULL = [
     ),
     Case(
         "KaizalaSendPollOperator",
-        {"question": "Tea?", "choices": ("Yes", "No"), "expires": IN_50_HOURS, "sender_only": True},
+        {"question": "Tea?", "options": ("Yes", "No"), "due": IN_50_HOURS, "sender_only": True},
         {
             "actionType": "Poll",
             "actionBody": {
@@ -259,7 +259,7 @@ def dropper(connect, variables):
     """A server on a real socket that drops every post after reading it; the connection leads there."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Dropper) as server:
         server.posts = []
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poke_interval": 0.02}, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         connect(host=f"http://127.0.0.1:{server.server_port}", extra={"proxies": {"ftp": "http://nobody"}})
         yield server

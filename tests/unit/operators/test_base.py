@@ -1,4 +1,4 @@
-"""What all operators that post have in common."""
+"""What operators have in common: arguments, posting, and creating something once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
-from airflow_provider_kaizala import compat, operators
+from airflow_provider_kaizala import operators as ops
 from airflow_provider_kaizala.client.errors import (
     KaizalaAuthError,
     KaizalaBadRequestError,
@@ -19,25 +19,41 @@ from airflow_provider_kaizala.client.errors import (
     KaizalaUnreachableError,
 )
 from airflow_provider_kaizala.operators import KaizalaSendMessageOperator
-from airflow_provider_kaizala.operators.post import KaizalaPostOperator
 
-COMMON = ("group_id", "subscribers", "send_to_all_subscribers", "reply_to_reference_id", "kaizala_conn_id")
+ASHA, GROUP = "+910000000001", "11111111-1111-4111-8111-111111111111@1"
+URL = "https://me.example/kaizala"
+
+#: operators that do not post, with arguments that are right
+RIGHT = {
+    "KaizalaCreateGroupOperator": {"name": "North", "welcome_message": "Hi"},
+    "KaizalaAttachSubGroupsOperator": {"sub_groups": ["g2"]},
+    "KaizalaDetachSubGroupsOperator": {"sub_groups": ["g2"]},
+    "KaizalaAddMembersOperator": {"members": [ASHA]},
+    "KaizalaRemoveMembersOperator": {"members": [ASHA]},
+    "KaizalaSyncMembersOperator": {"members": [ASHA]},
+    "KaizalaAddSubscribersOperator": {"subscribers": [ASHA]},
+    "KaizalaRemoveSubscribersOperator": {"subscribers": [ASHA]},
+    "KaizalaSyncSubscribersOperator": {"subscribers": [ASHA]},
+    "KaizalaSendReminderOperator": {"action_id": "a1"},
+    "KaizalaUpdateActionOperator": {"action_id": "a1", "properties": {"status": "Done"}},
+    "KaizalaReactOperator": {"reference_id": "r1"},
+    "KaizalaPostResponseOperator": {"action_id": "a1", "answers": ["Yes"]},
+    "KaizalaCreateWebhookOperator": {"event_types": ["MemberAdded"], "callback_url": URL},
+    "KaizalaUpdateWebhookOperator": {"webhook_id": "w1"},
+    "KaizalaDeleteWebhookOperator": {"webhook_id": "w1"},
+    "KaizalaApiOperator": {"operation": "listMembers", "parameters": {"groupId": "g1"}},
+}
+not_posting = pytest.mark.parametrize("name", RIGHT)
 
 
-def test_the_package_names_them_all():
-    assert len(operators.__all__) == 30 + 2 * compat.has_hitl()
-    for name in operators.__all__:
-        operator = getattr(operators, name)
-        assert set(COMMON if issubclass(operator, KaizalaPostOperator) else ["kaizala_conn_id"]) <= set(
-            operator.template_fields
-        ), name
-        assert operator.template_ext == (".j2", ".jinja"), name
+def make(name, task_id="t", /, **changes):
+    return getattr(ops, name)(task_id=task_id, **{**RIGHT[name], **changes})
 
 
 # --- what is posted ------------------------------------------------------------------------------------------------------
 
 
-def test_the_least(least, kaizala, run_task, group):
+def test_an_operator_posts_with_no_more_than_it_must_have(least, kaizala, run_task, group):
     result = run_task(least.make())
     (post,) = kaizala.posts
     assert post.json == least.body
@@ -52,9 +68,8 @@ def test_the_least(least, kaizala, run_task, group):
     assert type(result) is dict
 
 
-def test_everything(full, kaizala, run_task):
-    audience = {"subscribers": ["+910000000003"], "reply_to_reference_id": "ref-of-before"}
-    run_task(full.make(**audience))
+def test_an_operator_posts_everything_it_takes(full, kaizala, run_task):
+    run_task(full.make(subscribers=["+910000000003"], reply_to_reference_id=" ref-of-before\n"))
     (post,) = kaizala.posts
     assert post.json == {
         **full.body,
@@ -63,40 +78,46 @@ def test_everything(full, kaizala, run_task):
     }
 
 
-def test_all_subscribers(least, kaizala, run_task):
+def test_a_post_goes_to_all_subscribers(least, kaizala, run_task):
     run_task(least.make(send_to_all_subscribers=True))
     assert kaizala.posts[0].json == {**least.body, "sendToAllSubscribers": True}
 
 
-def test_all_subscribers_as_a_template_says_it(kaizala, run_task):
+def test_a_template_says_whether_a_post_goes_to_all_subscribers(kaizala, run_task):
     operator = KaizalaSendMessageOperator(task_id="t", text="Hi", send_to_all_subscribers="{{ params.all }}")
     run_task(operator, params={"all": True})
     assert kaizala.posts[0].json == {"message": "Hi", "sendToAllSubscribers": True}
 
 
-def test_the_group_that_is_named(least, kaizala, run_task):
+def test_a_post_goes_to_the_group_that_is_named(least, kaizala, run_task):
     result = run_task(least.make(group_id=" another-group "))
     assert result["group_id"] == "another-group"
     assert kaizala.posts[0].path.startswith("/groups/another-group/")
 
 
-def test_no_group_anywhere(least, kaizala, connect, run_task):
+def test_an_empty_group_stands_for_the_default_one(least, kaizala, run_task, group):
+    """As the param of a DAG may be."""
+    assert run_task(least.make(group_id=""))["group_id"] == group
+    assert run_task(least.make(group_id="{{ params.group }}"), params={"group": ""})["group_id"] == group
+
+
+def test_a_task_without_any_group_fails(least, kaizala, connect, run_task):
     connect(extra={"default_group": None})
     with pytest.raises(AirflowFailException, match=r"post: group_id is missing: .* extra default_group"):
         run_task(least.make())
     assert kaizala.requests == []
 
 
-def test_another_connection(least, kaizala, connect, run_task):
+def test_the_connection_may_be_another(least, kaizala, connect, run_task):
     connect("other", login="connector-2")
     run_task(least.make(kaizala_conn_id="{{ params.conn }}"), params={"conn": "other"})
     assert kaizala.token_calls[0].headers["applicationid"] == "connector-2"
 
 
-# --- mapping ---------------------------------------------------------------------------------------------------------------
+# --- mapping -------------------------------------------------------------------------------------------------------------
 
 
-def test_mapped(least, kaizala, run_task, dag):
+def test_a_task_is_mapped_over_groups(least, kaizala, run_task, dag):
     groups = ["group-1", "{{ params.of_the_run }}", "group-3"]
     dag.params = {"of_the_run": "group-2"}
     with dag:
@@ -106,7 +127,7 @@ def test_mapped(least, kaizala, run_task, dag):
     assert [post.json for post in kaizala.posts] == [least.body] * 3
 
 
-def test_mapped_over_what_another_task_found(kaizala, run_task, dag):
+def test_a_task_is_mapped_over_what_another_task_found(kaizala, run_task, dag):
     with dag:
         first = KaizalaSendMessageOperator(task_id="first", text="Hello")
         KaizalaSendMessageOperator.partial(task_id="each").expand(text=first.output)
@@ -116,16 +137,15 @@ def test_mapped_over_what_another_task_found(kaizala, run_task, dag):
     assert [post.json["message"] for post in kaizala.posts] == texts
 
 
-def test_an_argument_that_is_none_is_refused_by_name(least, dag):
+def test_mapping_an_unknown_argument_is_refused_by_name(least, dag):
     with dag, pytest.raises(TypeError, match="no_such_argument"):
         least.operator.partial(task_id="each", no_such_argument=1, **least.given)
 
 
-# --- arguments that all have ---------------------------------------------------------------------------------------------
+# --- arguments -----------------------------------------------------------------------------------------------------------
 
 BAD_COMMON = [
     ("group_id", "not a group", "group_id: 'not a group' is not a valid group id; give the GUID"),
-    ("group_id", "", "group_id is empty"),
     ("group_id", "a/b", "group_id: 'a/b' is not a valid group id"),
     (
         "subscribers",
@@ -137,24 +157,26 @@ BAD_COMMON = [
     ("send_to_all_subscribers", "yes", "send_to_all_subscribers must be True or False, not 'yes'"),
     ("reply_to_reference_id", " ", "reply_to_reference_id is empty"),
     ("reply_to_reference_id", 5, "reply_to_reference_id must be a string, not 5"),
+    ("fail_on_partial", "yes", "fail_on_partial must be True or False, not 'yes'"),
+    ("on_unknown_outcome", "retry", "on_unknown_outcome must be one of fail, resend, not 'retry'"),
 ]
 
 
 @pytest.mark.parametrize(("name", "value", "says"), BAD_COMMON)
-def test_what_all_refuse_when_the_dag_is_parsed(least, name, value, says):
+def test_a_wrong_common_argument_is_refused_when_the_dag_is_parsed(least, name, value, says):
     with pytest.raises(KaizalaInputError) as refused:
         least.make(**{name: value})
     assert says in str(refused.value)
 
 
-def test_chosen_and_all_subscribers_at_once(least):
+def test_chosen_and_all_subscribers_at_once_are_refused(least):
     with pytest.raises(
         KaizalaInputError, match="either subscribers or send_to_all_subscribers=True, not both"
     ):
         least.make(subscribers=["+910000000001"], send_to_all_subscribers=True)
 
 
-def test_an_xcom_that_is_no_group(least, kaizala, run_task, dag):
+def test_an_xcom_that_is_no_group_fails_the_task(least, kaizala, run_task, dag):
     with dag:
         up = KaizalaSendMessageOperator(task_id="up", text="Hi")
         operator = least.make(group_id=up.output["group_id"])
@@ -163,29 +185,95 @@ def test_an_xcom_that_is_no_group(least, kaizala, run_task, dag):
     assert kaizala.requests == []
 
 
-@pytest.mark.parametrize("name", ["group_id", "subscribers", "reply_to_reference_id"])
-def test_what_was_to_come_and_is_none_is_not_taken_for_left_out(least, name, kaizala, run_task):
-    task = least.make(**{name: "{{ params.nothing }}"})
-    setattr(task, name, None)  # as an XCom does, or a native template
-    with pytest.raises(AirflowFailException, match=f"post: {name} is None: what was to bring it"):
-        run_task(task)
-    assert kaizala.posts == []
-
-
-def test_a_default_group_that_is_none(least, kaizala, connect, run_task):
+def test_a_default_group_that_is_no_group_fails_the_task(least, kaizala, connect, run_task):
     connect(extra={"default_group": "no group"})
     with pytest.raises(AirflowFailException, match="'no group' is not a valid group id"):
         run_task(least.make())
     assert kaizala.requests == []
 
 
-def test_jinja_is_no_literal(least):
-    for name in COMMON:
-        least.make(**{name: "{{ params.later }}"})
-        least.make(**{name: "{% if params.later %}a{% endif %}"})
+@pytest.mark.parametrize("template", ["{{ params.later }}", "{% if params.later %}a{% endif %}"])
+def test_templates_are_not_checked_when_the_dag_is_parsed(least, template):
+    for name in ("group_id", "subscribers", "send_to_all_subscribers", "reply_to_reference_id"):
+        least.make(**{name: template})
 
 
-# --- files with templates ----------------------------------------------------------------------------------------------------
+@not_posting
+def test_what_a_template_renders_is_checked_before_anything_is_sent(name, run_task, kaizala):
+    operator = getattr(ops, name)
+    for field in set(operator.template_fields) - {"kaizala_conn_id", "files", "parameters"}:
+        given = {"dry_run" if field == "is_dry_run" else field: "{{ params.bad }}"}
+        if field == "completed":
+            given["answers"] = None
+        if field == "object_id":
+            given["object_type"] = "Action"
+        task = make(name, f"t_{field}", **given)
+        with pytest.raises(AirflowFailException, match=f"t_{field}: "):
+            run_task(task, params={"bad": " "})
+    assert kaizala.requests == []
+
+
+LOST = [
+    *[(name, "group_id") for name in RIGHT if name != "KaizalaCreateGroupOperator"],
+    ("KaizalaSyncMembersOperator", "max_removals"),
+    ("KaizalaSyncSubscribersOperator", "max_removals"),
+    ("KaizalaCreateGroupOperator", "parent_group_id"),
+    ("KaizalaReactOperator", "comment"),
+    ("KaizalaReactOperator", "source_group_id"),
+    ("KaizalaSendReminderOperator", "subscribers"),
+    ("KaizalaUpdateActionOperator", "subscribers"),
+    ("KaizalaPostResponseOperator", "answers"),
+    ("KaizalaPostResponseOperator", "completed"),
+    ("KaizalaPostResponseOperator", "response_id"),
+    ("KaizalaPostResponseOperator", "package_id"),
+    ("KaizalaUpdateWebhookOperator", "active"),
+    ("KaizalaUpdateWebhookOperator", "callback_url"),
+    ("KaizalaCreateWebhookOperator", "expires"),
+    ("KaizalaApiOperator", "body"),
+    ("KaizalaApiOperator", "parameters"),
+]
+
+
+@pytest.mark.parametrize(("name", "argument"), LOST)
+def test_an_argument_that_rendered_to_none_is_not_taken_for_left_out(name, argument, kaizala, run_task):
+    """Else a sync would empty the default group, a comment become a like, a sub-group one of its own."""
+    given = {argument: "{{ params.nothing }}"} | ({"answers": None} if argument == "completed" else {})
+    task = make(name, **given)
+    setattr(task, argument, None)  # as an XCom does, or a native template
+    with pytest.raises(AirflowFailException, match=f"t: {argument} rendered to None: its template or up"):
+        run_task(task)
+    assert kaizala.calls() == []
+
+
+@pytest.mark.parametrize("name", ["group_id", "subscribers", "reply_to_reference_id"])
+def test_what_a_post_needs_is_not_taken_for_left_out_either(least, name, kaizala, run_task):
+    task = least.make(**{name: "{{ params.nothing }}"})
+    setattr(task, name, None)
+    with pytest.raises(AirflowFailException, match=f"post: {name} rendered to None: its template or up"):
+        run_task(task)
+    assert kaizala.posts == []
+
+
+IDS = [
+    ("KaizalaSendReminderOperator", "action_id", "/groups/g1/actions/x1/reminder"),
+    ("KaizalaUpdateActionOperator", "action_id", "/groups/g1/actions/x1"),
+    ("KaizalaPostResponseOperator", "action_id", "/groups/g1/actions/x1/responses"),
+    ("KaizalaUpdateWebhookOperator", "webhook_id", "/webhook/x1"),
+    ("KaizalaDeleteWebhookOperator", "webhook_id", "/webhook/x1"),
+    ("KaizalaCreateGroupOperator", "parent_group_id", "/groups/x1/subGroups"),
+]
+
+
+@pytest.mark.parametrize(("name", "argument", "path"), IDS)
+def test_whitespace_around_an_id_is_removed(name, argument, path, kaizala, run_task):
+    """A template in a file often ends with a line break."""
+    kaizala.otherwise = lambda request: (200, {"referenceId": "r", "groupId": "g", "groupName": "North"})
+    group = {} if argument == "parent_group_id" else {"group_id": "\tg1 "}
+    run_task(make(name, **group, **{argument: " {{ 'x1' }}\n"}))
+    assert kaizala.calls()[-1].path == path
+
+
+# --- files with templates ------------------------------------------------------------------------------------------------
 
 
 def test_only_j2_and_jinja_name_a_file(kaizala, run_task, tmp_path, variables):
@@ -210,7 +298,7 @@ def test_only_j2_and_jinja_name_a_file(kaizala, run_task, tmp_path, variables):
     assert texts == ["Hello Asha", "Bye Asha", "see notes.md", "page.html", "run.sh"]
 
 
-# --- outcomes --------------------------------------------------------------------------------------------------------------
+# --- outcomes ------------------------------------------------------------------------------------------------------------
 
 
 PARTIAL = {
@@ -222,14 +310,14 @@ PARTIAL = {
 }
 
 
-def test_somebody_was_not_reached(least, kaizala, run_task, logs):
+def test_people_who_were_not_reached_are_logged(least, kaizala, run_task, logs):
     kaizala.script.append((200, PARTIAL))
     assert run_task(least.make())["reference_id"] == "ref-9"
     (line,) = logs.of("warning")
     assert "but not to all: +910000000002: not on Kaizala; u3: Blocked" in line
 
 
-def test_somebody_was_not_reached_and_that_is_a_failure(least, kaizala, run_task):
+def test_people_who_were_not_reached_fail_the_task_if_wanted(least, kaizala, run_task):
     kaizala.script.append((200, PARTIAL))
     with pytest.raises(
         AirflowFailException, match=r"as ref-9, but not to all \(\+910000000002: not on Kaizala"
@@ -238,11 +326,11 @@ def test_somebody_was_not_reached_and_that_is_a_failure(least, kaizala, run_task
     assert len(kaizala.posts) == 1
 
 
-def test_all_were_reached(least, kaizala, run_task, logs):
+def test_nothing_is_warned_of_when_all_were_reached(least, kaizala, run_task, logs):
     kaizala.script.append((200, {"referenceId": "ref-9", "failedResult": []}))
     run_task(least.make(fail_on_partial=True))
     assert logs.of("warning") == []
-    assert "Posted to group" in logs.of("info")[0]
+    assert "Finished posting" in logs.of("info")[0]
 
 
 @pytest.mark.parametrize(
@@ -266,7 +354,7 @@ def test_an_unknown_outcome_is_not_repeated(least, kaizala, run_task, reply):
     assert kaizala.sleeps == []
 
 
-def test_a_connection_that_is_dropped_after_the_post(least, dropper, run_task):
+def test_a_connection_that_is_dropped_after_the_post_is_an_unknown_outcome(least, dropper, run_task):
     with pytest.raises(AirflowFailException, match="was sent, but no readable answer came back"):
         run_task(least.make())
     assert len(dropper.posts) == 1
@@ -280,7 +368,7 @@ def test_a_throttle_is_waited_out(least, kaizala, run_task, status):
     assert len(kaizala.posts) == 3
 
 
-def test_a_throttle_longer_than_the_whole_call_may_last(least, kaizala, run_task):
+def test_a_throttle_longer_than_the_whole_call_may_last_is_raised(least, kaizala, run_task):
     kaizala.script.append(kaizala.error(429, "TooManyRequests", Retry_After="86400"))
     with pytest.raises(
         KaizalaThrottledError, match="429, TooManyRequests"
@@ -289,13 +377,13 @@ def test_a_throttle_longer_than_the_whole_call_may_last(least, kaizala, run_task
     assert (len(kaizala.posts), kaizala.sleeps) == (1, [])
 
 
-def test_never_connected_is_repeated(least, kaizala, run_task):
+def test_a_post_that_never_got_a_connection_is_repeated(least, kaizala, run_task):
     kaizala.script += [ConnectionRefusedError("refused")] * 2
     assert run_task(least.make())["reference_id"]
     assert len(kaizala.posts) == 3
 
 
-def test_never_connected_at_all(least, kaizala, run_task):
+def test_a_server_that_cannot_be_reached_at_all_is_raised(least, kaizala, run_task):
     kaizala.script += [ConnectionRefusedError("refused")] * 9
     with pytest.raises(KaizalaUnreachableError, match="nothing was sent"):
         run_task(least.make())
@@ -312,7 +400,7 @@ def test_a_refused_post_is_raised_once(least, kaizala, run_task, status, kind):
     assert len(kaizala.posts) == 1
 
 
-def test_a_token_that_has_ended_is_renewed(least, kaizala, run_task):
+def test_a_token_that_has_expired_is_renewed(least, kaizala, run_task):
     kaizala.script.append(kaizala.error(401, "InvalidToken", "expired"))
     assert run_task(least.make())["reference_id"]
     assert (len(kaizala.posts), len(kaizala.token_calls)) == (2, 2)
@@ -325,7 +413,7 @@ def test_a_token_is_renewed_no_more_than_once(least, kaizala, run_task):
     assert (len(kaizala.posts), len(kaizala.token_calls)) == (2, 2)
 
 
-def test_a_group_that_was_not_granted(least, kaizala, connect, run_task):
+def test_a_group_that_was_not_granted_is_refused(least, kaizala, connect, run_task):
     connect(extra={"refresh_token": None})
     with pytest.raises(KaizalaGrantError, match="no refresh token for group another-group: let an admin"):
         run_task(least.make(group_id="another-group"))
@@ -341,3 +429,119 @@ def test_the_client_is_closed_whatever_happens(kaizala, run_task):
     with pytest.raises(AirflowFailException):
         run_task(bad)
     assert bad.hook._client is None
+
+
+# --- creating once: what Kaizala cannot look up --------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """The worker dies."""
+
+
+def die(request):
+    """The worker dies after the request went out."""
+    raise Killed
+
+
+#: operator, arguments, what Kaizala replies, what the task returns of that
+UNLISTED = [
+    ("KaizalaSendReminderOperator", {}, {"referenceId": "n1"}, ("reference_id", "n1")),
+    ("KaizalaReactOperator", {"comment": "Well done"}, {"reactionId": "n1"}, ("reaction_id", "n1")),
+    ("KaizalaPostResponseOperator", {}, {"responseId": "n1"}, ("response_id", "n1")),
+    (
+        "KaizalaApiOperator",
+        {"operation": "createBot", "parameters": None, "body": {"name": "Bot"}},
+        {"botUserId": "n1", "callbackToken": "s3cret-of-mine"},
+        ("botUserId", "n1"),
+    ),
+]
+unlisted = pytest.mark.parametrize(
+    ("name", "given", "reply", "returns"), UNLISTED, ids=lambda each: str(each)[7:20]
+)
+
+
+@pytest.fixture
+def a_try(kaizala, run_task):
+    """One try of a task: ``a_try(name, given, reply, store)``; the reply may be a function that raises."""
+
+    def run(name, given, reply, store=None, **changes):
+        kaizala.script = [reply if callable(reply) else (200, reply)]
+        context = {} if store is None else {"task_state_store": store}
+        return run_task(make(name, **given, **changes), **context)
+
+    return run
+
+
+def sent(kaizala):
+    return [call for call in kaizala.calls() if call.method == "POST"]
+
+
+@unlisted
+def test_a_retry_returns_what_an_earlier_try_has_created(kaizala, a_try, store, name, given, reply, returns):
+    first = a_try(name, given, reply, store)
+    assert a_try(name, given, {"another": "reply"}, store) == first
+    assert first[returns[0]] == returns[1]
+    assert len(sent(kaizala)) == 1
+    assert "s3cret-of-mine" not in json.dumps([first, store])
+
+
+@unlisted
+def test_a_retry_after_the_worker_died_makes_no_second_call(
+    kaizala, a_try, store, name, given, reply, returns
+):
+    with pytest.raises(Killed):
+        a_try(name, given, die, store)
+    with pytest.raises(AirflowFailException, match=r"an earlier try began .* clear the task to do it again"):
+        a_try(name, given, reply, store)
+    assert len(sent(kaizala)) == 1
+
+
+@unlisted
+def test_a_retry_after_the_worker_died_makes_the_call_again_if_wanted(
+    kaizala, a_try, store, logs, name, given, reply, returns
+):
+    with pytest.raises(Killed):
+        a_try(name, given, die, store)
+    assert a_try(name, given, reply, store, on_unknown_outcome="Resend")[returns[0]] == returns[1]
+    assert len(sent(kaizala)) == 2
+    assert "people may see it twice" in logs.of("warning")[0]
+
+
+@unlisted
+def test_before_airflow_keeps_anything_a_retry_creates_again(kaizala, a_try, name, given, reply, returns):
+    with pytest.raises(Killed):
+        a_try(name, given, die)
+    assert a_try(name, given, reply)[returns[0]] == returns[1]
+    assert len(sent(kaizala)) == 2
+
+
+@unlisted
+def test_an_unknown_outcome_fails_without_a_retry_or_is_sent_once_more(
+    kaizala, a_try, store, name, given, reply, returns
+):
+    with pytest.raises(AirflowFailException, match="was sent, but no readable answer came back"):
+        a_try(name, given, lambda request: (500, {}), store)
+    assert len(sent(kaizala)) == 1
+    replies = iter([(500, {}), (200, reply)])
+    kaizala.otherwise = lambda request: next(replies)
+    result = a_try(name, given, lambda request: next(replies), on_unknown_outcome="resend")
+    assert result[returns[0]] == returns[1]
+    assert len(sent(kaizala)) == 3
+
+
+REPEATABLE = [
+    ("KaizalaReactOperator", {}, {"reactionId": "n1"}),
+    ("KaizalaPostResponseOperator", {"response_id": "r1"}, {"responseId": "r1"}),
+    ("KaizalaPostResponseOperator", {"answers": None, "completed": True}, {}),
+    ("KaizalaApiOperator", {}, {"members": []}),
+]
+
+
+@pytest.mark.parametrize(("name", "given", "reply"), REPEATABLE)
+def test_a_call_that_is_safe_to_repeat_is_repeated(kaizala, a_try, store, name, given, reply):
+    with pytest.raises(Killed):
+        a_try(name, given, die, store)
+    a_try(name, given, reply, store)
+    a_try(name, given, reply, store)
+    assert len(kaizala.calls()) == 3
+    assert store == {}

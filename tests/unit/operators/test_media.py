@@ -46,7 +46,7 @@ def send(files, **kwargs):
     return KaizalaSendMediaOperator(task_id="send", files=files, **kwargs)
 
 
-# --- what is posted --------------------------------------------------------------------------------------------------------
+# --- what is posted ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def send(files, **kwargs):
         ("a.3gpp", "Video", "video/3gpp"),
     ],
 )
-def test_kind_and_type_follow_from_the_file(kaizala, run_task, files, group, name, kind, mime):
+def test_the_type_of_action_follows_from_the_file(kaizala, run_task, files, group, name, kind, mime):
     result = run_task(send(files(name)[0], caption="Look"))
     (upload,) = kaizala.uploads
     assert uploaded(upload) == [(name, mime, f"content of {name}".encode())]
@@ -103,7 +103,7 @@ def test_a_list_of_one_is_no_album(kaizala, run_task, files):
     ids=["Path", "ObjectStoragePath", "URL"],
 )
 @pytest.mark.parametrize("many", [False, True], ids=["one", "album"])
-def test_every_form_of_a_path(kaizala, run_task, files, form, many):
+def test_files_may_be_given_in_every_form_of_a_path(kaizala, run_task, files, form, many):
     given = [form(path) for path in files("1.jpg", "2.jpg")]
     run_task(send(given if many else given[0]))
     names = [name for name, *_ in uploaded(kaizala.uploads[0])]
@@ -111,7 +111,7 @@ def test_every_form_of_a_path(kaizala, run_task, files, form, many):
     assert uploaded(kaizala.uploads[0])[0][2] == b"content of 1.jpg"
 
 
-def test_a_path_from_a_template_and_from_another_task(kaizala, run_task, files, tmp_path, dag):
+def test_a_path_comes_from_a_template_or_another_task(kaizala, run_task, files, tmp_path, dag):
     files("1.jpg", "2.pdf")
     with dag:
         up = KaizalaSendMessageOperator(task_id="up", text="Hi")
@@ -122,7 +122,7 @@ def test_a_path_from_a_template_and_from_another_task(kaizala, run_task, files, 
     assert [post.json["actionType"] for post in kaizala.posts] == ["Image", "Document"]
 
 
-def test_mapped_over_files(kaizala, run_task, files, dag):
+def test_a_task_is_mapped_over_files(kaizala, run_task, files, dag):
     paths = files("1.jpg", "2.pdf")
     with dag:
         KaizalaSendMediaOperator.partial(task_id="each", caption="Look").expand(files=paths)
@@ -155,7 +155,7 @@ def test_an_unknown_outcome_of_the_post_is_not_repeated(kaizala, run_task, files
     assert (len(kaizala.uploads), len(kaizala.posts)) == (1, 1)
 
 
-def test_an_announcement_with_files(kaizala, run_task, files):
+def test_an_announcement_posts_its_files(kaizala, run_task, files):
     run_task(
         KaizalaSendAnnouncementOperator(
             task_id="t", text="Hello", title="News", files=files("1.jpg", "rules.pdf")
@@ -169,18 +169,18 @@ def test_an_announcement_with_files(kaizala, run_task, files):
 
 
 @pytest.mark.parametrize("none", [(), [], None])
-def test_an_announcement_without_files(kaizala, run_task, none):
+def test_an_announcement_needs_no_files(kaizala, run_task, none):
     run_task(KaizalaSendAnnouncementOperator(task_id="t", text="Hello", files=none))
     assert kaizala.uploads == []
     assert kaizala.posts[0].json["actionBody"] == {"Message": "Hello"}
 
 
-def test_an_announcement_with_one_file_by_its_path(kaizala, run_task, files):
+def test_an_announcement_takes_one_file_by_its_path(kaizala, run_task, files):
     run_task(KaizalaSendAnnouncementOperator(task_id="t", text="Hello", files=files("1.jpg")[0]))
     assert kaizala.posts[0].json["actionBody"]["MediaResources"] == ["media-1"]
 
 
-# --- what is refused -------------------------------------------------------------------------------------------------------
+# --- what is refused -----------------------------------------------------------------------------------------------------
 
 BAD_TYPES = [
     (
@@ -197,7 +197,7 @@ BAD_TYPES = [
 
 @pytest.mark.parametrize(("given", "says"), BAD_TYPES)
 @pytest.mark.parametrize("operator", [KaizalaSendMediaOperator, KaizalaSendAnnouncementOperator])
-def test_a_type_that_kaizala_refuses(operator, given, says):
+def test_a_type_that_kaizala_does_not_accept_is_refused_when_the_dag_is_parsed(operator, given, says):
     more = {"text": "Hello"} if operator is KaizalaSendAnnouncementOperator else {}
     with pytest.raises(KaizalaInputError) as refused:
         operator(task_id="t", files=given, **more)
@@ -209,13 +209,13 @@ def test_a_type_that_kaizala_refuses(operator, given, says):
     [
         ([], "files is empty; give a path, or several for an album"),
         (None, "files is empty"),
-        (["1.jpg", "2.pdf", "3.mp4"], "an album holds images only; post 2.pdf, 3.mp4 by itself"),
-        (5, "files: a path is needed, not 5"),
-        ({"1.jpg": 1}, "files: a path is needed, not {'1.jpg': 1}"),
-        ([b"1.jpg"], "files: a path is needed, not b'1.jpg'"),
+        (["1.jpg", "2.pdf", "3.mp4"], "an album consists of images only; post 2.pdf, 3.mp4 separately"),
+        (5, "files must be paths, not 5"),
+        ({"1.jpg": 1}, "files must be paths, not {'1.jpg': 1}"),
+        ([b"1.jpg"], "files must be paths, not b'1.jpg'"),
     ],
 )
-def test_files_that_make_no_post(given, says, kaizala, run_task, dag):
+def test_files_that_make_no_post_are_refused(given, says, kaizala, run_task, dag):
     with pytest.raises(KaizalaInputError, match=re.escape(says)):
         send(given)
     with dag:
@@ -226,7 +226,7 @@ def test_files_that_make_no_post(given, says, kaizala, run_task, dag):
     assert kaizala.requests == []
 
 
-def test_a_caption_that_is_too_long(files):
+def test_a_caption_that_is_too_long_is_refused(files):
     with pytest.raises(KaizalaInputError, match="caption has 4001 characters"):
         send(files("1.jpg"), caption="x" * 4001)
 
@@ -242,13 +242,15 @@ def test_a_caption_that_is_rendered_too_long_is_refused_before_the_upload(kaizal
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda path: None, "is not there, or is no file; the worker must be able to read it"),
-        (Path.touch, "is empty; Kaizala shows nothing of it"),
-        (Path.mkdir, "is not there, or is no file"),
+        (lambda path: None, "does not exist or is not a file; the worker must be able to read it"),
+        (Path.touch, "is empty; Kaizala does not show empty files"),
+        (Path.mkdir, "does not exist or is not a file"),
     ],
     ids=["missing", "empty", "directory"],
 )
-def test_a_file_that_cannot_be_sent(kaizala, run_task, tmp_path, operator, scheme, make, says):
+def test_a_file_that_cannot_be_sent_fails_the_task_before_anything_is_uploaded(
+    kaizala, run_task, tmp_path, operator, scheme, make, says
+):
     """Known when the task runs, on the worker; the second of two, so that the first would be uploaded by then."""
     (tmp_path / "first.jpg").write_bytes(b"first")
     make(tmp_path / "second.jpg")
@@ -259,7 +261,7 @@ def test_a_file_that_cannot_be_sent(kaizala, run_task, tmp_path, operator, schem
     assert kaizala.requests == []
 
 
-def test_a_store_that_this_worker_does_not_know(kaizala, run_task):
+def test_a_store_that_this_worker_does_not_know_fails_the_task(kaizala, run_task):
     with pytest.raises(
         AirflowFailException, match=r"files: 'nowhere://bucket/a\.jpg' cannot be opened here: "
     ):

@@ -2,11 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_kaizala.operators.message import KaizalaSendMessageOperator
-
-
-def test_template_fields():
-    assert KaizalaSendMessageOperator.template_fields[0] == "text"
+from airflow_provider_kaizala.client.errors import KaizalaForbiddenError
+from airflow_provider_kaizala.operators import KaizalaCreateGroupOperator, KaizalaSendMessageOperator
 
 
 @pytest.mark.parametrize("text", ["Hello", "see notes.md", "50 % off {not a template}", "नमस्ते 👋\nline two"])
@@ -43,3 +40,18 @@ def test_what_another_task_posted_is_replied_to(kaizala, run_task, dag):
     posted = run_task(first)
     run_task(second, {"first": posted})
     assert kaizala.posts[1].json["replyToReferenceId"] == posted["reference_id"]
+
+
+def test_a_refusal_says_that_a_group_with_sub_groups_takes_no_plain_messages(
+    kaizala_server, kaizala_conn, variables, run_task, group
+):
+    run_task(
+        KaizalaCreateGroupOperator(task_id="g", name="North", welcome_message="Hi", parent_group_id=group)
+    )
+    with pytest.raises(KaizalaForbiddenError) as refused:
+        run_task(KaizalaSendMessageOperator(task_id="t", text="Hello"))
+    says = (
+        "if the group has sub-groups, Kaizala accepts no plain messages in it: use KaizalaSendAnnouncementOp"
+    )
+    assert says in str(refused.value)
+    assert "otherwise the connector may lack a permission" in str(refused.value)

@@ -252,7 +252,7 @@ def test_under_dag_test_there_is_no_record(stage, trigger, kaizala, record, monk
 def test_a_group_that_can_never_be_read_again_leaves_airflow_alone(stage, trigger, kaizala, record, logs):
     """The question was deleted there; Airflow's page is still open."""
     kaizala.poll()
-    stage.at(25, lambda: kaizala.actions.clear())
+    stage.at(25, kaizala.actions.clear)
     stage.at(97, lambda: record.answered_by("admin", "Yes"))
     found = stage.event(trigger())
     assert (found["answered_in"], stage.fired_at) == ("airflow", 100)

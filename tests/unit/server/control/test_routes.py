@@ -272,3 +272,15 @@ def test_reset_removes_uploads_and_nothing_else(server, control, api) -> None:
     assert len(list(folder.iterdir())) == 2
     control.ok("POST", "/reset", json={})
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
+
+
+def test_a_call_that_a_reset_overtakes_is_not_in_the_journal_after_it(control, api) -> None:
+    control.fault(operation="getMe", latency=0.3)
+    with pytest.raises(httpx.ReadTimeout):
+        api.http.get("/users/me", timeout=0.05)
+    while not control.ok("GET", "/faults")["faults"][0]["fired"]:
+        pass
+    control.ok("POST", "/reset")
+    control.fault(operation="listGroups", latency=0.6)  # so that the other one is over
+    assert api.http.get("/groups").status_code == 401
+    assert [entry["operation"] for entry in control.entries()] == ["listGroups"]

@@ -307,6 +307,24 @@ def test_what_comes_of_a_removed_webhook_is_not_told_of_another(
     assert (row.state, row.attempts, row.last_status) == ("pending", 1, 500)
 
 
+def test_a_delivery_that_a_reset_overtakes_is_not_in_the_journal_after_it(
+    server, api, call_with, listen, listener, subscribe, say
+) -> None:
+    subscribe(api)
+    listener.delay = 0.3
+    say(api, "before")
+    listener.reached(1)
+    httpx.post(server.url + "/_test/reset").raise_for_status()
+    listener.wait(1)
+    api, other = call_with("demo-group-token"), listen()
+    subscribe(api, to=other)
+    say(api, "after")
+    other.wait(1)
+    rows_in(server, "delivered")
+    entries = httpx.get(server.url + "/_test/journal", params={"operation": "deliverEvent"}).json()["entries"]
+    assert [entry["body"]["data"]["text"] for entry in entries] == ["after"]
+
+
 def test_old_rows_are_swept(server, api, listener, subscribe, say) -> None:
     from airflow_provider_kaizala.server.delivery.outbox import sweep
 

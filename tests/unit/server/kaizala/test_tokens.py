@@ -63,6 +63,21 @@ def test_rotation_from_day_328(server) -> None:
     assert ask(server.url, first).status_code == 200
 
 
+def test_a_rotation_ends_the_old_refresh_token_if_a_test_wants_that(server) -> None:
+    httpx.post(server.url + "/_test/rotation", json={"endsOldToken": True}).raise_for_status()
+    assert ask(server.url).json()["refreshToken"] is None
+    assert ask(server.url).status_code == 200, "without a rotation nothing ends"
+    server.state.clock.advance(328 * DAY)
+    rotated = ask(server.url).json()["refreshToken"]
+    assert ask(server.url).status_code == 401
+    assert ask(server.url, rotated).status_code == 200
+    assert ask(server.url, "demo-group-token").status_code == 200
+    httpx.post(server.url + "/_test/reset").raise_for_status()
+    server.state.clock.advance(328 * DAY)
+    assert ask(server.url).json()["refreshToken"]
+    assert ask(server.url).status_code == 200, "a reset takes the switch back"
+
+
 def test_a_newly_issued_refresh_token_ends_the_old_one(server) -> None:
     def issue(conn):
         grant = tokens.find_grant(conn, 1, "demo-connector", "group", _asha(conn), GROUP)

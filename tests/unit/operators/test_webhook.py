@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+
+from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.operators import (
+    KaizalaCreateWebhookOperator,
+    KaizalaDeleteWebhookOperator,
+    KaizalaUpdateWebhookOperator,
+)
+
+URL = "https://me.example/kaizala"
+SECRET = "callback-token-of-the-connector"
+CREATED = (200, {"webhookId": "w1"})
+
+
+class Killed(BaseException):
+    """The worker dies."""
+
+
+def die(request):
+    """The worker dies after the request went out."""
+    raise Killed
+
+
+def create(**given):
+    return KaizalaCreateWebhookOperator(
+        task_id="t", **{"event_types": ["memberadded"], "callback_url": URL, **given}
+    )
+
+
+def update(**given):
+    return KaizalaUpdateWebhookOperator(task_id="t", webhook_id="w1", **given)
+
+
+def listing(*webhooks):
+    """Reply with webhooks: id to address."""
+    there = [
+        {
+            "id": each,
+            "objectId": "x",
+            "objectType": "Group",
+            "events": [],
+            "callbackUrl": url,
+            "active": False,
+        }
+        for each, url in webhooks
+    ]
+    return 200, {"webhooks": there}
+
+
+# --- create --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_webhook_is_created_with_the_callback_token_of_the_connection(kaizala, run_task, group, logs):
+    kaizala.script = [listing(("w0", URL + "/2")), CREATED]
+    task = create(context="{{ params.store }}", expires=timedelta(days=1))
+    result = run_task(task, params={"store": "12"})
+    assert result == {"webhook_id": "w1", "object_id": group, "object_type": "Group", "created": True}
+    (post,) = kaizala.posts
+    body = post.json
+    in_a_day = (datetime.now(tz=UTC) + timedelta(days=1)).timestamp() * 1000
+    assert abs(body.pop("validity") - in_a_day) < 60_000
+    assert body == {
+        "objectId": group,
+        "objectType": "Group",
+        "eventTypes": ["MemberAdded"],
+        "callBackUrl": URL,
+        "callBackToken": SECRET,
+        "callBackContext": "12",
+    }
+    assert SECRET not in logs.text
+    assert not any(SECRET in str(getattr(task, name)) for name in task.template_fields)
+
+
+def test_a_webhook_that_calls_the_address_already_is_updated_and_enabled(kaizala, run_task, logs):
+    kaizala.script = [listing(("other", URL + "/2"), ("w0", URL), ("w5", URL)), (200, {})]
+    task = create(event_types=["JobResponse"], object_type="action", object_id=" a1\n")
+    assert run_task(task) == {
+        "webhook_id": "w0",
+        "object_id": "a1",
+        "object_type": "Action",
+        "created": False,
+    }
+    asked, call = kaizala.calls()
+    assert asked.query == {"objectId": "a1", "objectType": "Action"}
+    assert (call.method, call.path) == ("PUT", "/webhook/w0")
+    assert call.json == {
+        "eventTypes": ["JobResponse"],
+        "callBackUrl": URL,
+        "callBackToken": SECRET,
+        "Active": "true",
+    }
+    assert "events come more than once: w5" in logs.of("warning")[0]
+
+
+@pytest.mark.parametrize("keeps", [True, False], ids=["kept", "not kept"])
+def test_a_webhook_that_was_created_after_all_is_found_by_its_address(kaizala, run_task, store, keeps):
+    kaizala.script = [listing(), (500, {}), listing(("other", URL + "/2"), ("w1", URL))]
+    context = {"task_state_store": store} if keeps else {}
+    result = run_task(create(), **context)
+    assert (result["webhook_id"], result["created"]) == ("w1", True)
+    assert len(kaizala.posts) == 1
+
+
+@pytest.mark.parametrize("keeps", [True, False], ids=["kept", "not kept"])
+def test_a_retry_after_the_worker_died_finds_the_webhook(kaizala, run_task, store, keeps):
+    context = {"task_state_store": store} if keeps else {}
+    kaizala.script = [listing(), die]
+    with pytest.raises(Killed):
+        run_task(create(), **context)
+    kaizala.script = [listing(("w1", URL)), (200, {})]
+    result = run_task(create(), **context)
+    # before Airflow 3.3 the retry cannot know whose it is
+    assert (result["webhook_id"], result["created"]) == ("w1", keeps)
+    assert len(kaizala.posts) == 1
+
+
+def test_a_retry_after_the_worker_died_creates_the_webhook_if_it_is_not_there(kaizala, run_task, store):
+    kaizala.script = [listing(), die]
+    with pytest.raises(Killed):
+        run_task(create(), task_state_store=store)
+    kaizala.script = [listing(), listing(), CREATED]
+    assert run_task(create(), task_state_store=store)["created"] is True
+    assert len(kaizala.posts) == 2
+
+
+def test_a_retry_returns_the_webhook_that_an_earlier_try_has_created(kaizala, run_task, store):
+    kaizala.script = [listing(), CREATED]
+    first = run_task(create(), task_state_store=store)
+    assert run_task(create(), task_state_store=store) == first
+    assert len(kaizala.posts) == 1
+
+
+def test_an_unknown_outcome_fails_or_is_sent_once_more(kaizala, run_task):
+    kaizala.script = [listing(), (500, {}), listing()]
+    with pytest.raises(AirflowFailException, match="no readable answer came back"):
+        run_task(create())
+    kaizala.script = [listing(), (500, {}), listing(), CREATED]
+    assert run_task(create(on_unknown_outcome="resend"))["webhook_id"] == "w1"
+    assert len(kaizala.posts) == 3
+
+
+# --- update and delete ---------------------------------------------------------------------------------------------------
+
+
+def test_only_what_is_given_is_changed(kaizala, run_task):
+    kaizala.script = [(200, {})] * 2
+    assert run_task(update(active="{{ params.on }}"), params={"on": "false"}) == {"webhook_id": "w1"}
+    run_task(update(event_types=["MemberAdded"], context="new"))
+    assert [call.json for call in kaizala.calls()] == [
+        {"callBackToken": SECRET, "Active": "false"},
+        {"eventTypes": ["MemberAdded"], "callBackContext": "new", "callBackToken": SECRET},
+    ]
+
+
+def test_a_token_in_the_address_is_masked(kaizala, run_task, monkeypatch):
+    masked = []
+    monkeypatch.setattr("airflow_provider_kaizala.operators.webhook.mask_secret", masked.append)
+    kaizala.script = [(200, {})] * 2
+    for given in ({}, {"callback_url": URL + "?store=12&sig=Sig%2Fof12345"}):
+        run_task(update(**given))
+    assert masked == ["Sig%2Fof12345", "Sig/of12345"]
+
+
+@pytest.mark.parametrize(("status", "deleted"), [(200, True), (404, False)])
+def test_a_webhook_that_no_longer_exists_is_skipped(kaizala, run_task, status, deleted):
+    kaizala.script = [(status, {})]
+    task = KaizalaDeleteWebhookOperator(task_id="t", webhook_id="w1")
+    assert run_task(task) == {"webhook_id": "w1", "deleted": deleted}
+    (call,) = kaizala.calls()
+    assert (call.method, call.path) == ("DELETE", "/webhook/w1")
+
+
+@pytest.mark.parametrize("make", [create, update])
+def test_an_end_without_a_zone_is_in_the_timezone_of_the_dag(kaizala, run_task, make):
+    kaizala.script = [listing(), CREATED] if make is create else [(200, {})]
+    there = ZoneInfo("Asia/Kolkata")
+    with DAG("a_dag", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=there)):
+        task = make(expires="2099-03-01T12:00:00")
+    run_task(task)
+    ends = datetime(2099, 3, 1, 12, tzinfo=there)
+    assert kaizala.calls()[-1].json["validity"] == ends.timestamp() * 1000
+
+
+# --- what is refused -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"event_types": []}, "event_types is empty; give one or more of ActionCreated"),
+        ({"event_types": ["Message"]}, "event_types must be one of ActionCreated"),
+        ({"event_types": None}, "event_types and callback_url are both needed"),
+        ({"callback_url": "me.example"}, "callback_url: an https:// address"),
+        ({"callback_url": "https://u:pass-word@me.example"}, "callback_url: an https:// address"),
+        ({"object_type": "Action"}, "object_id is missing; a webhook on an Action needs it"),
+        ({"object_id": "a1"}, "object_id: a webhook on a group takes group_id"),
+        ({"expires": timedelta(0)}, "expires must be .* a timedelta above zero"),
+    ],
+)
+def test_a_wrong_argument_is_refused_when_the_dag_is_parsed(given, says):
+    with pytest.raises(KaizalaInputError, match=says) as refused:
+        create(**given)
+    assert "pass-word" not in str(refused.value)
+
+
+def test_wrong_arguments_of_a_change_are_refused_when_the_dag_is_parsed():
+    with pytest.raises(KaizalaInputError, match="active must be True or False"):
+        update(active="perhaps")
+    with pytest.raises(KaizalaInputError, match="webhook_id is empty"):
+        KaizalaDeleteWebhookOperator(task_id="t", webhook_id="")
