@@ -246,7 +246,8 @@ class KaizalaAskOperator(TimeoutMixin, KaizalaQuestionOperator):
 
     On Airflow 3.3 and newer a retry finds what was posted, also if the worker died right after posting, and goes on waiting with
     the same deadline. Before, a retry asks again: there, post and wait with two tasks, a ``KaizalaSend…Operator`` and a
-    ``KaizalaResponseSensor``, so that a retry of the wait asks no one twice.
+    ``KaizalaResponseSensor``, so that a retry of the wait asks no one twice. ``execution_timeout`` ends a try, in the worker and in
+    the triggerer alike.
 
     :param until: when the wait is over: ``"any"`` answer, a count of people, ``"all"`` who must, a list of phone numbers, or a rule,
         see :mod:`airflow_provider_kaizala.waiting.rules` (templated)

@@ -21,6 +21,7 @@ from airflow_provider_kaizala.operators.plain_text import plain_text
 from airflow_provider_kaizala.tasks.arguments import is_literal
 from airflow_provider_kaizala.tasks.state import TaskState, deadline
 from airflow_provider_kaizala.tasks.tell import tell
+from airflow_provider_kaizala.tasks.wait_for_people import check_times
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -161,6 +162,8 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         )
         self.tell_group = checks.flag("tell_group", tell_group)
         self.due = (self.response_timeout or MONTH) if due is None else due
+        if self.response_timeout and self.remind_every:
+            check_times(0, self.response_timeout.total_seconds(), self.remind_every)
         self._check_params()
 
     # --- arguments -------------------------------------------------------------------------------------------------------
