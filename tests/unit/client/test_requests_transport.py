@@ -36,7 +36,9 @@ def test_a_short_bound_holds_after_a_long_one(drive, server, post):
     assert 0.3 < time.monotonic() - begun < 4
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")  # of Python 3.12; Airflow forks too
+@pytest.mark.filterwarnings(
+    "ignore:.*multi-threaded.*fork:DeprecationWarning"
+)  # of Python 3.12; Airflow forks too
 def test_a_bound_holds_in_a_forked_process(drive, server, post):
     """Airflow forks workers; threads stay in the parent, and a lock may be held while it forks."""
     server.script = [server.answer(200, GOOD), drip(server)]
