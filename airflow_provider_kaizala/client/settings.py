@@ -53,8 +53,17 @@ class Grant:
     refresh_token: str = field(repr=False)
 
     @property
+    def description(self) -> str:
+        """Whose refresh token this is, for error messages."""
+        return (
+            "the user's refresh token"
+            if self.name == USER_GRANT
+            else f"the refresh token of group {self.name}"
+        )
+
+    @property
     def seed(self) -> str:
-        """Fingerprint of the configured refresh token: stored tokens that grew from another one are void."""
+        """Fingerprint of the configured refresh token: stored tokens that descend from another one are ignored."""
         return hashlib.sha256(self.refresh_token.encode()).hexdigest()[:16]
 
 
