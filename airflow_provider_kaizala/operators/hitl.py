@@ -297,11 +297,13 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         """Go on with the answer, or remind the group and wait on.
 
         :raises HITLTimeoutError: if time is up, and there are no defaults
+        :raises AirflowTaskTimeout: if the task's ``execution_timeout`` is over
         """
         known = dict(event) if hasattr(event, "keys") else {}
         try:
             if known.get("status") == "wake":
                 wait = self.resume(known, context)
+                self.check_execution_timeout()
                 self._wake_if_due(wait, context)
                 return self.park(wait, context)
             carried = known.pop("carry", None) or carry
