@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 compat.need_hitl()
 
+from airflow.providers.standard.exceptions import HITLTimeoutError  # noqa: E402
 from airflow.providers.standard.operators.hitl import HITLOperator  # noqa: E402
 
 #: when the question in the group ends by default, which is Kaizala's own default for polls
@@ -43,6 +44,10 @@ MONTH = timedelta(days=30)
 TELLING = 60.0
 _NO_TIMEOUT = "give response_timeout; with defaults the task then goes on, without it fails"
 _FIXED = "the options are Approve and Reject, of which people choose one"
+
+
+class KaizalaHITLTimeoutError(AirflowFailException, HITLTimeoutError):
+    """Nobody has answered in time. The task is not retried: a retry would have the same deadline."""
 
 
 class RequiredActionArguments(QuestionArguments, total=False):
@@ -86,7 +91,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
     within the second in which it is deferred.
 
     When time is up, the ``defaults`` are chosen, and the group is told; without any the task fails with Airflow's
-    ``HITLTimeoutError``. An answer that the group gave in time counts, even if no look has seen it yet.
+    ``HITLTimeoutError``, without a retry. An answer that the group gave in time counts, even if no look has seen it yet.
 
     If the group can no longer be read, for example because the question was deleted there, the task waits on for an answer in
     Airflow alone. A question that has ended in the group can still be answered in Airflow.
@@ -296,7 +301,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
     ) -> Any:
         """Go on with the answer, or remind the group and wait on.
 
-        :raises HITLTimeoutError: if time is up, and there are no defaults
+        :raises KaizalaHITLTimeoutError: if time is up, and there are no defaults
         :raises AirflowTaskTimeout: if the task's ``execution_timeout`` is over
         """
         known = dict(event) if hasattr(event, "keys") else {}
@@ -341,6 +346,15 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
             if outcome["answered_in"] != "kaizala" and self.tell_group:
                 self._tell(self._asked, outcome, context)
         return self.concluded(outcome, context)
+
+    def process_trigger_event_error(self, event: dict[str, Any]) -> None:
+        """Fail without an answer.
+
+        :raises KaizalaHITLTimeoutError: if time is up
+        """
+        if event["error_type"] == "timeout":
+            raise KaizalaHITLTimeoutError(event["error"])
+        super().process_trigger_event_error(event)
 
     def concluded(self, outcome: dict[str, Any], context: Context) -> Any:
         """Return what the task returns."""
