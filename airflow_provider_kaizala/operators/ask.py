@@ -191,6 +191,15 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
 
     # --- waiting ---------------------------------------------------------------------------------------------------------
 
+    def kept_wait(self, context: Context) -> Wait | None:
+        """Return the wait for the answers; before Airflow 3.3 it is not kept."""
+        state = TaskState(context)
+        kept, posted = state.get("wait"), state.get_ever("posted")
+        if kept is None or posted is None:
+            return None
+        self._asked = Asked(**posted)
+        return Wait.from_wire(kept)
+
     def carried(self) -> dict[str, Any]:
         """Return what the deferred task needs beside the wait, plain."""
         return {"asked": asdict(self._asked)} if self._asked else {}
@@ -289,15 +298,6 @@ class KaizalaAskOperator(TimeoutMixin, KaizalaQuestionOperator):
         return self.wait_for_people(
             self.begin(state, asked, rule, deadline(context, self.timeout, state)), context
         )
-
-    def kept_wait(self, context: Context) -> Wait | None:
-        """Return the wait for the answers; before Airflow 3.3 it is not kept."""
-        state = TaskState(context)
-        kept, posted = state.get("wait"), state.get_ever("posted")
-        if kept is None or posted is None:
-            return None
-        self._asked = Asked(**posted)
-        return Wait.from_wire(kept)
 
 
 class KaizalaAskPollOperator(KaizalaAskOperator, KaizalaSendPollOperator):

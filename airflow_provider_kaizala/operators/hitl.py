@@ -21,6 +21,7 @@ from airflow_provider_kaizala.operators.plain_text import plain_text
 from airflow_provider_kaizala.tasks.arguments import is_literal
 from airflow_provider_kaizala.tasks.state import TaskState, deadline
 from airflow_provider_kaizala.tasks.tell import tell
+from airflow_provider_kaizala.tasks.wait_for_people import deferral_is_over
 from airflow_provider_kaizala.triggers.hitl import KaizalaHITLTrigger
 
 if TYPE_CHECKING:
@@ -260,8 +261,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         # fails if the rule does not fit this group; a question that has ended in the group can still be answered in Airflow
         wait = replace(self.read(wait), closes_at=None)
         self._ask_in_airflow(context, wait)
-        if wait.settled:
-            state.set("wait", wait.to_wire())
+        state.set("wait", wait.to_wire())
         return self.park(wait, context)
 
     def _ask_in_airflow(self, context: Context, wait: Wait) -> None:
@@ -295,6 +295,17 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         return {"carry": carry}
 
     # --- going on --------------------------------------------------------------------------------------------------------
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on; if Airflow has ended the wait since no triggerer ran when time was up, wait for one, which then ends it.
+
+        It alone can end the question in Airflow's record too.
+        """
+        wait = self.kept_wait(context) if deferral_is_over(next_method, next_kwargs) else None
+        if wait is None:
+            return super().resume_execution(next_method, next_kwargs, context)
+        self.log.warning("No triggerer ran when time was up; waiting for one")
+        return self.park(wait, context)
 
     def execute_complete(
         self, context: Context, event: Any = None, carry: Mapping[str, Any] | None = None

@@ -62,13 +62,6 @@ class Marked(Interruption):
     """Somebody has marked the task as failed."""
 
 
-class NoTriggerer(Interruption):
-    """The triggerer has stopped, and runs again at a second, or never."""
-
-    def __init__(self, until: float) -> None:
-        self.until = until
-
-
 class Answered(Interruption):
     """Airflow's record was answered there, and so Airflow resumes the task itself."""
 
@@ -120,8 +113,8 @@ class Clock:
             heapq.heapify(self._due)
 
     def interrupt(self, what: Interruption | AirflowTaskTimeout) -> None:
-        """Interrupt the task, whatever it is doing; some do so only in the triggerer."""
-        if isinstance(what, NoTriggerer | Answered) and self.on_interrupt is None:
+        """Interrupt the task, whatever it is doing; an answer in Airflow does so only in the triggerer."""
+        if isinstance(what, Answered) and self.on_interrupt is None:
             return
         self.interruption = what
         if self.on_interrupt is not None:
@@ -202,6 +195,7 @@ class World:
     :ivar posts: what was posted
     :ivar told: texts and reminders that were posted
     :ivar latency: seconds that a call takes
+    :ivar triggerer_runs_from: the second from which on a triggerer runs
     """
 
     def __init__(self, kaizala: Any, clock: Clock) -> None:
@@ -212,6 +206,7 @@ class World:
         self.told: list[str] = []
         self.latency = 0.0
         self.broken: Any = None
+        self.triggerer_runs_from = 0.0
         self.connection_is_gone = False
         self.records: dict[UUID, Record] = {}
         self._answer = kaizala.answer
@@ -284,6 +279,12 @@ class World:
         """Take the connector's tokens back."""
         self.kaizala.tokens = [self.kaizala.error(401, "InvalidRefreshToken", "revoked")] * 100
         self.broken = self.kaizala.error(401, "InvalidToken", "revoked")
+
+    def triggerer_stops(self, until: float) -> None:
+        """Let no triggerer run until a second."""
+        self.triggerer_runs_from = until
+        if self.clock.on_interrupt is not None:
+            self.clock.interrupt(Died())
 
     def is_answered_in_airflow(self, choice: str) -> None:
         if self.records:
@@ -568,14 +569,13 @@ class Run:
         if deferred.timeout is not None:
             ends = self.clock.seconds + deferred.timeout.total_seconds()
         while self.clock.seconds < ends:
+            self._gap(min(self.world.triggerer_runs_from, ends) - self.clock.seconds)
             try:
                 event = self._triggerer(path, kwargs, ends)
             except Answered:
                 return deferred.method_name, {**kept, "event": self._answered_in_airflow()}
             except Died:
                 continue  # another triggerer runs the trigger
-            except NoTriggerer as away:
-                self._gap(min(away.until, ends) - self.clock.seconds)
             except TryFailed:
                 return "__fail__", {"error": "Trigger failure", "traceback": ["because"]}
             else:
