@@ -179,6 +179,7 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
         """Return the wait for the answers: the one that an earlier try has left, or a new one."""
         kept = state.get("wait")
         if kept is not None:
+            self._has_looked = True
             return Wait.from_wire(kept)
         subscribers = checks.optional(checks.phones)("subscribers", self.subscribers)
         return Wait(
