@@ -8,6 +8,7 @@ import itertools
 import json
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -463,7 +464,7 @@ class End:
 class Run:
     """One task instance, and what Airflow does with it: retries, reschedules, deferrals, clearing."""
 
-    def __init__(self, world: World, way: Way, given: dict[str, Any]) -> None:
+    def __init__(self, world: World, way: Way, given: Mapping[str, Any]) -> None:
         self.world, self.clock, self.way = world, world.clock, way
         self.given = {"poke_interval": INTERVAL, **given}
         self.retries = int(self.given.get("retries", 0))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.unit.conftest import ASHA, MEERA, RAVI
+from tests.unit.conftest import ASHA, GROUP, MEERA, RAVI
 from tests.unit.modes import (
     INTERVAL,
     WAYS,
@@ -257,6 +257,12 @@ TABLE = [
         hitl=answer(55, "No", "airflow"),
     ),
     Row(
+        "the permission is taken away",
+        {25: breaks(403, "Forbidden"), 55: in_airflow("No")},
+        failure(25, "was not granted this group"),
+        hitl=answer(55, "No", "airflow"),
+    ),
+    Row(
         "the question expires",
         {6000: in_airflow("No")},
         timeout(3605, "The question ended at"),
@@ -312,6 +318,19 @@ TABLE = [
         {19: slow(10), 24: votes(RAVI)},
         success(35, late=0.1, complete=True, answered_by=["Name of 2"]),
         given={"timeout": 25},
+    ),
+    Row(
+        "a rule that the group can never meet",
+        {},
+        failure(0, "until: 9 people can never answer, there are 3 members of the group", late=0),
+        given={"until": 9},
+    ),
+    Row(
+        "a rule that the group can never meet, as shows later",
+        {0: breaks(500, "Internal"), 25: recovers, 75: in_airflow("No")},
+        failure(25, "until: 9 people can never answer, there are 3 members of the group", late=31),
+        hitl=answer(75, "No", "airflow"),
+        given={"until": 9},
     ),
     # --- what a wait survives ---------------------------------------------------------------------------------------
     Row(
@@ -395,6 +414,12 @@ TABLE = [
         given={"retries": 1},
     ),
     Row(
+        "a try fails, and the connection is gone when the next begins",
+        {25: at_once(fails, connection_is(gone=True)), 55: connection_is(gone=False), 75: votes(RAVI)},
+        success(75, complete=True),
+        given={"retries": 1},
+    ),
+    Row(
         "time is up, though there are tries left",
         {},
         timeout(100, TIMED_OUT),
@@ -419,6 +444,13 @@ TABLE = [
         given={"when_cleared": "ask_again"},
         ways=asking,
         posts=2,
+    ),
+    Row(
+        "cleared after the question has expired",
+        {3700: is_cleared, 5000: in_airflow("No")},
+        timeout(3605, "The question ended at"),
+        hitl=answer(5000, "No", "airflow"),
+        given=HOURS,
     ),
     Row("marked as failed", {25: is_marked}, Expected("marked", 25)),
     # --- arguments of Airflow ---------------------------------------------------------------------------------------
@@ -486,13 +518,79 @@ def world(kaizala: Any, monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
-@pytest.mark.parametrize(("row", "way"), cases())
-def test_every_mode(row: Row, way: Way, world: World) -> None:
+def run(world: World, way: Way, happens: Mapping[float, Event], given: Mapping[str, Any]) -> End:
+    """Run a task to its end; a sensor waits for the answers to a question that stands in the group already."""
     if not way.asks:
         world.ask("act-1", hours=1)
-    for second, event in row.happens.items():
+    for second, event in happens.items():
         world.clock.at(second, lambda event=event: event(world))
     world.clock.sleep(0)
-    end = Run(world, way, {"until": "any", "timeout": 100, **row.given}).run()
+    return Run(world, way, given).run()
+
+
+@pytest.mark.parametrize(("row", "way"), cases())
+def test_every_mode(row: Row, way: Way, world: World) -> None:
+    end = run(world, way, row.happens, {"until": "any", "timeout": 100, **row.given})
     row.expected(way).check(end)
     assert len(world.posts) == (row.posts if way.asks else 0)
+
+
+# --- beside the table ----------------------------------------------------------------------------------------------------
+
+each_way = pytest.mark.parametrize("way", list(WAYS.values()), ids=lambda way: way.name)
+#: what every mode returns, but for times
+RESULT = {
+    "group_id": GROUP,
+    "action_id": "act-1",
+    "action_type": "Poll",
+    "title": "Tea?",
+    "complete": False,
+    "met": False,
+    "answers": [
+        {
+            "responder": number,
+            "responder_name": f"Name of {number[-1]}",
+            "responder_id": f"u{number[-1]}",
+            "response_id": f"r{at}",
+            "is_completed": None,
+            "answers": {"Tea?": choice},
+        }
+        for at, (number, choice) in enumerate([(RAVI, "No"), (MEERA, "Yes"), (RAVI, "No")])
+    ],
+    "answered_by": ["Name of 2", "Name of 3"],
+    "missing": [{"mobile_number": ASHA, "name": "Name of 1"}],
+    "missing_names": ["Name of 1"],
+    "tally": {"Yes": 1, "No": 1},
+    "chosen_by": {"Yes": ["Name of 3"], "No": ["Name of 2"]},
+    "winner": None,
+}
+OF_HITL = {"chosen_options", "params_input", "responded_at", "responded_by_user", "timedout", "answered_in"}
+
+
+@each_way
+def test_the_same_result_in_every_mode(way: Way, world: World) -> None:
+    happens = {5: votes(RAVI), 15: votes(MEERA), 25: edits(RAVI, "No"), 35: votes(RAVI, "No")}
+    given = {"until": [RAVI, MEERA, ASHA], "on_timeout": "return"}
+    end = run(world, way, happens, {**given, "timeout": 100})
+    responded = [each.pop("responded_at") for each in end.value["answers"]]
+    assert [datetime.fromisoformat(each) - world.clock.began for each in responded] == [
+        timedelta(seconds=second) for second in (25, 15, 35)
+    ]
+    assert {name: end.value[name] for name in RESULT} == RESULT
+    more = {"reference_id"} if way.asks else set()
+    assert end.value.keys() - RESULT.keys() == (more | OF_HITL if way.is_hitl else more)
+
+
+@each_way
+def test_one_look_when_time_is_up_and_none_after_it(way: Way, world: World) -> None:
+    run(world, way, {}, {"until": "any", "timeout": 95})
+    assert [at for at in world.looks if at > 91] == [pytest.approx(95, abs=0.1)]
+
+
+@pytest.mark.parametrize(("timeout", "reminders"), [(100, 2), (101, 3), (60, 1), (35, 0)])
+@each_way
+def test_as_many_reminders_in_every_mode(way: Way, world: World, timeout: int, reminders: int) -> None:
+    """Every 30 seconds, as long as a look can follow before the end."""
+    if way.asks:
+        run(world, way, {}, {"until": "any", "timeout": timeout, "remind_every": 30})
+        assert world.told == ["a reminder"] * reminders
