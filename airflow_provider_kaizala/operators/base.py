@@ -257,7 +257,9 @@ class KaizalaPostOperator(KaizalaCreateOperator):
         """
         what = f"posting {self.sends.__name__.lower()}"
         earlier = self.once(context, what, across_clearing=across_clearing).earlier_outcome()
-        if earlier is not None:  # asked before the connection, which may not be readable now, is needed for its default group
+        if (
+            earlier is not None
+        ):  # asked before the connection, which may not be readable now, is needed for its default group
             return earlier
         group_id = self.group()
         once = self.once(context, f"{what} to group {group_id}", across_clearing=across_clearing)

@@ -8,13 +8,12 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pkgutil import resolve_name
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
 from airflow.providers.common.compat.sdk import (
@@ -34,7 +33,10 @@ from airflow_provider_kaizala.client.policy import Policy
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.sensors import KaizalaResponseSensor
 from airflow_provider_kaizala.triggers import pacing
-from tests.unit.conftest import ASHA, GROUP, Store
+from tests.unit.conftest import GROUP, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 #: seconds between a try that has failed and the next
 RETRY_DELAY = 10.0
@@ -202,7 +204,6 @@ class World:
     def __init__(self, kaizala: Any, clock: Clock) -> None:
         self.kaizala, self.clock = kaizala, clock
         self.looks: list[float] = []
-        self.requests: list[float] = []
         self.posts: list[dict[str, Any]] = []
         self.told: list[str] = []
         self.latency = 0.0
@@ -215,7 +216,6 @@ class World:
         kaizala.otherwise = self._reply
 
     def _on_request(self, request: Any) -> Any:
-        self.requests.append(self.clock.seconds)
         if request.method == "GET" and "/actions/" in request.path:
             self.looks.append(round(self.clock.seconds, 2))
         return self._answer(request)
@@ -487,7 +487,7 @@ class Run:
             except Cleared:
                 self.max_tries = self.number + self.retries
                 self.first_reschedule = None
-            except (Exception, AirflowTaskTimeout, Died, TryFailed) as error:
+            except (Exception, AirflowTaskTimeout, Died, TryFailed) as error:  # noqa: BLE001
                 if self.number > self.max_tries:
                     return self._end("failed", error=error)
                 self._gap(RETRY_DELAY)
@@ -623,6 +623,3 @@ class Run:
             "responded_by_user": {"id": record.user, "name": str(record.user).title()},
             "timedout": False,
         }
-
-
-__all__ = ["ASHA", "GROUP", "WAYS", "End", "Run", "Way", "World"]

@@ -204,7 +204,9 @@ TABLE = [
     Row(
         "an answer",
         {15: votes(RAVI)},
-        success(15, complete=True, met=True, tally={"Yes": 1, "No": 0}, winner="Yes", answered_by=["Name of 2"]),
+        success(
+            15, complete=True, met=True, tally={"Yes": 1, "No": 0}, winner="Yes", answered_by=["Name of 2"]
+        ),
     ),
     Row(
         "an answer within the interval before the deadline",
@@ -390,7 +392,10 @@ TABLE = [
         {25: no_triggerer(until=2000), 45: votes(RAVI)},
         success(100, late=0.1, **SEEN_ONE),
         hitl=answer(2000, "No", None),  # only a triggerer can write Airflow's record
-        differs={"sensor, deferrable": success(700, **SEEN_ONE), "operator, deferrable": success(700, **SEEN_ONE)},
+        differs={
+            "sensor, deferrable": success(700, **SEEN_ONE),
+            "operator, deferrable": success(700, **SEEN_ONE),
+        },
         given={"until": 2, "on_timeout": "return"},
     ),
     # --- other tries ------------------------------------------------------------------------------------------------
