@@ -185,8 +185,12 @@ class Stack:
 
     def task_states(self, dag_id: str, run_id: str) -> dict[str, str]:
         """Return the state of each task of a run; ``"none"`` for a task that has no state yet."""
+        return {task_id: state for (task_id, _), state in self.mapped_states(dag_id, run_id).items()}
+
+    def mapped_states(self, dag_id: str, run_id: str) -> dict[tuple[str, int], str]:
+        """Return the state of each task instance, by task id and map index; ``"none"`` for one that has no state yet."""
         tasks = self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
-        return {each["task_id"]: each["state"] or "none" for each in tasks}
+        return {(each["task_id"], each["map_index"]): each["state"] or "none" for each in tasks}
 
     def xcom(
         self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1

@@ -53,8 +53,17 @@ class Grant:
     refresh_token: str = field(repr=False)
 
     @property
+    def description(self) -> str:
+        """Whose refresh token this is, for error messages."""
+        return (
+            "the user's refresh token"
+            if self.name == USER_GRANT
+            else f"the refresh token of group {self.name}"
+        )
+
+    @property
     def seed(self) -> str:
-        """Fingerprint of the configured refresh token: stored tokens that grew from another one are void."""
+        """Fingerprint of the configured refresh token: stored tokens that descend from another one are ignored."""
         return hashlib.sha256(self.refresh_token.encode()).hexdigest()[:16]
 
 
@@ -137,8 +146,8 @@ class Settings:
     @property
     def oauth_root(self) -> str:
         """Scheme and host of the OAuth calls: those of the API, but the hosted service had a host of its own for them."""
-        root = self.api_root.rstrip("/")
-        return OAUTH_ROOT if root.lower() == DEFAULT_API_ROOT else root
+        hosted = self.api_root.lower().rstrip("/").removesuffix(":443") == DEFAULT_API_ROOT
+        return OAUTH_ROOT if hosted else self.api_root.rstrip("/")
 
     def secrets(self) -> tuple[str, ...]:
         """Return every configured secret, for masking and redaction."""

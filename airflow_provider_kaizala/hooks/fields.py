@@ -93,8 +93,8 @@ RELABELING = {
     "password": "Connector secret",
 }
 PLACEHOLDERS = {
-    # the UI of Airflow 3.3 tests a stored connection only if it has a port: it sends 0 for an empty one, which differs
-    "port": "443",
+    # Airflow 3.3's UI sends port 0 for a stored connection without a port, and the API then refuses to test it
+    "port": "443 (Test needs a port)",
     "host": "https://api.kaiza.la",
     "login": "id of the connector (application)",
     "password": "secret of the connector",

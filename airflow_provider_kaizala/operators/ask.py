@@ -179,6 +179,7 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
         """Return the wait for the answers: the one that an earlier try has left, or a new one."""
         kept = state.get("wait")
         if kept is not None:
+            self._has_looked = True
             return Wait.from_wire(kept)
         subscribers = checks.optional(checks.phones)("subscribers", self.subscribers)
         return Wait(
@@ -190,6 +191,15 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
         )
 
     # --- waiting ---------------------------------------------------------------------------------------------------------
+
+    def kept_wait(self, context: Context) -> Wait | None:
+        """Return the wait for the answers; before Airflow 3.3 it is not kept."""
+        state = TaskState(context)
+        kept, posted = state.get("wait"), state.get_ever("posted")
+        if kept is None or posted is None:
+            return None
+        self._asked = Asked(**posted)
+        return Wait.from_wire(kept)
 
     def carried(self) -> dict[str, Any]:
         """Return what the deferred task needs beside the wait, plain."""
@@ -246,7 +256,8 @@ class KaizalaAskOperator(TimeoutMixin, KaizalaQuestionOperator):
 
     On Airflow 3.3 and newer a retry finds what was posted, also if the worker died right after posting, and goes on waiting with
     the same deadline. Before, a retry asks again: there, post and wait with two tasks, a ``KaizalaSend…Operator`` and a
-    ``KaizalaResponseSensor``, so that a retry of the wait asks no one twice.
+    ``KaizalaResponseSensor``, so that a retry of the wait asks no one twice. ``execution_timeout`` ends a try, in the worker and in
+    the triggerer alike.
 
     :param until: when the wait is over: ``"any"`` answer, a count of people, ``"all"`` who must, a list of phone numbers, or a rule,
         see :mod:`airflow_provider_kaizala.waiting.rules` (templated)
@@ -289,15 +300,6 @@ class KaizalaAskOperator(TimeoutMixin, KaizalaQuestionOperator):
         return self.wait_for_people(
             self.begin(state, asked, rule, deadline(context, self.timeout, state)), context
         )
-
-    def kept_wait(self, context: Context) -> Wait | None:
-        """Return the wait for the answers; before Airflow 3.3 it is not kept."""
-        state = TaskState(context)
-        kept, posted = state.get("wait"), state.get_ever("posted")
-        if kept is None or posted is None:
-            return None
-        self._asked = Asked(**posted)
-        return Wait.from_wire(kept)
 
 
 class KaizalaAskPollOperator(KaizalaAskOperator, KaizalaSendPollOperator):

@@ -255,12 +255,14 @@ class KaizalaPostOperator(KaizalaCreateOperator):
 
         :param across_clearing: whether what was posted before the task was cleared by hand counts
         """
-        group_id = self.group()
-        what = f"posting {self.sends.__name__.lower()} to group {group_id}"
-        once = self.once(context, what, across_clearing=across_clearing)
-        earlier = once.earlier_outcome()
-        if earlier is not None:
+        what = f"posting {self.sends.__name__.lower()}"
+        earlier = self.once(context, what, across_clearing=across_clearing).earlier_outcome()
+        if (
+            earlier is not None
+        ):  # asked before the connection, which may not be readable now, is needed for its default group
             return earlier
+        group_id = self.group()
+        once = self.once(context, f"{what} to group {group_id}", across_clearing=across_clearing)
         audience = Audience(**self.given(Audience))
         content = self.content(group_id)
         wanted = fingerprint(content)

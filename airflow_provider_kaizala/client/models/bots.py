@@ -24,10 +24,10 @@ class Bot:
         """Read an item of ``bots``."""
         wire = Wire(body)
         return cls(
-            wire.need("botUserId"),
-            wire.text("name"),
-            wire.text("profilePic"),
-            wire.text("creatorId"),
-            wire.text("creatorName"),
-            wire.text("status"),
+            bot_user_id=wire.need("botUserId"),
+            name=wire.text("name"),
+            profile_pic=wire.text("profilePic"),
+            creator_id=wire.text("creatorId"),
+            creator_name=wire.text("creatorName"),
+            status=wire.text("status"),
         )

@@ -28,11 +28,11 @@ class Member:
         """Read an item of ``members``."""
         wire = Wire(body)
         return cls(
-            wire.need("id"),
-            wire.text("role") or "Member",
-            wire.text("mobileNumber"),
-            wire.text("name"),
-            wire.flag("isProvisioned") is not False,
+            id=wire.need("id"),
+            role=wire.text("role") or "Member",
+            mobile_number=wire.text("mobileNumber"),
+            name=wire.text("name"),
+            is_provisioned=wire.flag("isProvisioned") is not False,
         )
 
 
@@ -106,14 +106,14 @@ class Group:
             if isinstance(wrapped, list) and wrapped:
                 wire = Wire(wrapped[0])
         return cls(
-            wire.need("groupId"),
-            wire.text("groupName", "name") or "",
-            wire.text("groupType") or "Group",
-            wire.text("callerRole"),
-            wire.integer("userCount"),
-            wire.flag("hasSubGroups") is True,
-            wire.flag("hasParentGroups") is True,
-            wire.text("welcomeMessage"),
+            group_id=wire.need("groupId"),
+            name=wire.text("groupName", "name") or "",
+            group_type=wire.text("groupType") or "Group",
+            caller_role=wire.text("callerRole"),
+            user_count=wire.integer("userCount"),
+            has_sub_groups=wire.flag("hasSubGroups") is True,
+            has_parent_groups=wire.flag("hasParentGroups") is True,
+            welcome_message=wire.text("welcomeMessage"),
         )
 
 

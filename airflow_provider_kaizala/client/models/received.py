@@ -75,15 +75,15 @@ class ListedAction:
         inner = wire.inner("actionBody")
         raw = wire.get("actionBody")
         return cls(
-            wire.need("referenceId"),
-            wire.need("actionType"),
-            inner.text("actionId"),
-            inner.text("title", "question"),
-            wire.text("sender"),
-            wire.time("sentAt", "creationTime"),
-            inner.integer("responseCount"),
-            inner.flag("isCompleted"),
-            raw if isinstance(raw, Mapping) else {},
+            reference_id=wire.need("referenceId"),
+            action_type=wire.need("actionType"),
+            action_id=inner.text("actionId"),
+            title=inner.text("title", "question"),
+            sender=wire.text("sender"),
+            sent_at=wire.time("sentAt", "creationTime"),
+            response_count=inner.integer("responseCount"),
+            is_completed=inner.flag("isCompleted"),
+            raw=raw if isinstance(raw, Mapping) else {},
         )
 
     @property
@@ -166,7 +166,11 @@ class Response:
         flag = wire.flag("isCompleted")
         done = re.sub(r"[^a-z]", "", state.lower()) in _DONE if flag is None else flag
         return cls(
-            person, wire.text("responseId"), _last_note(wire.get("notes")), {title: state or None}, done
+            responder=person,
+            response_id=wire.text("responseId"),
+            responded_at=_last_note(wire.get("notes")),
+            answers={title: state or None},
+            completed=done,
         )
 
 
@@ -262,18 +266,18 @@ class ActionDetails:
             return Response.read_form(item)
 
         return cls(
-            kind,
-            wire.text("actionId"),
-            title,
-            wire.text("creatorName"),
-            inner.time("dueDate", "expiryDate", "startingTime"),
-            inner.integer("responseCount"),
-            assignees,
-            inner.items("responses", response),
-            Person(wire.text("sender"), wire.text("creatorName"), wire.text("creatorId")),
-            wire.time("sentAt", "creationTime"),
-            _options(inner, title),
-            inner.flag("isAnonymous"),
+            action_type=kind,
+            action_id=wire.text("actionId"),
+            title=title,
+            creator_name=wire.text("creatorName"),
+            due=inner.time("dueDate", "expiryDate", "startingTime"),
+            response_count=inner.integer("responseCount"),
+            assignees=assignees,
+            responses=inner.items("responses", response),
+            creator=Person(wire.text("sender"), wire.text("creatorName"), wire.text("creatorId")),
+            sent_at=wire.time("sentAt", "creationTime"),
+            options=_options(inner, title),
+            is_anonymous=inner.flag("isAnonymous"),
         )
 
 
@@ -310,14 +314,14 @@ class Webhook:
         wire = Wire(body)
         events = "events" if wire.get("events") is not None else "eventTypes"
         return cls(
-            wire.need("id", "webhookId"),
-            wire.need("objectId"),
-            wire.need("objectType"),
-            wire.items(events, str),
-            wire.need("callbackUrl"),
-            wire.text("callbackToken"),
-            wire.text("callbackContext", "context"),
-            wire.time("validity"),
-            wire.time("ts"),
-            wire.flag("active") is not False,
+            id=wire.need("id", "webhookId"),
+            object_id=wire.need("objectId"),
+            object_type=wire.need("objectType"),
+            event_types=wire.items(events, str),
+            callback_url=wire.need("callbackUrl"),
+            callback_token=wire.text("callbackToken"),
+            context=wire.text("callbackContext", "context"),
+            expires_at=wire.time("validity"),
+            changed_at=wire.time("ts"),
+            active=wire.flag("active") is not False,
         )

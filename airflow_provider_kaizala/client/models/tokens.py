@@ -29,11 +29,11 @@ class AccessToken:
         if expires is None:
             raise UnreadableReplyError("the reply holds no accessTokenExpiry")
         return cls(
-            wire.need("accessToken"),
-            wire.need("endpointUrl"),
-            expires,
-            wire.text("refreshToken"),
-            wire.text("scope"),
+            access_token=wire.need("accessToken"),
+            endpoint_url=wire.need("endpointUrl"),
+            expires_at=expires,
+            refresh_token=wire.text("refreshToken"),
+            scope=wire.text("scope"),
         )
 
 

@@ -55,6 +55,7 @@ class TestSigningIn:
     def test_another_server_has_no_host_of_its_own_for_it(self, make_settings):
         assert make_settings(api_root="http://127.0.0.1:8080/").oauth_root == "http://127.0.0.1:8080"
         assert make_settings().oauth_root == "https://ds.kaiza.la"
+        assert make_settings(api_root="https://API.kaiza.la:443/").oauth_root == "https://ds.kaiza.la"
 
     def test_a_pin_is_sent_once_and_never_shown(self, world):
         world.replies = [world.error(401, message="PIN 471193 of +910000000001 is wrong")]

@@ -130,7 +130,8 @@ class TestCaching:
         assert next(second) == Sleep(RENEWAL_POLL)
         world.clock += 1
         with pytest.raises(
-            KaizalaUnreachableError, match=r"renewing the access token of grant user; nothing was sent"
+            KaizalaUnreachableError,
+            match=r"renewing the access token with the user's refresh token; nothing was sent",
         ):
             second.send(None)
 

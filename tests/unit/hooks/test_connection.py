@@ -35,6 +35,8 @@ def read(extra=None, **changes):
         ("  ", None, None, "https://api.kaiza.la"),
         ("api1.kaiza.la", None, None, "https://api1.kaiza.la"),
         ("api1.kaiza.la", 8443, None, "https://api1.kaiza.la:8443"),
+        ("api1.kaiza.la", 0, None, "https://api1.kaiza.la"),  # the Airflow UI sends 0 for an empty port
+        ("", 0, "", "https://api.kaiza.la"),
         ("api1.kaiza.la:8443", None, None, "https://api1.kaiza.la:8443"),
         ("api1.kaiza.la:8443", 9, None, "https://api1.kaiza.la:8443"),
         ("https://api1.kaiza.la", 8443, None, "https://api1.kaiza.la:8443"),

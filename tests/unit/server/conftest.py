@@ -208,7 +208,7 @@ def survey() -> dict[str, Any]:
     return {
         "title": "Opening",
         "questions": [
-            {"title": "Open?", "type": "SingleOption", "choices": [{"title": "Yes"}, {"title": "No"}]},
+            {"title": "Open?", "type": "SingleOption", "options": [{"title": "Yes"}, {"title": "No"}]},
             {"title": "Parts", "type": "MultiOption", "options": [{"title": "X"}, {"title": "Y"}]},
             {"title": "Count", "type": "Numeric"},
             {"title": "When", "type": "Date"},
