@@ -1,4 +1,4 @@
-# Every target is self-contained on a fresh clone with nothing but Python >= 3.11 and make.
+# Every target works on a fresh clone and needs only Python 3.11 or newer and make.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,31 +18,31 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 	@$(BIN)/python -c 'import airflow_provider_kaizala, airflow, fastapi, pytest'
 	@touch $(STAMP)
 
-# The main job: a DAG posts to a group, people answer, the DAG goes on. HUMAN=1 waits for you to answer on
-# the page; KEEP=1 leaves everything up to look around, and lets you answer a second run.
+# A DAG posts to a group, people answer, the DAG continues. With HUMAN=1 it waits until you answer on the page; with KEEP=1 you
+# answer a second run, and everything keeps running.
 demo: $(STAMP)
 	@$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(HUMAN),--human)
 
-# All tests that need nothing but this machine; those with real components included. What the machine lacks is skipped, loudly.
+# All tests, also those that start real components. Tests of what this machine lacks are skipped, with the reason.
 test: $(STAMP)
 	$(BIN)/python -m pytest -q
 
 e2e: $(STAMP)
 	$(BIN)/python -m pytest -q tests/e2e
 
-# The page alone, in this machine's Chromium.
+# The tests of the page, in the Chromium of this machine.
 browser: $(STAMP)
 	$(BIN)/python -m pytest -q tests/browser
 
-# The pictures of the page in docs/, taken in this machine's Chromium.
+# Take the pictures of the page in docs/, in the Chromium of this machine.
 screenshots: $(STAMP)
 	@$(BIN)/python -m demo.screenshots
 
-# The server's tests once more, on a PostgreSQL of their own, which must be installed; ARGS narrows them.
+# The server's tests on PostgreSQL, which must be installed; they start an instance of their own. ARGS selects tests.
 postgres: $(STAMP)
 	$(BIN)/python -m tests.on_postgres $(ARGS)
 
-# Figures into benchmarks/results.json; ONLY=server (page, imports, message, waits) runs one bench and keeps what the others measured.
+# Measure into benchmarks/results.json. ONLY=server (or page, imports, message, waits) runs one bench and keeps the other figures.
 bench: $(STAMP) $(MOTO)/.installed
 	@$(BIN)/python -m benchmarks $(ONLY)
 
@@ -52,8 +52,8 @@ $(MOTO)/.installed: benchmarks/moto-requirements.txt
 	@$(MOTO)/bin/python -m pip install -qq --disable-pip-version-check --no-deps -r $<
 	@touch $@
 
-# The tests inside Airflow once more, on the oldest version of the range. The server runs in the first environment: its SQLAlchemy
-# is too new for Airflow 2. ARGS narrows them.
+# The tests inside Airflow, on the oldest supported version. The server runs in the first environment, since Airflow 2 requires an
+# older SQLAlchemy. ARGS selects tests.
 OLD := .build/airflow-2.11
 matrix: $(STAMP) $(OLD)/.installed
 	KAIZALA_SERVER_PYTHON=$(abspath $(BIN))/python $(OLD)/bin/python -m pytest -q $(or $(ARGS),tests/airflow) -W ignore -p no:logging -p no:cacheprovider -o filterwarnings=

@@ -188,7 +188,7 @@ class Stack:
         return {task_id: state for (task_id, _), state in self.mapped_states(dag_id, run_id).items()}
 
     def mapped_states(self, dag_id: str, run_id: str) -> dict[tuple[str, int], str]:
-        """Return the state of each task instance, by task id and map index; one that has none yet is ``none``."""
+        """Return the state of each task instance, by task id and map index; ``"none"`` for one that has no state yet."""
         tasks = self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
         return {(each["task_id"], each["map_index"]): each["state"] or "none" for each in tasks}
 
