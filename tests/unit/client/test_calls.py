@@ -303,7 +303,7 @@ class TestBadInput:
     def test_a_new_group(self):
         numbers = [f"+91{number:010}" for number in range(101)]
         assert len(calls.create_group("N", "Hi", numbers[:100]).body(NOW)["members"]) == 100
-        with pytest.raises(KaizalaInputError, match="members: 101 given; Kaizala takes at most 100"):
+        with pytest.raises(KaizalaInputError, match="members: 101 given, but Kaizala accepts at most 100"):
             calls.create_group("N", "Hi", numbers)
         with pytest.raises(KaizalaInputError, match="name is empty"):
             calls.create_group("", "Hi")

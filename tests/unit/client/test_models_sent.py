@@ -268,7 +268,7 @@ class TestFileTypes:
     def test_others_are_refused_with_what_is_taken(self, name):
         with pytest.raises(
             KaizalaInputError,
-            match=r"file .*: Kaizala takes no (\..+ files|files without an ending)\. It takes Image: jpg",
+            match=r"file .*: Kaizala does not accept (\..+ files|files without an extension)\. It accepts Image: jpg",
         ):
             media_type(name)
 

@@ -349,7 +349,7 @@ class TestWebhooks:
         "url", ["me.example/k", "ftp://me.example", "https:///k", "https://me:s3cret@me.example/", "https://[me", "javascript:x"]
     )  # fmt: skip
     def test_an_address_that_is_none_is_not_repeated(self, url):
-        with pytest.raises(KaizalaInputError, match="callback_url: an https:// address") as caught:
+        with pytest.raises(KaizalaInputError, match="callback_url must be an https:// address") as caught:
             self.new(callback_url=url)
         assert url not in str(caught.value)
 
@@ -506,7 +506,7 @@ BAD_CALLS = [
     (lambda: calls.login_with_pin(ASHA, "c", "s", b"4711"), "pin must be a string, not bytes"),
     (lambda: calls.update_action(G, "a1", []), "properties is empty"),
     (lambda: calls.update_action(G, "a1", [Property("n", "Text", "v")], audience=Audience(reply_to_reference_id="r")),
-     "reply_to_reference_id: only a message or a new action answers another"),
+     "reply_to_reference_id: only a message or a new action can reply to another"),
     (lambda: calls.send_reminder(G, "a1", Audience(reply_to_reference_id="r")), "reply_to_reference_id: only"),
     (lambda: calls.post_response(G, "a1", "A"), "answers must be a list of answers, not 'A'"),
     (lambda: calls.post_response(G, "a1", ["A", {1, 2}]), "answer 2: {1, 2} cannot be written as JSON"),

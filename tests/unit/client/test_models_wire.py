@@ -69,7 +69,7 @@ class TestFields:
         assert Wire({"a": value}).text("a") == read
 
     def test_need(self):
-        with pytest.raises(UnreadableReplyError, match="the reply holds no actionId"):
+        with pytest.raises(UnreadableReplyError, match="the reply contains no actionId"):
             Wire({"actionId": ""}).need("actionId", "id")
 
     @pytest.mark.parametrize(
@@ -121,5 +121,5 @@ class TestFields:
 
     @pytest.mark.parametrize("value", [None, [], "x", 5])
     def test_what_is_no_object(self, value):
-        with pytest.raises(UnreadableReplyError, match="no JSON object"):
+        with pytest.raises(UnreadableReplyError, match="not a JSON object"):
             Wire(value)

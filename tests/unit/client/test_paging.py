@@ -67,7 +67,9 @@ class TestActions:
         assert [call.query["count"] for call in made] == ["30", "30", "60", "120", "240"]
 
     def test_more_of_one_second_than_the_service_gives_is_no_endless_read(self, group):
-        with pytest.raises(KaizalaNoReplyError, match="listActions: page after page"):
+        with pytest.raises(
+            KaizalaNoReplyError, match="listActions: the reply names a next page that was already read"
+        ):
             walk(calls.list_actions(group, "Poll"), ManyActions([START] * 200, most=50))
 
     def test_from_a_time_on(self, group):
@@ -192,14 +194,14 @@ class TestClients:
 
 def test_run_and_iterate_are_not_taken_for_each_other(make_settings):
     with KaizalaClient(make_settings()) as client:
-        with pytest.raises(KaizalaInputError, match="listSubscribers comes in pages: give it to iterate"):
+        with pytest.raises(KaizalaInputError, match="listSubscribers returns pages: pass it to iterate"):
             client.run(calls.list_subscribers("g1"))
-        with pytest.raises(KaizalaInputError, match="getMe does not come in pages: give it to run"):
+        with pytest.raises(KaizalaInputError, match="getMe does not return pages: pass it to run"):
             next(client.iterate(calls.get_me()))
 
     async def both():
         async with AsyncKaizalaClient(make_settings()) as client:
-            with pytest.raises(KaizalaInputError, match="give it to iterate"):
+            with pytest.raises(KaizalaInputError, match="pass it to iterate"):
                 await client.run(calls.list_subscribers("g1"))
             with pytest.raises(KaizalaInputError, match="give it to run"):
                 await anext(client.iterate(calls.get_me()))

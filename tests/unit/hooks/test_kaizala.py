@@ -311,7 +311,7 @@ def test_upload_media(kaizala, tmp_path):
     [
         ("missing.jpg", None, "missing.jpg' does not exist, or is not a file"),
         ("empty.jpg", b"", "empty.jpg' is empty"),
-        ("notes.xyz", b"x", "file 'notes.xyz': Kaizala takes no .xyz files"),
+        ("notes.xyz", b"x", "file 'notes.xyz': Kaizala does not accept .xyz files"),
     ],
 )
 def test_a_file_that_cannot_be_uploaded_is_named(kaizala, tmp_path, name, content, says):
@@ -428,7 +428,7 @@ def test_a_connector_that_may_not_read_groups_is_not_wrong(kaizala):
 def test_a_connection_that_cannot_be_read(connect):
     connect(host="http://kaizala.example")
     ok, text = KaizalaHook().test_connection()
-    assert (ok, "plain http would show" in text) == (False, True)
+    assert (ok, "plain http would expose" in text) == (False, True)
     ok, text = KaizalaHook("nowhere").test_connection()
     assert (ok, "nowhere" in text) == (False, True)
 

@@ -93,11 +93,15 @@ BAD = [
         {"event_types": ["Message"]},
         "event_types must be one of .*not 'Message'",
     ),
-    (ops.KaizalaCreateWebhookOperator, {"callback_url": "me.example"}, "callback_url: an https:// address"),
+    (
+        ops.KaizalaCreateWebhookOperator,
+        {"callback_url": "me.example"},
+        "callback_url must be an https:// address",
+    ),
     (
         ops.KaizalaCreateWebhookOperator,
         {"callback_url": "https://u:pass-word@me.example"},
-        "callback_url: an https:// address",
+        "callback_url must be an https:// address",
     ),
     (
         ops.KaizalaCreateWebhookOperator,
@@ -111,15 +115,15 @@ BAD = [
     (
         ops.KaizalaApiOperator,
         {"operation": "listMember"},
-        "operation: 'listMember' is no operationId; do you mean listMembers",
+        "operation: 'listMember' is not a known operationId; did you mean listMembers",
     ),
-    (ops.KaizalaApiOperator, {"operation": "getAccessToken"}, "operation: getAccessToken trades in secrets"),
-    (ops.KaizalaApiOperator, {"operation": "getBotAccessToken"}, "trades in secrets"),
-    (ops.KaizalaApiOperator, {"parameters": {}}, "parameters: listMembers needs groupId as well"),
+    (ops.KaizalaApiOperator, {"operation": "getAccessToken"}, "operation: getAccessToken exchanges secrets"),
+    (ops.KaizalaApiOperator, {"operation": "getBotAccessToken"}, "exchanges secrets"),
+    (ops.KaizalaApiOperator, {"parameters": {}}, "parameters: listMembers also needs groupId"),
     (
         ops.KaizalaApiOperator,
         {"parameters": {"groupId": "{{ x }}", "page": 2}},
-        "parameters: listMembers knows no page",
+        "parameters: listMembers has no page",
     ),
     (
         ops.KaizalaApiOperator,
@@ -127,9 +131,9 @@ BAD = [
         "parameters: groupId is empty",
     ),
     (ops.KaizalaApiOperator, {"parameters": ["g1"]}, "parameters: a dict of names and values is needed"),
-    (ops.KaizalaApiOperator, {"body": {"a": 1}}, "body: listMembers takes no JSON body"),
+    (ops.KaizalaApiOperator, {"body": {"a": 1}}, "body: listMembers has no JSON body"),
     (ops.KaizalaApiOperator, {"body": "{no json"}, "body: the text is no JSON"),
-    (ops.KaizalaApiOperator, {"files": "a.png"}, "files: listMembers takes no files"),
+    (ops.KaizalaApiOperator, {"files": "a.png"}, "files: listMembers has no files"),
     (
         ops.KaizalaApiOperator,
         {"operation": "uploadMedia", "parameters": None},
