@@ -203,7 +203,7 @@ def test_run_and_iterate_are_not_taken_for_each_other(make_settings):
         async with AsyncKaizalaClient(make_settings()) as client:
             with pytest.raises(KaizalaInputError, match="pass it to iterate"):
                 await client.run(calls.list_subscribers("g1"))
-            with pytest.raises(KaizalaInputError, match="give it to run"):
+            with pytest.raises(KaizalaInputError, match="pass it to run"):
                 await anext(client.iterate(calls.get_me()))
 
     asyncio.run(both())
