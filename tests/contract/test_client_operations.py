@@ -498,7 +498,7 @@ def test_any_operation_by_its_name(name):
             )
     files = [png()] if OPERATIONS[name].sends == "files" else ()
     if operation.get("security") == [] or name == "getBotAccessToken":
-        with pytest.raises(KaizalaInputError, match=f"{name} trades in secrets"):
+        with pytest.raises(KaizalaInputError, match=f"{name} exchanges secrets"):
             calls.any_operation(name, parameters)
         return
     call = calls.any_operation(name.upper(), parameters, files=files)
