@@ -166,7 +166,10 @@ class KaizalaHook(BaseHook):
 
     @contextmanager
     def within(self, seconds: float | None) -> Iterator[None]:
-        """Bound the total time of all calls made in this context; None sets no bound. A call that would have to wait longer raises at once."""
+        """Bound the total time of all calls made in this context, None for no bound.
+
+        A call that would have to wait longer raises at once.
+        """
         before = self._ends
         self._ends = min(before, time.monotonic() + (math.inf if seconds is None else seconds))
         try:

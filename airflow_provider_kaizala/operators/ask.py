@@ -310,7 +310,7 @@ class KaizalaAskPollOperator(KaizalaAskOperator, KaizalaSendPollOperator):
         ask = KaizalaAskPollOperator(
             task_id="ask", question="Is the store open?", options=["Yes", "No"], until="any", timeout=timedelta(hours=2)
         )
-        report = KaizalaSendMessageOperator(task_id="report", text=f"Open: {ask.output['winner']}")
+        ask >> KaizalaSendMessageOperator(task_id="report", text="Open: {{ ti.xcom_pull('ask')['winner'] }}")
 
     The other arguments are those of :class:`KaizalaAskOperator` and
     :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.

@@ -165,7 +165,9 @@ class TestTls:
             driver.run(post)
         assert driver.sleeps == []
 
-    def test_a_ca_bundle_without_certificates_is_reported_and_not_retried(self, drive, serve_tls, tmp_path, post):
+    def test_a_ca_bundle_without_certificates_is_reported_and_not_retried(
+        self, drive, serve_tls, tmp_path, post
+    ):
         file = tmp_path / "junk.pem"
         file.write_text("not a certificate")
         driver = drive(serve_tls(), verify=str(file))
@@ -191,7 +193,9 @@ class TestTls:
     @pytest.mark.parametrize(
         "head", [b"Content-Length: 9999\r\n\r\n", b"Connection: close\r\n\r\n", b"X-Drip: "]
     )
-    def test_the_total_timeout_ends_a_reply_that_drips_in_over_tls(self, drive, serve_tls, certificate, post, head):
+    def test_the_total_timeout_ends_a_reply_that_drips_in_over_tls(
+        self, drive, serve_tls, certificate, post, head
+    ):
         server = serve_tls()
         server.script = [server.pieces(b"HTTP/1.1 200 OK\r\n" + head, gap=0.02, forever=b" ")]
         begun = time.monotonic()
@@ -257,7 +261,9 @@ class TestTrustedCertificates:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate["other"]))
         assert drive(serve_tls(), verify=False).run(post).reference_id == "ref-1"
 
-    def test_a_missing_ca_bundle_of_the_environment_is_reported_with_its_variable(self, drive, serve_tls, tmp_path, post, monkeypatch):
+    def test_a_missing_ca_bundle_of_the_environment_is_reported_with_its_variable(
+        self, drive, serve_tls, tmp_path, post, monkeypatch
+    ):
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
         with pytest.raises(
             KaizalaCertificateError, match=r"no CA bundle '.*missing.pem', named by SSL_CERT_FILE"

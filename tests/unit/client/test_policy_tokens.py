@@ -88,7 +88,9 @@ class TestCaching:
         assert not any("evil" in send.url for send in world.sends)
 
     @pytest.mark.parametrize(("seconds_left", "calls_made"), [(61, 0), (60, 1), (0, 1), (-10, 1)])
-    def test_a_token_that_is_about_to_expire_is_renewed_first(self, world, get, stored, seconds_left, calls_made):
+    def test_a_token_that_is_about_to_expire_is_renewed_first(
+        self, world, get, stored, seconds_left, calls_made
+    ):
         world.store.save(USER, stored(hours=seconds_left / 3600))
         world.replies = [world.reply(200, NOBODY)]
         world.run(get)
