@@ -1,8 +1,9 @@
-"""One function for each REST operation: what to send, how to read the reply, and whether it is safe to repeat.
+"""One function for each REST operation. It returns a call, which a client or a hook makes: ``hook.run(calls.get_me())``.
 
-A call that is not safe to repeat (it posts something anew) is never sent twice when its outcome is unknown.
-``group_id`` names the group whose grant the call uses; None stands for the user's own token. What comes in pages is a
-:class:`~airflow_provider_kaizala.client.paging.Paged`, for ``client.iterate``; all else is a :class:`Call`, for ``client.run``.
+A call knows what to send, how to read the reply, and whether it is safe to repeat. One that is not, because it posts something
+new, is never sent again when its outcome is unknown. ``group_id`` names the group whose grant the call uses; None selects the
+user's token. Reads in pages return a :class:`~airflow_provider_kaizala.client.paging.Paged`, which is passed to
+``client.iterate``; all others return a :class:`Call`, for ``client.run``.
 """
 
 from __future__ import annotations

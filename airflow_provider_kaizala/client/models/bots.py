@@ -1,4 +1,4 @@
-"""Bots, as replies tell of them."""
+"""Bots, as replies describe them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow_provider_kaizala.client.models.wire import Wire
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """A user without a phone, made by a connector."""
+    """A user without a phone, created by a connector."""
 
     bot_user_id: str
     name: str | None

@@ -1,4 +1,4 @@
-"""What was posted and what was answered: replies as frozen dataclasses, each with a ``read`` that takes every documented variant."""
+"""Posts, actions, responses and webhooks, as replies describe them. Each ``read`` accepts every documented variant."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wi
 if TYPE_CHECKING:
     from datetime import datetime
 
-#: words by which a job's ``response`` says that it is done (the documentation gives none; compared without case and spaces)
+#: values of a job's ``response`` that mean it is done (none is documented; case and spaces are ignored)
 _DONE = frozenset({"completed", "complete", "done", "closed", "true"})
-#: what the service adds behind the real questions of a response
+#: what Kaizala appends to the questions of a response
 _SYSTEM_QUESTIONS = frozenset({"responderlocation", "responsetime", "respondername"})
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A subscriber whom a message did not reach, and why."""
+    """A subscriber that a message did not reach, and why."""
 
     subscriber: str | None
     reason: str | None
@@ -36,12 +36,12 @@ class Failure:
         return cls(wire.text("subscriber", "subscriberId"), wire.text("errorReason"), wire.text("errorCode"))
 
     def __str__(self) -> str:
-        return f"{self.subscriber or 'somebody'}: {self.reason or self.error_code or 'no reason given'}"
+        return f"{self.subscriber or 'unknown subscriber'}: {self.reason or self.error_code or 'no reason given'}"
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What was posted. ``action_id`` is None for texts and media; ``failed`` names whom it did not reach."""
+    """A post. ``action_id`` is None for texts and media; ``failed`` lists the subscribers that it did not reach."""
 
     reference_id: str
     action_id: str | None
@@ -56,7 +56,7 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class ListedAction:
-    """An item of an action list; ``raw`` is its ``actionBody`` as it came."""
+    """An item of an action list; ``raw`` is its ``actionBody``, unchanged."""
 
     reference_id: str
     action_type: str
@@ -96,7 +96,7 @@ class ListedAction:
 
     @property
     def starts_at(self) -> datetime | None:
-        """When a meeting begins."""
+        """When a meeting starts."""
         return Wire(self.raw).time("startingTime")
 
 
@@ -116,7 +116,7 @@ class ActionPage:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One person's answer.
+    """One person's response.
 
     :ivar answers: question title to answer, in plain JSON values: text, number, list of texts, ISO 8601 time,
         ``{"latitude", "longitude", "name"}``, or ``[{"url", "file_name"}]``
@@ -131,7 +131,7 @@ class Response:
 
     @property
     def counts(self) -> bool:
-        """Whether this is an answer: a job in progress is none yet."""
+        """Whether this is a response; a job in progress is not yet one."""
         return self.completed is not False
 
     @classmethod
@@ -175,7 +175,7 @@ class Response:
 
 
 def _last_note(notes: Any) -> datetime | None:
-    """Return the time of the last entry of a job's ``notes``, a string that holds JSON."""
+    """Return the time of the last entry of a job's ``notes``, a string of JSON."""
     try:
         entries = json.loads(notes) if isinstance(notes, str) else notes
         times = [read_time(Wire(entry).get("UPDATE_TIME_EPOCH")) for entry in entries or ()]
@@ -185,7 +185,7 @@ def _last_note(notes: Any) -> datetime | None:
 
 
 def _by_title(rows: list[Wire]) -> dict[str, Any]:
-    """Key answers by question; questions of one title, as only other programs post them, get a number behind."""
+    """Key answers by question. If several questions have one title, which this package refuses to post, a number is appended."""
     found: dict[str, Any] = {}
     for at, row in enumerate(rows, 1):
         title = row.text("title") or f"Question {at}"
@@ -195,7 +195,7 @@ def _by_title(rows: list[Wire]) -> dict[str, Any]:
 
 
 def _answer(row: Wire) -> Any:
-    """Turn an answer of the wire into a plain value, by the type of its question."""
+    """Return an answer as a plain value, by the type of its question."""
     kind, value = (row.text("type") or "").lower(), row.get("answer")
     if kind == "singleoption" and isinstance(value, list):
         return value[0] if value else None
@@ -230,11 +230,11 @@ def _file(item: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class ActionDetails:
-    """One action and who has answered it. Responses are there only if they were asked for.
+    """An action and its responses, which a reply contains only if they were asked for.
 
-    :ivar sent_at: when it was posted; None where the service left that out, as most captures do
-    :ivar options: question or title to what can be chosen there, as far as the service tells
-    :ivar is_anonymous: whether nobody learns who answered what; None where the service left that out
+    :ivar sent_at: when it was posted; None where the reply leaves that out, as most captured replies do
+    :ivar options: question or title to the options to choose from, as far as the reply contains them
+    :ivar is_anonymous: whether responses do not show who gave them; None where the reply leaves that out
     """
 
     action_type: str
@@ -282,7 +282,7 @@ class ActionDetails:
 
 
 def _options(inner: Wire, title: str | None) -> dict[str, tuple[str, ...]]:
-    """Return what can be chosen: the choices of a poll or a meeting, the options of each question of a form."""
+    """Return the options to choose from: those of a poll or a meeting, and those of each question of a form."""
     found = {title or "": _titles(inner, "choices")}
     for question in inner.items("questions", Wire):
         found[question.text("title") or ""] = _titles(question, "options")
@@ -295,7 +295,7 @@ def _titles(wire: Wire, name: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A webhook as the service keeps it."""
+    """A webhook that exists."""
 
     id: str
     object_id: str

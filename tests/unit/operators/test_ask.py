@@ -345,7 +345,11 @@ class TestVoters:
         monkeypatch.setattr(task, "_check_branches", lambda: None)
         clock.then.append(lambda now: self.votes_of_all(kaizala))
         result = run_task(task)
-        assert (result["branch"], result["winner"], result["tally"]) == (["stop"], "Stop", {"Go": 0, "Stop": 1})
+        assert (result["branch"], result["winner"], result["tally"]) == (
+            ["stop"],
+            "Stop",
+            {"Go": 0, "Stop": 1},
+        )
         assert result["chosen_by"] == {"Go": [], "Stop": ["Name of 3"]}
         assert len(result["answers"]) == 3, "the answers of bystanders are listed all the same"
 

@@ -250,6 +250,21 @@ def test_a_retry_finds_what_the_earlier_try_created():
     assert a_try(store)[0] == {"reference_id": "r1"}, "and notes it"
 
 
+def test_a_call_is_in_doubt_while_it_has_begun_and_its_outcome_is_not_known():
+    store = Store()
+
+    def in_doubt(max_tries=0, **how):
+        return PostOnce(Hook(store, []), state_of(store, max_tries), "greeting group g", **how).in_doubt
+
+    assert not in_doubt()
+    dies_in_between(store)
+    assert in_doubt()
+    assert not in_doubt(max_tries=1), "a task that was cleared begins anew"
+    assert in_doubt(max_tries=1, across_clearing=True)
+    a_try(store, find=Find(["r1"]))
+    assert not in_doubt()
+
+
 def test_a_retry_calls_if_the_earlier_try_is_found_to_have_created_nothing(logs):
     store, find = Store(), Find([], ["r2"])
     earlier = dies_in_between(store)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -21,6 +22,7 @@ from tests.unit.tasks.store import Store
 from tests.unit.tasks.waits import Waits, ago
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
+LONG_AGO = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def event(deferred, status, text=None, **more):
@@ -252,11 +254,10 @@ def test_the_connections_of_the_hook_are_closed_after_the_wait(kaizala, defer, r
 def end_late(kaizala, sleeps):
     """Go on as Airflow does once it has ended the deferral itself, long after the wait."""
 
-    def run(wait=None, error="Trigger timeout", **given):
+    def run(wait=None, error="Trigger timeout", deadline=LONG_AGO, **given):
         store = Store()
         if wait is not None:
-            late = {**wait.to_wire(), "deadline": ago(600).isoformat()}
-            TaskState({"task_state_store": store}).set("wait", late)
+            TaskState({"task_state_store": store}).set("wait", replace(wait, deadline=deadline).to_wire())
         task = Waits(task_id="t", deferrable=True, **given)
         return task.resume_execution("__fail__", {"error": error}, {"task_state_store": store})
 
@@ -279,6 +280,13 @@ def test_airflow_has_ended_the_wait_and_on_timeout_says_what_happens(kaizala, de
     with pytest.raises(AirflowSkipException):
         end_late(wait, on_timeout="skip")
     assert end_late(wait, on_timeout="return")["complete"] is False
+
+
+@pytest.mark.parametrize("deadline", [ago(-600), None])
+def test_a_wait_that_airflow_has_ended_does_not_begin_anew(kaizala, defer, end_late, deadline):
+    kaizala.poll({})
+    with pytest.raises(AirflowSensorTimeout, match="Timed out after 60 s: 0 of 1 answered"):
+        end_late(defer().wait, deadline=deadline)
 
 
 def test_airflow_has_ended_a_wait_that_was_not_kept(end_late):

@@ -105,6 +105,21 @@ def test_a_poll_goes_on_when_its_first_wait_has_gone(stage, kaizala, group, no_s
     assert len(stage.lists) == 3, "and ends with the last"
 
 
+def test_a_poll_ends_with_its_last_wait(stage, kaizala, group):
+    """Though the account is in use. Its part of the calls goes to the other polls."""
+
+    async def scene():
+        async with polls.polls().account("kaizala_default") as account:
+            async with account.watch(on(group), 10), account.watch(on(OTHER), 10):
+                await asyncio.sleep(5)
+                both = len(asyncio.all_tasks()), len(account.pacer.sweepers)
+            return both, (len(asyncio.all_tasks()), len(account.pacer.sweepers))
+
+    (tasks, sharing), after = stage.play(scene)
+    assert sharing == 2
+    assert after == (tasks - 2, 0)
+
+
 def test_after_the_last_has_gone_a_new_one_begins_anew(stage, kaizala, group, no_sweeps):
     kaizala.poll({RAVI: "Yes"}, sent_at=SENT)
 

@@ -130,6 +130,43 @@ def test_a_detail_that_could_not_be_read_is_read_at_the_next_look(stage, kaizala
     assert [who(news) for news in stage.play(scene)] == [[RAVI]], "and then it is known"
 
 
+def test_a_known_action_whose_details_failed_once_is_read_again(stage, kaizala, group, no_sweeps):
+    kaizala.poll({RAVI: "Yes"}, sent_at=SENT_TEXT)
+    failures = []
+
+    def answer(request):
+        if failures and "/actions/" in request.path:
+            return failures.pop()
+        return kaizala.default(request)
+
+    kaizala.otherwise = answer
+
+    async def scene():
+        async with stage.waits(on(group)) as (told,):
+            await asyncio.sleep(5)
+            failures.extend([kaizala.error(500, "Internal")] * 5)  # the client tries five times
+            kaizala.poll({RAVI: "Yes", MEERA: "No"}, sent_at=SENT_TEXT)
+            await asyncio.sleep(20)
+            return told
+
+    assert [who(news) for news in stage.play(scene)] == [[RAVI], [RAVI, MEERA]]
+    assert failures == []
+
+
+def test_a_job_that_is_listed_as_completed_is_read(stage, kaizala, group, no_sweeps):
+    """The count of its responses stays the same."""
+    kaizala.job([RAVI], sent_at=SENT_TEXT, responseCount=1, isCompleted=False)
+
+    async def scene():
+        async with stage.waits(on(group, kind="Job")) as (told,):
+            await asyncio.sleep(5)
+            kaizala.job([RAVI], done=[RAVI], sent_at=SENT_TEXT, responseCount=1, isCompleted=True)
+            await asyncio.sleep(10)
+            return told
+
+    assert [who(news) for news in stage.play(scene)] == [[], [RAVI]]
+
+
 def test_a_count_that_goes_back_is_news(stage, kaizala, group, no_sweeps):
     """Somebody takes an answer back."""
     kaizala.poll({RAVI: "Yes"}, sent_at=SENT_TEXT)
