@@ -124,3 +124,12 @@ def test_the_lease_of_a_process_that_is_not_heard_of_ends(conn, take, due, wait,
     assert take("one:1:a", outbox.Outcome(first, 200)) is None
     assert states(conn) == [outbox.DELIVERED, outbox.PENDING]
     assert take("three:3:c") is None, "the second process holds it"
+
+
+def test_a_turn_that_was_overtaken_is_over_even_if_nobody_holds_the_lease_now(take, wait, due, hook) -> None:
+    first = take("one:1:a")
+    wait(outbox.LEASE_MS + 1000)
+    again = take("two:2:b")
+    assert take("two:2:b", outbox.Outcome(again, 200), more=False) is None
+    assert take("one:1:a", outbox.Outcome(first, 200)) is None
+    assert due() == [hook], "the second event is for whoever begins a turn"
