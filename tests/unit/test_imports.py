@@ -90,7 +90,9 @@ def test_a_lazy_package_brings_all_the_names_it_lists(package):
 @pytest.mark.parametrize("package", [each for each in LAZY if each != "operators"])
 def test_a_lazy_package_loads_nothing_by_itself(package):
     names = loaded(f"import airflow_provider_kaizala.{package}")
-    parents = {f"airflow_provider_kaizala.{package}".rsplit(".", at)[0] for at in range(package.count(".") + 2)}
+    parents = {
+        f"airflow_provider_kaizala.{package}".rsplit(".", at)[0] for at in range(package.count(".") + 2)
+    }
     lazy = {"airflow_provider_kaizala.client", "airflow_provider_kaizala.client.lazy"}
     assert {name for name in names if name.startswith("airflow_provider_kaizala")} == parents | lazy
 
