@@ -65,14 +65,7 @@ class Asked:
 
 
 class QuestionArguments(PostArguments, total=False):
-    """Arguments of all operators that ask and wait.
-
-    :param until: when the wait is over: ``"any"`` answer, a count of people, ``"all"`` who must, a list of phone numbers, or a
-        rule, see :mod:`airflow_provider_kaizala.waiting.rules`
-    :param remind_every: seconds or a timedelta between two reminders to the group; None for none
-    :param poke_interval: seconds or a timedelta between two looks
-    :param when_cleared: what to do if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` or ``"ask_again"``
-    """
+    """Arguments of all operators that ask and wait."""
 
     until: Until | None
     remind_every: float | timedelta | None
@@ -81,12 +74,7 @@ class QuestionArguments(PostArguments, total=False):
 
 
 class AskArguments(QuestionArguments, total=False):
-    """Arguments of the operators that ask and wait for the answers.
-
-    :param timeout: seconds or a timedelta
-    :param on_timeout: ``"fail"``, ``"skip"``, or ``"return"`` what has come
-    :param deferrable: wait in the triggerer, without a worker slot
-    """
+    """Arguments of :class:`KaizalaAskOperator`."""
 
     timeout: float | timedelta
     on_timeout: str
@@ -124,10 +112,7 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
         self._asked: Asked | None = None
 
     def check_arguments(self) -> None:
-        """Check the arguments that are known when the DAG is parsed.
-
-        :raises KaizalaInputError: names the argument, what was given and what is allowed
-        """
+        """Check the arguments that are known when the DAG is parsed."""
         super().check_arguments()
         if is_literal(self.until) and is_literal(self.voters):
             self.check_rule(self.rule())

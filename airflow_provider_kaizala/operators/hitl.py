@@ -51,25 +51,14 @@ class KaizalaHITLTimeoutError(AirflowFailException, HITLTimeoutError):
 
 
 class RequiredActionArguments(QuestionArguments, total=False):
-    """Arguments of all that ask in a group and in Airflow's Required Actions.
-
-    :param notifiers: Airflow notifiers that announce the question
-    :param assigned_users: the users who may answer in Airflow; None for all who may work with the DAG
-    """
+    """Arguments of all that ask in a group and in Airflow's Required Actions."""
 
     notifiers: Any
     assigned_users: Any
 
 
 class HITLArguments(RequiredActionArguments, total=False):
-    """Arguments of :class:`KaizalaHITLOperator` that its subclasses take too.
-
-    :param body: more about the question, in Markdown
-    :param defaults: the option that is chosen when time is up
-    :param response_timeout: seconds or a timedelta; None for no end
-    :param due: when the question in the group ends
-    :param tell_group: whether the group is told that it was answered in Airflow, or that time was up
-    """
+    """Arguments of :class:`KaizalaHITLOperator` that its subclasses take too."""
 
     body: str | None
     defaults: str | Sequence[str] | None
@@ -174,10 +163,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
     # --- arguments -------------------------------------------------------------------------------------------------------
 
     def check_arguments(self) -> None:
-        """Check the arguments that are known when the DAG is parsed.
-
-        :raises KaizalaInputError: names the argument, what was given and what is allowed
-        """
+        """Check the arguments that are known when the DAG is parsed."""
         for name, check in (("subject", checks.title), ("options", checks.options)):
             if is_literal(getattr(self, name)):
                 check(name, getattr(self, name))
