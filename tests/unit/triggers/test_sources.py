@@ -92,7 +92,7 @@ def test_the_list_begins_with_the_earliest_action(stage, kaizala, group, no_swee
     assert froms == [str(int(SENT.timestamp())), str(int((SENT - timedelta(days=28)).timestamp()))]
 
 
-def test_many_pages(stage, kaizala, group, no_sweeps, monkeypatch):
+def test_a_list_of_many_pages_is_read_to_its_end(stage, kaizala, group, no_sweeps, monkeypatch):
     monkeypatch.setattr("airflow_provider_kaizala.triggers.sources.PAGE", 3)
     for at in range(8):
         kaizala.poll(
@@ -200,7 +200,7 @@ def test_an_edited_answer_is_found_though_the_count_stands(stage, kaizala, group
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_a_job_that_is_done_though_the_count_stands(stage, kaizala, group, count):
+def test_a_job_that_is_done_is_found_though_the_count_stands(stage, kaizala, group, count):
     kaizala.job([RAVI], sent_at=SENT_TEXT, responseCount=count)
 
     async def scene():
@@ -213,7 +213,7 @@ def test_a_job_that_is_done_though_the_count_stands(stage, kaizala, group, count
     assert who(stage.play(scene)[-1]) == [RAVI]
 
 
-def test_it_takes_a_tenth_of_the_budget_and_each_in_turn(stage, kaizala, group, connect):
+def test_reading_again_takes_a_tenth_of_the_budget_and_each_in_turn(stage, kaizala, group, connect):
     """100 calls a minute, 70 for waits, 7 for looking again: 20 polls within three minutes, and no more than that."""
     connect(extra={"calls_per_minute": 100})
     names = [f"a{at}" for at in range(20)]
@@ -231,7 +231,7 @@ def test_it_takes_a_tenth_of_the_budget_and_each_in_turn(stage, kaizala, group, 
     assert set(again[20:40]) == set(names)
 
 
-def test_polls_of_one_pace_share_it(stage, kaizala, group, connect):
+def test_polls_of_one_pace_share_that_tenth(stage, kaizala, group, connect):
     """Else the one that always comes first would always have it."""
     others = [f"{digit * 8}-0000-4000-8000-000000000000@1" for digit in "234"]
     connect(extra={"calls_per_minute": 100, "group_refresh_tokens": dict.fromkeys([group, *others], "t")})
@@ -265,7 +265,7 @@ def test_nothing_is_looked_at_again_while_others_wait_for_their_turn(stage, kaiz
 # --- reactions ---------------------------------------------------------------------------------------------------------------
 
 
-def test_reactions_one_list_of_changes_for_all(stage, kaizala, group):
+def test_one_list_of_changed_reactions_serves_all_waits(stage, kaizala, group):
     subjects = [Reactions(group, f"ref-{at}") for at in range(10)]
 
     async def scene():
@@ -385,7 +385,7 @@ def test_changed_reactions_outlive_an_unforeseen_error(stage, kaizala, group, lo
 # --- new actions and members -------------------------------------------------------------------------------------------------------
 
 
-def test_new_actions(stage, kaizala, group):
+def test_one_list_of_new_actions_serves_waits_that_began_at_different_times(stage, kaizala, group):
     early, late = SENT, SENT + timedelta(hours=1, microseconds=5)
 
     async def scene():
@@ -403,7 +403,7 @@ def test_new_actions(stage, kaizala, group):
     assert len(stage.lists) == 2, "one list for both"
 
 
-def test_new_members(stage, kaizala, group):
+def test_one_list_of_members_serves_waits_that_know_different_people(stage, kaizala, group):
     async def scene():
         async with stage.waits(
             NewMembers(group, (ASHA, RAVI)), NewMembers(group, (ASHA, RAVI, MEERA))
@@ -419,7 +419,7 @@ def test_new_members(stage, kaizala, group):
     assert len(stage.moments("/members")) == 2
 
 
-def test_a_group_that_is_gone(stage, kaizala, group):
+def test_a_group_that_is_gone_ends_all_its_waits(stage, kaizala, group):
     kaizala.otherwise = lambda request: kaizala.error(404, "NotFound", "no such group")
 
     async def scene():
@@ -430,5 +430,5 @@ def test_a_group_that_is_gone(stage, kaizala, group):
     assert [type(error) for (error,) in stage.play(scene)] == [KaizalaNotFoundError] * 2
 
 
-def test_ticks():
+def test_ticks_count_from_year_one():
     assert ticks(datetime(1970, 1, 1, tzinfo=UTC)) == 621_355_968_000_000_000
