@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from airflow_provider_kaizala.client import models
 from airflow_provider_kaizala.client.errors import KaizalaInputError
-from airflow_provider_kaizala.client.models.sent import media_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ class Part:
             )
         if file.stat().st_size == 0:
             raise KaizalaInputError(f"file {str(path)!r} is empty; Kaizala would show nothing")
-        return cls(file.name, media_type(file.name)[1], lambda: file.open("rb"))
+        return cls(file.name, models.media_type(file.name)[1], lambda: file.open("rb"))
 
 
 class Upload:

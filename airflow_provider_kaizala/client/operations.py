@@ -5,8 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.models import checks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +145,35 @@ def find_operation(name: str) -> tuple[str, Operation]:
     alike = difflib.get_close_matches(str(name), OPERATIONS, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(alike)}?" if alike else f"use one of {', '.join(OPERATIONS)}"
     raise KaizalaInputError(f"operation: {name!r} is not a known operationId; {hint}")
+
+
+def check_parameters(name: str, row: Operation, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Check parameters against the operation; return them by their documented names."""
+    if row.signs_in or row.hands_out:
+        raise KaizalaInputError(
+            f"operation: {name} exchanges secrets, which must not pass through a task. The hook obtains tokens; to sign in from a "
+            "script, use the functions of airflow_provider_kaizala.client.calls"
+        )
+    known = {each.lower(): each for each in (*row.path_parameters, *row.needed, *row.optional)}
+    unknown = sorted(str(key) for key in given if str(key).lower() not in known)
+    if unknown:
+        takes = ", ".join(known.values()) or "none"
+        raise KaizalaInputError(f"parameters: {name} has no {', '.join(unknown)}; it accepts {takes}")
+    found = {known[str(key).lower()]: value for key, value in given.items() if value is not None}
+    missing = [each for each in (*row.path_parameters, *row.needed) if each not in found]
+    if missing:
+        raise KaizalaInputError(f"parameters: {name} also needs {', '.join(missing)}")
+    for each in row.path_parameters:
+        checks.resolved(f"parameters: {each}", found[each])
+    return found
+
+
+def check_body(name: str, row: Operation, body: Mapping[str, Any] | None, files: Sequence[Any]) -> None:
+    """Refuse a body or files where the operation has none, and missing files."""
+    if body is not None and row.sends != "json":
+        raise KaizalaInputError(f"body: {name} has no JSON body")
+    checks.json_value("body", body)
+    if files and row.sends != "files":
+        raise KaizalaInputError(f"files: {name} has no files")
+    if row.sends == "files" and not files:
+        raise KaizalaInputError(f"files: {name} needs at least one")

@@ -6,11 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_kaizala.client import calls
-from airflow_provider_kaizala.client.calls.generic import check_body, check_parameters
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.webhooks import url_secrets
-from airflow_provider_kaizala.client.operations import find_operation
+from airflow_provider_kaizala.client.operations import check_body, check_parameters, find_operation
 from airflow_provider_kaizala.operators.base import CreateArguments, KaizalaCreateOperator
 from airflow_provider_kaizala.operators.media import check_files, open_files
 from airflow_provider_kaizala.tasks.arguments import is_literal

@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError, KaizalaRefusedError
 from airflow_provider_kaizala.client.models import checks
-from airflow_provider_kaizala.client.models.groups import GROUP_TYPES, MEMBERS_PER_CALL
+from airflow_provider_kaizala.client.models.sent import GROUP_TYPES, MEMBERS_PER_CALL
 from airflow_provider_kaizala.operators.base import (
     KaizalaCreateOperator,
     KaizalaGroupOperator,

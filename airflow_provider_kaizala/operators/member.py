@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaForbiddenError, KaizalaNotFoundError
 from airflow_provider_kaizala.client.models import checks
-from airflow_provider_kaizala.client.models.groups import MEMBERS_PER_CALL
+from airflow_provider_kaizala.client.models.sent import MEMBERS_PER_CALL
 from airflow_provider_kaizala.operators.base import KaizalaGroupOperator
 
 if TYPE_CHECKING:

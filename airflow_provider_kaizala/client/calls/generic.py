@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kaizala.client.calls.call import Call, make
-from airflow_provider_kaizala.client.errors import KaizalaInputError
-from airflow_provider_kaizala.client.models import checks
-from airflow_provider_kaizala.client.operations import Operation, find_operation
+from airflow_provider_kaizala.client.operations import check_body, check_parameters, find_operation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,35 +35,3 @@ def any_operation(
     body_of = {} if body is None and row.sends == "json" else body
     grant = group_id or at.get("groupId") or given.get("groupId")
     return make(name, lambda reply: reply, grant, at=at, query=given, body=body_of, parts=tuple(files))
-
-
-def check_parameters(name: str, row: Operation, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Check parameters against the operation; return them by their documented names."""
-    if row.signs_in or row.hands_out:
-        raise KaizalaInputError(
-            f"operation: {name} exchanges secrets, which must not pass through a task. The hook obtains tokens; to sign in from a "
-            "script, use the functions of airflow_provider_kaizala.client.calls"
-        )
-    known = {each.lower(): each for each in (*row.path_parameters, *row.needed, *row.optional)}
-    unknown = sorted(str(key) for key in given if str(key).lower() not in known)
-    if unknown:
-        takes = ", ".join(known.values()) or "none"
-        raise KaizalaInputError(f"parameters: {name} has no {', '.join(unknown)}; it accepts {takes}")
-    found = {known[str(key).lower()]: value for key, value in given.items() if value is not None}
-    missing = [each for each in (*row.path_parameters, *row.needed) if each not in found]
-    if missing:
-        raise KaizalaInputError(f"parameters: {name} also needs {', '.join(missing)}")
-    for each in row.path_parameters:
-        checks.resolved(f"parameters: {each}", found[each])
-    return found
-
-
-def check_body(name: str, row: Operation, body: Mapping[str, Any] | None, files: Sequence[Any]) -> None:
-    """Refuse a body or files where the operation has none, and missing files."""
-    if body is not None and row.sends != "json":
-        raise KaizalaInputError(f"body: {name} has no JSON body")
-    checks.json_value("body", body)
-    if files and row.sends != "files":
-        raise KaizalaInputError(f"files: {name} has no files")
-    if row.sends == "files" and not files:
-        raise KaizalaInputError(f"files: {name} needs at least one")

@@ -7,13 +7,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_kaizala.client.calls.call import Call, done, make
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
-from airflow_provider_kaizala.client.models.groups import (
-    GROUP_TYPES,
-    MEMBERS_PER_CALL,
-    CreatedGroup,
-    Group,
-    GroupTree,
-)
+from airflow_provider_kaizala.client.models.groups import CreatedGroup, Group, GroupTree
+from airflow_provider_kaizala.client.models.sent import GROUP_TYPES, MEMBERS_PER_CALL
 from airflow_provider_kaizala.client.models.wire import Wire
 from airflow_provider_kaizala.client.paging import Page, Paged
 

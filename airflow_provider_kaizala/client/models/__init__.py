@@ -27,8 +27,8 @@ __all__, __getattr__ = lazy(
         "people": "Person",
         "reactions": "Reaction ReactionCounts",
         "received": "ActionDetails ActionPage Failure ListedAction Posted Response Webhook",
-        "sent": "Action Announcement Audience Job Media Meeting Message Package Poll REACTION_TYPES Sent "
-        "Survey media_type",
+        "sent": "Action Announcement Audience GROUP_TYPES Job MEMBERS_PER_CALL Media Meeting Message Package Poll "
+        "REACTION_TYPES Sent Survey media_type",
         "tokens": "AccessToken BotToken RefreshToken",
         "webhooks": "EVENT_TYPES NewWebhook OBJECT_TYPES WebhookChange",
         "wire": "UnreadableReplyError",

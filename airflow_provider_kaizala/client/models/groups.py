@@ -8,10 +8,6 @@ from typing import Any
 
 from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire
 
-GROUP_TYPES = ("Group", "ConnectGroup")
-#: how many members one call may name
-MEMBERS_PER_CALL = 100
-
 
 @dataclass(frozen=True, slots=True)
 class Member:

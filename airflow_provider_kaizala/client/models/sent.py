@@ -36,6 +36,9 @@ MEDIA_TYPES: Mapping[str, Mapping[str, str]] = {
 }
 MEDIA_KINDS = (*MEDIA_TYPES, "Album")
 REACTION_TYPES = ("Like", "Comment")
+GROUP_TYPES = ("Group", "ConnectGroup")
+#: how many members one call may name
+MEMBERS_PER_CALL = 100
 
 
 def media_type(file_name: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 
 import pytest
@@ -199,14 +200,18 @@ class TestIdleConnections:
         noise = b'HTTP/1.1 200 OK\r\nContent-Length: 23\r\n\r\n{"referenceId": "noise"}'
         reply = OK + b"Content-Length: %d\r\n\r\n" % len(GOOD) + GOOD
 
+        sent = threading.Event()
+
         def twice(connection, request):
             connection.sendall(reply)
             connection.sendall(noise)
+            sent.set()
             return True
 
         server.script = [twice, server.answer(200, GOOD)]
         driver = drive(server)
         driver.run(post)
+        assert sent.wait(10)
         driver.idle(0.1)
         assert driver.run(post).reference_id == "ref-1"
         assert len(server.calls) == 2

@@ -329,6 +329,17 @@ class TestTheTotalBound:
             world.run(get, within=8)
         assert world.sleeps == [9], "what does not end in time is not waited for"
 
+    @pytest.mark.parametrize(("retry_after", "within"), [(20, 10), (10, 10), (700, 3600)])
+    def test_a_throttle_longer_than_the_timeout_of_the_call_is_raised_at_once(
+        self, world, post, retry_after, within
+    ):
+        world.replies = [world.reply(429, retry_after=str(retry_after))]
+        with pytest.raises(KaizalaThrottledError) as caught:
+            world.run(post, within=within)
+        assert caught.value.retry_after == retry_after
+        assert world.sleeps == []
+        assert len(world.calls) == 1
+
     def test_a_call_cannot_have_a_longer_timeout(self, make_world, get):
         world = make_world(timeouts=Timeouts(connect=10, read=20, total=30))
         world.replies = [world.reply(200, {"members": []})]
