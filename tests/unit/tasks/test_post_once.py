@@ -12,6 +12,8 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_kaizala import operators as ops
 from airflow_provider_kaizala.client.errors import KaizalaBadRequestError
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
+from airflow_provider_kaizala.tasks.post_once import PostOnce
+from airflow_provider_kaizala.tasks.state import TaskState
 
 ASHA, RAVI = "+910000000001", "+910000000002"
 GROUP = "11111111-1111-4111-8111-111111111111@1"
@@ -378,3 +380,13 @@ def test_nothing_is_noted_before_there_is_a_connection(a_try, monkeypatch, store
     with pytest.raises(ZeroDivisionError):
         a_try(TEXT, store)
     assert store == {}
+
+
+def test_a_call_is_in_doubt_until_its_outcome_is_known(store):
+    state = TaskState({"ti": SimpleNamespace(max_tries=0), "task_state_store": store})
+    once = PostOnce(None, state, "posting")
+    assert not once.in_doubt
+    state.set("intent", {"since": "2026-03-01T08:00:00+00:00", "until": "2026-03-01T08:10:00+00:00"})
+    assert once.in_doubt
+    state.set("posted", {"reference_id": "ref-1"})
+    assert not once.in_doubt
