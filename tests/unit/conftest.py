@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
 
+import hypothesis
 import pytest
 
 GROUP = "11111111-1111-4111-8111-111111111111@1"
@@ -40,6 +41,9 @@ CONNECTION = {
         "calls_per_minute": 0,
     },
 }
+
+hypothesis.settings.register_profile("same everywhere", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("same everywhere")
 
 
 @dataclass(frozen=True)

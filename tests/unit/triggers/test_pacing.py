@@ -5,7 +5,7 @@ import math
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_kaizala.hooks.connection import read_connection
@@ -45,7 +45,6 @@ def most_in(moments, seconds):
 
 
 @given(st.floats(min_value=0.5, max_value=500), st.integers(min_value=1, max_value=150))
-@settings(deadline=None)
 def test_never_more_than_the_budget(per_minute, calls):
     moments = []
 
