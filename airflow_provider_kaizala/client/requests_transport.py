@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_kaizala.client.settings import Settings
 
-OVER = "the time for the whole call is over"
-
 
 class RequestsTransport:
     """Sends requests for one connector. Keeps no cookies, follows no redirects, reads no ``~/.netrc``.
@@ -69,14 +67,10 @@ class RequestsTransport:
                 proxies=self._proxies_for(request.url or ""),
             )
             with response:
-                reply = Reply(
-                    response.status_code,
-                    {name.lower(): value for name, value in response.headers.items()},
-                    response.content,
-                )
+                reply = Reply.read(response.status_code, response.headers, response.content)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             if exchange.expired:
-                raise TransportFailure(OVER, sent=exchange.sent) from None
+                raise TransportFailure.timed_out(sent=exchange.sent) from None
             exchange.hang_up()  # the next call must not meet what is left of this reply
             raise TransportFailure(
                 _reason(error), sent=exchange.sent, certificate=is_certificate_error(error)
@@ -85,7 +79,7 @@ class RequestsTransport:
             _watchdog.forget(exchange)
             _current.exchange = None
         if exchange.expired:
-            raise TransportFailure(OVER, sent=True)
+            raise TransportFailure.timed_out(sent=True)
         return reply
 
     def _prepared(self, send: Send, length: int) -> requests.PreparedRequest:

@@ -5,19 +5,18 @@ Names are loaded on first use, when a task defers: parsing a DAG loads no trigge
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from airflow_provider_kaizala.client.lazy import lazy
 
 if TYPE_CHECKING:
-    from airflow_provider_kaizala.triggers.hitl import KaizalaHITLTrigger
-    from airflow_provider_kaizala.triggers.wait import KaizalaWaitTrigger
+    from airflow_provider_kaizala.triggers.hitl import *
+    from airflow_provider_kaizala.triggers.wait import *
 
-__all__ = ["KaizalaHITLTrigger", "KaizalaWaitTrigger"]
-
-__lazy_imports = {"KaizalaHITLTrigger": "hitl", "KaizalaWaitTrigger": "wait"}
-
-
-def __getattr__(name: str) -> Any:
-    if name in __lazy_imports:
-        return getattr(import_module(f"{__name__}.{__lazy_imports[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__all__, __getattr__ = lazy(
+    __name__,
+    {
+        "hitl": "KaizalaHITLTrigger",
+        "wait": "KaizalaWaitTrigger",
+    },
+)

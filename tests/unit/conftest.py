@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
 
-import hypothesis
 import pytest
 
 GROUP = "11111111-1111-4111-8111-111111111111@1"
@@ -41,9 +40,6 @@ CONNECTION = {
         "calls_per_minute": 0,
     },
 }
-
-hypothesis.settings.register_profile("same everywhere", deadline=None, derandomize=True)
-hypothesis.settings.load_profile("same everywhere")
 
 
 @dataclass(frozen=True)
