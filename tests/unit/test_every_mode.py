@@ -272,6 +272,13 @@ TABLE = [
         given=HOURS,
     ),
     Row(
+        "the question expires, of which nothing could be read at first",
+        {0: breaks(500, "Internal"), 25: recovers, 6000: in_airflow("No")},
+        timeout(3605, "The question ended at"),
+        hitl=answer(6000, "No", "airflow"),
+        given=HOURS,
+    ),
+    Row(
         "the question expires, on_timeout=skip",
         {},
         skip(3605, "The question ended at"),
@@ -414,6 +421,13 @@ TABLE = [
     Row(
         "a try fails, and the next has the same deadline",
         {25: fails},
+        timeout(100, TIMED_OUT),
+        hitl=no_answer(100),
+        given={"retries": 1},
+    ),
+    Row(
+        "a try fails before it could read anything, and the next has the same deadline",
+        {0: breaks(500, "Internal"), 25: fails, 75: recovers},
         timeout(100, TIMED_OUT),
         hitl=no_answer(100),
         given={"retries": 1},
