@@ -116,9 +116,7 @@ class Clock:
             heapq.heapify(self._due)
 
     def interrupt(self, what: Interruption | AirflowTaskTimeout) -> None:
-        """Interrupt the task, whatever it is doing; an answer in Airflow does so only in the triggerer."""
-        if isinstance(what, Answered) and self.on_interrupt is None:
-            return
+        """Interrupt the task, whatever it is doing."""
         self.interruption = what
         if self.on_interrupt is not None:
             self.on_interrupt()
@@ -209,6 +207,7 @@ class World:
         self.latency = 0.0
         self.broken: Any = None
         self.triggerer_runs_from = 0.0
+        self.task_is_deferred = False
         self.connection_is_gone = False
         self.records: dict[UUID, Record] = {}
         self._answer = kaizala.answer
@@ -291,7 +290,8 @@ class World:
         if self.records:
             record = list(self.records.values())[-1]
             record.answer, record.user = [choice], "admin"
-            self.clock.interrupt(Answered())
+            if self.task_is_deferred:
+                self.clock.interrupt(Answered())
 
     def install(self, monkeypatch: Any) -> None:
         """Let calls take as long as they do here, and the connection come from here."""
@@ -564,14 +564,21 @@ class Run:
 
     def _defer(self, deferred: TaskDeferred) -> tuple[str, dict[str, Any]]:
         """Wait in the triggerer; return how the task is resumed."""
+        self.world.task_is_deferred = True
+        try:
+            return self._wait_deferred(deferred)
+        finally:
+            self.world.task_is_deferred = False
+
+    def _wait_deferred(self, deferred: TaskDeferred) -> tuple[str, dict[str, Any]]:
         path, kwargs = json.loads(json.dumps(deferred.trigger.serialize()))
         kept = json.loads(json.dumps(deferred.kwargs or {}))
         ends = float("inf")
         if deferred.timeout is not None:
             ends = self.clock.seconds + deferred.timeout.total_seconds()
         while self.clock.seconds < ends:
-            self._gap(min(self.world.triggerer_runs_from, ends) - self.clock.seconds)
             try:
+                self._gap(min(self.world.triggerer_runs_from, ends) - self.clock.seconds)
                 event = self._triggerer(path, kwargs, ends)
             except Answered:
                 return deferred.method_name, {**kept, "event": self._answered_in_airflow()}
