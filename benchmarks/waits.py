@@ -42,7 +42,7 @@ RESUME_WAITS, RESUME_ANSWERS = 500, 30
 #: between two answers
 PAUSE_SECONDS = (0.5, 5.5)
 
-OURS = "airflow_provider_kaizala.triggers.response.KaizalaWaitTrigger"
+OURS = "airflow_provider_kaizala.triggers.wait.KaizalaWaitTrigger"
 NAIVE = "benchmarks.waits_triggers.NaiveTrigger"
 SLEEPING = "benchmarks.waits_triggers.SleepingTrigger"
 HTTP = "airflow.providers.http.triggers.http.HttpSensorTrigger"
@@ -123,22 +123,15 @@ def our_triggers(polls: list[Poll]) -> tuple[str, list[dict[str, Any]]]:
 
 def _ours(poll: Poll, deadline: str) -> dict[str, Any]:
     subject = {
-        "kind": "action",
+        "kind": "responses",
         "group_id": poll.group_id,
         "action_id": poll.action_id,
         "action_type": poll.action_type,
         "sent_at": poll.sent_at,
     }
-    rule = {"kind": "any"}
-    wait = {"subject": subject, "until": rule, "deadline": deadline, "interval": INTERVAL, "settled": False}
-    return {
-        **{name: value for name, value in subject.items() if name != "kind"},
-        "until": rule,
-        "poke_interval": INTERVAL,
-        "deadline": deadline,
-        "kaizala_conn_id": "kaizala_default",
-        "carry": {"wait": wait},
-    }
+    until = {"kind": "any"}
+    wait = {"subject": subject, "until": until, "deadline": deadline, "interval": INTERVAL, "settled": True}
+    return {"wait": wait, "kaizala_conn_id": "kaizala_default"}
 
 
 def other_triggers(kind: str, polls: list[Poll], token: str) -> tuple[str, list[dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""Files of an upload: opened anew for each try, streamed, never held in memory."""
+"""Files of an upload: reopened for each attempt and streamed, never read into memory as a whole."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CHUNK = 256 * 1024
 class Part:
     """One file.
 
-    :param file_name: the name the group sees
+    :param file_name: the name shown in the group
     :param content_type: its MIME type; Kaizala answers 415 without one
     :param opener: opens the file for reading, from its start, each time it is called
     """
@@ -31,7 +31,7 @@ class Part:
 
     @classmethod
     def from_path(cls, path: str | Path) -> Part:
-        """Return a file of this machine, under its own name.
+        """Return a local file as a part, under its own name.
 
         :raises KaizalaInputError: if it does not exist, is empty, or is of a type that Kaizala does not accept
         """
@@ -65,7 +65,7 @@ class Upload:
         ).encode()
 
     def length(self) -> int:
-        """Return the whole body's length in bytes, which the service wants announced."""
+        """Return the length of the whole body in bytes, which Kaizala requires as Content-Length."""
         total = len(self._end)
         for head, part in zip(self._heads, self.parts, strict=True):
             with part.opener() as file:

@@ -1,4 +1,4 @@
-"""The hook: an Airflow connection becomes a Kaizala client."""
+"""The hook: makes calls with the settings of an Airflow connection."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _budgets_lock = threading.Lock()
 
 
 def shared_budget(settings: Settings) -> Budget:
-    """Return the budget of calls that all clients of one connector share in this process."""
+    """Return the call budget that all clients of one connector share in this process."""
     with _budgets_lock:
         budget = _budgets.setdefault(
             (settings.api_root, settings.connector_id), client.Budget(settings.calls_per_minute)
@@ -93,9 +93,9 @@ class KaizalaHook(BaseHook):
 
     @cached_property
     def connection(self) -> KaizalaConnection:
-        """What the Airflow connection says.
+        """The Airflow connection, read and checked.
 
-        :raises KaizalaInputError: names the field that is wrong
+        :raises KaizalaInputError: if a field is invalid; the message names it
         """
         conn = self.get_connection(self.kaizala_conn_id)
         return self._read(conn, conn.extra_dejson)
@@ -113,9 +113,9 @@ class KaizalaHook(BaseHook):
         return found
 
     def group(self, group_id: str | None) -> str:
-        """Return *group_id*, or the connection's default group if that is None or empty, as a DAG's param may be.
+        """Return *group_id*, or the connection's default group if that is None or empty.
 
-        :raises KaizalaInputError: if there is neither
+        :raises KaizalaInputError: if there is no default group either
         """
         chosen = (group_id or self.connection.default_group or "").strip()
         if not chosen:
@@ -127,7 +127,7 @@ class KaizalaHook(BaseHook):
     # --- clients -------------------------------------------------------------------------------------------------------
 
     def get_conn(self) -> KaizalaClient:
-        """Return the client, one for the life of the hook."""
+        """Return the client; a hook has one until it is closed."""
         if self._client is None:
             settings = self.connection.settings
             self._client = client.KaizalaClient(
@@ -136,9 +136,9 @@ class KaizalaHook(BaseHook):
         return self._client
 
     async def async_connection(self) -> KaizalaConnection:
-        """Return what the Airflow connection says, read without blocking the event loop.
+        """Return the Airflow connection, read without blocking the event loop.
 
-        :raises KaizalaInputError: names the field that is wrong
+        :raises KaizalaInputError: if a field is invalid; the message names it
         """
         if "connection" not in self.__dict__:
             conn = await get_async_connection(self.kaizala_conn_id, hook=self)
@@ -158,7 +158,7 @@ class KaizalaHook(BaseHook):
         return client.Policy(settings, budget=shared_budget(settings))
 
     def run(self, call: Call[T]) -> T:
-        """Make one call; see :mod:`airflow_provider_kaizala.client.calls`.
+        """Make any call of :mod:`airflow_provider_kaizala.client.calls` and return its result.
 
         :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
         """
@@ -166,7 +166,10 @@ class KaizalaHook(BaseHook):
 
     @contextmanager
     def within(self, seconds: float | None) -> Iterator[None]:
-        """Bound all calls made meanwhile together, None for no bound: a throttle that lasts longer is not waited out."""
+        """Bound the total time of all calls made in this context, None for no bound.
+
+        A call that would have to wait longer raises at once.
+        """
         before = self._ends
         self._ends = min(before, time.monotonic() + (math.inf if seconds is None else seconds))
         try:
@@ -175,11 +178,11 @@ class KaizalaHook(BaseHook):
             self._ends = before
 
     def iterate(self, paged: Paged[T]) -> Iterator[T]:
-        """Yield the items of a read that comes in pages, as far as they are wanted."""
+        """Yield the items of a read in pages; a page is fetched when its first item is needed."""
         return self.get_conn().iterate(paged)
 
     def read(self, reading: Reading[T]) -> T:
-        """Make the calls of a reading, see :mod:`airflow_provider_kaizala.client.readings`."""
+        """Make the calls of a reading of :mod:`airflow_provider_kaizala.client.readings` and return its result."""
         from airflow_provider_kaizala.client.readings import follow
 
         return follow(reading, self.run)
@@ -260,7 +263,7 @@ class KaizalaHook(BaseHook):
         return self.run(calls.list_members(self.group(group_id)))
 
     def add_members(self, members: Sequence[str], group_id: str | None = None) -> bool:
-        """Add members by phone number; returns False if Kaizala says that it did not."""
+        """Add members by phone number; returns False if Kaizala reports that it did not."""
         return self.run(calls.add_members(self.group(group_id), members))
 
     def send_reminder(

@@ -46,8 +46,8 @@ class KaizalaCreateGroupOperator(KaizalaCreateOperator):
     """Create a group, or a sub-group, once, however often the task is tried.
 
     On Airflow 3.3 and newer a retry continues with the group that an earlier try has created, and adds the members who are
-    missing. Before, nothing is kept between tries: a retry creates the group again, so the task fails without one if members could
-    not be added.
+    missing. Before, nothing is kept between tries, and a retry creates a second group: so if only members could not be added, the
+    task fails and is not retried.
 
     If no readable answer comes back, or on Airflow 3.3 and newer if the worker died during the call, the group is looked up by its
     name among those that were not there before the call. Exactly one is taken as the one that was created; if there are several,
@@ -145,10 +145,11 @@ class KaizalaCreateGroupOperator(KaizalaCreateOperator):
         self, once: PostOnce, state: TaskState, outcome: Callable[[Group], Outcome]
     ) -> Callable[[Intent], list[Outcome]] | None:
         """Return how to find the group if it is unknown whether it was created: by its name, among those that were not there before."""
-        if not once.in_doubt:
-            state.set("namesakes", before := self._ids_of_namesakes())
-        else:
+        if once.in_doubt:
             before = state.get("namesakes")
+        else:
+            before = self._ids_of_namesakes()
+            state.set("namesakes", before)
         if before is None:
             return None
         return lambda intent: [outcome(each) for each in self._namesakes() if each.group_id not in before]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, SkipMixin
 
-from airflow_provider_kaizala import compat
+from airflow_provider_kaizala import compat, triggers
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Audience, Poll, Sent, Survey
@@ -21,8 +21,7 @@ from airflow_provider_kaizala.operators.plain_text import plain_text
 from airflow_provider_kaizala.tasks.arguments import is_literal
 from airflow_provider_kaizala.tasks.state import TaskState, deadline
 from airflow_provider_kaizala.tasks.tell import tell
-from airflow_provider_kaizala.tasks.wait_for_people import deferral_is_over
-from airflow_provider_kaizala.triggers.hitl import KaizalaHITLTrigger
+from airflow_provider_kaizala.tasks.wait_for_people import check_times, deferral_is_over
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -52,25 +51,14 @@ class KaizalaHITLTimeoutError(AirflowFailException, HITLTimeoutError):
 
 
 class RequiredActionArguments(QuestionArguments, total=False):
-    """Arguments of all that ask in a group and in Airflow's Required Actions.
-
-    :param notifiers: Airflow notifiers that announce the question
-    :param assigned_users: the users who may answer in Airflow; None for all who may work with the DAG
-    """
+    """Arguments of all that ask in a group and in Airflow's Required Actions."""
 
     notifiers: Any
     assigned_users: Any
 
 
 class HITLArguments(RequiredActionArguments, total=False):
-    """Arguments of :class:`KaizalaHITLOperator` that its subclasses take too.
-
-    :param body: more about the question, in Markdown
-    :param defaults: the option that is chosen when time is up
-    :param response_timeout: seconds or a timedelta; None for no end
-    :param due: when the question in the group ends
-    :param tell_group: whether the group is told that it was answered in Airflow, or that time was up
-    """
+    """Arguments of :class:`KaizalaHITLOperator` that its subclasses take too."""
 
     body: str | None
     defaults: str | Sequence[str] | None
@@ -168,15 +156,14 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         )
         self.tell_group = checks.flag("tell_group", tell_group)
         self.due = (self.response_timeout or MONTH) if due is None else due
+        if self.response_timeout and self.remind_every:
+            check_times(0, self.response_timeout.total_seconds(), self.remind_every)
         self._check_params()
 
     # --- arguments -------------------------------------------------------------------------------------------------------
 
     def check_arguments(self) -> None:
-        """Check the arguments that are known when the DAG is parsed.
-
-        :raises KaizalaInputError: names the argument, what was given and what is allowed
-        """
+        """Check the arguments that are known when the DAG is parsed."""
         for name, check in (("subject", checks.title), ("options", checks.options)):
             if is_literal(getattr(self, name)):
                 check(name, getattr(self, name))
@@ -275,9 +262,9 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
 
     def trigger(
         self, wait: Wait, wake_at: datetime | None, carry: dict[str, Any], context: Context
-    ) -> KaizalaHITLTrigger:
+    ) -> triggers.KaizalaHITLTrigger:
         """Return the trigger that waits for both sides."""
-        return KaizalaHITLTrigger(
+        return triggers.KaizalaHITLTrigger(
             wait=wait.to_wire(),
             kaizala_conn_id=self.kaizala_conn_id,
             wake_at=wake_at.isoformat() if wake_at else None,

@@ -15,12 +15,12 @@ from airflow.providers.common.compat.sdk import (
     AirflowTaskTimeout,
 )
 
+from airflow_provider_kaizala import triggers
 from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.tasks.arguments import is_literal
 from airflow_provider_kaizala.tasks.base import KaizalaGroupTask
 from airflow_provider_kaizala.tasks.state import TaskState
-from airflow_provider_kaizala.triggers.wait import KaizalaWaitTrigger
 from airflow_provider_kaizala.waiting.rules import Rule, read_rule
 from airflow_provider_kaizala.waiting.wait import Update, Wait
 
@@ -229,9 +229,9 @@ class WaitMixin(KaizalaGroupTask):
 
     def trigger(
         self, wait: Wait, wake_at: datetime | None, carry: dict[str, Any], context: Context
-    ) -> KaizalaWaitTrigger:
+    ) -> triggers.KaizalaWaitTrigger:
         """Return the trigger that waits in the triggerer."""
-        return KaizalaWaitTrigger(
+        return triggers.KaizalaWaitTrigger(
             wait=wait.to_wire(),
             kaizala_conn_id=self.kaizala_conn_id,
             wake_at=wake_at.isoformat() if wake_at else None,

@@ -1,4 +1,4 @@
-"""The fixtures. This module is loaded by every pytest where the package is installed: it imports nothing but pytest."""
+"""The fixtures. Every pytest run in an environment with this package loads this module, so it imports only pytest."""
 
 from __future__ import annotations
 
@@ -87,13 +87,13 @@ def _kaizala_session_server(
 
 @pytest.fixture
 def kaizala_server(_kaizala_session_server: KaizalaServer) -> KaizalaServer:
-    """A Kaizala server as its seed leaves it, with a control plane: ``.url``, ``.seed()``, ``.fault()``, ``.journal()``, ..."""
+    """A Kaizala server in the state of its seed, with a control plane: ``.url``, ``.seed()``, ``.fault()``, ``.journal()``, ..."""
     _reset(_kaizala_session_server)
     return _kaizala_session_server
 
 
 def _need_server() -> None:
-    """Raise ImportError where the server cannot run; Airflow 2 holds SQLAlchemy below 2."""
+    """Raise ImportError if the server cannot run here; Airflow 2 requires SQLAlchemy below 2."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -120,7 +120,7 @@ def _reset(server: KaizalaServer) -> None:
 
 @pytest.fixture
 def kaizala_people(kaizala_server: KaizalaServer) -> Iterator[People]:
-    """The people of the seed, who answer by script: ``kaizala_people.ravi.votes("Yes", after_polls=2)``."""
+    """The people of the seed, who act by script: ``kaizala_people.ravi.votes("Yes", after_polls=2)``."""
     from airflow_provider_kaizala.testing.people import People
 
     people = People(kaizala_server)
@@ -130,7 +130,7 @@ def kaizala_people(kaizala_server: KaizalaServer) -> Iterator[People]:
 
 @pytest.fixture
 def kaizala_conn(kaizala_server: KaizalaServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """The Airflow connection ``kaizala_default`` to the server, without limits; returned as a dict."""
+    """The Airflow connection ``kaizala_default`` to the server, without a limit of calls; returned as a dict."""
     from airflow_provider_kaizala.testing.server import CONN_ID
     from airflow_provider_kaizala.testing.token_variables import set_aside
 

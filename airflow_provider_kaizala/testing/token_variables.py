@@ -1,4 +1,4 @@
-"""Airflow Variables in which the provider stores tokens: those of one test's server are useless for the next one's."""
+"""Airflow Variables in which the provider stores tokens: those of one test's server do not work on the next one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PREFIX = "kaizala_token_"
 
 @contextmanager
 def set_aside(extra: Mapping[str, Any]) -> Iterator[None]:
-    """Remove the stored tokens of a connection with this extra, and restore them at the end; without a database do nothing."""
+    """Remove the stored tokens of a connection with this extra, and restore them at the end; does nothing without a database."""
     configured = [extra.get("refresh_token") or "", *(extra.get("group_refresh_tokens") or {}).values()]
     ends = tuple("_" + hashlib.sha256(token.encode()).hexdigest()[:16] for token in configured)
     try:

@@ -19,7 +19,7 @@ def hello(group):
     return calls.send_message(group, Message("Hello"))
 
 
-def test_names_that_airflow_goes_by():
+def test_the_hook_has_the_names_that_airflow_expects():
     assert KaizalaHook.conn_name_attr == "kaizala_conn_id"
     assert KaizalaHook.default_conn_name == "kaizala_default"
     assert (KaizalaHook.conn_type, KaizalaHook.hook_name) == ("kaizala", "Kaizala")
@@ -29,7 +29,7 @@ def test_names_that_airflow_goes_by():
 # --- clients ---------------------------------------------------------------------------------------------------------------
 
 
-def test_one_client_for_the_life_of_the_hook(kaizala, group):
+def test_a_hook_has_one_client_until_it_is_closed(kaizala, group):
     hook = KaizalaHook()
     client = hook.get_conn()
     assert hook.get_conn() is client
@@ -42,7 +42,7 @@ def test_one_client_for_the_life_of_the_hook(kaizala, group):
     hook.close()
 
 
-def test_calls_within_a_bound(kaizala, group):
+def test_within_bounds_all_calls_together(kaizala, group):
     hook = KaizalaHook()
     hook.run(hello(group))
     kaizala.script += [kaizala.error(429, retry_after="5")] * 4
@@ -59,7 +59,7 @@ def test_calls_within_a_bound(kaizala, group):
     hook.close()
 
 
-def test_the_async_client_does_the_same(kaizala, group):
+def test_the_async_client_makes_the_same_calls(kaizala, group):
     async def post():
         async with await KaizalaHook().get_async_conn() as client:
             return await client.run(hello(group))
@@ -109,7 +109,7 @@ def test_the_grant_of_the_group_wins(kaizala, group):
     ]
 
 
-def test_a_group_that_nobody_granted(kaizala, connect):
+def test_a_group_without_a_grant_is_refused(kaizala, connect):
     connect(extra={"refresh_token": None})
     with pytest.raises(
         KaizalaGrantError, match=r"no refresh token for group another-group.*group_refresh_tokens"
@@ -139,7 +139,7 @@ def test_total_timeout_shortens_every_timeout(kaizala, group, connect, monkeypat
     assert (timeouts.connect, timeouts.read, timeouts.total) == (2, 2, 7)
 
 
-def test_the_default_group(connect, group):
+def test_the_default_group_is_used_without_a_group_id(connect, group):
     connect()
     assert KaizalaHook().group(None) == group
     assert KaizalaHook().group("") == group
@@ -152,7 +152,7 @@ def test_the_default_group(connect, group):
         KaizalaHook().group(None)
 
 
-def test_no_such_connection():
+def test_a_missing_connection_is_reported():
     from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
     with pytest.raises(AirflowNotFoundException, match="nowhere"):
@@ -175,7 +175,7 @@ def test_all_clients_of_a_connector_share_one_budget(connect):
     assert other is not first.get_conn().policy.budget
 
 
-def test_a_budget_that_is_used_up(kaizala, connect, group):
+def test_a_used_up_budget_delays_calls(kaizala, connect, group):
     connect(login="busy-connector", extra={"calls_per_minute": 1, "timeout": 1})
     with pytest.raises(KaizalaThrottledError, match="calls_per_minute of the connection is used up"):
         KaizalaHook().run(hello(group))
@@ -205,7 +205,7 @@ def test_every_secret_is_masked(kaizala, connect, group, masked, secrets_of_the_
     assert {*configured, "pr%40xy-password", "pr@xy-password"} <= set(masked)
 
 
-def test_tokens_are_masked_as_they_come_and_go(kaizala, group, masked):
+def test_tokens_are_masked_when_they_are_stored_and_loaded(kaizala, group, masked):
     kaizala.tokens.append(lambda request: kaizala.token(request, refresh="rotated-refresh-token"))
     KaizalaHook().run(hello(group))
     new = {"access-token-for-refresh-token-of-the-group", "rotated-refresh-token"}
@@ -216,14 +216,14 @@ def test_tokens_are_masked_as_they_come_and_go(kaizala, group, masked):
     assert len(kaizala.token_calls) == 1
 
 
-def test_tokens_are_masked_even_if_the_connection_is_wrong(connect, masked):
+def test_tokens_are_masked_even_if_the_connection_is_invalid(connect, masked):
     connect(extra={"no_such_extra": "x"})
     with pytest.raises(KaizalaInputError, match="no_such_extra"):
         _ = KaizalaHook().connection
     assert {"refresh-token-of-the-user", "callback-token-of-the-connector"} <= set(masked)
 
 
-def test_a_secret_that_was_masked_is_gone_from_what_airflow_shows(connect, secrets_of_the_connection):
+def test_airflow_redacts_masked_secrets(connect, secrets_of_the_connection):
     from airflow.providers.common.compat.sdk import redact
 
     connect()
@@ -236,7 +236,7 @@ def test_a_secret_that_was_masked_is_gone_from_what_airflow_shows(connect, secre
 # --- the most frequent calls -----------------------------------------------------------------------------------------------
 
 
-def test_send_message(kaizala, group):
+def test_send_message_posts_a_text(kaizala, group):
     posted = KaizalaHook().send_message(
         "Hello", "store-9", subscribers=["+910000000001"], reply_to_reference_id="r1"
     )
@@ -246,7 +246,7 @@ def test_send_message(kaizala, group):
     assert post.json == {"message": "Hello", "subscribers": ["+910000000001"], "replyToReferenceId": "r1"}
 
 
-def test_post_action_and_get_action(kaizala, group):
+def test_post_action_posts_and_get_action_reads_responses(kaizala, group):
     hook = KaizalaHook()
     posted = hook.post_action(Poll("Lunch?", ["Yes", "No"]), send_to_all_subscribers=True)
     (post,) = kaizala.posts
@@ -268,7 +268,7 @@ def test_list_actions_goes_from_page_to_page(kaizala):
     assert [each.action_id for each in found] == [f"act-{number}" for number in range(2, 35)]
 
 
-def test_groups_and_members(kaizala, group, people):
+def test_groups_and_members_are_read_and_members_added(kaizala, group, people):
     hook = KaizalaHook()
     assert [each.name for each in hook.list_groups()] == ["Store 12"]
     assert hook.get_group().group_id == group
@@ -280,7 +280,7 @@ def test_groups_and_members(kaizala, group, people):
     assert (added.method, added.json) == ("PUT", {"members": [people[0]]})
 
 
-def test_send_reminder(kaizala, group):
+def test_send_reminder_reminds_subscribers(kaizala, group):
     kaizala.script.append((200, {"referenceId": "ref-of-the-reminder"}))
     assert (
         KaizalaHook().send_reminder("act-1", subscribers=["+910000000001"]).reference_id
@@ -291,7 +291,7 @@ def test_send_reminder(kaizala, group):
     assert post.json == {"subscribers": ["+910000000001"]}
 
 
-def test_upload_media(kaizala, tmp_path):
+def test_upload_media_sends_files(kaizala, tmp_path):
     one, two = tmp_path / "one.jpg", tmp_path / "two.png"
     one.write_bytes(b"first picture")
     two.write_bytes(b"second picture")
@@ -313,7 +313,7 @@ def test_upload_media(kaizala, tmp_path):
     [
         ("missing.jpg", None, "missing.jpg' does not exist, or is not a file"),
         ("empty.jpg", b"", "empty.jpg' is empty"),
-        ("notes.xyz", b"x", "file 'notes.xyz': Kaizala takes no .xyz files"),
+        ("notes.xyz", b"x", "file 'notes.xyz': Kaizala does not accept .xyz files"),
     ],
 )
 def test_a_file_that_cannot_be_uploaded_is_named(kaizala, tmp_path, name, content, says):
@@ -328,7 +328,7 @@ def test_a_file_that_cannot_be_uploaded_is_named(kaizala, tmp_path, name, conten
 # --- the connection test ---------------------------------------------------------------------------------------------------
 
 
-def test_a_good_connection(kaizala, group):
+def test_a_good_connection_passes_with_all_its_tokens(kaizala, group):
     ok, text = KaizalaHook().test_connection()
     assert ok
     assert text == (
@@ -338,14 +338,14 @@ def test_a_good_connection(kaizala, group):
     assert [call.path for call in kaizala.calls()] == ["/groups", f"/groups/{group}"]
 
 
-def test_a_good_connection_with_a_user_only(kaizala, connect, group):
+def test_a_connection_with_a_users_token_only_passes(kaizala, connect, group):
     connect(extra={"group_refresh_tokens": None})
     ok, text = KaizalaHook().test_connection()
     assert ok
     assert text.endswith(f": the user's refresh token works; default_group {group} works")
 
 
-def test_a_good_connection_with_a_group_only(kaizala, connect, group):
+def test_a_connection_with_a_groups_token_only_passes(kaizala, connect, group):
     connect(extra={"refresh_token": None})
     ok, text = KaizalaHook().test_connection()
     assert ok
@@ -362,7 +362,7 @@ def test_a_good_connection_with_a_group_only(kaizala, connect, group):
         ((401, "InvalidRefreshToken", "revoked"), "revoked — refused for the user's refresh token"),
     ],
 )
-def test_a_connection_that_kaizala_refuses(kaizala, refused, says):
+def test_a_connection_that_kaizala_refuses_fails(kaizala, refused, says):
     kaizala.tokens += [kaizala.error(*refused)] * 3
     ok, text = KaizalaHook().test_connection()
     assert not ok
@@ -371,7 +371,7 @@ def test_a_connection_that_kaizala_refuses(kaizala, refused, says):
     assert "check connector id, connector secret and refresh token" in text
 
 
-def test_one_of_two_tokens_is_revoked(kaizala, group):
+def test_a_revoked_token_is_named(kaizala, group):
     def by_token(request):
         if request.headers["refreshtoken"] == "refresh-token-of-the-group":
             return kaizala.error(401, "InvalidRefreshToken", "revoked")
@@ -384,7 +384,7 @@ def test_one_of_two_tokens_is_revoked(kaizala, group):
     assert f"revoked — refused for the refresh token of group {group}" in text
 
 
-def test_no_token_at_all(kaizala, connect):
+def test_a_connection_without_refresh_tokens_fails(kaizala, connect):
     connect(extra={"refresh_token": None, "group_refresh_tokens": None})
     ok, text = KaizalaHook().test_connection()
     assert not ok
@@ -392,7 +392,7 @@ def test_no_token_at_all(kaizala, connect):
     assert kaizala.requests == []
 
 
-def test_unreachable(kaizala):
+def test_an_unreachable_host_fails_after_one_retry(kaizala):
     kaizala.tokens += [ConnectionRefusedError("connection refused")] * 5
     ok, text = KaizalaHook().test_connection()
     assert not ok
@@ -403,7 +403,7 @@ def test_unreachable(kaizala):
     assert len(kaizala.requests) == 2, "a person waits for this: one repeat and no more"
 
 
-def test_a_token_that_belongs_to_another_group(kaizala, connect, group):
+def test_a_token_of_another_group_fails(kaizala, connect, group):
     connect(extra={"refresh_token": None})
     kaizala.script.append(kaizala.error(403, "Forbidden", "the token does not reach this group"))
     ok, text = KaizalaHook().test_connection()
@@ -412,14 +412,14 @@ def test_a_token_that_belongs_to_another_group(kaizala, connect, group):
     assert "was not granted this group" in text
 
 
-def test_a_group_that_is_gone(kaizala, connect, group):
+def test_a_deleted_group_fails(kaizala, connect, group):
     connect(extra={"refresh_token": None})
     kaizala.script.append(kaizala.error(404, "GroupNotFound", "no such group"))
     ok, text = KaizalaHook().test_connection()
     assert (ok, "no such group" in text) == (False, True)
 
 
-def test_a_connector_that_may_not_read_groups_is_not_wrong(kaizala):
+def test_a_connector_without_permission_to_read_groups_passes(kaizala):
     """It may be there to post and no more; that its tokens work is known by then."""
     kaizala.script += [kaizala.error(403, "NoPermission", "the connector lacks the permission GroupRead")] * 2
     ok, text = KaizalaHook().test_connection()
@@ -427,10 +427,10 @@ def test_a_connector_that_may_not_read_groups_is_not_wrong(kaizala):
     assert text.count("works, but the connector may not read groups") == 2
 
 
-def test_a_connection_that_cannot_be_read(connect):
+def test_an_invalid_connection_fails(connect):
     connect(host="http://kaizala.example")
     ok, text = KaizalaHook().test_connection()
-    assert (ok, "plain http would show" in text) == (False, True)
+    assert (ok, "plain http would expose" in text) == (False, True)
     ok, text = KaizalaHook("nowhere").test_connection()
     assert (ok, "nowhere" in text) == (False, True)
 
@@ -519,7 +519,7 @@ def test_a_default_group_that_no_token_reaches_fails_the_connection_test(kaizala
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
 @pytest.mark.parametrize("at", ["token", "call"])
-def test_no_secret_in_what_the_connection_test_says(kaizala, secrets_of_the_connection, status, at):
+def test_the_connection_test_shows_no_secret(kaizala, secrets_of_the_connection, status, at):
     def echo(request):
         return kaizala.error(status, request.headers.get("accesstoken", "Echo"), json.dumps(request.headers))
 

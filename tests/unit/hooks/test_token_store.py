@@ -56,7 +56,7 @@ def test_a_long_name_fits_into_airflows_table_and_keeps_its_seed():
     assert key.endswith(Grant("g", "x").seed)
 
 
-def test_round_trip(store, variables):
+def test_tokens_are_stored_as_json_and_loaded(store, variables):
     assert store.load(GRANT) is None
     store.save(GRANT, TOKENS)
     assert store.load(GRANT) == TOKENS
@@ -74,7 +74,7 @@ def test_round_trip(store, variables):
 
 
 @pytest.mark.parametrize("spoilt", ["", "{", "[]", "null", "5", '{"access_token": "x"}', '"text"'])
-def test_broken_json_is_as_nothing(store, variables, spoilt, logs):
+def test_broken_json_is_ignored(store, variables, spoilt, logs):
     variables[store.key(GRANT)] = spoilt
     assert store.load(GRANT) is None
     assert logs.of("error") == []
@@ -84,7 +84,7 @@ def hello(group):
     return calls.send_message(group, Message("Hello"))
 
 
-def test_tokens_of_another_configured_token_are_void(kaizala, connect, group, variables):
+def test_a_changed_refresh_token_gets_tokens_of_its_own(kaizala, connect, group, variables):
     """The token in the connection was changed by hand: what grew from the old one must not be used."""
     KaizalaHook().run(hello(group))
     connect(extra={"group_refresh_tokens": {group: "a-new-refresh-token"}})
@@ -97,7 +97,7 @@ def test_tokens_of_another_configured_token_are_void(kaizala, connect, group, va
     assert json.loads(kept)["access_token"] == "access-token-for-a-new-refresh-token"
 
 
-def test_a_rotated_token_is_used_next_time(kaizala, group, variables):
+def test_a_rotated_refresh_token_is_used_by_the_next_task(kaizala, group, variables):
     kaizala.tokens.append(lambda request: kaizala.token(request, refresh="the-rotated-token"))
     KaizalaHook().run(hello(group))
     (key,) = variables
@@ -118,7 +118,7 @@ class TestOutOfOrder:
         monkeypatch.setattr(compat, "get_variable", fail)
         monkeypatch.setattr(compat, "set_variable", fail)
 
-    def test_the_task_goes_on(self, kaizala, group, logs):
+    def test_a_failing_variable_backend_costs_a_warning(self, kaizala, group, logs):
         assert KaizalaHook().run(hello(group)).reference_id
         key = VariableTokenStore.key(Grant(group, "refresh-token-of-the-group"))
         assert logs.of("error") == []
@@ -127,7 +127,7 @@ class TestOutOfOrder:
             f"WARNING Variable {key} cannot be written (RuntimeError); tokens are not shared ",
         ]
 
-    def test_a_rotated_token_that_is_lost_is_an_error(self, kaizala, group, logs):
+    def test_a_lost_refresh_token_is_logged_as_an_error(self, kaizala, group, logs):
         kaizala.tokens.append(lambda request: kaizala.token(request, refresh="the-rotated-token"))
         assert KaizalaHook().run(hello(group)).reference_id
         (line,) = logs.of("error")

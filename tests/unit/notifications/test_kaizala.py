@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime
+from enum import Enum
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,13 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.notifications import KaizalaNotifier
+
+
+class State(Enum):
+    """As Airflow's enums of states: their text is that of an enum."""
+
+    FAILED = "failed"
+
 
 TI = SimpleNamespace(dag_id="opening", task_id="ask", run_id="manual__1", state="failed", try_number=2)
 #: what a deadline gives, in the shape of the REST API: ``dag_run_id``, no ``run_id``; no ti, no dag
@@ -44,7 +52,7 @@ def texts(kaizala):
 # --- what is said ------------------------------------------------------------------------------------------------------------
 
 
-def test_template_fields():
+def test_the_text_and_whom_it_goes_to_are_templated():
     assert set(KaizalaNotifier.template_fields) == {"text", "group_id", "subscribers", "kaizala_conn_id"}
     assert KaizalaNotifier.template_ext == (".j2", ".jinja")
 
@@ -58,6 +66,14 @@ def test_template_fields():
             "Task opening.ask is failed (run manual__1): no shutters",
         ),
         (
+            {"ti": SimpleNamespace(**{**vars(TI), "state": State.FAILED})},
+            "Task opening.ask is failed (run manual__1)",
+        ),
+        (
+            {"dag_run": SimpleNamespace(dag_id="opening", run_id="r1", state=State.FAILED)},
+            "DAG opening (run r1) is failed",
+        ),
+        (
             {
                 "dag_run": SimpleNamespace(dag_id="opening", run_id="r1", state="failed"),
                 "reason": "task_failure",
@@ -68,9 +84,9 @@ def test_template_fields():
         ({"dag_run": {"dag_id": "opening", "dag_run_id": "r1"}}, "DAG opening (run r1)"),
         ({}, "DAG  (run )"),
     ],
-    ids=["task", "exception", "run", "deadline", "bare run", "nothing"],
+    ids=["task", "exception", "enum of a task", "enum of a run", "run", "deadline", "bare run", "nothing"],
 )
-def test_what_it_says_by_itself(kaizala, tell, context, text, group, logs):
+def test_by_default_it_says_which_task_or_run_is_in_which_state(kaizala, tell, context, text, group, logs):
     tell(KaizalaNotifier(), dict(context))
     (post,) = kaizala.posts
     assert post.path == f"/groups/{group}/messages"
@@ -79,7 +95,7 @@ def test_what_it_says_by_itself(kaizala, tell, context, text, group, logs):
 
 
 @pytest.mark.parametrize("context", [{"ti": TI}, {}, {"dag_run": None}, DEADLINE], ids=len)
-def test_what_is_missing_is_a_gap(kaizala, tell, context):
+def test_what_the_context_lacks_is_a_gap(kaizala, tell, context):
     notifier = KaizalaNotifier(
         "[{{ dag.dag_id }}|{{ ti.a.b.c }}|{{ dag_run.conf.store }}|{{ nothing[1].x }}]"
     )
@@ -87,7 +103,7 @@ def test_what_is_missing_is_a_gap(kaizala, tell, context):
     assert texts(kaizala) == ["[||12|]" if context is DEADLINE else "[|||]"]
 
 
-def test_everything_is_templated(kaizala, tell, connect):
+def test_templates_are_rendered(kaizala, tell, connect):
     connect("other", login="connector-2")
     notifier = KaizalaNotifier(
         text="Late: {{ dag_run.dag_run_id }}",
@@ -101,7 +117,7 @@ def test_everything_is_templated(kaizala, tell, connect):
     assert kaizala.token_calls[0].headers["applicationid"] == "connector-2"
 
 
-def test_all_subscribers(kaizala, tell):
+def test_it_goes_to_all_subscribers(kaizala, tell):
     tell(KaizalaNotifier("Hi", send_to_all_subscribers=True), {})
     assert kaizala.posts[0].json == {"message": "Hi", "sendToAllSubscribers": True}
 
@@ -128,7 +144,7 @@ def test_each_callback_speaks_for_itself(kaizala, tell):
     assert kaizala.posts[1].json["subscribers"] == ["+910000000002"]
 
 
-def test_a_context_that_was_given_at_the_start(kaizala):
+def test_a_context_that_was_given_at_the_start_is_used(kaizala):
     """How the triggerer calls it for a deadline."""
 
     async def run():
@@ -140,17 +156,17 @@ def test_a_context_that_was_given_at_the_start(kaizala):
 
 def test_arguments_of_a_deadline_are_plain(kaizala):
     """They are written down as JSON."""
-    kwargs = {"text": "Late", "group_id": "g", "subscribers": ["+910000000001"], "bound": 5.0}
+    kwargs = {"text": "Late", "group_id": "g", "subscribers": ["+910000000001"], "total_timeout": 5.0}
     KaizalaNotifier(**json.loads(json.dumps(kwargs)))({})
     assert kaizala.posts[0].json == {"message": "Late", "subscribers": ["+910000000001"]}
 
 
-def test_the_four_arguments_of_older_callbacks(kaizala, dag):
+def test_the_four_arguments_of_older_callbacks_are_accepted(kaizala, dag):
     KaizalaNotifier("{{ dag.dag_id }} {{ task_list }}")(dag, "tasks", [], [])
     assert texts(kaizala) == ["a_dag tasks"]
 
 
-def test_files_with_templates(kaizala, tell, tmp_path):
+def test_only_j2_and_jinja_name_a_file(kaizala, tell, tmp_path):
     (tmp_path / "late.j2").write_text("{{ dag.dag_id }} is late")
     with DAG(
         "opening",
@@ -165,7 +181,7 @@ def test_files_with_templates(kaizala, tell, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["{{ ti.try_number }}", "007", "+91", "[1, 2]"])
-def test_a_native_dag(kaizala, tell, text):
+def test_a_native_dag_leaves_texts_alone_that_look_like_numbers(kaizala, tell, text):
     native = DAG(
         "native",
         schedule=None,
@@ -176,7 +192,7 @@ def test_a_native_dag(kaizala, tell, text):
     assert texts(kaizala) == ["2" if "{" in text else text]
 
 
-def test_it_is_bounded(kaizala, tell, monkeypatch):
+def test_a_call_lasts_no_longer_than_total_timeout(kaizala, tell, monkeypatch):
     from airflow_provider_kaizala.client.policy import Policy
 
     bounds, sends = [], []
@@ -192,14 +208,28 @@ def test_it_is_bounded(kaizala, tell, monkeypatch):
 
     monkeypatch.setattr(Policy, "__init__", noted)
     monkeypatch.setattr(Policy, "_request", sent)
-    for notifier, bound in ((KaizalaNotifier("Hi"), 30), (KaizalaNotifier("Hi", bound=3), 3)):
+    for notifier, total in ((KaizalaNotifier("Hi"), 30), (KaizalaNotifier("Hi", total_timeout=3), 3)):
         sends.clear()
         tell(notifier, {})
         assert sends
         for each in sends:
             for seconds in (each.connect_timeout, each.read_timeout, each.total_timeout):
-                assert bound - 2 < seconds <= bound
+                assert total - 2 < seconds <= total
     assert [each.total for each in bounds] == [30, 3]
+
+
+def test_where_plain_messages_are_refused_it_is_an_announcement(kaizala, tell, group, logs):
+    """As in a group that has sub-groups."""
+    kaizala.script.append(kaizala.error(403))
+    tell(KaizalaNotifier("{{ 'x' * 4001 }}", subscribers=["+910000000001"]), {})
+    refused, post = kaizala.posts
+    assert (refused.path, post.path) == (f"/groups/{group}/messages", f"/groups/{group}/actions")
+    assert post.json == {
+        "actionType": "Announcement",
+        "actionBody": {"Message": "x" * 3999 + "…"},
+        "subscribers": ["+910000000001"],
+    }
+    assert logs.of("warning") == []
 
 
 # --- what is wrong when the DAG is parsed --------------------------------------------------------------------------------------
@@ -233,7 +263,11 @@ FAILURES = {
     "wrong connection": (lambda k, c, m: c(extra={"no_such": 1}), {}, "unknown extra 'no_such'"),
     "no group": (lambda k, c, m: c(extra={"default_group": None}), {}, "group_id is missing"),
     "500": (lambda k, c, m: k.script.append((500, {})), {}, "was sent, but no readable answer"),
-    "403": (lambda k, c, m: k.script.append(k.error(403)), {}, "KaizalaForbiddenError: sendMessage failed"),
+    "403": (
+        lambda k, c, m: k.script.extend([k.error(403)] * 2),
+        {},
+        "KaizalaForbiddenError: sendMessage failed",
+    ),
     "wrong secret": (lambda k, c, m: k.tokens.extend([k.error(401)] * 3), {}, "KaizalaAuthError"),
     "network": (
         lambda k, c, m: k.tokens.extend([ConnectionRefusedError("down")] * 9),
@@ -256,7 +290,7 @@ FAILURES = {
         "must be a list of phone numbers",
     ),
     "a bug": (
-        lambda k, c, m: m.setattr("airflow_provider_kaizala.hooks.store_for", boom),
+        lambda k, c, m: m.setattr("airflow_provider_kaizala.hooks.VariableTokenStore", boom),
         {},
         "RuntimeError: anything at all",
     ),
@@ -264,18 +298,22 @@ FAILURES = {
 
 
 @pytest.mark.parametrize(("spoil", "given", "says"), FAILURES.values(), ids=FAILURES)
-def test_a_failure_is_logged_and_that_is_all(
+def test_a_failure_is_only_logged(
     kaizala, connect, monkeypatch, tell, logs, secrets_of_the_connection, spoil, given, says
 ):
     spoil(kaizala, connect, monkeypatch)
     tell(KaizalaNotifier(**{"text": "Hi", **given}), {})
     (line,) = [line for line in logs.of("warning") if "The Kaizala group was not told" in line]
     assert says in line
-    assert len(kaizala.posts) <= 1
+    assert [post.path.rpartition("/")[2] for post in kaizala.posts] in (
+        [],
+        ["messages"],
+        ["messages", "actions"],
+    )
     assert [secret for secret in secrets_of_the_connection if secret in logs.text] == []
 
 
-def test_no_context_at_all(kaizala, logs):
+def test_a_missing_context_is_only_logged(kaizala, logs):
     KaizalaNotifier("Hi")(None)
     assert "The Kaizala group was not told" in logs.text
     assert kaizala.requests == []

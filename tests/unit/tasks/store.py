@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
+
+from airflow_provider_kaizala.tasks.state import TaskState
 
 
 class Store(dict):
@@ -14,3 +17,9 @@ class Store(dict):
     def set(self, key, value):
         assert value is not None
         self[key] = json.dumps(value)
+
+
+def state_of(store, max_tries=0):
+    """What a task remembers; None stands for an Airflow that keeps nothing."""
+    context = {"ti": SimpleNamespace(max_tries=max_tries)}
+    return TaskState(context if store is None else {**context, "task_state_store": store})

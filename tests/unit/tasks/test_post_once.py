@@ -12,31 +12,10 @@ from airflow_provider_kaizala.client.errors import (
     KaizalaServerError,
     KaizalaUnknownOutcomeError,
 )
-from airflow_provider_kaizala.client.models import (
-    Announcement,
-    Job,
-    ListedAction,
-    Media,
-    Meeting,
-    Message,
-    Poll,
-    Question,
-    Survey,
-)
-from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-from airflow_provider_kaizala.tasks.post_once import (
-    CLOCK_SKEW,
-    Fingerprint,
-    Intent,
-    PostOnce,
-    find_action,
-    fingerprint,
-    posted_outcome,
-)
-from airflow_provider_kaizala.tasks.state import TaskState
-from tests.unit.tasks.store import Store
+from airflow_provider_kaizala.client.models import Message
+from airflow_provider_kaizala.tasks.post_once import Intent, PostOnce
+from tests.unit.tasks.store import Store, state_of
 
-ASHA, RAVI = "+910000000001", "+910000000002"
 UNKNOWN = KaizalaUnknownOutcomeError("sendMessage", "g", "HTTP 502")
 REFUSED = KaizalaBadRequestError("sendMessage", 400)
 DOWN = KaizalaServerError("listActions", 500)
@@ -72,11 +51,6 @@ class Find:
         if isinstance(found, Exception):
             raise found
         return [{"reference_id": each} for each in found]
-
-
-def state_of(store, max_tries=0):
-    context = {"ti": SimpleNamespace(max_tries=max_tries)}
-    return TaskState(context if store is None else {**context, "task_state_store": store})
 
 
 def noted(store, name="intent"):
@@ -276,6 +250,21 @@ def test_a_retry_finds_what_the_earlier_try_created():
     assert a_try(store)[0] == {"reference_id": "r1"}, "and notes it"
 
 
+def test_a_call_is_in_doubt_while_it_has_begun_and_its_outcome_is_not_known():
+    store = Store()
+
+    def in_doubt(max_tries=0, **how):
+        return PostOnce(Hook(store, []), state_of(store, max_tries), "greeting group g", **how).in_doubt
+
+    assert not in_doubt()
+    dies_in_between(store)
+    assert in_doubt()
+    assert not in_doubt(max_tries=1), "a task that was cleared begins anew"
+    assert in_doubt(max_tries=1, across_clearing=True)
+    a_try(store, find=Find(["r1"]))
+    assert not in_doubt()
+
+
 def test_a_retry_calls_if_the_earlier_try_is_found_to_have_created_nothing(logs):
     store, find = Store(), Find([], ["r2"])
     earlier = dies_in_between(store)
@@ -368,135 +357,3 @@ def test_across_clearing_what_is_not_found_is_done_again(found, logs):
     assert outcome == {"reference_id": "r2"}
     assert Intent.from_wire(hook.noted[0]).since > earlier.until
     assert logs.of("warning") == []
-
-
-# --- finding an action ---------------------------------------------------------------------------------------------------
-
-AT = datetime(2026, 3, 1, 8, 0, 0, 400_000, tzinfo=UTC)
-INTENT = Intent(AT, AT + timedelta(minutes=10))
-TEA = Fingerprint("Poll", "Tea?", ("Yes", "No"))
-
-
-def test_the_time_to_look_in_allows_for_clocks_that_are_apart():
-    """Kaizala cuts times to the second."""
-    assert INTENT.first == AT.replace(microsecond=0) - CLOCK_SKEW
-    assert INTENT.last == INTENT.until + CLOCK_SKEW
-
-
-def listed(title="Tea?", options=("Yes", "No"), starts_at=None):
-    raw = {"choices": [{"title": each} for each in options], "startingTime": starts_at}
-    return ListedAction("r", "Poll", "a", title, None, None, None, None, raw)
-
-
-@pytest.mark.parametrize(
-    ("wanted", "found", "fits"),
-    [
-        (TEA, listed(), True),
-        (TEA, listed("Tea? "), True),
-        (TEA, listed(options=("Yes ", " No")), True),
-        (TEA, listed(options=()), True),  # not in every list
-        (Fingerprint("Poll", "Tea?"), listed(), True),
-        (Fingerprint("Poll", "More \n tea?"), listed("More tea?"), True),
-        (TEA, listed("tea?"), False),
-        (TEA, listed(None), False),
-        (TEA, listed(options=("No", "Yes")), False),
-        (TEA, listed(options=("Yes", "No", "Later")), False),
-        (Fingerprint("LetsMeet", "Tea?", starts_at=AT), listed(), True),
-        (Fingerprint("LetsMeet", "Tea?", starts_at=AT), listed(starts_at="2026-03-01T08:00:00Z"), True),
-        (Fingerprint("LetsMeet", "Tea?", starts_at=AT), listed(starts_at="2026-03-01T08:00:02Z"), False),
-    ],
-)
-def test_an_action_is_known_by_its_title_options_and_time(wanted, found, fits):
-    assert wanted.fits(found) is fits
-
-
-@pytest.mark.parametrize(
-    ("model", "wanted"),
-    [
-        (Poll("Tea?", ("Yes", "No")), TEA),
-        (Meeting("Stand-up", AT), Fingerprint("LetsMeet", "Stand-up", starts_at=AT)),
-        (Meeting("Stand-up", AT.isoformat()), Fingerprint("LetsMeet", "Stand-up", starts_at=AT)),
-        (Survey("Daily", (Question("How?", "Text"),)), Fingerprint("Survey", "Daily")),
-        (Job("Check pump", (ASHA,)), Fingerprint("Job", "Check pump")),
-        (Message("Hello"), None),
-        (Announcement("Hello"), None),
-        (Media("Image", "m1"), None),
-    ],
-)
-def test_what_kaizala_lists_with_a_title_has_a_fingerprint(model, wanted):
-    assert fingerprint(model) == wanted
-
-
-@pytest.fixture
-def find(kaizala, group):
-    """Look for the poll on tea in the in-memory Kaizala."""
-
-    def look(store=None, wanted=TEA):
-        hook = KaizalaHook()
-        try:
-            return find_action(hook, state_of(store), group, wanted)(INTENT)
-        finally:
-            hook.close()
-
-    return look
-
-
-def post(kaizala, action_id, seconds, sender=ASHA, title="Tea?"):
-    moment = AT.replace(microsecond=0) + timedelta(seconds=seconds)
-    kaizala.poll(action_id=action_id, title=title, sent_at=moment.isoformat())
-    kaizala.actions[action_id]["sender"] = sender
-
-
-def ids(found):
-    return [each["action_id"] for each in found]
-
-
-def test_an_action_that_fits_is_found_with_all_that_a_task_remembers_of_a_post(kaizala, group, find):
-    post(kaizala, "act-1", 5)
-    assert find() == [
-        {
-            "group_id": group,
-            "reference_id": "ref-of-act-1",
-            "action_id": "act-1",
-            "at": "2026-03-01T08:00:05+00:00",
-        }
-    ]
-    assert posted_outcome(group, "r", None, AT)["action_id"] is None
-
-
-def test_only_actions_of_that_time_and_title_are_found(kaizala, find):
-    skew = CLOCK_SKEW.total_seconds()
-    for seconds in (-skew - 1, -skew, 0, 600 + skew, 600 + skew + 1):
-        post(kaizala, f"act{seconds:g}", seconds)
-    post(kaizala, "other", 3, title="Coffee?")
-    assert ids(find()) == [f"act{-skew:g}", "act0", f"act{600 + skew:g}"]
-
-
-def test_actions_of_other_people_are_not_found(kaizala, find):
-    post(kaizala, "act-1", 1, RAVI)
-    post(kaizala, "act-2", 2)
-    post(kaizala, "act-3", 3, None)
-    assert ids(find()) == ["act-2", "act-3"], "as far as Kaizala names senders"
-
-
-def test_senders_are_not_compared_if_the_own_user_cannot_be_read(kaizala, find, logs):
-    post(kaizala, "act-1", 1, RAVI)
-    kaizala.otherwise = lambda request: (
-        kaizala.error(403) if request.path == "/users/me" else kaizala.default(request)
-    )
-    assert ids(find()) == ["act-1"]
-    assert "senders are not compared" in logs.text
-
-
-def test_the_own_user_is_not_read_if_kaizala_names_no_sender(kaizala, find):
-    post(kaizala, "act-1", 1, None)
-    assert ids(find()) == ["act-1"]
-    assert kaizala.calls("/users/me") == []
-
-
-def test_an_action_that_the_task_posted_before_it_was_cleared_is_not_found(kaizala, find):
-    post(kaizala, "act-1", 1)
-    post(kaizala, "act-2", 2)
-    store = Store()
-    state_of(store).set("posted", {"reference_id": "ref-of-act-1"})
-    assert ids(find(store)) == ["act-2"]

@@ -41,7 +41,7 @@ class Task:
         return reply.json()
 
     def poll(self, question: str = "Tea?") -> str:
-        return self.post("Poll", question=question, options=["Yes", "No"])["actionId"]
+        return self.post("Poll", question=question, choices=["Yes", "No"])["actionId"]
 
     def look(self, action_id: str) -> dict[str, Any]:
         """Return who said what."""
@@ -140,7 +140,7 @@ def test_answers_by_question(kaizala_people: People, task: Task) -> None:
         "Survey",
         title="Opening",
         questions=[
-            {"title": "Is it open?", "type": "SingleOption", "choices": [{"title": "Yes"}, {"title": "No"}]},
+            {"title": "Is it open?", "type": "SingleOption", "options": [{"title": "Yes"}, {"title": "No"}]},
             {"title": "Else?", "type": "Text"},
             {"title": "How many?", "type": "Numeric"},
         ],

@@ -86,7 +86,7 @@ def test_a_test_of_a_project(project: Project) -> None:
             token = json.load(urllib.request.urlopen(request))["accessToken"]
             group = conn["extra"]["default_group"]
             base = f"{server.url}/v1/groups/{group}/actions"
-            body = {"actionType": "Poll", "actionBody": {"question": question, "options": ["Yes", "No"]}}
+            body = {"actionType": "Poll", "actionBody": {"question": question, "choices": ["Yes", "No"]}}
             request = urllib.request.Request(base, json.dumps(body).encode(), {"accessToken": token})
             action = json.load(urllib.request.urlopen(request))["actionId"]
             request = urllib.request.Request(f"{base}/{action}?getDetails=true", headers={"accessToken": token})
@@ -113,7 +113,7 @@ def test_what_a_person_cannot_do_fails_the_test(project: Project) -> None:
         """
         def test_it(kaizala_server, kaizala_people):
             seed = {"actions": [{"group": kaizala_server.default_group(), "sender": "+910000000001",
-                    "actionType": "Poll", "actionBody": {"question": "Tea?", "options": ["Yes", "No"]}}]}
+                    "actionType": "Poll", "actionBody": {"question": "Tea?", "choices": ["Yes", "No"]}}]}
             kaizala_server.seed(seed)
             kaizala_people.ravi.votes("Maybe")
             import time

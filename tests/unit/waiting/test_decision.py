@@ -106,6 +106,12 @@ ANYONES = {
         (APPROVAL, [(ASHA, "No", 1), (RAVI, "No", 2)], ["No"], RAVI),
         (APPROVAL, [(ASHA, "No", 1), (RAVI, "Later", 2), (MEERA, "Yes", 3)], None, None),
         (APPROVAL, [(ASHA, "No", 1), (RAVI, "No", 2), (JOHN, "Later", 3)], ["No"], RAVI),
+        (
+            {**APPROVAL, "count": 3},
+            [(ASHA, "No", 1), (RAVI, "Yes", 2), (MEERA, "Yes", 3)],
+            ["No"],
+            ASHA,
+        ),
         # one of several rules
         (ANYONES, [(ASHA, "Later", 1)], None, None),
         (ANYONES, [(ASHA, "No", 1)], ["No"], ASHA),

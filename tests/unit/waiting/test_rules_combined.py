@@ -131,6 +131,11 @@ def test_a_part_that_is_met_misses_nobody():
     assert numbers(progress.missing) == [RAVI]
 
 
+def test_a_part_that_is_hopeless_misses_nobody():
+    progress = (Quorum("Yes", 2, (ASHA, RAVI)) | People((MEERA,))).progress(poll((ASHA, "No")))
+    assert numbers(progress.missing) == [MEERA]
+
+
 def test_the_text_shows_each_part():
     rule = (AtLeast(2) & People((MEERA,))) | Quorum("No", 1)
     assert str(rule.progress(poll((RAVI, "Yes")))) == (

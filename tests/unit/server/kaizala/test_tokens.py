@@ -33,6 +33,17 @@ def test_wrong_credentials(server, wrong) -> None:
     assert reply.json()["errorCode"] == "Unauthenticated"
 
 
+def test_another_connector_cannot_spend_a_refresh_token(server) -> None:
+    other = {"connectors": [{"id": "other", "secret": "other-secret"}]}
+    httpx.post(server.url + "/_test/seed", json=other).raise_for_status()
+    stolen = ask(server.url, "demo-refresh-token", "other", "other-secret")
+    assert stolen.status_code == 401
+    assert stolen.json() == ask(server.url, "x", "other", "other-secret").json(), (
+        "nothing tells that it is one"
+    )
+    assert ask(server.url).status_code == 200
+
+
 def test_an_access_token_ends_by_the_servers_clock(server, api) -> None:
     api.ok("GET", "/groups")
     server.state.clock.advance(24 * HOUR - 60_000)
