@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,32 +24,35 @@ PARKING = conf.getint("workers", "min_heartbeat_interval", fallback=5) + 3
 
 
 def get_variable(key: str) -> str | None:
-    """Return an Airflow Variable, or None. The default is named differently on Airflow 2 and 3."""
-    from airflow.providers.common.compat.sdk import Variable
-
-    absent: dict[str, Any] = {"default" if AIRFLOW_V_3_0_PLUS else "default_var": None}
-    value: str | None = Variable.get(key, **absent)
+    """Return an Airflow Variable, or None."""
+    variable = _variable()
+    absent = "default_var" if variable.__module__ == "airflow.models.variable" else "default"
+    value: str | None = variable.get(key, **{absent: None})
     return value
 
 
 def set_variable(key: str, value: str, description: str) -> None:
     """Set an Airflow Variable."""
-    from airflow.providers.common.compat.sdk import Variable
+    _variable().set(key, value, description=description)
 
-    Variable.set(key, value, description=description)
+
+def _variable() -> Any:
+    """Return the Variable class that works in this process.
+
+    On Airflow 3 a task, a trigger and a callback have a supervisor, which the Task SDK's class asks. The API server, which runs
+    the connection test, has none, nor have the scheduler, the worker that runs a connection test, the CLI and plain scripts:
+    there the metadata database is reached directly, if at all.
+    """
+    if hasattr(sys.modules.get("airflow.sdk.execution_time.task_runner"), "SUPERVISOR_COMMS"):
+        from airflow.sdk import Variable
+    else:
+        from airflow.models.variable import Variable
+    return Variable
 
 
 def notifier_context(context: Any) -> dict[str, Any]:
     """Return the arguments of ``BaseNotifier.__init__``: it takes the context since Airflow 3.1."""
     return {"context": context} if AIRFLOW_V_3_1_PLUS else {}
-
-
-def airflow_keeps_variables() -> bool:
-    """Tell whether this process may read and write Variables as a task or a trigger does.
-
-    Not in the API server, whose connection test runs without a supervisor.
-    """
-    return not (AIRFLOW_V_3_0_PLUS and os.environ.get("_AIRFLOW_PROCESS_CONTEXT") == "server")
 
 
 def task_store(context: Any) -> Any:

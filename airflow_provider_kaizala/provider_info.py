@@ -1,4 +1,4 @@
-"""What Airflow discovers about this package: one dict. Imported at every start of Airflow, so it loads next to nothing."""
+"""The provider's metadata as one dict. Airflow imports this module whenever it starts, so it imports next to nothing itself."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ def get_provider_info() -> dict[str, Any]:
             "message",
             "action",
             "media",
+            "ask",
+            "decision",
+            "hitl",
             "reminder",
             "reaction",
             "response",
@@ -26,9 +29,6 @@ def get_provider_info() -> dict[str, Any]:
             "member",
             "webhook",
             "api",
-            "ask",
-            "decision",
-            "hitl",
         ],
         "sensors": ["response", "reaction", "action", "member"],
         "hooks": ["kaizala"],
@@ -37,7 +37,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-kaizala",
         "name": "Kaizala",
-        "description": "Post to Microsoft Kaizala groups, wait for people's answers, go on with them.",
+        "description": "Post to Microsoft Kaizala groups, wait for people's answers, and continue with them.",
         "versions": [__version__],
         "integrations": [
             {
@@ -77,12 +77,12 @@ def _config() -> dict[str, Any]:
     """Return the section ``[kaizala]`` of ``airflow.cfg``."""
     return {
         "kaizala": {
-            "description": "How the waits of deferred Kaizala tasks share a connector's calls.",
+            "description": "How deferred Kaizala tasks share the calls that a connector may make.",
             "options": {
                 "triggerers": {
                     "description": (
-                        "Number of triggerer processes of this Airflow. Each polls for the waits it holds, and they know nothing\n"
-                        "of each other, so each takes this part of the calls that waits may make.\n"
+                        "Number of triggerer processes of this Airflow. They do not communicate, so each of them uses an equal part\n"
+                        "of the calls that waits may make.\n"
                     ),
                     "version_added": "0.1.0",
                     "type": "integer",
@@ -92,8 +92,8 @@ def _config() -> dict[str, Any]:
                 "share_of_waits": {
                     "description": (
                         "Share of a connector's calls per minute (``calls_per_minute`` of its connection) that waits in triggerers\n"
-                        "may make, between 0.01 and 1. The rest is left to tasks that post. Where it is too little for all waits,\n"
-                        "the time between two looks stretches.\n"
+                        "may make, between 0.01 and 1. The rest is left for tasks that post. If the share is too small for all\n"
+                        "waits, each of them polls less often than its ``poke_interval`` says.\n"
                     ),
                     "version_added": "0.1.0",
                     "type": "float",

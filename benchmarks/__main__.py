@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks import page, results, server, waits
+from benchmarks import imports, message, page, results, server, waits
 from benchmarks.bench import Bench, Setting
 from benchmarks.load import LoadFailed
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from benchmarks.results import Results
 
 BENCHES: dict[str, Bench] = {
-    bench.NAME: bench for bench in (cast("Bench", each) for each in (server, page, waits))
+    bench.NAME: bench for bench in (cast("Bench", each) for each in (server, page, imports, message, waits))
 }
 RESULTS = Path(__file__).resolve().parent / "results.json"
 #: not in /tmp, which may be memory
@@ -34,10 +34,10 @@ SECONDS = 3.0
 
 
 def run_bench(bench: Bench, folder: Path, console: Console, options: argparse.Namespace) -> Results:
-    """Run one bench under a progress bar."""
+    """Run one bench under a progress bar; its results say when, where and of which commit they are."""
     columns = (TextColumn("[bold]{task.fields[bench]}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                TextColumn("{task.description}"))  # fmt: skip
-    load_before = os.getloadavg()[0]
+    load_before, commit = os.getloadavg()[0], results.commit(RESULTS.parent.parent)
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("starting", total=None, bench=bench.NAME)
         setting = Setting(
@@ -49,6 +49,8 @@ def run_bench(bench: Bench, folder: Path, console: Console, options: argparse.Na
         )
         figures = bench.run(setting)
     figures[f"{bench.NAME}.at"] = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%MZ")
+    figures[f"{bench.NAME}.commit"] = commit
+    figures[f"{bench.NAME}.machine"] = results.machine_name()
     figures.setdefault(f"{bench.NAME}.runs", options.runs)
     figures[f"{bench.NAME}.load1_before"] = round(load_before, 2)
     return results.summarise(figures)

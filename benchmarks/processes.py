@@ -1,16 +1,23 @@
-"""Ports, waiting for a server to answer, and the time it computes."""
+"""Ports, commands, waiting for a server to answer, and the time it computes."""
 
 from __future__ import annotations
 
 import http.client
 import os
 import socket
+import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.load import LoadFailed
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from demo.processes import Processes
+
+_ROOT = Path(__file__).resolve().parent.parent
 
 
 def free_port() -> int:
@@ -36,6 +43,20 @@ def wait_until_it_answers(port: int, path: str, processes: Processes, seconds: f
             time.sleep(0.1)
         finally:
             connection.close()
+
+
+def run_to_end(what: str, command: Sequence[str], env: Mapping[str, str], given: str = "") -> str:
+    """Run a command in the project's folder, and return what it printed.
+
+    :param given: its standard input
+    :raises LoadFailed: if it fails; says why in its own words
+    """
+    done = subprocess.run(  # noqa: S603
+        command, env=dict(env), cwd=_ROOT, input=given, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise LoadFailed(f"{what}: {done.stderr.strip()[-1500:]}")
+    return done.stdout
 
 
 def cpu_seconds(pid: int) -> float:

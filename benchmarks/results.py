@@ -6,12 +6,13 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from benchmarks.bench import Figures
 
@@ -69,6 +70,40 @@ def machine(folder: Path) -> Results:
         "machine.fsync_ms": round(fsync_ms(folder), 3),
         "machine.load1": round(os.getloadavg()[0], 2),
     }
+
+
+def machine_name() -> str:
+    """Return the machine in a few words, for results that outlive the next machine."""
+    return f"{_cpu_model()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+
+
+def _cpu_model() -> str:
+    # Linux; elsewhere the kind of processor has to do
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next(
+        (line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine()
+    )
+
+
+def commit(folder: Path) -> str:
+    """Return the commit that *folder* is at, with a "+" if files differ from it; "unknown" outside a repository.
+
+    ``results.json`` does not count: a bench before may have written it.
+    """
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(  # noqa: S603
+            ["git", *arguments],  # noqa: S607
+            cwd=folder, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return done.stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/results.json")
+        return git("rev-parse", "--short=10", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 def fsync_ms(folder: Path) -> float:

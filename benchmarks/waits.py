@@ -2,7 +2,8 @@
 
 Each case is one run of a minute, after all triggers have begun and settled: our waits, with Kaizala's limits on; as many triggers
 that sleep, for what any trigger costs; as many that each ask for their own action; and as many of ``HttpSensor(deferrable=True)``
-of Airflow's HTTP provider. The last two would be throttled within seconds, so their server has no limits.
+of Airflow's HTTP provider. The last two would be throttled within seconds, so their server has no limits. Where they cannot keep up,
+that is their figure: how many triggers had begun when the minute began, and how many had ended by themselves when it was over.
 """
 
 from __future__ import annotations
@@ -13,10 +14,9 @@ import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import waits_airflow, waits_plot
+from benchmarks import peers, waits_airflow
 from benchmarks.load import LoadFailed
 from benchmarks.processes import cpu_seconds
 from benchmarks.waits_airflow import Triggerer, Use
@@ -26,6 +26,7 @@ from demo.processes import Processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from benchmarks.bench import Figures, Setting
 
@@ -36,13 +37,12 @@ INTERVAL = 10.0
 SETTLE_SECONDS = INTERVAL + 5
 #: with many groups an access token of each comes first, a call each
 SETTLE_MANY_SECONDS = 90.0
-PLOT = Path(__file__).resolve().parent.parent / "docs" / "bench-waits.svg"
 
 RESUME_WAITS, RESUME_ANSWERS = 500, 30
 #: between two answers
 PAUSE_SECONDS = (0.5, 5.5)
 
-OURS = "airflow_provider_kaizala.triggers.response.KaizalaWaitTrigger"
+OURS = "airflow_provider_kaizala.triggers.wait.KaizalaWaitTrigger"
 NAIVE = "benchmarks.waits_triggers.NaiveTrigger"
 SLEEPING = "benchmarks.waits_triggers.SleepingTrigger"
 HTTP = "airflow.providers.http.triggers.http.HttpSensorTrigger"
@@ -64,12 +64,20 @@ class Case:
 CASES = (Case(1, 100), Case(1, 1000), Case(1, 2000), Case(50, 1000))
 RESUME = Case(1, RESUME_WAITS)
 KINDS = ("ours", "sleeping", "naive", "http")
+#: those that may fail to keep up, and how their figures are called
+PEERS = {"naive": "naive", "http": "http_provider"}
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What one run brought."""
+    """What one run brought.
 
+    :param begun: triggers that had begun before the minute began
+    :param ended: triggers that ended though nobody answered
+    """
+
+    begun: int
+    ended: int
     calls_per_minute: float
     cpu_percent: float
     others_cpu_percent: float
@@ -84,7 +92,7 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         waits_airflow.allow_many_files()
-        waits_airflow.install_http_provider()
+        peers.install()
         self.airflow = waits_airflow.make_database(folder / "airflow")
         self.kaizala = folder / "kaizala.db"
         self.groups: dict[Case, list[str]] = {}
@@ -115,22 +123,15 @@ def our_triggers(polls: list[Poll]) -> tuple[str, list[dict[str, Any]]]:
 
 def _ours(poll: Poll, deadline: str) -> dict[str, Any]:
     subject = {
-        "kind": "action",
+        "kind": "responses",
         "group_id": poll.group_id,
         "action_id": poll.action_id,
         "action_type": poll.action_type,
         "sent_at": poll.sent_at,
     }
-    rule = {"kind": "any"}
-    wait = {"subject": subject, "until": rule, "deadline": deadline, "interval": INTERVAL, "settled": False}
-    return {
-        **{name: value for name, value in subject.items() if name != "kind"},
-        "until": rule,
-        "poke_interval": INTERVAL,
-        "deadline": deadline,
-        "kaizala_conn_id": "kaizala_default",
-        "carry": {"wait": wait},
-    }
+    until = {"kind": "any"}
+    wait = {"subject": subject, "until": until, "deadline": deadline, "interval": INTERVAL, "settled": True}
+    return {"wait": wait, "kaizala_conn_id": "kaizala_default"}
 
 
 def other_triggers(kind: str, polls: list[Poll], token: str) -> tuple[str, list[dict[str, Any]]]:
@@ -164,7 +165,7 @@ def measure(stage: Stage, kind: str, case: Case) -> Measured:
         if kind == "sleeping":
             sleeping = SLEEPING, [{"number": number} for number in range(case.waits)]
             triggerer = Triggerer(processes, stage.home(), stage.airflow, sleeping, {})
-            return _watch(triggerer, None, case)
+            return watch(triggerer, None, case, kind)
         limited = kind == "ours"
         server = Kaizala(processes, stage.kaizala, LIMITS if limited else NO_LIMITS)
         polls = stage.polls(server, case)
@@ -176,7 +177,7 @@ def measure(stage: Stage, kind: str, case: Case) -> Measured:
         }
         triggers = our_triggers(polls) if limited else other_triggers(kind, polls, server.token())
         triggerer = Triggerer(processes, stage.home(), stage.airflow, triggers, connections)
-        measured = _watch(triggerer, server, case)
+        measured = watch(triggerer, server, case, kind)
         expected = {"ours": {200}, "naive": {200}, "http": {404}}[kind]
         statuses = server.statuses(min(1000, max(int(measured.calls_per_minute * 0.5), 1)))
         if kind != "ours" and statuses != expected:
@@ -184,7 +185,16 @@ def measure(stage: Stage, kind: str, case: Case) -> Measured:
         return measured
 
 
-def _watch(triggerer: Triggerer, server: Kaizala | None, case: Case) -> Measured:
+def watch(triggerer: Triggerer, server: Kaizala | None, case: Case, kind: str) -> Measured:
+    """Measure a minute of a running triggerer.
+
+    :raises LoadFailed: if triggers have not begun, or have ended, that are not a peer's
+    """
+    if triggerer.begun < case.waits and kind not in PEERS:
+        raise LoadFailed(
+            f"{kind}: {triggerer.begun} of {case.waits} triggers had begun after {triggerer.start_seconds:.0f} s"
+        )
+
     def calls() -> int:
         return server.calls() if server else 0
 
@@ -195,11 +205,13 @@ def _watch(triggerer: Triggerer, server: Kaizala | None, case: Case) -> Measured
     calls_before, server_before, before = calls(), server_cpu(), triggerer.use()
     time.sleep(SECONDS)
     calls_after, server_after, after = calls(), server_cpu(), triggerer.use()
-    if triggerer.resumed():
+    if kind not in PEERS and triggerer.resumed():
         raise LoadFailed("a wait has ended though nobody has answered")
     took = after.at - before.at
     ours = after.cpu - before.cpu + server_after - server_before
     return Measured(
+        begun=triggerer.begun,
+        ended=triggerer.ended(),
         calls_per_minute=(calls_after - calls_before) * 60 / took,
         cpu_percent=(after.cpu - before.cpu) * 100 / took,
         others_cpu_percent=max(0.0, _machine(before, after) - ours) * 100 / took,
@@ -263,7 +275,7 @@ def run(setting: Setting) -> Figures:
                     f"{measured.megabytes:.0f} MB"
                 )
             found[kind, case] = found[kind, alike]
-        figures |= _figures(case, {kind: found[kind, case] for kind in KINDS})
+        figures |= figures_of(case, {kind: found[kind, case] for kind in KINDS})
     seconds, throttled = measure_resumption(stage, setting.advance)
     figures |= {
         "waits.resume_p50_s": round(percentile(seconds, 0.5), 2),
@@ -275,27 +287,28 @@ def run(setting: Setting) -> Figures:
         "waits.others_cpu_percent_most": round(max(each.others_cpu_percent for each in found.values()), 1),
         "waits.runs": 1,
     }
-    waits_plot.write(PLOT, figures)
     return figures
 
 
-def _figures(case: Case, found: dict[str, Measured]) -> Figures:
+def figures_of(case: Case, found: dict[str, Measured]) -> Figures:
+    """Return the figures of a case."""
     ours, sleeping = found["ours"], found["sleeping"]
-    return {
+    figures: Figures = {
         f"{case.key}.calls_per_minute": round(ours.calls_per_minute, 1),
-        f"{case.key}.naive_calls_per_minute": round(found["naive"].calls_per_minute, 1),
-        f"{case.key}.http_provider_calls_per_minute": round(found["http"].calls_per_minute, 1),
         f"{case.key}.throttled": ours.throttled,
         f"{case.key}.cpu_percent": round(ours.cpu_percent, 2),
         f"{case.key}.sleeping_cpu_percent": round(sleeping.cpu_percent, 2),
         f"{case.key}.cpu_percent_over_sleeping": round(ours.cpu_percent - sleeping.cpu_percent, 2),
-        f"{case.key}.naive_cpu_percent_over_sleeping": round(
-            found["naive"].cpu_percent - sleeping.cpu_percent, 2
-        ),
-        f"{case.key}.http_provider_cpu_percent_over_sleeping": round(
-            found["http"].cpu_percent - sleeping.cpu_percent, 2
-        ),
         f"{case.key}.mb": round(ours.megabytes, 1),
         f"{case.key}.mb_over_sleeping": round(ours.megabytes - sleeping.megabytes, 1),
         f"{case.key}.start_s": round(ours.start_seconds, 1),
     }
+    for kind, name in PEERS.items():
+        peer = found[kind]
+        figures |= {
+            f"{case.key}.{name}_begun": peer.begun,
+            f"{case.key}.{name}_ended": peer.ended,
+            f"{case.key}.{name}_calls_per_minute": round(peer.calls_per_minute, 1),
+            f"{case.key}.{name}_cpu_percent_over_sleeping": round(peer.cpu_percent - sleeping.cpu_percent, 2),
+        }
+    return figures

@@ -11,7 +11,6 @@ import os
 import resource
 import shutil
 import sqlite3
-import subprocess
 import sys
 import time
 from contextlib import closing
@@ -20,21 +19,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import peers
 from benchmarks.load import LoadFailed
-from benchmarks.processes import cpu_seconds
+from benchmarks.processes import cpu_seconds, run_to_end
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from demo.processes import Processes
 
 CAPACITY = 5000
 #: one log file per waiting task, and what else a triggerer opens
 FILES = CAPACITY + 1000
-ROOT = Path(__file__).resolve().parent.parent
-#: Airflow's HTTP provider, beside Airflow's own packages
-HTTP_PROVIDER = ROOT / ".build" / "http"
-_HTTP_REQUIREMENTS = ROOT / "benchmarks" / "waits-requirements.txt"
 _AIRFLOW = Path(sys.executable).parent / "airflow"
 START_SECONDS = 180.0
 
@@ -52,48 +48,14 @@ def allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
 
 
-def install_http_provider() -> None:
-    """Install what is held against us, once."""
-    stamp = HTTP_PROVIDER / ".installed"
-    if stamp.exists() and stamp.read_text() == _HTTP_REQUIREMENTS.read_text():
-        return
-    shutil.rmtree(HTTP_PROVIDER, ignore_errors=True)
-    _run(
-        "pip install",
-        [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-deps", "--target",
-         str(HTTP_PROVIDER), "-r", str(_HTTP_REQUIREMENTS)],
-        dict(os.environ),
-    )  # fmt: skip
-    stamp.write_text(_HTTP_REQUIREMENTS.read_text())
-
-
-def _run(what: str, command: Sequence[str], env: Mapping[str, str], given: str = "") -> None:
-    done = subprocess.run(  # noqa: S603
-        command, env=dict(env), cwd=ROOT, input=given, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise LoadFailed(f"{what}: {done.stderr.strip()[-1500:]}")
-
-
 def _environment(home: Path, connections: Mapping[str, str]) -> dict[str, str]:
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(HTTP_PROVIDER)]),
-        "NO_PROXY": "localhost,127.0.0.1",
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
-        "AIRFLOW__CORE__FERNET_KEY": "",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
-        "AIRFLOW__TRIGGERER__CAPACITY": str(CAPACITY),
-        **{f"AIRFLOW_CONN_{name.upper()}": value for name, value in connections.items()},
-    }
+    return peers.environment(home, connections) | {"AIRFLOW__TRIGGERER__CAPACITY": str(CAPACITY)}
 
 
 def make_database(folder: Path) -> Path:
     """Make Airflow's database, once, to be copied."""
     folder.mkdir()
-    _run("airflow db migrate", [str(_AIRFLOW), "db", "migrate"], _environment(folder, {}))
+    run_to_end("airflow db migrate", [str(_AIRFLOW), "db", "migrate"], _environment(folder, {}))
     return folder / "airflow.db"
 
 
@@ -148,22 +110,20 @@ class Triggerer:
         shutil.copy(database, self._database)
         env = _environment(home, connections)
         plan = json.dumps({"classpath": classpath, "arguments": arguments})
-        _run("inserting tasks", [sys.executable, "-m", "benchmarks.waits_rows"], env, plan)
+        run_to_end("inserting tasks", [sys.executable, "-m", "benchmarks.waits_rows"], env, plan)
         began = time.monotonic()
         self._process = processes.start("triggerer", [str(_AIRFLOW), "triggerer", "--skip-serve-logs"], env)
-        self._wait_until_all_run()
-        #: how long it took until each trigger had begun
+        #: how many triggers had begun when all had, or when it was not waited for longer
+        self.begun = self._wait_until_all_run()
+        #: how long that took
         self.start_seconds = time.monotonic() - began
 
-    def _wait_until_all_run(self) -> None:
+    def _wait_until_all_run(self) -> int:
         until = time.monotonic() + START_SECONDS
-        while self._begun() < self.count:
+        while (begun := self._begun()) < self.count and time.monotonic() < until:
             self._processes.check()
-            if time.monotonic() > until:
-                raise LoadFailed(
-                    f"{self._begun()} of {self.count} triggers had begun after {START_SECONDS:.0f} s"
-                )
             time.sleep(0.5)
+        return begun
 
     def _begun(self) -> int:
         # each trigger says in its task's log that it begins
@@ -193,3 +153,10 @@ class Triggerer:
                     raise LoadFailed(f"task {number} is {state}: {str(event)[:500]}")
                 found[number] = datetime.fromisoformat(moment).replace(tzinfo=UTC)
         return found
+
+    def ended(self) -> int:
+        """Return how many tasks wait no more, whether they go on or have failed."""
+        query = "SELECT count(*) FROM task_instance WHERE map_index >= 0 AND state IS NOT 'deferred'"
+        with closing(sqlite3.connect(self._database, timeout=30)) as base:
+            count: int = base.execute(query).fetchone()[0]
+        return count

@@ -1,7 +1,7 @@
-"""Something is broken in the field: a crew gets the job and is reminded; if nobody does it in time, the next crew gets it.
+"""Something is broken in the field: a crew gets the job, with reminders; if it is not done in time, the next crew gets it.
 
-Needs a connection ``kaizala_default`` that reaches the groups of all crews, be it by a user's token or by one for each group.
-Started by the monitoring, with the groups and people who are on duty; an empty group is the connection's ``default_group``::
+Needs a connection ``kaizala_default`` that reaches the groups of all crews, with a user's token or with one for each group. The
+monitoring system triggers it, with the groups and people on duty; an empty group stands for the connection's ``default_group``::
 
     airflow dags trigger field_incident --conf '{"incident": "No power at pump 7", "field_group": "…@1", "field_crew": ["+91…"], …}'
 """
@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import DAG, Param, task
 from airflow_provider_kaizala.notifications import KaizalaNotifier
 from airflow_provider_kaizala.operators import KaizalaAskJobOperator, KaizalaSendMessageOperator
 
-#: who gets the job, one after the other, and how long they have
+#: the crews that get the job, one after the other, and how long each has
 LEVELS = {"field": timedelta(hours=2), "area": timedelta(hours=4), "head_office": timedelta(days=1)}
 LAST = list(LEVELS)[-1]
 PEOPLE = {"type": "array", "items": {"type": "string", "pattern": r"^\+[0-9]{6,15}$"}, "minItems": 1}
@@ -36,14 +36,14 @@ with DAG(
 ) as dag:
 
     @task.short_circuit(ignore_downstream_trigger_rules=False)
-    def is_open(job: dict) -> bool:
-        """Let the next level have it if nobody has done the job."""
-        return not job["complete"]
+    def is_open(is_done: bool) -> bool:
+        """Continue with the next crew if the job has not been done."""
+        return not is_done
 
     @task(trigger_rule="none_failed_min_one_success")
-    def who_solved_it(jobs: list[dict | None]) -> str:
-        """Look through the levels; those that were not needed left nothing."""
-        return " and ".join(name for job in jobs if job and job["complete"] for name in job["answered_by"])
+    def who_solved_it(done_by: list[list[str] | None]) -> str:
+        """Return the names; a crew that was not needed has None."""
+        return " and ".join(name for names in done_by if names for name in names)
 
     jobs, title = [], "{{ params.incident }}"
     for level, time_to_solve in LEVELS.items():
@@ -62,7 +62,7 @@ with DAG(
             ),
         )
         if jobs:
-            is_open.override(task_id=f"is_open_after_{jobs[-1].task_id}")(jobs[-1].output) >> job
+            is_open.override(task_id=f"is_open_after_{jobs[-1].task_id}")(jobs[-1].output["complete"]) >> job
         jobs.append(job)
         late = f"ti.xcom_pull('{level}').missing_names | join(', ')"
         title = f"{{{{ params.incident }}}} (not done in time by {{{{ {late} }}}})"
@@ -71,4 +71,4 @@ with DAG(
         task_id="announce",
         group_id="{{ params.field_group }}",
         text="Solved by {{ ti.xcom_pull('who_solved_it') }}: {{ params.incident }}",
-    ) << who_solved_it([job.output for job in jobs])
+    ) << who_solved_it([job.output["answered_by"] for job in jobs])

@@ -1,7 +1,7 @@
-"""A payment waits for two of three approvers; if they do not decide in time, the director does; then it is paid.
+"""A payment waits for two of three approvers; if they do not decide in time, the director decides; once approved, it is paid.
 
 Needs a connection ``kaizala_default`` whose ``default_group`` is the group that approves payments; the people that the params name
-must be in it. Started by hand, or by the DAG that books invoices::
+must be members of it. Trigger it by hand, or from the DAG that books invoices::
 
     airflow dags trigger payment_approval --conf '{"payee": "Sharma Logistics", "amount": 48500}'
 """
@@ -35,7 +35,7 @@ with DAG(
         "director": Param("+910000000001", **A_NUMBER),
     },
 ) as dag:
-    # no decision skips this task, and only then the director is asked; a rejection skips what is below
+    # without a decision this task is skipped, and only then the director is asked; a rejection skips the tasks below
     approvers = KaizalaApprovalOperator(
         task_id="approvers",
         question=f"Pay {WHAT}?",
@@ -50,17 +50,17 @@ with DAG(
         question=f"Pay {WHAT}? The approvers have not decided in time, so the director does.",
         approvers=["{{ params.director }}"],
         timeout=timedelta(hours=20),
-        on_timeout="return",  # no word is a no
+        on_timeout="return",  # no decision counts as a rejection
         trigger_rule="all_skipped",
     )
 
     @task(
         trigger_rule="none_failed_min_one_success",
-        retries=0,  # nobody is paid twice
-        on_failure_callback=KaizalaNotifier(f"Approved, but paying failed: {WHAT}. Finance looks into it."),
+        retries=0,  # a retry could pay twice
+        on_failure_callback=KaizalaNotifier(f"Approved, but paying failed: {WHAT}. Finance will check."),
     )
     def pay(payee: str, amount: str) -> str:
-        """Put the call to your bank here; it returns the bank's reference."""
+        """Call your bank here; return the bank's reference."""
         return f"{payee[:4].upper()}-{float(amount):.0f}"
 
     paid = pay("{{ params.payee }}", "{{ params.amount }}")
@@ -73,7 +73,7 @@ with DAG(
     tell_not_paid = KaizalaSendMessageOperator(
         task_id="tell_not_paid",
         text=f"{decided}Not paid: {WHAT}. "
-        "{{ 'Rejected by ' ~ decision.rejected_by | join(' and ') if decision.rejected_by else 'Nobody decided in time' }}.",
+        "{{ 'Rejected by ' ~ decision.rejected_by | join(' and ') if decision.rejected_by else 'There was no decision in time' }}.",
         trigger_rule="all_skipped",
     )
 

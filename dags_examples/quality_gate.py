@@ -1,7 +1,7 @@
-"""Orders are checked before they are published; if they look wrong, the data team decides in its group what happens.
+"""Orders are checked before they are published; if they look wrong, the data team decides in its group what to do.
 
-Needs a connection ``kaizala_default`` whose ``default_group`` is the data team's group. The limits are params. If nobody decides in
-time, nothing is published.
+Needs a connection ``kaizala_default`` whose ``default_group`` is the data team's group. The limits are params. Without a
+decision in time, nothing is published.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 
 from airflow_provider_kaizala.operators import KaizalaBranchOperator, KaizalaSendMessageOperator
 
-# what your own first task would read from the warehouse
+# stands for what your own first task reads from the warehouse
 ORDERS = """order,store,amount
 1001,12,1250.00
 1002,12,
@@ -44,7 +44,7 @@ with DAG(
 
     @task
     def measure(limits: dict[str, float]) -> dict:
-        """Count what is wrong, in percent of the rows, and say which figures are above their limit."""
+        """Count what is wrong, in percent of the rows, and return which figures are above their limit."""
         rows = list(csv.DictReader(ORDERS.splitlines()))
         wrong = {
             "incomplete": sum(not all(row.values()) for row in rows),
@@ -61,12 +61,12 @@ with DAG(
 
     @task.branch
     def is_good(figures: dict) -> str:
-        """Ask only if there is something to ask."""
+        """Ask only if the figures are bad."""
         return "ask" if figures["bad"] or not figures["rows"] else "publish"
 
     @task(trigger_rule="none_failed_min_one_success", retries=0)
     def publish(figures: dict) -> int:
-        """Put the real thing here."""
+        """Publish the orders here."""
         return figures["rows"]
 
     figures = measure(dag.param("max_percent"))
@@ -75,16 +75,15 @@ with DAG(
         question=WHICH + ", {{ ti.xcom_pull('measure').rows }} rows: "
         "{{ ti.xcom_pull('measure').bad | join(', ') or 'no rows' }}. What now?",
         options={"Publish anyway": "publish", "Hold": "hold", "Rerun": "rerun"},
-        defaults="Hold",
+        defaults="Hold",  # after a tie, and when time is up
         timeout=timedelta(hours=2),
-        on_timeout="return",
         remind_every=timedelta(minutes=30),
         deferrable=True,
     )
     hold = KaizalaSendMessageOperator(
         task_id="hold",
-        text=WHICH + " are held back, as "
-        "{{ ti.xcom_pull('ask').answered_by | join(' and ') or 'nobody' }} decided.",
+        text="{% set by = ti.xcom_pull('ask').chosen_by.Hold %}" + WHICH + " are held back: "
+        "{{ 'decided by ' ~ by | join(' and ') if by else 'no decision in time' }}.",
     )
     rerun = TriggerDagRunOperator(task_id="rerun", trigger_dag_id=dag.dag_id)
     tell = KaizalaSendMessageOperator(

@@ -1,9 +1,9 @@
-"""A store's group is what HR's roster says: each night people join and leave it, and the group reads who.
+"""A store's group follows HR's roster: each night people are added and removed, and the group reads who.
 
 Needs a connection ``kaizala_default`` whose token is that of an admin of the group, and the roster as a CSV file with the columns
-``phone``, ``name`` and ``status`` (``active`` or ``left``), in a place that the workers reach: a path, or a URL such as
-``s3://hr/roster.csv``. Whoever is in the group and not active leaves it, admins excepted. If that were more people than
-``max_removals``, nothing is changed and the group reads so: a roster that came half is not the end of the group.
+``phone``, ``name`` and ``status`` (``active`` or ``left``), where the workers can read it: a path, or a URL such as
+``s3://hr/roster.csv``. People who are in the group but not active are removed, except admins. If that would be more people than
+``max_removals``, nothing is changed and the group reads why, so that an incomplete roster does not empty the group.
 """
 
 from __future__ import annotations
@@ -34,36 +34,36 @@ with DAG(
 
     @task
     def read_roster(path: str) -> dict:
-        """Return the numbers of all who are active, and everybody's name."""
+        """Return the phone numbers of all active people, and the name for each number."""
         lines = ObjectStoragePath(path).read_text(encoding="utf-8-sig").splitlines()
         rows = [{name: value.strip() for name, value in row.items()} for row in csv.DictReader(lines)]
         active = [row["phone"] for row in rows if row["status"].lower() == "active"]
         if not active:
-            raise ValueError(f"{path} has nobody who is active")
+            raise ValueError(f"{path} lists no active people")
         return {"active": active, "names": {row["phone"]: row["name"] for row in rows}}
 
     roster = read_roster("{{ params.roster }}")
 
     @task.short_circuit
     def has_changes(plan: dict) -> bool:
-        """Stop here if the group is as it should be."""
+        """Stop here if nothing would change."""
         return bool(plan["added"] or plan["removed"])
 
     @task
     def describe(plan: dict, names: dict) -> str:
-        """Say in names who will join and who will leave."""
+        """Announce who will join and who will leave, by name."""
 
-        def called(numbers: list[str]) -> str:
-            return ", ".join(names.get(number, number) for number in numbers) or "nobody"
+        def listed(numbers: list[str]) -> str:
+            return ", ".join(names.get(number, number) for number in numbers) or "no one"
 
-        return f"HR's roster has changed. Joining us: {called(plan['added'])}. Leaving: {called(plan['removed'])}."
+        return f"HR's roster has changed. Joining us: {listed(plan['added'])}. Leaving: {listed(plan['removed'])}."
 
     group = {"group_id": "{{ params.group }}"}
     given = {"members": roster["active"], "max_removals": "{{ params.max_removals }}", **group}
     plan = KaizalaSyncMembersOperator(
         task_id="plan",
         dry_run=True,
-        on_failure_callback=KaizalaNotifier("Nobody joined or left by HR's roster: {{ exception }}", **group),
+        on_failure_callback=KaizalaNotifier("HR's roster was not applied: {{ exception }}", **group),
         **given,
     )
     text = describe(plan.output, roster["names"])
@@ -72,7 +72,7 @@ with DAG(
     report = KaizalaSendMessageOperator(
         task_id="report",
         text="{% set done = ti.xcom_pull('change') %}Done: {{ done.added | length }} joined, {{ done.removed | length }} left"
-        "{{ ', %d stay as admins' % done.kept | length if done.kept }}.",
+        "{{ ', %d stayed as admins' % done.kept | length if done.kept }}.",
         **group,
     )
 

@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, ObjectStoragePath, Param, task
 
 from airflow_provider_kaizala.operators import (
+    KaizalaAskSurveyOperator,
     KaizalaSendMediaOperator,
     KaizalaSendMessageOperator,
-    KaizalaAskSurveyOperator,
 )
 
 COLOURS = {"Yes": "#00796b", "Partly": "#bf6900", "No": "#b71c1c", "no answer": "#8a8a8a"}
@@ -52,23 +52,24 @@ with DAG(
 
     @task
     def table(survey: dict) -> str:
-        """Return a line for each person, and who has not answered."""
+        """Return who has not answered, and a line for each person who has."""
         titles = [question["title"] for question in QUESTIONS]
         rows = [["Name", *titles]]
         for each in survey["answers"]:
             given = [each["answers"].get(title) for title in titles]
             rows.append([each["responder_name"], *("–" if one in (None, "") else f"{one}" for one in given)])
-        silent = ", ".join(survey["missing_names"]) or "nobody"
-        return "\n".join([f"{survey['title']}. No answer from: {silent}.", "", *map(" | ".join, rows)])
+        missing = ", ".join(survey["missing_names"])
+        heading = f"No answer from: {missing}." if missing else "Everyone has answered."
+        return "\n".join([f"{survey['title']}. {heading}", "", *map(" | ".join, rows)])
 
     @task
     def chart(survey: dict, folder: str, day: str) -> str:
-        """Draw a bar for each question with options; return where the image is."""
+        """Draw a bar for each question with options; return the path of the image."""
         try:
             from matplotlib.figure import Figure
         except ImportError as error:
             raise AirflowFailException(
-                "no chart without matplotlib: pip install 'airflow-provider-kaizala[examples]'"
+                "the chart needs matplotlib: pip install 'airflow-provider-kaizala[examples]'"
             ) from error
         tally, answered = survey["tally"], len(survey["answers"])
         asked = answered + len(survey["missing"])

@@ -1,4 +1,4 @@
-"""A store opens: the crew answers a survey, two people do a job, and the group reads what came of it.
+"""A store opens: the crew answers a survey, two people do a job, and the group reads the result.
 
 Needs a connection ``kaizala_default`` whose ``default_group`` is the store's group.
 """
@@ -25,6 +25,7 @@ with DAG(
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     tags=["kaizala"],
+    default_args={"deferrable": True, "poke_interval": 10, "timeout": timedelta(hours=2)},  # of the sensors
 ):
     announce = KaizalaSendAnnouncementOperator(
         task_id="announce",
@@ -44,40 +45,28 @@ with DAG(
     assign = KaizalaSendJobOperator(
         task_id="assign", title="Unlock the front door", assigned_to=[RAVI, MEERA], due=timedelta(hours=2)
     )
-    answers = KaizalaResponseSensor(
-        task_id="wait_for_answers",
-        action_id=ask.output["action_id"],
-        until=3,
-        deferrable=True,
-        poke_interval=10,
-        timeout=timedelta(hours=2).total_seconds(),
-    )
+    answers = KaizalaResponseSensor(task_id="wait_for_answers", action_id=ask.output["action_id"], until=3)
     unlocked = KaizalaResponseSensor(
-        task_id="wait_for_job",
-        action_id=assign.output["action_id"],
-        until="all",
-        deferrable=True,
-        poke_interval=10,
-        timeout=timedelta(hours=2).total_seconds(),
+        task_id="wait_for_job", action_id=assign.output["action_id"], until="all"
     )
 
     @task
-    def decide(survey: dict, job: dict) -> str:
-        """Turn the answers into what the group reads."""
-        said = [answer["answers"] for answer in survey["answers"]]
-        counted = all(each["Is the till counted?"] == "Yes" for each in said)
-        crew = max(each["How many of us are here?"] or 0 for each in said)
-        missing = [each["Anything missing?"] for each in said]
+    def decide(answers: list[dict], unlocked_by: list[str]) -> str:
+        """Turn the answers into the message that the group reads."""
+        given = [answer["answers"] for answer in answers]
+        counted = all(each["Is the till counted?"] == "Yes" for each in given)
+        crew = max(each["How many of us are here?"] or 0 for each in given)
+        missing = [each["Anything missing?"] for each in given]
         missing = [thing for thing in missing if thing not in (None, "", "No")]
         verdict = "We open" if counted and crew >= 3 else "We stay closed for now"
-        doors = ", ".join(job["answered_by"])
         return (
-            f"{verdict}: {crew} of us, door unlocked by {doors}. Missing: {', '.join(missing) or 'nothing'}."
+            f"{verdict}: {crew} of us, door unlocked by {', '.join(unlocked_by)}. "
+            f"Missing: {', '.join(missing) or 'nothing'}."
         )
 
     report = KaizalaSendMessageOperator(
         task_id="report",
-        text=decide(answers.output, unlocked.output),
+        text=decide(answers.output["answers"], unlocked.output["answered_by"]),
         reply_to_reference_id=ask.output["reference_id"],
     )
 

@@ -1,7 +1,7 @@
-"""``make demo``: a DAG posts to a group, three people answer, and the DAG goes on with their answers.
+"""``make demo``: a DAG posts to a group, three people answer, and the DAG continues with their answers.
 
-With ``HUMAN=1`` Meera is you: the DAG waits until you have answered on the page. ``KEEP=1`` lets three people answer first, then
-waits for you in a second run, and leaves everything up to look around.
+With ``HUMAN=1`` you are Meera: the DAG waits until you have answered on the page. With ``KEEP=1`` three people answer first; then a
+second run waits for you, and everything keeps running so that you can look around.
 """
 
 from __future__ import annotations
@@ -45,24 +45,27 @@ SECONDS = 170
 
 
 class Conversation:
-    """Shows what is posted, and lets the people answer each survey and job once, a little after they have read it.
+    """Prints what is posted, and answers each survey and job once as the people, some seconds after it was posted.
 
-    They take their time: the DAG waits before the first of them answers, however fast the machine is.
+    People answer only once the DAG waits, so that the demo shows the wait on a fast machine too.
 
-    :param you: who answers by hand
+    :param you: phone number of the person who answers by hand
     """
 
     def __init__(self, stack: Stack, console: Console, you: str | None = None) -> None:
         self.console = console
         self.people = {number: Person(stack.kaizala, number) for number in ANSWERS if number != you}
         self.after = 0
-        while self._read():  # what was said before
+        while self._read():  # skip what earlier runs have posted
             pass
         self.texts: list[str] = []
         self._todo: list[tuple[float, str, str, str]] = []
 
     def look(self, waiting: Collection[str]) -> None:
-        """Read what is new, and answer what is due and what is waited for: *waiting* names surveys and jobs."""
+        """Print what is new, and give the answers that are due.
+
+        :param waiting: the kinds of action that the DAG waits for: ``"survey"``, ``"job"``
+        """
         for item in self._read():
             self._show(item)
         now = time.monotonic()
@@ -78,10 +81,10 @@ class Conversation:
 
     def _show(self, item: dict[str, Any]) -> None:
         title, text = item.get("title") or item.get("question"), item.get("text")
-        said = " — ".join(part for part in (title, text) if part)
+        content = " — ".join(part for part in (title, text) if part)
         if item["kind"] == "text":
             self.texts.append(text or "")
-        self._print("airflow ▸", f"[{item['kind']}] {said}", "bold blue")
+        self._print("airflow ▸", f"[{item['kind']}] {content}", "bold blue")
         action, now = item.get("actionId"), time.monotonic()
         if item["kind"] == "survey":
             self._todo += [
@@ -108,11 +111,11 @@ class Conversation:
 
 
 def follow(stack: Stack, console: Console, you: str | None = None) -> bool:
-    """Run the DAG, show what happens, and say whether it ended as it should.
+    """Run the DAG, print what happens, and return whether it ended as expected.
 
-    :param you: who answers by hand; the run then takes as long as the DAG waits
+    :param you: phone number of the person who answers by hand; the run then takes as long as the DAG waits
     """
-    talk = Conversation(stack, console, you)
+    conversation = Conversation(stack, console, you)
     run_id = stack.trigger(DAG_ID)
     console.print(f"run [bold]{run_id}[/bold] of {DAG_ID}")
     if you:
@@ -121,7 +124,7 @@ def follow(stack: Stack, console: Console, you: str | None = None) -> bool:
     until = float("inf") if you else time.monotonic() + SECONDS
     while time.monotonic() < until:
         stack.processes.check()
-        talk.look([what for task, what in WAITS.items() if states.get(task) not in NOT_YET])
+        conversation.look([kind for task, kind in WAITS.items() if states.get(task) not in NOT_YET])
         for task, state in stack.task_states(DAG_ID, run_id).items():
             if states.get(task) != state and state not in ("none", "scheduled", "queued"):
                 icon, color = ICONS.get(state, "·"), COLORS.get(state, "dim")
@@ -129,29 +132,31 @@ def follow(stack: Stack, console: Console, you: str | None = None) -> bool:
             states[task] = state
         run = stack.run_state(DAG_ID, run_id)
         if run in ("success", "failed"):
-            talk.look(())
+            conversation.look(())
             verdict = ("We open", "We stay closed") if you else "We open: 3 of us"
-            told = any(text.startswith(verdict) and "Paper bags" in text for text in talk.texts)
-            if run == "success" and not told:
-                console.print("[red]the run succeeded, but the group was not told what people answered[/red]")
-            return run == "success" and told
+            reported = any(text.startswith(verdict) and "Paper bags" in text for text in conversation.texts)
+            if run == "success" and not reported:
+                console.print(
+                    "[red]the run succeeded, but the report to the group lacks people's answers[/red]"
+                )
+            return run == "success" and reported
         time.sleep(0.5)
     console.print(f"[red]the run did not end within {SECONDS} s[/red]")
     return False
 
 
 def invite(stack: Stack, console: Console, you: str) -> None:
-    """Say where to answer, and as whom."""
+    """Print where to answer, and as which person."""
     console.print(f"\nYou are [bold]{NAMES[you]}[/bold]. The DAG waits until you have answered:")
     console.print(f"  1. open     {stack.kaizala}/groups/{GROUP}")
     console.print(f"  2. sign in  phone number {you}, PIN {PIN}")
-    console.print("  3. answer the survey, and say that the job is done\n")
+    console.print("  3. answer the survey, and mark the job as done\n")
 
 
 def main() -> int:
-    """Run the demo; 0 if it went as it should."""
+    """Run the demo; return 0 if it succeeded."""
     arguments = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    arguments.add_argument("--keep", action="store_true", help="leave everything running, to look around")
+    arguments.add_argument("--keep", action="store_true", help="keep everything running afterwards")
     arguments.add_argument("--human", action="store_true", help="wait until you have answered on the page")
     given = arguments.parse_args()
     keep, you = given.keep, MEERA if given.human else None
@@ -188,15 +193,15 @@ def main() -> int:
 
 
 def look_around(stack: Stack, console: Console) -> None:
-    """Print where everything is, run the DAG once more for the reader to answer, and wait for Ctrl-C."""
+    """Print all addresses, run the DAG once more for the reader to answer, and wait for Ctrl-C."""
     console.print(f"\nAirflow:             {stack.airflow}/dags/{DAG_ID}")
     console.print(
         f"the page for people: {stack.kaizala}  (Asha {ASHA}, Ravi {RAVI}, Meera {MEERA}; PIN {PIN})"
     )
     console.print(f"logs:                {stack.logs}")
-    console.print("Ctrl-C ends it all.\n")
+    console.print("Press Ctrl-C to stop everything.\n")
     follow(stack, console, MEERA)
-    console.print("That was your run. All stays up; Ctrl-C ends it.")
+    console.print("Your run has ended. Everything keeps running; press Ctrl-C to stop it.")
     while True:
         time.sleep(1)
         stack.processes.check()

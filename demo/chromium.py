@@ -1,4 +1,4 @@
-"""This machine's Chromium, and people who are signed in to the page in it."""
+"""The Chromium of this machine, and people who are signed in to the page."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-MISSING = f"no {', '.join(NAMES)} on the path; install Chromium (Debian: apt-get install chromium)"
+MISSING = (
+    f"Chromium was not found: none of {', '.join(NAMES)} is on the path (on Debian: apt-get install chromium)"
+)
 ZONE_NAME = "Asia/Kolkata"
 
 
 def find() -> str | None:
-    """Return where it is, None if it is not there."""
+    """Return the path of Chromium, or None if it is not installed."""
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def launch(playwright: Playwright, path: str) -> Browser:
-    """Start it."""
+    """Start Chromium."""
     return playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
 
 
 def sign_in(context: BrowserContext, url: str, mobile_number: str) -> None:
-    """Let somebody have signed in before, in the zone they live in."""
+    """Sign a person in, with the time zone of the demo group."""
     reply = requests.post(
         f"{url}/people/session", json={"mobileNumber": mobile_number, "pin": PIN}, timeout=30
     )

@@ -1,4 +1,4 @@
-"""People of the demo group, who read and answer as they would on their phones."""
+"""The people of the demo group, who read and answer through the API that the page uses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PIN = "1234"
 
 
 class Person:
-    """Somebody signed in to a Kaizala server."""
+    """A person who is signed in to a Kaizala server."""
 
     def __init__(self, server: str, mobile_number: str, pin: str = PIN) -> None:
         self._server = server
@@ -28,7 +28,7 @@ class Person:
         return reply.json()
 
     def feed(self, group_id: str, after: int = 0) -> dict[str, Any]:
-        """Return what was posted to a group after a cursor."""
+        """Return a page of what was posted to a group, from a cursor on."""
         reply = self._session.get(
             f"{self._server}/people/groups/{group_id}/feed", params={"after": after}, timeout=30
         )
@@ -37,11 +37,11 @@ class Person:
         return page
 
     def say(self, group_id: str, text: str) -> None:
-        """Post a text."""
+        """Post a message."""
         self._post(f"/groups/{group_id}/messages", {"text": text})
 
     def answer(self, action_id: str, *answers: Any) -> None:
-        """Answer a survey, one answer for each question."""
+        """Answer a survey, with one answer for each question."""
         self._post(f"/actions/{action_id}/responses", {"answers": list(answers)})
 
     def vote(self, action_id: str, choice: str) -> None:
@@ -49,5 +49,5 @@ class Person:
         self._post(f"/actions/{action_id}/votes", {"choice": choice})
 
     def complete(self, action_id: str) -> None:
-        """Say that a job is done."""
+        """Mark a job as done."""
         self._post(f"/actions/{action_id}/completion", {"isCompleted": True})

@@ -1,4 +1,4 @@
-"""Processes that end when we do, whatever happens to us."""
+"""Processes that end when this one does, even if it is killed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-# Runs as a process of its own and reads session ids until the pipe closes, which it does however we end. Then it kills what
-# is left of those sessions: components, and the workers they forked.
+# Runs as a separate process and reads session ids until the pipe closes, which happens however this process ends. Then it kills
+# what is left of those sessions: components, and the workers they forked.
 _GUARDIAN = """
 import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -40,7 +40,7 @@ for attempt in range(50):
 
 
 class Processes:
-    """Starts processes, each with a log of its own, and ends all of them and their children with the ``with`` block."""
+    """Starts processes, each with its own log, and stops all of them and their children at the end of the ``with`` block."""
 
     def __init__(self, logs: Path) -> None:
         self.logs = logs
@@ -50,7 +50,7 @@ class Processes:
         )
 
     def start(self, name: str, command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        """Start a component in a session of its own; its output goes to ``<name>.log``."""
+        """Start a component in its own session; its output goes to ``<name>.log``."""
         with (self.logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 command,
@@ -67,24 +67,27 @@ class Processes:
         return process
 
     def log(self, name: str) -> str:
-        """Return what a component has printed."""
+        """Return the output of a component."""
         return (self.logs / f"{name}.log").read_text(errors="replace")
 
     def check(self) -> None:
-        """Raise if a component has ended by itself."""
+        """Check that all components are running.
+
+        :raises RuntimeError: if one has ended
+        """
         for name, process in self.running.items():
             if process.poll() is not None:
                 tail = "\n".join(self.log(name).splitlines()[-15:])
-                raise RuntimeError(f"{name} ended with {process.returncode}; its log ends:\n{tail}")
+                raise RuntimeError(f"{name} exited with {process.returncode}; the end of its log:\n{tail}")
 
     def kill(self, name: str) -> None:
-        """Kill a component and its children, as a crash would."""
+        """Kill a component and its children, as in a crash."""
         process = self.running.pop(name)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
     def stop(self) -> None:
-        """End everything: asked first, killed if that does not help."""
+        """Terminate everything, and kill what has not ended after 5 s."""
         for process in self.running.values():
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)

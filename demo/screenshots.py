@@ -1,4 +1,4 @@
-"""``make screenshots``: the page for people as a crew sees it in the morning, as pictures for ``docs/``."""
+"""``make screenshots``: pictures for ``docs/`` of the page for people, as a crew sees it in the morning."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-#: name, who looks, screen, theme
+#: name, person, screen, theme
 PICTURES = (
     ("page-phone", MEERA, {"width": 390, "height": 1000}, "light"),
     ("page-wide", ASHA, {"width": 1280, "height": 1560}, "light"),
@@ -29,7 +29,7 @@ COLORS = 128
 
 
 def shelf() -> bytes:
-    """Draw a shelf with boxes, as a phone might photograph it."""
+    """Draw a shelf with boxes, in place of a photo."""
     picture = Image.new("RGB", (960, 540), "#d9cdbb")
     draw = ImageDraw.Draw(picture)
     tones = ("#8a5a3c", "#3f6f73", "#b5523b", "#4d5f8a", "#8b8f4a")
@@ -49,7 +49,7 @@ def shelf() -> bytes:
 
 
 def fill(store: Store) -> None:
-    """Let a morning pass in the store."""
+    """Post what a store posts in a morning."""
     store.post(
         "Announcement",
         Title="Opening check",
@@ -91,7 +91,7 @@ def take(browser: Browser, url: str) -> None:
 
 
 def main() -> int:
-    """Fill a server of its own, and take pictures of its page."""
+    """Start a server, fill it, and take pictures of its page."""
     path = chromium.find()
     if path is None:
         print(chromium.MISSING)

@@ -1,4 +1,4 @@
-"""The real thing, small: a Kaizala server and all components of Airflow, on free ports, in a folder of their own."""
+"""A Kaizala server and all components of Airflow, on free ports, with their data in one folder."""
 
 from __future__ import annotations
 
@@ -25,14 +25,17 @@ _BIN = Path(sys.executable).parent
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on now."""
+    """Return a port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def wait_for(what: str, ready: Callable[[], bool], seconds: float, check: Callable[[], None]) -> None:
-    """Wait until *ready*, or raise after so many seconds."""
+    """Wait until *ready* returns True.
+
+    :raises RuntimeError: if that takes longer than *seconds*
+    """
     until = time.monotonic() + seconds
     while not ready():
         check()
@@ -45,9 +48,9 @@ class Stack:
     """A Kaizala server with the demo seed, and Airflow's api-server, scheduler, dag-processor and triggerer.
 
     :param folder: for databases and logs
-    :param dags: folder of DAGs
-    :param environment: further environment variables of Airflow
-    :param limited: whether the server counts calls, and the connection keeps to that, as Kaizala did
+    :param dags: the DAGs folder
+    :param environment: further environment variables for Airflow
+    :param limited: whether the server limits calls as Kaizala did, and the connection respects that
     """
 
     def __init__(
@@ -96,14 +99,14 @@ class Stack:
             "AIRFLOW__API__BASE_URL": self.airflow,
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
-            "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",  # only the runs that are asked for
+            "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",  # only runs that are triggered
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}?timeout=20",
             "AIRFLOW_CONN_KAIZALA_DEFAULT": json.dumps(connection),
             "PYTHONUNBUFFERED": "1",
             **(environment or {}),
         }
 
-    # --- up and down -----------------------------------------------------------------------------------------------------
+    # --- starting and stopping -------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
         try:
@@ -117,7 +120,7 @@ class Stack:
         self.processes.stop()
 
     def start(self) -> None:
-        """Start everything and wait until it answers."""
+        """Start all components, and wait until they are ready."""
         port, airflow_port = self._ports
         self.processes.start(
             "kaizala-server",
@@ -145,7 +148,7 @@ class Stack:
         wait_for("Airflow", self._airflow_ready, 120, self.processes.check)
 
     def start_component(self, name: str, *more: str, as_name: str | None = None) -> None:
-        """Start one component of Airflow; a second of a kind needs another name."""
+        """Start one component of Airflow; a second one of the same kind needs another name."""
         self.processes.start(as_name or name, [str(_BIN / "airflow"), name, *more], self.env)
 
     def _kaizala_ready(self) -> bool:
@@ -162,7 +165,7 @@ class Stack:
     # --- Airflow's REST API ------------------------------------------------------------------------------------------------
 
     def api(self, method: str, path: str, body: Any = None) -> Any:
-        """Call Airflow's REST API; returns the JSON, None for 404."""
+        """Call Airflow's REST API; return the JSON of the reply, or None for 404."""
         reply = requests.request(method, f"{self.airflow}/api/v2{path}", json=body, timeout=60)
         if reply.status_code == 404:
             return None
@@ -170,7 +173,7 @@ class Stack:
         return reply.json()
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
-        """Run a DAG as soon as it is parsed; returns the run id."""
+        """Trigger a DAG as soon as it is parsed; return the run id."""
         wait_for(dag_id, lambda: self.api("GET", f"/dags/{dag_id}") is not None, 60, self.processes.check)
         self.api("PATCH", f"/dags/{dag_id}", {"is_paused": False})
         run = self.api("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": dict(conf or {})})
@@ -181,14 +184,18 @@ class Stack:
         return str(self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
 
     def task_states(self, dag_id: str, run_id: str) -> dict[str, str]:
-        """Return the state of each task of a run; a task that has none yet is ``waiting``."""
+        """Return the state of each task of a run; ``"none"`` for a task that has no state yet."""
+        return {task_id: state for (task_id, _), state in self.mapped_states(dag_id, run_id).items()}
+
+    def mapped_states(self, dag_id: str, run_id: str) -> dict[tuple[str, int], str]:
+        """Return the state of each task instance, by task id and map index; ``"none"`` for one that has no state yet."""
         tasks = self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
-        return {each["task_id"]: each["state"] or "none" for each in tasks}
+        return {(each["task_id"], each["map_index"]): each["state"] or "none" for each in tasks}
 
     def xcom(
         self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1
     ) -> Any:
-        """Return what a task handed on."""
+        """Return an XCom of a task, or None."""
         path = (
             f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
             f"?deserialize=true&map_index={map_index}"

@@ -1,4 +1,4 @@
-"""The demo group as a connector fills it."""
+"""Posts to the demo group, for tests and pictures of the page."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def photo(color: str = "#28536b", size: tuple[int, int] = (320, 200)) -> bytes:
 
 
 class Store:
-    """Posts to the demo group as the connector does, and acts as people through the control plane."""
+    """Posts to the demo group as the connector, and acts as its people through the control plane."""
 
     def __init__(self, server: KaizalaServer) -> None:
         self.server = server
@@ -56,19 +56,19 @@ class Store:
         self._session.headers["accessToken"] = reply.json()["accessToken"]
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._session.close()
 
     def _send(self, method: str, path: str, **given: Any) -> Any:
         reply = self._session.request(method, f"{self.server.url}/v1{path}", timeout=30, **given)
-        if reply.status_code == 401:  # the clock was moved
+        if reply.status_code == 401:  # the test has moved the clock
             self._sign_in()
             reply = self._session.request(method, f"{self.server.url}/v1{path}", timeout=30, **given)
         assert reply.ok, reply.text
         return reply.json()
 
     def text(self, message: str) -> str:
-        """Post a text; return its reference."""
+        """Post a message as the connector; return its reference id."""
         return str(self._send("POST", f"/groups/{GROUP}/messages", json={"message": message})["referenceId"])
 
     def post(self, kind: str, **body: Any) -> dict[str, str]:
@@ -92,25 +92,25 @@ class Store:
         return self.post("Job", title=title, assignedTo=[RAVI, MEERA], dueDate=2)
 
     def upload(self, *files: tuple[str, bytes, str]) -> str:
-        """Upload files; return the media resource."""
+        """Upload files given as name, content and type; return the media resource."""
         return str(self._send("POST", "/media", files=[("files", one) for one in files])["mediaResource"])
 
     def add(self, mobile_number: str) -> None:
-        """Add somebody to the group."""
+        """Add a member to the group."""
         self._send("PUT", f"/groups/{GROUP}/members", json={"members": [mobile_number]})
 
     def as_person(self, mobile_number: str, path: str, **body: Any) -> Any:
-        """Act as a person, by the paths of the people's API."""
+        """Act as a person, with a path of the ``/people/`` API."""
         return self.server.call("POST", f"/people/{mobile_number}{path}", body)
 
     def says(self, mobile_number: str, text: str, **more: Any) -> str:
-        """Let somebody write a text; return its reference."""
+        """Post a message as a person; return its reference id."""
         return str(
             self.as_person(mobile_number, f"/groups/{GROUP}/messages", text=text, **more)["referenceId"]
         )
 
     def items(self, mobile_number: str = ASHA) -> list[dict[str, Any]]:
-        """Return the feed as somebody sees it, oldest first."""
+        """Return the feed as a person sees it, oldest first."""
         return self.server.feed(GROUP, mobile_number)
 
     def item(self, reference_id: str, mobile_number: str = ASHA) -> dict[str, Any]:
@@ -118,7 +118,7 @@ class Store:
         return next(one for one in self.items(mobile_number) if one["referenceId"] == reference_id)
 
     def one_of_each(self) -> dict[str, str]:
-        """Post one of each kind, some with answers, likes and comments; return the references by kind."""
+        """Post one of each kind, some with answers, likes and comments; return the reference ids by kind."""
         references = {"text": self.text("Good morning! See https://example.com/plan.\nKeep the ramp free.")}
         door = self.upload(("door.jpg", photo(), "image/jpeg"))
         three = self.upload(

@@ -1,16 +1,20 @@
-"""An Airflow of its own for the tests: its environment is set before anything imports it."""
+"""What all tests have in common: an Airflow of their own, and no waiting for what they do not test."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_provider_kaizala.server import hashing
+
 if TYPE_CHECKING:
     import pytest
 
+# Before anything imports Airflow.
 _home = Path(tempfile.mkdtemp(prefix="kaizala-tests-airflow-"))
 _dags = _home / "dags"
 _dags.mkdir()
@@ -27,6 +31,22 @@ os.environ.update(
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_home / 'airflow.db'}",
     }
 )
+
+# Each client of httpx reads all certificate authorities, which takes longer than most tests; these here speak to this
+# machine, and the few that test TLS name authorities of their own.
+for _name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+    os.environ.pop(_name, None)
+(_home / "authorities").mkdir()
+os.environ["SSL_CERT_DIR"] = str(_home / "authorities")
+
+# PINs are hashed slowly on purpose, and each reset of a server hashes those of the seed.
+hashing._SCRYPT_COST = 2
+
+with contextlib.suppress(ImportError):  # `make matrix` has no Hypothesis
+    import hypothesis
+
+    hypothesis.settings.register_profile("same everywhere", deadline=None, derandomize=True, database=None)
+    hypothesis.settings.load_profile("same everywhere")
 
 
 def pytest_unconfigure() -> None:

@@ -38,12 +38,12 @@ T = TypeVar("T")
 
 
 class AsyncKaizalaClient:
-    """Makes calls on an event loop, also several at once. The async twin of ``KaizalaClient``, with the same rules.
+    """Makes calls on an event loop, also several at once. Follows the same rules as ``KaizalaClient``.
 
     :param settings: the connector
     :param store: keeps tokens between processes; called in a thread
     :param policy: the rules, to inject a clock or share a budget
-    :param sleep: waits so many seconds
+    :param sleep: waits a number of seconds
     """
 
     def __init__(
@@ -61,9 +61,9 @@ class AsyncKaizalaClient:
         self._http: httpx.AsyncClient | None = None
 
     async def run(self, call: Call[T], *, within: float = math.inf) -> T:
-        """Make a call and return what it brings.
+        """Make a call and return its result.
 
-        :param within: seconds in which it must end, with its repeats, if that is less than the settings' total
+        :param within: seconds the call may take with its retries, if that is less than the settings' total
         :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
         """
         steps = self.policy.perform(single(call), within)
@@ -77,7 +77,7 @@ class AsyncKaizalaClient:
             resume = await self._do(effect, steps)
 
     async def iterate(self, paged: Paged[T]) -> AsyncIterator[T]:
-        """Yield the items of a paged read; a page is fetched when its first item is wanted.
+        """Yield the items of a paged read; a page is fetched when its first item is needed.
 
         :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
         """
@@ -87,7 +87,7 @@ class AsyncKaizalaClient:
                 yield item
 
     async def _do(self, effect: Effect, steps: Generator[Effect, Any, Any]) -> Callable[[], Effect]:
-        """Do what the policy wants; return how to resume it."""
+        """Carry out an effect; return how to resume the policy."""
         match effect:
             case Send():
                 try:
@@ -111,14 +111,14 @@ class AsyncKaizalaClient:
                 raise _failure(error, sent=False) from None
             if self._http is None:
                 self._http = opened
-            else:  # another call was quicker
+            else:  # another call has opened one meanwhile
                 await opened.aclose()
         sent = False
 
         async def trace(event: str, info: Any) -> None:
             nonlocal sent
             if event.endswith("send_request_headers.started"):
-                # a CONNECT goes to a proxy and holds nothing of the call
+                # a CONNECT goes to a proxy and contains nothing of the call
                 sent = sent or getattr(info.get("request"), "method", b"") != b"CONNECT"
 
         headers = dict(send.headers)
@@ -138,14 +138,10 @@ class AsyncKaizalaClient:
                     extensions={"trace": trace},
                 )
         except TimeoutError:
-            raise TransportFailure("the time for the whole call is over", sent=sent) from None
+            raise TransportFailure.timed_out(sent=sent) from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             raise _failure(error, sent=sent) from None
-        return Reply(
-            response.status_code,
-            {name.lower(): value for name, value in response.headers.items()},
-            response.content,
-        )
+        return Reply.read(response.status_code, response.headers, response.content)
 
     def _open(self) -> httpx.AsyncClient:
         """Make the pool of connections; reads CA files, so never on the event loop."""
@@ -168,7 +164,6 @@ class AsyncKaizalaClient:
             mounts=mounts,
             trust_env=settings.proxies is None,
             follow_redirects=False,
-            auth=_NoAuth(),
         )
 
     async def close(self) -> None:
@@ -184,10 +179,6 @@ class AsyncKaizalaClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
-
-
-class _NoAuth(httpx.Auth):
-    """Keeps httpx from adding a password of ``~/.netrc``."""
 
 
 def _failure(error: Exception, *, sent: bool) -> TransportFailure:

@@ -1,4 +1,4 @@
-"""A budget of calls: at most so many in any minute."""
+"""A budget of calls per minute."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import deque
 
 
 class Budget:
-    """At most *limit* calls in any window of *seconds*; 0 means no limit. Not tied to a clock: the caller says what time it is."""
+    """Allows at most *limit* calls in any window of *seconds*; 0 means no limit. It has no clock: the caller passes the time."""
 
     def __init__(self, limit: int, seconds: float = 60.0) -> None:
         self.limit, self.seconds = limit, seconds
@@ -16,7 +16,7 @@ class Budget:
         self._lock = threading.Lock()
 
     def reserve(self, now: float, patience: float = math.inf) -> float:
-        """Return how many seconds to wait for the next free place, and take it if that is less than *patience*."""
+        """Return the seconds until the next call is allowed, and reserve it if that is less than *patience*."""
         if self.limit <= 0:
             return 0.0
         with self._lock:

@@ -1,9 +1,9 @@
-"""What a call wants done, and what comes back: the language between the policy and the clients that carry it out."""
+"""What the policy wants carried out, and what comes back: the language between the policy and the clients."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Send:
-    """Make this HTTP request; resume with a :class:`Reply`, or throw :class:`TransportFailure`. Redirects are not followed."""
+    """Send this HTTP request; resume with a :class:`Reply`, or throw :class:`TransportFailure`. Redirects are not followed."""
 
     method: str
     url: str
@@ -29,7 +29,7 @@ class Send:
 
 @dataclass(frozen=True)
 class Sleep:
-    """Wait so many seconds; resume with None."""
+    """Wait this many seconds; resume with None."""
 
     seconds: float
 
@@ -54,20 +54,30 @@ Effect = Send | Sleep | Load | Save
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back. Header names are lower case."""
+    """A whole reply. Header names are lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+
+    @classmethod
+    def read(cls, status: int, headers: Mapping[str, str], body: bytes) -> Self:
+        """Return a reply whose header names may be in any case."""
+        return cls(status, {name.lower(): value for name, value in headers.items()}, body)
 
 
 class TransportFailure(Exception):
     """No whole reply came.
 
     :param sent: False only if it is certain that no connection was made, so nothing can have been sent
-    :param certificate: whether TLS failed because a certificate is not trusted, which no retry can change
+    :param certificate: whether a TLS certificate was not trusted, which no retry can change
     """
 
     def __init__(self, detail: str, *, sent: bool, certificate: bool = False) -> None:
         super().__init__(detail)
         self.detail, self.sent, self.certificate = detail, sent, certificate
+
+    @classmethod
+    def timed_out(cls, *, sent: bool) -> Self:
+        """Return the failure of an exchange that outlasted its total bound."""
+        return cls("timed out: the time for the whole call is over", sent=sent)

@@ -1,27 +1,27 @@
-"""Everything that can go wrong with a call to Kaizala, as one tree.
+"""The exceptions of this package.
 
 ::
 
     KaizalaError
     ├── KaizalaInputError            an argument is wrong; nothing was sent (also a ValueError)
-    ├── KaizalaGrantError            the connection holds no refresh token that reaches this group; nothing was sent
-    ├── KaizalaUntrustedHostError    Kaizala pointed at a host that must not see the credentials; nothing was sent there
+    ├── KaizalaGrantError            no refresh token of the connection is valid for this group; nothing was sent
+    ├── KaizalaUntrustedHostError    Kaizala named a host that must not receive the credentials; nothing was sent there
     ├── KaizalaUnreachableError      outcome NEVER CONNECTED: nothing was sent
     │   └── KaizalaCertificateError  the server's TLS certificate is not trusted; retrying cannot help
-    ├── KaizalaUnknownOutcomeError   outcome UNKNOWN: sent, no readable answer; it may or may not have happened
-    ├── KaizalaNoReplyError          a call that is safe to repeat got no readable answer, however often it was tried
-    └── KaizalaApiError              a readable failing reply: status, error_code, operation, group_id
+    ├── KaizalaUnknownOutcomeError   outcome UNKNOWN: sent, but no readable reply; it may have been carried out
+    ├── KaizalaNoReplyError          a call that is safe to repeat got no readable reply to any attempt
+    └── KaizalaApiError              Kaizala replied with an error: status, error_code, operation, group_id
         ├── KaizalaThrottledError    outcome THROTTLED: 429, or 503 with Retry-After; ``retry_after`` in seconds
         ├── KaizalaServerError       another 5xx on a call that is safe to repeat
-        └── KaizalaRefusedError      outcome REFUSED: a 4xx, nothing happened
+        └── KaizalaRefusedError      outcome REFUSED: a 4xx, nothing was changed
             ├── KaizalaBadRequestError         400
-            ├── KaizalaAuthError               401, or any reply whose errorCode says the token is no good
+            ├── KaizalaAuthError               401, or any reply whose errorCode rejects the token
             ├── KaizalaForbiddenError          403
             ├── KaizalaNotFoundError           404
             └── KaizalaUnsupportedMediaError   415
 
-The four outcomes in capitals are those of a call that is *not* safe to repeat; only the first three tell what
-happened. No exception text ever holds a secret: what Kaizala said is redacted before it gets here.
+The four outcomes in capitals are those of a call that is *not* safe to repeat. No exception text contains a secret: Kaizala's
+messages are redacted.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ class KaizalaError(Exception):
 
 
 class KaizalaInputError(KaizalaError, ValueError):
-    """An argument is wrong. Says which, what was given, what is allowed; nothing was sent."""
+    """An argument is wrong; nothing was sent. The message says which, what was given, and what is allowed."""
 
 
 class KaizalaGrantError(KaizalaError):
-    """No refresh token of the connection reaches the group of this call."""
+    """No refresh token of the connection is valid for the group of this call."""
 
 
 class KaizalaUntrustedHostError(KaizalaError):
-    """A redirect or an ``endpointUrl`` named a host that may not see the credentials."""
+    """A redirect or an ``endpointUrl`` named a host that must not receive the credentials."""
 
 
 class KaizalaUnreachableError(KaizalaError):
@@ -61,12 +61,12 @@ class KaizalaCertificateError(KaizalaUnreachableError):
 
 
 class KaizalaUnknownOutcomeError(KaizalaError):
-    """The request went out and no readable answer came back: it may have been carried out.
+    """The request was sent, but no readable reply came back: it may have been carried out.
 
-    Never repeated by this package. Look at the group before sending again.
+    The client never repeats such a call. Check the group before you send it again.
 
-    :ivar operation: operationId of the call, ``sendMessage`` say
-    :ivar group_id: the group it went to
+    :ivar operation: operationId of the call, such as ``sendMessage``
+    :ivar group_id: the group of the call
     :ivar status: HTTP status, if one was read
     """
 
@@ -78,24 +78,24 @@ class KaizalaUnknownOutcomeError(KaizalaError):
         where = f" to group {self.group_id}" if self.group_id else ""
         return (
             f"{self.operation}{where} was sent, but no readable answer came back ({self.known}). "
-            "It may have been carried out, so it is not repeated: look at the group, then decide."
+            "It may have been carried out, so it is not repeated: check the group before sending it again."
         )
 
 
 class KaizalaNoReplyError(KaizalaError):
-    """A call that is safe to repeat was repeated, and still no readable answer came."""
+    """A call that is safe to repeat got no readable reply to any attempt."""
 
     is_transient = True
 
 
 class KaizalaApiError(KaizalaError):
-    """Kaizala answered, and the answer is a failure.
+    """Kaizala replied with an error.
 
     :ivar operation: operationId of the call
     :ivar status: HTTP status
     :ivar error_code: ``errorCode`` of the body, or None
     :ivar message: ``message`` of the body, redacted, or None
-    :ivar group_id: group the call was about, or None
+    :ivar group_id: the group of the call, or None
     """
 
     hint = ""
@@ -120,9 +120,9 @@ class KaizalaApiError(KaizalaError):
 
 
 class KaizalaThrottledError(KaizalaApiError):
-    """Too many calls, and waiting as long as Kaizala asks would pass the call's total bound.
+    """Too many calls, and waiting as long as Kaizala asks would exceed the call's total timeout.
 
-    :ivar retry_after: seconds Kaizala asked to wait, or None
+    :ivar retry_after: the seconds that Kaizala asked to wait, or None
     """
 
     is_transient = True
@@ -131,7 +131,7 @@ class KaizalaThrottledError(KaizalaApiError):
 
 
 class KaizalaServerError(KaizalaApiError):
-    """Kaizala failed inside (5xx)."""
+    """Kaizala failed (5xx)."""
 
     is_transient = True
 
@@ -141,17 +141,17 @@ class KaizalaRefusedError(KaizalaApiError):
 
 
 class KaizalaBadRequestError(KaizalaRefusedError):
-    """400: the body or a parameter is not as Kaizala wants it."""
+    """400: Kaizala rejects the body or a parameter."""
 
 
 class KaizalaAuthError(KaizalaRefusedError):
     """401: the connector's id and secret, its refresh token or its access token was refused."""
 
-    hint = "check connector id, connector secret and refresh token: a refresh token lives 365 days and dies when a new one is issued"
+    hint = "check connector id, connector secret and refresh token: a refresh token expires after 365 days, and when a new one is issued"
 
 
 class KaizalaForbiddenError(KaizalaRefusedError):
-    """403: the connector lacks a permission, the token does not reach the group, or its user is no admin."""
+    """403: the connector lacks a permission, the token does not reach the group, or its user is not an admin."""
 
     hint = "the connector may lack a permission, or was not granted this group"
 
@@ -161,7 +161,7 @@ class KaizalaNotFoundError(KaizalaRefusedError):
 
 
 class KaizalaUnsupportedMediaError(KaizalaRefusedError):
-    """415: a file of a type that Kaizala does not take."""
+    """415: a file of a type that Kaizala does not accept."""
 
 
 _BY_STATUS: dict[int, type[KaizalaRefusedError]] = {
@@ -172,7 +172,7 @@ _BY_STATUS: dict[int, type[KaizalaRefusedError]] = {
     415: KaizalaUnsupportedMediaError,
 }
 
-#: errorCodes that mean "this access token is no good", whatever the status
+#: errorCodes that reject the access token, whatever the status
 TOKEN_CODES = frozenset({"invalidtoken", "tokenexpired"})
 
 
@@ -183,7 +183,7 @@ def error_for(
     message: str | None = None,
     group_id: str | None = None,
 ) -> KaizalaApiError:
-    """Return the exception for a failing reply: the single place where a status becomes a type."""
+    """Return the exception for an error reply: the only place where a status becomes a type."""
     kind: type[KaizalaApiError]
     if error_code and error_code.lower() in TOKEN_CODES:
         kind = KaizalaAuthError

@@ -1,10 +1,14 @@
-"""Files of an upload: opened anew for each try, streamed, never held in memory."""
+"""Files of an upload: reopened for each attempt and streamed, never read into memory as a whole."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
+
+from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.models.sent import media_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,7 +20,7 @@ CHUNK = 256 * 1024
 class Part:
     """One file.
 
-    :param file_name: the name the group sees
+    :param file_name: the name shown in the group
     :param content_type: its MIME type; Kaizala answers 415 without one
     :param opener: opens the file for reading, from its start, each time it is called
     """
@@ -24,6 +28,21 @@ class Part:
     file_name: str
     content_type: str
     opener: Callable[[], IO[bytes]]
+
+    @classmethod
+    def from_path(cls, path: str | Path) -> Part:
+        """Return a local file as a part, under its own name.
+
+        :raises KaizalaInputError: if it does not exist, is empty, or is of a type that Kaizala does not accept
+        """
+        file = Path(path)
+        if not file.is_file():
+            raise KaizalaInputError(
+                f"file {str(path)!r} does not exist, or is not a file; give a path that this process can read"
+            )
+        if file.stat().st_size == 0:
+            raise KaizalaInputError(f"file {str(path)!r} is empty; Kaizala would show nothing")
+        return cls(file.name, media_type(file.name)[1], lambda: file.open("rb"))
 
 
 class Upload:
@@ -46,7 +65,7 @@ class Upload:
         ).encode()
 
     def length(self) -> int:
-        """Return the whole body's length in bytes, which the service wants announced."""
+        """Return the length of the whole body in bytes, which Kaizala requires as Content-Length."""
         total = len(self._end)
         for head, part in zip(self._heads, self.parts, strict=True):
             with part.opener() as file:

@@ -1,4 +1,4 @@
-"""The 48 operations of the Kaizala connectors API: one row each. The only place that knows methods, paths and parameters."""
+"""The 48 operations of the Kaizala connectors API: one row each. The only place with methods, paths and parameters."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class Operation:
     """One operation.
 
     :param path: below ``/v1``; below the root if ``oauth``
-    :param repeatable: whether sending it twice does no more than sending it once
-    :param needed: query parameters that have to be given
-    :param optional: query parameters that may be given
+    :param repeatable: whether sending it twice has the same effect as sending it once
+    :param needed: required query parameters
+    :param optional: optional query parameters
     :param sends: the body's form: ``json``, ``form``, ``files``, or None for no body
-    :param signs_in: trades secrets for tokens, so it carries no access token and its reply belongs in no log
-    :param hands_out: needs a token, and its reply holds another
-    :param oauth: lies on the OAuth host, outside ``/v1``
+    :param signs_in: exchanges secrets for tokens: it carries no access token, and its reply must not be logged
+    :param hands_out: requires an access token, and its reply contains another one
+    :param oauth: belongs to the OAuth host, outside ``/v1``
     """
 
     method: str
@@ -87,7 +87,9 @@ OPERATIONS: dict[str, Operation] = {
     "removeSubscribers": _send("PUT", _G + "/subscribers/remove", repeatable=True),
     # posting
     "sendMessage": _send("POST", _G + "/messages", repeatable=False),
-    "uploadMedia": Operation("POST", "/media", True, sends="files"),  # an upload alone shows nobody anything
+    "uploadMedia": Operation(
+        "POST", "/media", True, sends="files"
+    ),  # an upload alone shows nothing to the group
     "uploadMediaFromUrl": _send("POST", "/media/url", repeatable=True),
     "uploadMediaFromAttachment": _send("POST", "/media/attachment", repeatable=True),
     "postAction": _send("POST", _G + "/actions", repeatable=False),
@@ -129,12 +131,12 @@ OPERATIONS: dict[str, Operation] = {
 def find_operation(name: str) -> tuple[str, Operation]:
     """Return an operation by its operationId, in any case.
 
-    :raises KaizalaInputError: if there is none; names those that are spelled alike
+    :raises KaizalaInputError: if there is none; suggests similar names
     """
     given = name.strip().lower() if isinstance(name, str) else ""
     for known, operation in OPERATIONS.items():
         if known.lower() == given:
             return known, operation
     alike = difflib.get_close_matches(str(name), OPERATIONS, n=3, cutoff=0.5)
-    hint = f"do you mean {' or '.join(alike)}?" if alike else f"known are {', '.join(OPERATIONS)}"
-    raise KaizalaInputError(f"operation: {name!r} is no operationId; {hint}")
+    hint = f"did you mean {' or '.join(alike)}?" if alike else f"use one of {', '.join(OPERATIONS)}"
+    raise KaizalaInputError(f"operation: {name!r} is not a known operationId; {hint}")

@@ -1,4 +1,4 @@
-"""Replies that come in pages: what asks for the next one, and when to stop. No I/O."""
+"""Replies in pages: which call fetches the next page, and when to stop. No I/O."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ T = TypeVar("T")
 class Page(Generic[T]):
     """One page.
 
-    :ivar items: in the order of the service
-    :ivar next: asks for what follows; None at the end
+    :ivar items: in the order in which Kaizala returned them
+    :ivar next: identifies the next page; None on the last one
     """
 
     items: tuple[T, ...]
@@ -29,12 +29,12 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Paged(Generic[T]):
-    """A read of several calls; ``client.iterate(paged)`` makes them one by one, as far as items are wanted.
+    """A read that takes several calls; ``client.iterate(paged)`` makes each when its items are needed.
 
-    :param call: makes the call for a page; None stands for the first
-    :param key: what tells an item from others; one that a later page brings again is left out
-    :param ends_on_repeat: whether a page that brings nothing new is the last: where what asks for a page is counted here, a service
-        that does not heed it would send the same without end
+    :param call: returns the call for a page; its argument is None for the first page, else :attr:`Page.next`
+    :param key: identifies an item; an item that a later page repeats is left out
+    :param ends_on_repeat: whether a page without new items is the last one. Needed where the client counts offsets: a server that
+        ignores them would send the same page forever
     """
 
     call: Callable[[Any], Call[Page[T]]]
@@ -43,35 +43,37 @@ class Paged(Generic[T]):
 
 
 def single(call: Call[T]) -> Call[T]:
-    """Return a call as it is.
+    """Return a single call unchanged.
 
-    :raises KaizalaInputError: for what comes in pages
+    :raises KaizalaInputError: if it is a :class:`Paged`
     """
     if isinstance(call, Paged):
-        raise KaizalaInputError(f"{call.call(None).operation} comes in pages: give it to iterate, not to run")
+        raise KaizalaInputError(
+            f"{call.call(None).operation} returns pages: pass it to iterate(), not to run()"
+        )
     return call
 
 
 class Walk(Generic[T]):
-    """Goes from page to page: make :attr:`call`, give its page to :meth:`take`, until :attr:`call` is None."""
+    """Walks from page to page: make :attr:`call`, pass its page to :meth:`take`, until :attr:`call` is None."""
 
     def __init__(self, paged: Paged[T]) -> None:
         if not isinstance(paged, Paged):
             what = getattr(paged, "operation", type(paged).__name__)
-            raise KaizalaInputError(f"{what} does not come in pages: give it to run, not to iterate")
+            raise KaizalaInputError(f"{what} does not return pages: pass it to run(), not to iterate()")
         self._paged = paged
         self._seen: set[Hashable] = set()
         self._asked: set[Any] = set()
         self.call: Call[Page[T]] | None = paged.call(None)
 
     def take(self, page: Page[T]) -> list[T]:
-        """Return the items of a page that are new.
+        """Return the new items of a page.
 
-        :raises KaizalaNoReplyError: if the service sends in circles: what it has left is then out of reach
+        :raises KaizalaNoReplyError: if Kaizala names a next page that was already read, so the rest cannot be reached
         """
         if self.call is not None and page.next is not None and page.next in self._asked:
             raise KaizalaNoReplyError(
-                f"{self.call.operation}: page after page names the same place to go on from"
+                f"{self.call.operation}: the reply names a next page that was already read"
             )
         self._asked.add(page.next)
         self.call = None if page.next is None else self._paged.call(page.next)

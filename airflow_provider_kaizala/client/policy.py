@@ -1,8 +1,8 @@
-"""How a call is made: token, redirects, throttles, repeats, outcomes. One generator, no I/O.
+"""Decides how a call is made: tokens, redirects, throttling, retries. One generator, no I/O.
 
-:meth:`Policy.perform` yields what it wants done, an effect of :mod:`airflow_provider_kaizala.client.effects`, and is
-resumed with the result; a transport that fails throws :class:`TransportFailure` into it. The sync and the async client
-are loops around it, so that both behave the same, and a test needs no network.
+:meth:`Policy.perform` yields the effects of :mod:`airflow_provider_kaizala.client.effects` that it needs carried out, and is
+resumed with the result of each; a transport that fails throws :class:`TransportFailure` into it. The sync and the async
+client are loops around it, so both behave the same, and tests need no network.
 """
 
 from __future__ import annotations
@@ -11,11 +11,8 @@ import json
 import math
 import random
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -23,24 +20,21 @@ from airflow_provider_kaizala.client.budget import Budget
 from airflow_provider_kaizala.client.calls import auth
 from airflow_provider_kaizala.client.effects import Effect, Load, Reply, Save, Send, Sleep, TransportFailure
 from airflow_provider_kaizala.client.errors import (
-    TOKEN_CODES,
     KaizalaAuthError,
-    KaizalaCertificateError,
     KaizalaError,
     KaizalaNoReplyError,
     KaizalaRefusedError,
     KaizalaServerError,
-    KaizalaThrottledError,
-    KaizalaUnknownOutcomeError,
     KaizalaUnreachableError,
     KaizalaUntrustedHostError,
-    error_for,
 )
-from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire
 from airflow_provider_kaizala.client.multipart import Upload
+from airflow_provider_kaizala.client.outcomes import Failed, Outcomes, throttled
 from airflow_provider_kaizala.client.tokens import Tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+
     from airflow_provider_kaizala.client.calls.call import Call
     from airflow_provider_kaizala.client.models.tokens import AccessToken
     from airflow_provider_kaizala.client.settings import Grant, Settings
@@ -50,26 +44,20 @@ T = TypeVar("T")
 MAX_MOVES = 3
 BACKOFF_BASE = 1.0
 BACKOFF_CAP = 30.0
-#: an access token that ends within so many seconds is renewed before it is used
+#: an access token that expires within this many seconds is renewed before it is used
 EXPIRY_MARGIN = 60.0
-#: seconds between looks whether another call has brought the token that this one needs too
+#: seconds between checks whether another call of this client has renewed the token
 RENEWAL_POLL = 0.05
-
-
-@dataclass(frozen=True)
-class _Failed:
-    """One attempt's failure, and after how many seconds it may be repeated: a number as told, ``backoff``, or not at all."""
-
-    error: KaizalaError
-    again: float | str | None
+#: seconds after which the store is read once more when all refresh tokens were refused
+RENEWAL_GRACE = 1.0
 
 
 class Policy:
-    """The rules for one connector. Holds the tokens of each grant and the budget of calls.
+    """Applies the rules for one connector. Holds the tokens of each grant and the budget of calls.
 
     :param settings: the connector
-    :param budget: shared between clients of one connector; by default one of its own
-    :param clock: seconds that only go forward
+    :param budget: shared between clients of one connector; by default each policy has its own
+    :param clock: monotonic seconds
     :param wall: seconds since the epoch
     :param jitter: a number from 0 to 1
     """
@@ -89,6 +77,7 @@ class Policy:
         self._tokens: dict[str, Tokens] = {}
         self._renewing: set[str] = set()
         self._secrets = set(settings.secrets())
+        self._outcomes = Outcomes(self.redact, wall)
         self._root = self._trusted_base(settings.api_root)
 
     def _now(self) -> datetime:
@@ -97,13 +86,15 @@ class Policy:
     # --- the whole call ------------------------------------------------------------------------------------------------
 
     def perform(self, call: Call[T], within: float = math.inf) -> Generator[Effect, Any, T]:
-        """Make *call*: with a token if it needs one, and once more with a new token if that one is refused.
+        """Make *call*, with an access token if it needs one, and once more with a new token if Kaizala refuses the first.
 
-        :param within: seconds in which it must end, if that is less than the settings' total
+        :param within: seconds the call may take, if that is less than the settings' total
         """
         deadline = self._clock() + min(self.settings.timeouts.total, within)
         if call.body is not None:
-            call.body(self._now())  # says what is wrong, a due time in the past say, before anything is sent
+            call.body(
+                self._now()
+            )  # raises for invalid content, such as a due time in the past, before anything is sent
         self._secrets.update(call.secrets)
         if not call.needs_token:
             base = self._trusted_base(self.settings.oauth_root) if call.oauth else self._root
@@ -131,14 +122,18 @@ class Policy:
     def _usable_tokens(
         self, grant: Grant, deadline: float, refused: str | None = None
     ) -> Generator[Effect, Any, Tokens]:
-        """Return tokens that should work: ours, else another task's, else new ones."""
+        """Return tokens that should work: those of this client, else those another process stored, else new ones."""
         while True:
             known = self._tokens.get(grant.name)
             if known and self._fresh(known, refused):
                 return known
-            if grant.name not in self._renewing or self._clock() >= deadline:
+            if grant.name not in self._renewing:
                 break
-            yield Sleep(RENEWAL_POLL)  # another call of this client is at it
+            if self._clock() >= deadline:
+                raise KaizalaUnreachableError(
+                    f"timed out while another call was renewing the access token with {grant.description}; nothing was sent"
+                )
+            yield Sleep(RENEWAL_POLL)
         self._renewing.add(grant.name)
         try:
             return (yield from self._renew(grant, deadline, refused))
@@ -146,36 +141,53 @@ class Policy:
             self._renewing.discard(grant.name)
 
     def _renew(self, grant: Grant, deadline: float, refused: str | None) -> Generator[Effect, Any, Tokens]:
-        stored: Tokens | None = yield Load(grant)
-        if stored is not None and stored.seed == grant.seed:
-            self._learn(grant, stored)
-            if self._fresh(stored, refused):
-                return stored
-        else:
-            stored = None
-        refresh_token = stored.refresh_token if stored and stored.refresh_token else grant.refresh_token
-        granted: AccessToken | None = None
-        if refresh_token != grant.refresh_token:
-            with suppress(KaizalaAuthError):
-                granted = yield from self._fetch_token(refresh_token, deadline)
-        if granted is None:
-            refresh_token = grant.refresh_token
-            try:
-                granted = yield from self._fetch_token(refresh_token, deadline)
-            except KaizalaAuthError as error:
-                raise self._explained(error, grant) from None
+        """Renew the access token with the latest refresh token known, and store what comes before anything else happens.
+
+        Rotation may end the old refresh token at once, so the store is read again after each refusal: another process may
+        just have rotated it. That process may still be storing the new one, hence one more look after a pause.
+        """
+        tried: list[str] = []
+        refusal: KaizalaAuthError | None = None
+        pause = RENEWAL_GRACE
+        while True:
+            stored: Tokens | None = yield Load(grant)
+            if stored is not None and stored.seed != grant.seed:
+                stored = None
+            if stored is not None:
+                self._learn(grant, stored)
+                if self._fresh(stored, refused):
+                    return stored
+            known = (stored.refresh_token if stored else None, grant.refresh_token)
+            untried = [each for each in known if each and each not in tried]
+            if untried:
+                try:
+                    granted = yield from self._fetch_token(untried[0], deadline)
+                except KaizalaAuthError as error:
+                    refusal = error
+                    tried.append(untried[0])
+                else:
+                    return (yield from self._accept(grant, granted, untried[0]))
+            elif refusal is not None and (not pause or self._clock() + pause >= deadline):
+                raise self._explained(refusal, grant) from None
+            else:
+                yield Sleep(pause)
+                pause = 0.0
+
+    def _accept(
+        self, grant: Grant, granted: AccessToken, refresh_token: str
+    ) -> Generator[Effect, Any, Tokens]:
         latest = granted.refresh_token or refresh_token
         tokens = Tokens(
-            granted.access_token,
-            int(granted.expires_at.timestamp() * 1000),
-            granted.endpoint_url,
-            latest if latest != grant.refresh_token else None,
-            grant.seed,
+            access_token=granted.access_token,
+            expires_ms=int(granted.expires_at.timestamp() * 1000),
+            endpoint_url=granted.endpoint_url,
+            refresh_token=latest if latest != grant.refresh_token else None,
+            seed=grant.seed,
         )
         try:
             tokens = replace(tokens, endpoint_url=self._trusted_base(granted.endpoint_url))
         except KaizalaUntrustedHostError:
-            if granted.refresh_token:  # the old one may be dead by now
+            if granted.refresh_token:  # the old one may no longer work
                 yield from self._keep(grant, tokens)
             raise
         yield from self._keep(grant, tokens)
@@ -203,13 +215,9 @@ class Policy:
 
     @staticmethod
     def _explained(error: KaizalaAuthError, grant: Grant) -> KaizalaAuthError:
-        whose = (
-            "the user's refresh token" if grant.name == "user" else f"the refresh token of group {grant.name}"
-        )
         known = f"{error.message} — " if error.message else ""
-        return KaizalaAuthError(
-            error.operation, error.status, error.error_code, f"{known}refused for {whose}", error.group_id
-        )
+        message = f"{known}refused for {grant.description}"
+        return KaizalaAuthError(error.operation, error.status, error.error_code, message, error.group_id)
 
     # --- one exchange, with its repeats ----------------------------------------------------------------------------------
 
@@ -221,31 +229,22 @@ class Policy:
         failed: KaizalaError | None = None
         perhaps_done = False
         while True:
-            left = deadline - self._clock()
-            delay = self.budget.reserve(self._clock(), patience=left)
-            if delay > 0:
-                if delay >= left:
-                    raise self._throttled(
-                        call, 429, None, "calls_per_minute of the connection is used up", delay
-                    )
-                yield Sleep(delay)
+            yield from self._place_in_budget(call, deadline)
             if self._clock() >= deadline:
-                raise failed or KaizalaUnreachableError(
-                    f"{call.operation}: the time for the whole call is over; nothing was sent"
-                )
+                raise failed or KaizalaUnreachableError(f"{call.operation}: timed out; nothing was sent")
             try:
                 reply = yield self._request(call, base, headers, deadline)
             except TransportFailure as failure:
-                outcome: Any = self._not_answered(call, base, failure)
+                outcome: Any = self._outcomes.without_reply(call, base, failure)
             else:
                 if reply.status == 308:
                     moves += 1
                     base = self._moved(call, base, reply, moves)
                     continue
-                outcome = self._judge(call, reply)
+                outcome = self._outcomes.of_reply(call, reply)
                 if perhaps_done and call.method == "DELETE" and reply.status == 404:
-                    outcome = call.parse({})  # gone, by the try before that nobody answered
-            if not isinstance(outcome, _Failed):
+                    outcome = call.parse({})  # deleted by the earlier attempt whose reply was lost
+            if not isinstance(outcome, Failed):
                 return outcome, base
             perhaps_done = perhaps_done or isinstance(
                 outcome.error, (KaizalaNoReplyError, KaizalaServerError)
@@ -258,6 +257,20 @@ class Policy:
             if not isinstance(wait, float) or self._clock() + wait >= deadline:
                 raise failed
             yield Sleep(wait)
+
+    def _place_in_budget(self, call: Call[T], deadline: float) -> Generator[Effect, Any, None]:
+        left = deadline - self._clock()
+        delay = self.budget.reserve(self._clock(), patience=left)
+        if delay <= 0:
+            return
+        if delay >= left:
+            raise throttled(call, 429, None, "calls_per_minute of the connection is used up", delay)
+        yield Sleep(delay)
+
+    def _backoff(self, repeats: int) -> float:
+        """Exponential, with jitter over its upper half."""
+        full = min(BACKOFF_CAP, BACKOFF_BASE * 2.0 ** (repeats - 1))
+        return float(full * (0.5 + 0.5 * self._jitter()))
 
     def _request(self, call: Call[T], base: str, headers: Mapping[str, str], deadline: float) -> Send:
         url = f"{base}{'' if call.oauth else '/v1'}{call.path}"
@@ -278,107 +291,17 @@ class Policy:
         bounds = self.settings.timeouts
         return Send(call.method, url, sent, content, min(bounds.connect, left), min(bounds.read, left), left)
 
-    def _backoff(self, repeats: int) -> float:
-        """Exponential, with jitter over its upper half."""
-        full = min(BACKOFF_CAP, BACKOFF_BASE * 2.0 ** (repeats - 1))
-        return float(full * (0.5 + 0.5 * self._jitter()))
-
-    # --- what an attempt means -------------------------------------------------------------------------------------------
-
-    def _not_answered(self, call: Call[T], base: str, failure: TransportFailure) -> _Failed:
-        detail, host = self.redact(failure.detail), urlsplit(base).netloc
-        if failure.certificate and not failure.sent:
-            untrusted = KaizalaCertificateError(
-                f"{call.operation}: the certificate of {host} could not be verified ({detail}); nothing was sent. If your own "
-                "CA issued it, name that CA's certificate file in the connection's extra verify, in REQUESTS_CA_BUNDLE or in "
-                "SSL_CERT_FILE"
-            )
-            return _Failed(untrusted, None)
-        if not failure.sent:
-            error = KaizalaUnreachableError(
-                f"{call.operation}: no connection to {host} ({detail}); nothing was sent. "
-                "Check the connection's host and proxies, and the network"
-            )
-            return _Failed(error, "backoff")
-        return self._no_reply(call, detail)
-
-    def _no_reply(self, call: Call[T], known: str, status: int | None = None) -> _Failed:
-        """Sent, and nothing readable came back: repeated if that is safe, else the outcome is unknown."""
-        if call.repeatable:
-            return _Failed(KaizalaNoReplyError(f"{call.operation}: no readable reply ({known})"), "backoff")
-        return _Failed(KaizalaUnknownOutcomeError(call.operation, call.group_id, known, status), None)
-
-    def _judge(self, call: Call[T], reply: Reply) -> T | _Failed:
-        """Turn a whole reply into a value or a failure."""
-        if reply.status < 200:
-            return self._no_reply(call, f"status {reply.status} only, an interim reply", reply.status)
-        try:
-            body = json.loads(reply.body) if reply.body.strip() else {}
-        except (ValueError, RecursionError):
-            body = None
-        error_code, message = self._said(body)
-        if 200 <= reply.status < 300 and not error_code:
-            try:
-                if body is None:
-                    raise UnreadableReplyError("it is no JSON")
-                return call.parse(body)
-            except UnreadableReplyError as error:
-                return self._no_reply(call, f"status {reply.status}, but {error}", reply.status)
-        if reply.status == 408:
-            return self._no_reply(call, "status 408, the service timed out", 408)
-        retry_after = self._retry_after(reply)
-        if reply.status == 429 or (reply.status == 503 and retry_after is not None):
-            throttled = self._throttled(call, reply.status, error_code, message, retry_after)
-            return _Failed(throttled, retry_after or "backoff")  # 0 is no leave to hammer
-        failure = error_for(call.operation, reply.status, error_code, message, call.group_id)
-        if isinstance(failure, KaizalaServerError):
-            if call.repeatable:
-                return _Failed(failure, "backoff")
-            known = ", ".join(part for part in (f"status {reply.status}", error_code, message) if part)
-            return self._no_reply(call, known, reply.status)
-        return _Failed(failure, None)
-
-    def _said(self, body: Any) -> tuple[str | None, str | None]:
-        """Return errorCode and message of an error body, redacted."""
-        if not isinstance(body, Mapping):
-            return None, None
-        wire = Wire(body)
-        error_code, message = wire.text("errorCode"), wire.text("message")
-        if error_code and error_code.lower() not in TOKEN_CODES:
-            error_code = self.redact(error_code)[:100]
-        return (
-            error_code,
-            self.redact(message)[:500] if message else None,
-        )
-
-    @staticmethod
-    def _throttled(
-        call: Call[T], status: int, error_code: str | None, message: str | None, retry_after: float | None
-    ) -> KaizalaThrottledError:
-        error = KaizalaThrottledError(call.operation, status, error_code, message, call.group_id)
-        error.retry_after = retry_after
-        return error
-
-    def _retry_after(self, reply: Reply) -> float | None:
-        """Read Retry-After, as seconds or as an HTTP date; None if there is none that can be read."""
-        value = reply.headers.get("retry-after", "").strip()
-        if value.isascii() and value.isdigit():
-            return float(value[:9])
-        try:
-            moment = parsedate_to_datetime(value)
-        except (ValueError, TypeError, IndexError):
-            return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return max(0.0, moment.timestamp() - self._wall())
-
-    # --- where to ----------------------------------------------------------------------------------------------------------
+    # --- addresses ----------------------------------------------------------------------------------------------------------
 
     def _moved(self, call: Call[T], base: str, reply: Reply, moves: int) -> str:
-        """Return the base that a 308 names: a full URL of the same path, or a bare base."""
+        """Return the base that a 308 names, which is a full URL of the same path or only a base."""
         if moves > MAX_MOVES:
             raise KaizalaRefusedError(
-                call.operation, 308, None, f"moved more than {MAX_MOVES} times, last by {base}", call.group_id
+                call.operation,
+                308,
+                None,
+                f"redirected more than {MAX_MOVES} times, last by {base}",
+                call.group_id,
             )
         location = reply.headers.get("location", "").strip()
         if location.startswith("/") and not location.startswith("//"):
@@ -390,7 +313,7 @@ class Policy:
             parts = urlsplit("")
         if not parts.netloc:
             raise KaizalaRefusedError(
-                call.operation, 308, None, "moved, but the reply names no new address", call.group_id
+                call.operation, 308, None, "redirected, but the reply names no new address", call.group_id
             )
         path = parts.path.replace("%40", "@").rstrip("/")
         if path.lower().endswith(call.path.lower()):
@@ -398,18 +321,18 @@ class Policy:
         return self._trusted_base(f"{parts.scheme}://{parts.netloc}{path}")
 
     def _trusted_base(self, url: str) -> str:
-        """Return *url* as a base: no slash at the end, no ``/v1``; refuse hosts that may not see the credentials."""
+        """Return *url* as a base, without a trailing slash or ``/v1``; refuse hosts that must not see the credentials."""
         problem = self.settings.distrust(url)
         if problem:
             named, problem = self.redact(url)[:200], self.redact(problem)
             raise KaizalaUntrustedHostError(
-                f"Kaizala named {named} as its address, and credentials are not sent there: {problem}"
+                f"Kaizala named {named} as its address, but credentials are not sent there: {problem}"
             )
         base = url.split("?")[0].split("#")[0].rstrip("/")
         return base[: -len("/v1")].rstrip("/") if base.lower().endswith("/v1") else base
 
     def redact(self, text: str) -> str:
-        """Return *text* without any secret this policy knows."""
+        """Return *text* without the secrets that this policy knows."""
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, "***").replace(repr(secret)[1:-1], "***")
         return text

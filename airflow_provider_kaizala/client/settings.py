@@ -1,4 +1,4 @@
-"""What a client needs to know: where Kaizala is, who the connector is, how long to wait."""
+"""Settings of a client: Kaizala's address, the connector's credentials, timeouts."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _HOST_NAME = re.compile(r"[a-z0-9.-]+")
 class Timeouts:
     """Bounds in seconds.
 
-    :param connect: to make a connection
+    :param connect: for opening a connection
     :param read: between two pieces of a reply
-    :param total: for a whole call, with its repeats, its waits for a throttle, and a reply that drips
+    :param total: for a whole call, including its retries and its waits while Kaizala throttles it
     """
 
     connect: float = 60.0
@@ -44,35 +44,44 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One refresh token and what it reaches.
+    """A refresh token, and whose it is.
 
-    :param name: ``"user"``, or the id of the group that granted it; names the grant in logs and in the token store
+    :param name: ``"user"``, or the id of the group that granted it; used in logs and in the token store
     """
 
     name: str
     refresh_token: str = field(repr=False)
 
     @property
+    def description(self) -> str:
+        """Whose refresh token this is, for error messages."""
+        return (
+            "the user's refresh token"
+            if self.name == USER_GRANT
+            else f"the refresh token of group {self.name}"
+        )
+
+    @property
     def seed(self) -> str:
-        """Fingerprint of the configured refresh token: stored tokens that grew from another one are void."""
+        """Fingerprint of the configured refresh token: stored tokens that descend from another one are ignored."""
         return hashlib.sha256(self.refresh_token.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One connector and how to reach Kaizala as it.
+    """A connector, and how it reaches Kaizala.
 
     :param connector_id: the connector's (application's) id
     :param connector_secret: its secret
     :param api_root: scheme and host of the API, without ``/v1``
-    :param refresh_token: a user's refresh token: reaches all groups of that user
-    :param group_refresh_tokens: group id to that group's refresh token; wins over the user token
-    :param calls_per_minute: own limit of this process; 0 for none
+    :param refresh_token: a user's refresh token, valid for all groups of that user
+    :param group_refresh_tokens: group id to that group's refresh token, which is preferred to the user's
+    :param calls_per_minute: limit of this process; 0 for none
     :param allow_http: permit plain http to hosts other than loopback
     :param allowed_hosts: further hosts that may see the credentials
     :param proxies: ``{"https": "http://proxy:3128"}``, as requests takes it
     :param verify: TLS verification: True, False, or a path to a CA bundle
-    :param retries: repeats after a failure that is not a throttle
+    :param retries: how often a failed call is repeated; waiting while Kaizala throttles it does not count
     """
 
     connector_id: str
@@ -90,7 +99,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not self.connector_id or not self.connector_secret:
-            raise KaizalaInputError("connector id and connector secret are both needed")
+            raise KaizalaInputError("connector id and connector secret are both required")
         for name, value in (
             ("connector id", self.connector_id),
             ("connector secret", self.connector_secret),
@@ -102,17 +111,17 @@ class Settings:
         ):
             if not (value.isascii() and value.isprintable()) or value != value.strip():
                 raise KaizalaInputError(
-                    f"{name}: holds blanks at an end or characters that no HTTP header can carry; copy it again"
+                    f"{name} has spaces around it, or characters that an HTTP header cannot carry; copy it again"
                 )
         problem = self.distrust(self.api_root)
         if problem:
-            # what stands before an @ may be a password
+            # what precedes an @ may be a password
             raise KaizalaInputError(f"API root {re.sub(r'//.*@', '//***@', self.api_root)!r}: {problem}")
 
     def grant_for(self, group_id: str | None, *, prefer_user: bool = False) -> Grant:
-        """Pick the refresh token for a call about *group_id*: the group's own first, else the user's.
+        """Return the refresh token for a call about *group_id*: the group's own if there is one, else the user's.
 
-        :param prefer_user: the other way round, for a call about more groups than the one
+        :param prefer_user: prefer the user's, for a call that involves other groups too
         :raises KaizalaGrantError: if there is none
         """
         if prefer_user and self.refresh_token:
@@ -127,18 +136,18 @@ class Settings:
         if group_id is None:
             raise KaizalaGrantError(
                 "this call belongs to no group, so it needs a user's refresh token (extra refresh_token); "
-                f"the connection holds tokens of these groups only: {held}"
+                f"the connection has refresh tokens of these groups only: {held}"
             )
         raise KaizalaGrantError(
-            f"no refresh token for group {group_id}: let an admin of the group grant it to the connector and add the token to "
+            f"no refresh token for group {group_id}: have an admin of the group grant it to the connector and add the token to "
             f"the extra group_refresh_tokens, or set a user's refresh_token. Granted groups: {held}"
         )
 
     @property
     def oauth_root(self) -> str:
-        """Scheme and host of the OAuth calls: those of the API, but the hosted service had a host of its own for them."""
-        root = self.api_root.rstrip("/")
-        return OAUTH_ROOT if root.lower() == DEFAULT_API_ROOT else root
+        """Scheme and host of the OAuth calls: those of the API, except for the hosted service, which has a separate host."""
+        hosted = self.api_root.lower().rstrip("/").removesuffix(":443") == DEFAULT_API_ROOT
+        return OAUTH_ROOT if hosted else self.api_root.rstrip("/")
 
     def secrets(self) -> tuple[str, ...]:
         """Return every configured secret, for masking and redaction."""
@@ -151,7 +160,7 @@ class Settings:
         return tuple(secret for secret in found if secret)
 
     def distrust(self, url: str) -> str | None:
-        """Say why credentials must not go to *url*, or None if they may."""
+        """Return why credentials must not be sent to *url*, or None if they may."""
         try:
             parts = urlsplit(url)
             host = (parts.hostname or "").lower()
@@ -161,22 +170,20 @@ class Settings:
         if parts.scheme not in ("https", "http") or not host:
             return "not an http(s) URL with a host"
         if parts.username or parts.password:
-            return "credentials in the URL are not taken"
+            return "a URL must not contain credentials"
         home = (urlsplit(self.api_root).hostname or "").lower()
         known = {home, *(allowed.lower() for allowed in self.allowed_hosts)}
-        # an ending proves nothing if HTTP libraries cut the name elsewhere, as they do at a backslash
+        # HTTP libraries may end the name elsewhere, such as at a backslash: compare the ending of plain host names only
         ours = _HOST_NAME.fullmatch(host) and any(host.endswith("." + domain) for domain in SERVICE_DOMAINS)
         if host not in known and not ours:
-            return f"host {host} is neither the connection's host nor one of Kaizala's; if it is right, add it to the extra allowed_hosts"
+            return f"host {host} is neither the connection's host nor one of Kaizala's; if you trust it, add it to the extra allowed_hosts"
         if parts.scheme == "http" and not self.allow_http and not is_loopback(host):
-            return (
-                "plain http would show the credentials to the network; use https, or set the extra allow_http"
-            )
+            return "plain http would expose the credentials on the network; use https, or set the extra allow_http"
         return None
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether *host* is this machine."""
+    """Return whether *host* is this machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

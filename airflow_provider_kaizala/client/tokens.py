@@ -1,4 +1,4 @@
-"""Tokens between calls, and where to keep them between processes."""
+"""Tokens, and where to store them between calls and between processes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What one grant has brought so far.
+    """The current tokens of one grant.
 
-    :param access_token: for the calls
-    :param expires_ms: when it ends, epoch milliseconds
-    :param endpoint_url: base of the calls, without ``/v1``
-    :param refresh_token: the latest, if the service rotated it; None while the configured one is still the latest
-    :param seed: :attr:`Grant.seed` of the configured refresh token from which all this grew
+    :param access_token: authenticates calls
+    :param expires_ms: when it expires, in epoch milliseconds
+    :param endpoint_url: base URL of the calls, without ``/v1``
+    :param refresh_token: the latest one, if Kaizala rotated it; None while the configured one is the latest
+    :param seed: :attr:`Grant.seed` of the configured refresh token from which these descend
     """
 
     access_token: str = field(repr=False)
@@ -33,7 +33,7 @@ class Tokens:
 
     @classmethod
     def from_json(cls, text: str) -> Tokens | None:
-        """Read the stored form; None for anything else, since a spoilt store must cost a call and no more."""
+        """Read the stored form; return None for anything else, since a corrupt store must cost no more than a token call."""
         try:
             found = json.loads(text)
             return cls(
@@ -48,29 +48,29 @@ class Tokens:
 
 
 class TokenStore(Protocol):
-    """Keeps tokens, so that tasks share an access token and a rotated refresh token is never lost.
+    """Stores tokens, so that tasks share an access token and a rotated refresh token is never lost.
 
-    Both calls may block; the async client makes them in a thread. ``load`` returns None for what is not there.
-    ``save`` is called at once when there is something new, before it is used.
+    Both methods may block; the async client calls them in a thread. ``save`` is called as soon as Kaizala issued new tokens,
+    before they are used.
     """
 
     def load(self, grant: Grant) -> Tokens | None:
-        """Return what was saved last for this grant, or None."""
+        """Return the tokens that were saved last for this grant, or None."""
 
     def save(self, grant: Grant, tokens: Tokens) -> None:
-        """Keep *tokens*, over whatever was there."""
+        """Store *tokens* in place of the previous ones."""
 
 
 class MemoryTokenStore:
-    """Keeps tokens as long as the process lives."""
+    """Stores tokens for the life of the process."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Tokens] = {}
 
     def load(self, grant: Grant) -> Tokens | None:
-        """Return what was saved last for this grant, or None."""
+        """Return the tokens that were saved last for this grant, or None."""
         return self._kept.get(grant.name)
 
     def save(self, grant: Grant, tokens: Tokens) -> None:
-        """Keep *tokens*, over whatever was there."""
+        """Store *tokens* in place of the previous ones."""
         self._kept[grant.name] = tokens

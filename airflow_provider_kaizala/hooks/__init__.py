@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from airflow_provider_kaizala.client.lazy import lazy
 
 if TYPE_CHECKING:
-    from airflow_provider_kaizala.hooks.connection import KaizalaConnection, read_connection
-    from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-    from airflow_provider_kaizala.hooks.token_store import VariableTokenStore, store_for
+    from airflow_provider_kaizala.hooks.connection import *
+    from airflow_provider_kaizala.hooks.connection_test import *
+    from airflow_provider_kaizala.hooks.kaizala import *
+    from airflow_provider_kaizala.hooks.token_store import *
 
-__all__ = ["KaizalaConnection", "KaizalaHook", "VariableTokenStore", "read_connection", "store_for"]
-
-#: where each name is defined; its module is loaded when the name is first used
-__lazy_imports: dict[str, str] = {
-    "KaizalaConnection": "connection",
-    "KaizalaHook": "kaizala",
-    "VariableTokenStore": "token_store",
-    "read_connection": "connection",
-    "store_for": "token_store",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if module := __lazy_imports.get(name):
-        value = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__all__, __getattr__ = lazy(
+    __name__,
+    {
+        "connection": "KaizalaConnection read_connection",
+        "connection_test": "try_connection",
+        "kaizala": "KaizalaHook",
+        "token_store": "VariableTokenStore",
+    },
+)

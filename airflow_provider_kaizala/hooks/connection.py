@@ -1,4 +1,4 @@
-"""Reads an Airflow connection: which connector, where, with which tokens."""
+"""Reads an Airflow connection: address, credentials, tokens and options."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.settings import DEFAULT_API_ROOT, Settings, Timeouts, is_loopback
 from airflow_provider_kaizala.hooks.fields import FIELDS
 
-#: the bound of a whole call, as a multiple of ``timeout``
+#: the total timeout of a call, as a multiple of the extra ``timeout``
 TOTAL = 10
 
 
 @dataclass(frozen=True)
 class KaizalaConnection:
-    """What an Airflow connection says.
+    """An Airflow connection, read and checked.
 
-    :param settings: for the client
-    :param default_group: used where a task names no group
-    :param callback_token: what webhooks of this connector carry
+    :param settings: settings of the client
+    :param default_group: the group for tasks that name none
+    :param callback_token: the token that webhooks of this connector send
     """
 
     settings: Settings
@@ -38,7 +38,7 @@ class KaizalaConnection:
 def read_connection(conn: Any, extra: Mapping[str, Any]) -> KaizalaConnection:
     """Read an Airflow connection and its extra.
 
-    :raises KaizalaInputError: names the field that is wrong and what is allowed; never shows a secret
+    :raises KaizalaInputError: if a field is invalid; the message names it and what is allowed, and never shows a secret
     """
     try:
         given = _known(extra)
@@ -65,7 +65,7 @@ def read_connection(conn: Any, extra: Mapping[str, Any]) -> KaizalaConnection:
 
 
 def api_root(host: str | None, port: int | None, schema: str | None) -> str:
-    """Return the API root from a host with or without scheme and port, a port, and perhaps a scheme in ``schema``.
+    """Return the API root from a host with or without scheme and port, a port, and an optional scheme in ``schema``.
 
     Without any scheme it is https, and http on this machine.
     """
@@ -84,9 +84,9 @@ def api_root(host: str | None, port: int | None, schema: str | None) -> str:
     except ValueError:
         shown = "***@" + text.rpartition("@")[2] if "@" in text else text
         raise KaizalaInputError(
-            f"host {shown!r} is no address; give a name, or a URL such as {DEFAULT_API_ROOT}"
+            f"host {shown!r} is not a valid address; give a host name, or a URL such as {DEFAULT_API_ROOT}"
         ) from None
-    if known_port is None and port is not None:
+    if known_port is None and port:  # the Airflow UI sends 0 for an empty port
         authority = f"{authority}:{port}"
     if not mark and scheme.lower() not in ("http", "https"):
         scheme = "http" if is_loopback(name) and (known_port or port) != 443 else "https"
@@ -96,27 +96,27 @@ def api_root(host: str | None, port: int | None, schema: str | None) -> str:
 
 
 def _known(extra: Any) -> dict[str, Any]:
-    """Return the extras that are set, and refuse those nobody knows."""
+    """Return the extras that are set, and refuse unknown ones."""
     if not isinstance(extra, Mapping):
-        raise KaizalaInputError('extra: a JSON object is needed, such as {"refresh_token": "..."}')
+        raise KaizalaInputError('extra must be a JSON object such as {"refresh_token": "..."}')
     known = [each.name for each in FIELDS]
     for name in extra:
         if name not in known:
             near = difflib.get_close_matches(str(name), known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else "."
-            raise KaizalaInputError(f"unknown extra {name!r}{hint} Known are: {', '.join(known)}")
+            raise KaizalaInputError(f"unknown extra {name!r}{hint} Allowed are: {', '.join(known)}")
     return {name: value for name, value in extra.items() if value not in (None, "", {}, [])}
 
 
 def _wrong(name: str, needed: str) -> KaizalaInputError:
-    return KaizalaInputError(f"extra {name}: {needed} is needed")  # never the value: it may be a secret
+    return KaizalaInputError(f"extra {name} must be {needed}")  # without the value, which may be a secret
 
 
 def _text(name: str, value: Any) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise _wrong(name, "text")
+        raise _wrong(name, "a string")
     return value.strip()
 
 
@@ -128,7 +128,7 @@ def _json(name: str, value: Any, needed: str) -> Any:
 
 
 def _texts(name: str, value: Any) -> dict[str, str]:
-    needed = 'a JSON object of texts such as {"name": "value"}'
+    needed = 'a JSON object of strings such as {"name": "value"}'
     found = _json(name, value, needed) or {}
     if not isinstance(found, Mapping) or not all(isinstance(each, str) and each for each in found.values()):
         raise _wrong(name, needed)
@@ -141,7 +141,7 @@ def _number(name: str, value: Any) -> float:
     except (TypeError, ValueError):
         number = float("nan")
     if not 0 <= number < 1e6:
-        raise _wrong(name, "a number, 0 or more,")
+        raise _wrong(name, "a number of at least 0")
     return number
 
 
@@ -163,7 +163,7 @@ def _verify(value: Any) -> bool | str:
 
 def _hosts(value: Any) -> tuple[str, ...]:
     given = value.split(",") if isinstance(value, str) and not value.lstrip().startswith("[") else value
-    found = _json("allowed_hosts", given, "a list of host names, or names separated by commas,")
+    found = _json("allowed_hosts", given, "a list of host names, or names separated by commas")
     if not isinstance(found, (list, tuple)) or not all(isinstance(each, str) for each in found):
-        raise _wrong("allowed_hosts", "a list of host names, or names separated by commas,")
+        raise _wrong("allowed_hosts", "a list of host names, or names separated by commas")
     return tuple(each.strip().lower() for each in found if each.strip())

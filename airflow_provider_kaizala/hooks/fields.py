@@ -1,6 +1,6 @@
-"""The connection's extras: one table, from which the form, its older twin, and the check for unknown extras are made.
+"""The connection's extras: one table for the forms of all Airflow versions and for the check of unknown extras.
 
-Plain data, no imports: the API server shows the form without loading the hook.
+Plain data without imports, so that the API server shows the form without loading the hook.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Field:
-    """One extra.
+    """An extra.
 
-    :param schema: JSON Schema of its value, with ``format: password`` for a secret
+    :param schema: JSON Schema of its value; ``format: password`` for a secret
     """
 
     name: str
@@ -26,38 +26,38 @@ FIELDS = (
     Field(
         "refresh_token",
         "Refresh token (user)",
-        "A user's refresh token: reaches all groups of that user. Lives 365 days.",
+        "A user's refresh token, valid for all groups of that user, for 365 days.",
         {"type": ["string", "null"], "format": "password"},
     ),
     Field(
         "group_refresh_tokens",
         "Refresh tokens (groups)",
         'Group id to the refresh token of that group, as JSON: {"<group id>": "<token>"}. '
-        "Wins over the user's token for that group.",
+        "Preferred to the user's token for that group.",
         {"type": ["object", "null"]},
     ),
     Field(
         "default_group",
         "Default group id",
-        "Used where a task names no group_id.",
+        "For tasks that name no group_id.",
         {"type": ["string", "null"]},
     ),
     Field(
         "timeout",
         "Timeout (s)",
-        "Seconds to connect, and to wait between two pieces of a reply. A whole call with its repeats is bounded by ten times this.",
+        "Seconds to connect, and to wait between two pieces of a reply. A whole call with its retries may take ten times as long.",
         {"type": ["number", "null"], "default": 60, "minimum": 1},
     ),
     Field(
         "calls_per_minute",
         "Calls per minute",
-        "Own limit of each process; Kaizala allows 100 per connector. 0 for none.",
+        "Limit of each process; Kaizala allows 100 per connector. 0 for no limit.",
         {"type": ["integer", "null"], "default": 100, "minimum": 0},
     ),
     Field(
         "callback_token",
         "Callback token",
-        "What Kaizala sends as kz-callback-token with each webhook.",
+        "The token that Kaizala sends with each webhook event, in the header kz-callback-token.",
         {"type": ["string", "null"], "format": "password"},
     ),
     Field(
@@ -69,19 +69,20 @@ FIELDS = (
     Field(
         "verify",
         "Verify TLS",
-        "true, false, or a path to a file or folder of CA certificates.",
+        "true, false, or a path to a file or folder of CA certificates. With true, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, "
+        "SSL_CERT_FILE and SSL_CERT_DIR are respected.",
         {"type": ["string", "null"], "default": "true"},
     ),
     Field(
         "allow_http",
         "Allow plain http",
-        "Permit plain http to hosts other than this machine. The credentials are then readable on the network.",
+        "Allow plain http to hosts other than this machine. The credentials are then readable on the network.",
         {"type": ["boolean", "null"], "default": False},
     ),
     Field(
         "allowed_hosts",
         "Allowed hosts",
-        "Further hosts that may see the credentials when Kaizala redirects there, separated by commas.",
+        "Further hosts that may receive the credentials when Kaizala redirects to them, separated by commas.",
         {"type": ["string", "null"]},
     ),
 )
@@ -93,6 +94,8 @@ RELABELING = {
     "password": "Connector secret",
 }
 PLACEHOLDERS = {
+    # Airflow 3.3's UI sends port 0 for a stored connection without a port, and the API then refuses to test it
+    "port": "443 (Test needs a port)",
     "host": "https://api.kaiza.la",
     "login": "id of the connector (application)",
     "password": "secret of the connector",
@@ -100,7 +103,7 @@ PLACEHOLDERS = {
 
 
 def conn_fields() -> dict[str, Any]:
-    """Return the form as Airflow 3.2+ wants it."""
+    """Return the form for Airflow 3.2 and newer."""
     return {
         field.name: {"label": field.label, "description": field.description, "schema": field.schema}
         for field in FIELDS

@@ -1,4 +1,4 @@
-"""The hook: an Airflow connection becomes a Kaizala client."""
+"""The hook: makes calls with the settings of an Airflow connection."""
 
 from __future__ import annotations
 
@@ -14,15 +14,26 @@ from airflow.providers.common.compat.connection import get_async_connection, get
 from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
 from airflow_provider_kaizala import client, hooks
-from airflow_provider_kaizala.client import calls
-from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaForbiddenError, KaizalaInputError
+from airflow_provider_kaizala.client import calls, models
+from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.multipart import Part
 from airflow_provider_kaizala.hooks.fields import FIELDS, HIDDEN_FIELDS, PLACEHOLDERS, RELABELING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
 
     from airflow_provider_kaizala.client import AsyncKaizalaClient, Budget, KaizalaClient, Policy
     from airflow_provider_kaizala.client.calls import Call
+    from airflow_provider_kaizala.client.models import (
+        Action,
+        ActionDetails,
+        Group,
+        ListedAction,
+        Member,
+        Posted,
+    )
     from airflow_provider_kaizala.client.paging import Paged
     from airflow_provider_kaizala.client.readings import Reading
     from airflow_provider_kaizala.client.settings import Settings
@@ -35,7 +46,7 @@ _budgets_lock = threading.Lock()
 
 
 def shared_budget(settings: Settings) -> Budget:
-    """Return the budget of calls that all clients of one connector share in this process."""
+    """Return the call budget that all clients of one connector share in this process."""
     with _budgets_lock:
         budget = _budgets.setdefault(
             (settings.api_root, settings.connector_id), client.Budget(settings.calls_per_minute)
@@ -45,11 +56,23 @@ def shared_budget(settings: Settings) -> Budget:
 
 
 class KaizalaHook(BaseHook):
-    """Talks to Kaizala as one connector.
+    """Calls Kaizala's API as the connector of an Airflow connection.
 
-    :param kaizala_conn_id: the :ref:`Kaizala connection <howto/connection:kaizala>`: host = API root, login = connector id,
-        password = connector secret; extras: see :mod:`airflow_provider_kaizala.hooks.fields`
-    :param total_timeout: seconds that a whole call may last with its repeats, instead of ten times the connection's ``timeout``
+    ::
+
+        hook = KaizalaHook("kaizala_default")
+        posted = hook.post_action(Poll("Lunch?", ["Yes", "No"]), group_id)
+        for response in hook.get_action(posted.action_id, group_id).responses:
+            print(response.responder.name, response.answers)
+
+    The methods below make the most frequent calls; :meth:`run` and :meth:`iterate` make any other of
+    :mod:`airflow_provider_kaizala.client.calls`. Where ``group_id`` is None, the connection's ``default_group`` is used.
+    All raise :class:`~airflow_provider_kaizala.client.errors.KaizalaInputError` for arguments that Kaizala would not accept,
+    before anything is sent, and other kinds of :class:`~airflow_provider_kaizala.client.errors.KaizalaError` if a call fails.
+
+    :param kaizala_conn_id: Airflow connection id. Host = API root, login = connector id, password = connector secret; for the
+        extras see :mod:`airflow_provider_kaizala.hooks.fields`
+    :param total_timeout: seconds a whole call may take with its retries, instead of ten times the connection's ``timeout``
     """
 
     conn_name_attr = "kaizala_conn_id"
@@ -70,9 +93,9 @@ class KaizalaHook(BaseHook):
 
     @cached_property
     def connection(self) -> KaizalaConnection:
-        """What the Airflow connection says.
+        """The Airflow connection, read and checked.
 
-        :raises KaizalaInputError: names the field that is wrong
+        :raises KaizalaInputError: if a field is invalid; the message names it
         """
         conn = self.get_connection(self.kaizala_conn_id)
         return self._read(conn, conn.extra_dejson)
@@ -90,11 +113,11 @@ class KaizalaHook(BaseHook):
         return found
 
     def group(self, group_id: str | None) -> str:
-        """Return *group_id*, or the connection's default group if that is None or empty, as a DAG's param may be.
+        """Return *group_id*, or the connection's default group if that is None or empty.
 
-        :raises KaizalaInputError: if there is neither
+        :raises KaizalaInputError: if there is no default group either
         """
-        chosen = group_id or self.connection.default_group
+        chosen = (group_id or self.connection.default_group or "").strip()
         if not chosen:
             raise KaizalaInputError(
                 f"group_id is missing: give one, or set the extra default_group of connection {self.kaizala_conn_id!r}"
@@ -104,18 +127,18 @@ class KaizalaHook(BaseHook):
     # --- clients -------------------------------------------------------------------------------------------------------
 
     def get_conn(self) -> KaizalaClient:
-        """Return the client, one for the life of the hook."""
+        """Return the client; a hook has one until it is closed."""
         if self._client is None:
             settings = self.connection.settings
             self._client = client.KaizalaClient(
-                settings, hooks.store_for(self.kaizala_conn_id), policy=self._policy(settings)
+                settings, hooks.VariableTokenStore(), policy=self._policy(settings)
             )
         return self._client
 
     async def async_connection(self) -> KaizalaConnection:
-        """Return what the Airflow connection says, read without blocking the event loop.
+        """Return the Airflow connection, read without blocking the event loop.
 
-        :raises KaizalaInputError: names the field that is wrong
+        :raises KaizalaInputError: if a field is invalid; the message names it
         """
         if "connection" not in self.__dict__:
             conn = await get_async_connection(self.kaizala_conn_id, hook=self)
@@ -128,16 +151,14 @@ class KaizalaHook(BaseHook):
 
     def async_client(self, settings: Settings) -> AsyncKaizalaClient:
         """Return a new async client for settings of this connection; the caller closes it."""
-        return client.AsyncKaizalaClient(
-            settings, hooks.store_for(self.kaizala_conn_id), policy=self._policy(settings)
-        )
+        return client.AsyncKaizalaClient(settings, hooks.VariableTokenStore(), policy=self._policy(settings))
 
     @staticmethod
     def _policy(settings: Settings) -> Policy:
         return client.Policy(settings, budget=shared_budget(settings))
 
     def run(self, call: Call[T]) -> T:
-        """Make one call; see :mod:`airflow_provider_kaizala.client.calls`.
+        """Make any call of :mod:`airflow_provider_kaizala.client.calls` and return its result.
 
         :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
         """
@@ -145,7 +166,10 @@ class KaizalaHook(BaseHook):
 
     @contextmanager
     def within(self, seconds: float | None) -> Iterator[None]:
-        """Bound all calls made meanwhile together, None for no bound: a throttle that lasts longer is not waited out."""
+        """Bound the total time of all calls made in this context, None for no bound.
+
+        A call that would have to wait longer raises at once.
+        """
         before = self._ends
         self._ends = min(before, time.monotonic() + (math.inf if seconds is None else seconds))
         try:
@@ -154,11 +178,11 @@ class KaizalaHook(BaseHook):
             self._ends = before
 
     def iterate(self, paged: Paged[T]) -> Iterator[T]:
-        """Yield the items of a read that comes in pages, as far as they are wanted."""
+        """Yield the items of a read in pages; a page is fetched when its first item is needed."""
         return self.get_conn().iterate(paged)
 
     def read(self, reading: Reading[T]) -> T:
-        """Make the calls of a reading, see :mod:`airflow_provider_kaizala.client.readings`."""
+        """Make the calls of a reading of :mod:`airflow_provider_kaizala.client.readings` and return its result."""
         from airflow_provider_kaizala.client.readings import follow
 
         return follow(reading, self.run)
@@ -169,44 +193,104 @@ class KaizalaHook(BaseHook):
             self._client.close()
             self._client = None
 
+    # --- the most frequent calls ---------------------------------------------------------------------------------------
+
+    def send_message(
+        self,
+        text: str,
+        group_id: str | None = None,
+        *,
+        subscribers: Sequence[str] | None = None,
+        send_to_all_subscribers: bool = False,
+        reply_to_reference_id: str | None = None,
+    ) -> Posted:
+        """Post a text of up to 4,000 characters.
+
+        :param subscribers: phone numbers of the subscribers of a hub group to send it to
+        :param send_to_all_subscribers: send it to all subscribers of a hub group
+        :param reply_to_reference_id: reference id of the message that this one answers
+        :return: ``reference_id``, and in ``failed`` the subscribers it did not reach
+        :raises KaizalaUnknownOutcomeError: if no readable reply came: the message may have been posted
+        """
+        audience = models.Audience(subscribers, send_to_all_subscribers, reply_to_reference_id)
+        return self.run(calls.send_message(self.group(group_id), models.Message(text), audience))
+
+    def post_action(
+        self,
+        action: Action,
+        group_id: str | None = None,
+        *,
+        subscribers: Sequence[str] | None = None,
+        send_to_all_subscribers: bool = False,
+        reply_to_reference_id: str | None = None,
+    ) -> Posted:
+        """Post a poll, a survey, a job, a meeting, an announcement, media or a custom action.
+
+        :param action: one of :mod:`airflow_provider_kaizala.client.models`, such as ``Poll("Lunch?", ["Yes", "No"])``
+        :return: ``reference_id``; ``action_id``, None for media; and in ``failed`` the subscribers it did not reach
+        :raises KaizalaUnknownOutcomeError: if no readable reply came: the action may have been posted
+        """
+        audience = models.Audience(subscribers, send_to_all_subscribers, reply_to_reference_id)
+        return self.run(calls.post_action(self.group(group_id), action, audience))
+
+    def get_action(self, action_id: str, group_id: str | None = None) -> ActionDetails:
+        """Return an action with all its responses."""
+        return self.run(calls.get_action(self.group(group_id), action_id))
+
+    def list_actions(
+        self, action_type: str, group_id: str | None = None, *, since: datetime | str | None = None
+    ) -> Iterator[ListedAction]:
+        """Yield the actions of one type, oldest first; pages are fetched as they are needed.
+
+        :param action_type: such as ``"Poll"``, ``"Survey"``, ``"Job"``, ``"LetsMeet"``
+        :param since: list only actions posted in this second or later; without a zone it is UTC
+        """
+        return self.iterate(calls.list_actions(self.group(group_id), action_type, since))
+
+    def list_groups(self, *, all_groups: bool = False) -> tuple[Group, ...]:
+        """Return the groups of the user whose refresh token the connection holds.
+
+        :param all_groups: include groups that the user reaches only through another group
+        """
+        return self.run(calls.list_groups(all_groups=all_groups))
+
+    def get_group(self, group_id: str | None = None) -> Group:
+        """Return a group: name, type, the number of its members."""
+        return self.run(calls.get_group(self.group(group_id)))
+
+    def list_members(self, group_id: str | None = None) -> tuple[Member, ...]:
+        """Return the members of a group."""
+        return self.run(calls.list_members(self.group(group_id)))
+
+    def add_members(self, members: Sequence[str], group_id: str | None = None) -> bool:
+        """Add members by phone number; returns False if Kaizala reports that it did not."""
+        return self.run(calls.add_members(self.group(group_id), members))
+
+    def send_reminder(
+        self, action_id: str, group_id: str | None = None, *, subscribers: Sequence[str] | None = None
+    ) -> Posted:
+        """Remind people of an action.
+
+        :param subscribers: phone numbers of the subscribers of a hub group to remind
+        """
+        return self.run(calls.send_reminder(self.group(group_id), action_id, models.Audience(subscribers)))
+
+    def upload_media(self, *paths: str | Path, group_id: str | None = None) -> str:
+        """Upload a file, or several for an album; returns the media resource, which ``Media`` and ``Announcement`` take.
+
+        :raises KaizalaInputError: if a file does not exist, or is of a type that Kaizala does not accept
+        """
+        return self.run(calls.upload_media(self.group(group_id), [Part.from_path(path) for path in paths]))
+
     # --- the Airflow UI ------------------------------------------------------------------------------------------------
 
     def test_connection(self) -> tuple[bool, str]:
-        """Try every refresh token of the connection, and say which one failed and why."""
+        """Try every refresh token of the connection and its default group; return which one failed and why."""
         try:
-            found = self.connection
-        except Exception as error:  # noqa: BLE001
+            connection = self.connection
+        except Exception as error:  # noqa: BLE001 - whatever is wrong, a person reads it in the UI
             return False, str(error)
-        settings = replace(found.settings, timeouts=client.Timeouts(5, 10, 20), retries=1)
-        tried: list[str] = []
-        checks: list[tuple[str, Call[Any]]] = []
-        if settings.refresh_token:
-            checks.append(("the user's refresh token", calls.list_groups()))
-        checks += [
-            (f"the refresh token of group {group}", calls.get_group(group))
-            for group in settings.group_refresh_tokens
-        ]
-        if not checks:
-            return (
-                False,
-                "the connection holds no refresh token: set the extra refresh_token or group_refresh_tokens",
-            )
-        with client.KaizalaClient(settings) as tester:
-            for what, call in checks:
-                try:
-                    tester.run(call)
-                except KaizalaForbiddenError as error:
-                    if call.group_id is not None and "permission" not in str(error.message).lower():
-                        return False, f"{what}: {error}"
-                    tried.append(f"{what} works, but the connector may not read groups")
-                except KaizalaError as error:
-                    return False, f"{what}: {error}"
-                else:
-                    tried.append(f"{what} works")
-        return (
-            True,
-            f"Connected to {settings.api_root} as connector {settings.connector_id}: {'; '.join(tried)}",
-        )
+        return hooks.try_connection(connection)
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:

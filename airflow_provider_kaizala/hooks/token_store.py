@@ -1,4 +1,4 @@
-"""Keeps Kaizala's tokens in an Airflow Variable, so that tasks share them and a rotated refresh token survives."""
+"""Stores Kaizala's tokens in Airflow Variables, so that tasks share them and a rotated refresh token is never lost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow.providers.common.compat.sdk import mask_secret
 
 from airflow_provider_kaizala import compat
-from airflow_provider_kaizala.client.tokens import MemoryTokenStore, Tokens, TokenStore
+from airflow_provider_kaizala.client.tokens import Tokens
 
 if TYPE_CHECKING:
     from airflow_provider_kaizala.client.settings import Grant
@@ -17,28 +17,27 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def store_for(conn_id: str) -> TokenStore:
-    """Return the store for a connection: Variables where there are any, else this process's memory."""
-    return VariableTokenStore(conn_id) if compat.airflow_keeps_variables() else MemoryTokenStore()
-
-
 class VariableTokenStore:
-    """One Variable for each grant of a connection, ``kaizala_token_<connection>_<grant>``.
+    """Stores the tokens of each grant in one Variable, ``kaizala_token_<grant>_<seed>``.
 
-    Its name holds ``token``, so Airflow masks its value; in the database it is encrypted with the Fernet key. A store that
-    cannot be reached costs a call and a warning, not the task; a *rotated* refresh token that cannot be kept is an error in
-    the log, since it is needed once the configured one ends.
+    The seed identifies the configured refresh token, not the connection: connections that hold the same refresh token share
+    what it brings, and so does the *Test* button, which tests under a random connection id. Since the name contains ``token``,
+    Airflow masks the value; in the database it is encrypted with the Fernet key.
+
+    A Variable that cannot be read or written costs a token call and a warning, not the task. A *rotated* refresh token that
+    cannot be stored is logged as an error and named in :attr:`lost`, since the configured one stops working.
     """
 
-    def __init__(self, conn_id: str) -> None:
-        self.conn_id = conn_id
+    def __init__(self) -> None:
+        self.lost: list[str] = []
 
-    def key(self, grant: Grant) -> str:
+    @staticmethod
+    def key(grant: Grant) -> str:
         """Return the Variable's name."""
-        return "kaizala_token_" + re.sub(r"[^A-Za-z0-9_.@-]", "_", f"{self.conn_id}_{grant.name}")[:200]
+        return f"kaizala_token_{re.sub(r'[^A-Za-z0-9_.@-]', '_', grant.name)[:200]}_{grant.seed}"
 
     def load(self, grant: Grant) -> Tokens | None:
-        """Return what was saved last for this grant, or None."""
+        """Return the tokens that were saved last for this grant, or None."""
         try:
             text = compat.get_variable(self.key(grant))
         except Exception as error:  # noqa: BLE001
@@ -54,27 +53,23 @@ class VariableTokenStore:
         return tokens
 
     def save(self, grant: Grant, tokens: Tokens) -> None:
-        """Keep *tokens*, over whatever was there."""
+        """Store *tokens* in place of the previous ones."""
         self._mask(tokens)
+        key = self.key(grant)
         try:
-            compat.set_variable(
-                self.key(grant),
-                tokens.to_json(),
-                f"Kaizala tokens of connection {self.conn_id}; kept by the provider",
-            )
+            compat.set_variable(key, tokens.to_json(), "Kaizala tokens; maintained by the Kaizala provider")
         except Exception as error:  # noqa: BLE001
-            if tokens.refresh_token:
-                log.error(
-                    "Kaizala gave a new refresh token for %s of connection %s, and Variable %s cannot be written (%s): "
-                    "mend that before the configured refresh token ends",
-                    grant.name, self.conn_id, self.key(grant), type(error).__name__,
-                )  # fmt: skip
-            else:
+            if not tokens.refresh_token:
                 log.warning(
-                    "Variable %s cannot be written (%s); tokens are not shared",
-                    self.key(grant),
-                    type(error).__name__,
+                    "Variable %s cannot be written (%s); tokens are not shared", key, type(error).__name__
                 )
+                return
+            self.lost.append(key)
+            log.error(
+                "Kaizala issued a new refresh token for grant %s, but Variable %s cannot be written (%s). Fix that before the "
+                "configured refresh token stops working",
+                grant.name, key, type(error).__name__,
+            )  # fmt: skip
 
     @staticmethod
     def _mask(tokens: Tokens) -> None:

@@ -5,131 +5,48 @@ Names are loaded on first use, so that a DAG pays only for the operators that it
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_kaizala import compat
+from airflow_provider_kaizala.client.lazy import lazy
 
 if TYPE_CHECKING:
-    from airflow_provider_kaizala.operators.action import (
-        KaizalaSendActionOperator,
-        KaizalaSendJobOperator,
-        KaizalaSendMeetingOperator,
-        KaizalaSendPollOperator,
-        KaizalaSendSurveyOperator,
-    )
-    from airflow_provider_kaizala.operators.api import KaizalaApiOperator
-    from airflow_provider_kaizala.operators.ask import (
-        KaizalaAskJobOperator,
-        KaizalaAskPollOperator,
-        KaizalaAskSurveyOperator,
-    )
-    from airflow_provider_kaizala.operators.card import KaizalaUpdateActionOperator
-    from airflow_provider_kaizala.operators.decision import KaizalaApprovalOperator, KaizalaBranchOperator
-    from airflow_provider_kaizala.operators.group import (
-        KaizalaAttachSubGroupsOperator,
-        KaizalaCreateGroupOperator,
-        KaizalaDetachSubGroupsOperator,
-    )
-    from airflow_provider_kaizala.operators.hitl import KaizalaHITLApprovalOperator, KaizalaHITLOperator
-    from airflow_provider_kaizala.operators.media import (
-        KaizalaSendAnnouncementOperator,
-        KaizalaSendMediaOperator,
-    )
-    from airflow_provider_kaizala.operators.member import (
-        KaizalaAddMembersOperator,
-        KaizalaAddSubscribersOperator,
-        KaizalaRemoveMembersOperator,
-        KaizalaRemoveSubscribersOperator,
-        KaizalaSyncMembersOperator,
-        KaizalaSyncSubscribersOperator,
-    )
-    from airflow_provider_kaizala.operators.message import KaizalaSendMessageOperator
-    from airflow_provider_kaizala.operators.reaction import KaizalaReactOperator
-    from airflow_provider_kaizala.operators.reminder import KaizalaSendReminderOperator
-    from airflow_provider_kaizala.operators.response import KaizalaPostResponseOperator
-    from airflow_provider_kaizala.operators.webhook import (
-        KaizalaCreateWebhookOperator,
-        KaizalaDeleteWebhookOperator,
-        KaizalaUpdateWebhookOperator,
-    )
+    from airflow_provider_kaizala.operators.action import *
+    from airflow_provider_kaizala.operators.api import *
+    from airflow_provider_kaizala.operators.ask import *
+    from airflow_provider_kaizala.operators.card import *
+    from airflow_provider_kaizala.operators.decision import *
+    from airflow_provider_kaizala.operators.group import *
+    from airflow_provider_kaizala.operators.hitl import *
+    from airflow_provider_kaizala.operators.media import *
+    from airflow_provider_kaizala.operators.member import *
+    from airflow_provider_kaizala.operators.message import *
+    from airflow_provider_kaizala.operators.reaction import *
+    from airflow_provider_kaizala.operators.reminder import *
+    from airflow_provider_kaizala.operators.response import *
+    from airflow_provider_kaizala.operators.webhook import *
 
-__all__ = [
-    "KaizalaAddMembersOperator",
-    "KaizalaAddSubscribersOperator",
-    "KaizalaApiOperator",
-    "KaizalaApprovalOperator",
-    "KaizalaAskJobOperator",
-    "KaizalaAskPollOperator",
-    "KaizalaAskSurveyOperator",
-    "KaizalaAttachSubGroupsOperator",
-    "KaizalaBranchOperator",
-    "KaizalaCreateGroupOperator",
-    "KaizalaCreateWebhookOperator",
-    "KaizalaDeleteWebhookOperator",
-    "KaizalaDetachSubGroupsOperator",
-    "KaizalaPostResponseOperator",
-    "KaizalaReactOperator",
-    "KaizalaRemoveMembersOperator",
-    "KaizalaRemoveSubscribersOperator",
-    "KaizalaSendActionOperator",
-    "KaizalaSendAnnouncementOperator",
-    "KaizalaSendJobOperator",
-    "KaizalaSendMediaOperator",
-    "KaizalaSendMeetingOperator",
-    "KaizalaSendMessageOperator",
-    "KaizalaSendPollOperator",
-    "KaizalaSendReminderOperator",
-    "KaizalaSendSurveyOperator",
-    "KaizalaSyncMembersOperator",
-    "KaizalaSyncSubscribersOperator",
-    "KaizalaUpdateActionOperator",
-    "KaizalaUpdateWebhookOperator",
-]
-
-# not every Airflow has what these need; asked for by name they say what is missing
-if compat.has_hitl():
-    __all__ += ["KaizalaHITLApprovalOperator", "KaizalaHITLOperator"]
-
-#: where each name is defined; its module is loaded when the name is first used
-__lazy_imports: dict[str, str] = {
-    "KaizalaAddMembersOperator": "member",
-    "KaizalaAddSubscribersOperator": "member",
-    "KaizalaApiOperator": "api",
-    "KaizalaApprovalOperator": "decision",
-    "KaizalaAskJobOperator": "ask",
-    "KaizalaAskPollOperator": "ask",
-    "KaizalaAskSurveyOperator": "ask",
-    "KaizalaAttachSubGroupsOperator": "group",
-    "KaizalaBranchOperator": "decision",
-    "KaizalaCreateGroupOperator": "group",
-    "KaizalaCreateWebhookOperator": "webhook",
-    "KaizalaDeleteWebhookOperator": "webhook",
-    "KaizalaDetachSubGroupsOperator": "group",
-    "KaizalaHITLApprovalOperator": "hitl",
-    "KaizalaHITLOperator": "hitl",
-    "KaizalaPostResponseOperator": "response",
-    "KaizalaReactOperator": "reaction",
-    "KaizalaRemoveMembersOperator": "member",
-    "KaizalaRemoveSubscribersOperator": "member",
-    "KaizalaSendActionOperator": "action",
-    "KaizalaSendAnnouncementOperator": "media",
-    "KaizalaSendJobOperator": "action",
-    "KaizalaSendMediaOperator": "media",
-    "KaizalaSendMeetingOperator": "action",
-    "KaizalaSendMessageOperator": "message",
-    "KaizalaSendPollOperator": "action",
-    "KaizalaSendReminderOperator": "reminder",
-    "KaizalaSendSurveyOperator": "action",
-    "KaizalaSyncMembersOperator": "member",
-    "KaizalaSyncSubscribersOperator": "member",
-    "KaizalaUpdateActionOperator": "card",
-    "KaizalaUpdateWebhookOperator": "webhook",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if module := __lazy_imports.get(name):
-        value = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__all__, __getattr__ = lazy(
+    __name__,
+    {
+        "action": "KaizalaSendActionOperator KaizalaSendJobOperator KaizalaSendMeetingOperator "
+        "KaizalaSendPollOperator KaizalaSendSurveyOperator",
+        "api": "KaizalaApiOperator",
+        "ask": "KaizalaAskJobOperator KaizalaAskPollOperator KaizalaAskSurveyOperator",
+        "card": "KaizalaUpdateActionOperator",
+        "decision": "KaizalaApprovalOperator KaizalaBranchOperator",
+        "group": "KaizalaAttachSubGroupsOperator KaizalaCreateGroupOperator KaizalaDetachSubGroupsOperator",
+        "hitl": "KaizalaHITLApprovalOperator KaizalaHITLOperator",
+        "media": "KaizalaSendAnnouncementOperator KaizalaSendMediaOperator",
+        "member": "KaizalaAddMembersOperator KaizalaAddSubscribersOperator KaizalaRemoveMembersOperator "
+        "KaizalaRemoveSubscribersOperator KaizalaSyncMembersOperator "
+        "KaizalaSyncSubscribersOperator",
+        "message": "KaizalaSendMessageOperator",
+        "reaction": "KaizalaReactOperator",
+        "reminder": "KaizalaSendReminderOperator",
+        "response": "KaizalaPostResponseOperator",
+        "webhook": "KaizalaCreateWebhookOperator KaizalaDeleteWebhookOperator KaizalaUpdateWebhookOperator",
+    },
+)
+if not compat.has_hitl():
+    __all__ = [name for name in __all__ if "HITL" not in name]

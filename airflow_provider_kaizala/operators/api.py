@@ -131,10 +131,7 @@ class KaizalaApiOperator(KaizalaCreateOperator):
         self.files = files
 
     def check_arguments(self) -> None:
-        """Check the arguments that are known when the DAG is parsed; of parameters the names, also where values are templates.
-
-        :raises KaizalaInputError: names the argument, what was given and what is allowed
-        """
+        """Check the arguments that are known when the DAG is parsed; of parameters the names, also where values are templates."""
         super().check_arguments()
         if is_literal(self.files):
             check_files(self.files)

@@ -65,14 +65,7 @@ class Asked:
 
 
 class QuestionArguments(PostArguments, total=False):
-    """Arguments of all operators that ask and wait.
-
-    :param until: when the wait is over: ``"any"`` answer, a count of people, ``"all"`` who must, a list of phone numbers, or a
-        rule, see :mod:`airflow_provider_kaizala.waiting.rules`
-    :param remind_every: seconds or a timedelta between two reminders to the group; None for none
-    :param poke_interval: seconds or a timedelta between two looks
-    :param when_cleared: what to do if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` or ``"ask_again"``
-    """
+    """Arguments of all operators that ask and wait."""
 
     until: Until | None
     remind_every: float | timedelta | None
@@ -81,12 +74,7 @@ class QuestionArguments(PostArguments, total=False):
 
 
 class AskArguments(QuestionArguments, total=False):
-    """Arguments of the operators that ask and wait for the answers.
-
-    :param timeout: seconds or a timedelta
-    :param on_timeout: ``"fail"``, ``"skip"``, or ``"return"`` what has come
-    :param deferrable: wait in the triggerer, without a worker slot
-    """
+    """Arguments of :class:`KaizalaAskOperator`."""
 
     timeout: float | timedelta
     on_timeout: str
@@ -124,10 +112,7 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
         self._asked: Asked | None = None
 
     def check_arguments(self) -> None:
-        """Check the arguments that are known when the DAG is parsed.
-
-        :raises KaizalaInputError: names the argument, what was given and what is allowed
-        """
+        """Check the arguments that are known when the DAG is parsed."""
         super().check_arguments()
         if is_literal(self.until) and is_literal(self.voters):
             self.check_rule(self.rule())
@@ -179,6 +164,7 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
         """Return the wait for the answers: the one that an earlier try has left, or a new one."""
         kept = state.get("wait")
         if kept is not None:
+            self._has_looked = True
             return Wait.from_wire(kept)
         subscribers = checks.optional(checks.phones)("subscribers", self.subscribers)
         return Wait(
@@ -190,6 +176,15 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
         )
 
     # --- waiting ---------------------------------------------------------------------------------------------------------
+
+    def kept_wait(self, context: Context) -> Wait | None:
+        """Return the wait for the answers; before Airflow 3.3 it is not kept."""
+        state = TaskState(context)
+        kept, posted = state.get("wait"), state.get_ever("posted")
+        if kept is None or posted is None:
+            return None
+        self._asked = Asked(**posted)
+        return Wait.from_wire(kept)
 
     def carried(self) -> dict[str, Any]:
         """Return what the deferred task needs beside the wait, plain."""
@@ -246,7 +241,8 @@ class KaizalaAskOperator(TimeoutMixin, KaizalaQuestionOperator):
 
     On Airflow 3.3 and newer a retry finds what was posted, also if the worker died right after posting, and goes on waiting with
     the same deadline. Before, a retry asks again: there, post and wait with two tasks, a ``KaizalaSend…Operator`` and a
-    ``KaizalaResponseSensor``, so that a retry of the wait asks no one twice.
+    ``KaizalaResponseSensor``, so that a retry of the wait asks no one twice. ``execution_timeout`` ends a try, in the worker and in
+    the triggerer alike.
 
     :param until: when the wait is over: ``"any"`` answer, a count of people, ``"all"`` who must, a list of phone numbers, or a rule,
         see :mod:`airflow_provider_kaizala.waiting.rules` (templated)
@@ -290,15 +286,6 @@ class KaizalaAskOperator(TimeoutMixin, KaizalaQuestionOperator):
             self.begin(state, asked, rule, deadline(context, self.timeout, state)), context
         )
 
-    def kept_wait(self, context: Context) -> Wait | None:
-        """Return the wait for the answers; before Airflow 3.3 it is not kept."""
-        state = TaskState(context)
-        kept, posted = state.get("wait"), state.get_ever("posted")
-        if kept is None or posted is None:
-            return None
-        self._asked = Asked(**posted)
-        return Wait.from_wire(kept)
-
 
 class KaizalaAskPollOperator(KaizalaAskOperator, KaizalaSendPollOperator):
     """Ask a question with options, and wait for the votes.
@@ -308,7 +295,7 @@ class KaizalaAskPollOperator(KaizalaAskOperator, KaizalaSendPollOperator):
         ask = KaizalaAskPollOperator(
             task_id="ask", question="Is the store open?", options=["Yes", "No"], until="any", timeout=timedelta(hours=2)
         )
-        report = KaizalaSendMessageOperator(task_id="report", text=f"Open: {ask.output['winner']}")
+        ask >> KaizalaSendMessageOperator(task_id="report", text="Open: {{ ti.xcom_pull('ask')['winner'] }}")
 
     The other arguments are those of :class:`KaizalaAskOperator` and
     :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.

@@ -62,10 +62,7 @@ class KaizalaOperator(KaizalaTask, BaseOperator):
         self.kaizala_conn_id = kaizala_conn_id
 
     def check_arguments(self) -> None:
-        """Check the arguments that are known when the DAG is parsed.
-
-        :raises KaizalaInputError: names the argument, what was given and what is allowed
-        """
+        """Check the arguments that are known when the DAG is parsed."""
         super().check_arguments()
         for model in self.models:
             self.check_model(model)
@@ -100,11 +97,7 @@ class KaizalaGroupOperator(KaizalaGroupTask, KaizalaOperator):
 
 
 class CreateArguments(GroupArguments, total=False):
-    """Arguments of the operators that create something in a group.
-
-    :param on_unknown_outcome: what to do if it is unknown whether it was created: ``"fail"`` without a retry, or ``"resend"`` once
-        more in the same try
-    """
+    """Arguments of :class:`KaizalaCreateOperator`."""
 
     on_unknown_outcome: str
 
@@ -143,9 +136,7 @@ class KaizalaCreateOperator(KaizalaGroupOperator):
         resend = self.checked("on_unknown_outcome") == "resend"
         return PostOnce(self.hook, TaskState(context), what, resend=resend, across_clearing=across_clearing)
 
-    def create(
-        self, context: Context, what: str, call: Call[T], outcome: Callable[[T], Outcome]
-    ) -> Done[T]:
+    def create(self, context: Context, what: str, call: Call[T], outcome: Callable[[T], Outcome]) -> Done[T]:
         """Make a call, unless an earlier try has.
 
         :param what: what the call does, for messages
@@ -165,13 +156,7 @@ class PostedResult(TypedDict):
 
 
 class PostArguments(CreateArguments, total=False):
-    """Arguments of the operators that post to a group.
-
-    :param subscribers: phone numbers of chosen subscribers of a hub group
-    :param send_to_all_subscribers: post to all subscribers of a hub group
-    :param reply_to_reference_id: the ``reference_id`` of the post that this one replies to
-    :param fail_on_partial: fail if Kaizala names people whom the post could not reach
-    """
+    """Arguments of :class:`KaizalaPostOperator`."""
 
     subscribers: Sequence[str] | None
     send_to_all_subscribers: bool | str
@@ -237,10 +222,7 @@ class KaizalaPostOperator(KaizalaCreateOperator):
         self.fail_on_partial = fail_on_partial
 
     def check_arguments(self) -> None:
-        """Check the arguments that are known when the DAG is parsed.
-
-        :raises KaizalaInputError: names the argument, what was given and what is allowed
-        """
+        """Check the arguments that are known when the DAG is parsed."""
         super().check_arguments()
         self.check_model(self.sends)
 
@@ -257,12 +239,14 @@ class KaizalaPostOperator(KaizalaCreateOperator):
 
         :param across_clearing: whether what was posted before the task was cleared by hand counts
         """
-        group_id = self.group()
-        what = f"posting {self.sends.__name__.lower()} to group {group_id}"
-        once = self.once(context, what, across_clearing=across_clearing)
-        earlier = once.earlier_outcome()
-        if earlier is not None:
+        what = f"posting {self.sends.__name__.lower()}"
+        earlier = self.once(context, what, across_clearing=across_clearing).earlier_outcome()
+        if (
+            earlier is not None
+        ):  # asked before the connection, which may not be readable now, is needed for its default group
             return earlier
+        group_id = self.group()
+        once = self.once(context, f"{what} to group {group_id}", across_clearing=across_clearing)
         audience = Audience(**self.given(Audience))
         content = self.content(group_id)
         wanted = fingerprint(content)

@@ -49,10 +49,7 @@ class ApprovalMixin(compat.SkipBelow, CheckedArguments):
         ignore_downstream_trigger_rules: bool
 
     def check_arguments(self) -> None:
-        """Check the arguments that are known when the DAG is parsed.
-
-        :raises KaizalaInputError: names the argument, what was given and what is allowed
-        """
+        """Check the arguments that are known when the DAG is parsed."""
         super().check_arguments()
         if is_literal(self.approvers) and is_literal(self.quorum):
             self.rule()

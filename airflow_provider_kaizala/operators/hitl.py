@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, SkipMixin
 
-from airflow_provider_kaizala import compat
+from airflow_provider_kaizala import compat, triggers
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Audience, Poll, Sent, Survey
@@ -21,7 +21,7 @@ from airflow_provider_kaizala.operators.plain_text import plain_text
 from airflow_provider_kaizala.tasks.arguments import is_literal
 from airflow_provider_kaizala.tasks.state import TaskState, deadline
 from airflow_provider_kaizala.tasks.tell import tell
-from airflow_provider_kaizala.triggers.hitl import KaizalaHITLTrigger
+from airflow_provider_kaizala.tasks.wait_for_people import check_times, deferral_is_over
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 compat.need_hitl()
 
+from airflow.providers.standard.exceptions import HITLTimeoutError  # noqa: E402
 from airflow.providers.standard.operators.hitl import HITLOperator  # noqa: E402
 
 #: when the question in the group ends by default, which is Kaizala's own default for polls
@@ -45,26 +46,19 @@ _NO_TIMEOUT = "give response_timeout; with defaults the task then goes on, witho
 _FIXED = "the options are Approve and Reject, of which people choose one"
 
 
-class RequiredActionArguments(QuestionArguments, total=False):
-    """Arguments of all that ask in a group and in Airflow's Required Actions.
+class KaizalaHITLTimeoutError(AirflowFailException, HITLTimeoutError):
+    """Nobody has answered in time. The task is not retried: a retry would have the same deadline."""
 
-    :param notifiers: Airflow notifiers that announce the question
-    :param assigned_users: the users who may answer in Airflow; None for all who may work with the DAG
-    """
+
+class RequiredActionArguments(QuestionArguments, total=False):
+    """Arguments of all that ask in a group and in Airflow's Required Actions."""
 
     notifiers: Any
     assigned_users: Any
 
 
 class HITLArguments(RequiredActionArguments, total=False):
-    """Arguments of :class:`KaizalaHITLOperator` that its subclasses take too.
-
-    :param body: more about the question, in Markdown
-    :param defaults: the option that is chosen when time is up
-    :param response_timeout: seconds or a timedelta; None for no end
-    :param due: when the question in the group ends
-    :param tell_group: whether the group is told that it was answered in Airflow, or that time was up
-    """
+    """Arguments of :class:`KaizalaHITLOperator` that its subclasses take too."""
 
     body: str | None
     defaults: str | Sequence[str] | None
@@ -86,7 +80,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
     within the second in which it is deferred.
 
     When time is up, the ``defaults`` are chosen, and the group is told; without any the task fails with Airflow's
-    ``HITLTimeoutError``. An answer that the group gave in time counts, even if no look has seen it yet.
+    ``HITLTimeoutError``, without a retry. An answer that the group gave in time counts, even if no look has seen it yet.
 
     If the group can no longer be read, for example because the question was deleted there, the task waits on for an answer in
     Airflow alone. A question that has ended in the group can still be answered in Airflow.
@@ -162,15 +156,14 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         )
         self.tell_group = checks.flag("tell_group", tell_group)
         self.due = (self.response_timeout or MONTH) if due is None else due
+        if self.response_timeout and self.remind_every:
+            check_times(0, self.response_timeout.total_seconds(), self.remind_every)
         self._check_params()
 
     # --- arguments -------------------------------------------------------------------------------------------------------
 
     def check_arguments(self) -> None:
-        """Check the arguments that are known when the DAG is parsed.
-
-        :raises KaizalaInputError: names the argument, what was given and what is allowed
-        """
+        """Check the arguments that are known when the DAG is parsed."""
         for name, check in (("subject", checks.title), ("options", checks.options)):
             if is_literal(getattr(self, name)):
                 check(name, getattr(self, name))
@@ -255,8 +248,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         # fails if the rule does not fit this group; a question that has ended in the group can still be answered in Airflow
         wait = replace(self.read(wait), closes_at=None)
         self._ask_in_airflow(context, wait)
-        if wait.settled:
-            state.set("wait", wait.to_wire())
+        state.set("wait", wait.to_wire())
         return self.park(wait, context)
 
     def _ask_in_airflow(self, context: Context, wait: Wait) -> None:
@@ -270,9 +262,9 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
 
     def trigger(
         self, wait: Wait, wake_at: datetime | None, carry: dict[str, Any], context: Context
-    ) -> KaizalaHITLTrigger:
+    ) -> triggers.KaizalaHITLTrigger:
         """Return the trigger that waits for both sides."""
-        return KaizalaHITLTrigger(
+        return triggers.KaizalaHITLTrigger(
             wait=wait.to_wire(),
             kaizala_conn_id=self.kaizala_conn_id,
             wake_at=wake_at.isoformat() if wake_at else None,
@@ -291,17 +283,30 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
 
     # --- going on --------------------------------------------------------------------------------------------------------
 
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on; if Airflow has ended the wait since no triggerer ran when time was up, wait for one, which then ends it.
+
+        It alone can end the question in Airflow's record too.
+        """
+        wait = self.kept_wait(context) if deferral_is_over(next_method, next_kwargs) else None
+        if wait is None:
+            return super().resume_execution(next_method, next_kwargs, context)
+        self.log.warning("No triggerer ran when time was up; waiting for one")
+        return self.park(wait, context)
+
     def execute_complete(
         self, context: Context, event: Any = None, carry: Mapping[str, Any] | None = None
     ) -> Any:
         """Go on with the answer, or remind the group and wait on.
 
-        :raises HITLTimeoutError: if time is up, and there are no defaults
+        :raises KaizalaHITLTimeoutError: if time is up, and there are no defaults
+        :raises AirflowTaskTimeout: if the task's ``execution_timeout`` is over
         """
         known = dict(event) if hasattr(event, "keys") else {}
         try:
             if known.get("status") == "wake":
                 wait = self.resume(known, context)
+                self.check_execution_timeout()
                 self._wake_if_due(wait, context)
                 return self.park(wait, context)
             carried = known.pop("carry", None) or carry
@@ -339,6 +344,15 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
             if outcome["answered_in"] != "kaizala" and self.tell_group:
                 self._tell(self._asked, outcome, context)
         return self.concluded(outcome, context)
+
+    def process_trigger_event_error(self, event: dict[str, Any]) -> None:
+        """Fail without an answer.
+
+        :raises KaizalaHITLTimeoutError: if time is up
+        """
+        if event["error_type"] == "timeout":
+            raise KaizalaHITLTimeoutError(event["error"])
+        super().process_trigger_event_error(event)
 
     def concluded(self, outcome: dict[str, Any], context: Context) -> Any:
         """Return what the task returns."""

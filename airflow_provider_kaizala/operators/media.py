@@ -101,10 +101,7 @@ class KaizalaSendMediaOperator(KaizalaPostOperator):
         self.caption = caption
 
     def check_arguments(self) -> None:
-        """Check the arguments that are known when the DAG is parsed.
-
-        :raises KaizalaInputError: names the argument, what was given and what is allowed
-        """
+        """Check the arguments that are known when the DAG is parsed."""
         super().check_arguments()
         if is_literal(self.files):
             self._action_type()
@@ -161,10 +158,7 @@ class KaizalaSendAnnouncementOperator(KaizalaPostOperator):
         self.files = files
 
     def check_arguments(self) -> None:
-        """Check the arguments that are known when the DAG is parsed.
-
-        :raises KaizalaInputError: names the argument, what was given and what is allowed
-        """
+        """Check the arguments that are known when the DAG is parsed."""
         super().check_arguments()
         if is_literal(self.files):
             check_files(self.files)

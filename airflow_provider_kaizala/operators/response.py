@@ -113,10 +113,7 @@ class KaizalaPostResponseOperator(KaizalaCreateOperator):
         self.location = location
 
     def check_arguments(self) -> None:
-        """Check the arguments that are known when the DAG is parsed.
-
-        :raises KaizalaInputError: names the argument, what was given and what is allowed
-        """
+        """Check the arguments that are known when the DAG is parsed."""
         super().check_arguments()
         if (self.answers is None) == (self.completed is None):
             raise KaizalaInputError(

@@ -111,10 +111,7 @@ class KaizalaCreateWebhookOperator(KaizalaCreateOperator):
         self.expires = expires
 
     def check_arguments(self) -> None:
-        """Check the arguments that are known when the DAG is parsed.
-
-        :raises KaizalaInputError: names the argument, what was given and what is allowed
-        """
+        """Check the arguments that are known when the DAG is parsed."""
         super().check_arguments()
         if self.event_types is None or self.callback_url is None:
             raise KaizalaInputError("event_types and callback_url are both needed")

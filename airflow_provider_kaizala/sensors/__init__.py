@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from airflow_provider_kaizala.client.lazy import lazy
 
 if TYPE_CHECKING:
-    from airflow_provider_kaizala.sensors.action import KaizalaActionSensor
-    from airflow_provider_kaizala.sensors.member import KaizalaMemberSensor
-    from airflow_provider_kaizala.sensors.reaction import KaizalaReactionSensor
-    from airflow_provider_kaizala.sensors.response import KaizalaResponseSensor
+    from airflow_provider_kaizala.sensors.action import *
+    from airflow_provider_kaizala.sensors.member import *
+    from airflow_provider_kaizala.sensors.reaction import *
+    from airflow_provider_kaizala.sensors.response import *
 
-__all__ = ["KaizalaActionSensor", "KaizalaMemberSensor", "KaizalaReactionSensor", "KaizalaResponseSensor"]
-
-__lazy_imports = {
-    "KaizalaActionSensor": "action",
-    "KaizalaMemberSensor": "member",
-    "KaizalaReactionSensor": "reaction",
-    "KaizalaResponseSensor": "response",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in __lazy_imports:
-        return getattr(import_module(f"{__name__}.{__lazy_imports[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__all__, __getattr__ = lazy(
+    __name__,
+    {
+        "action": "KaizalaActionSensor",
+        "member": "KaizalaMemberSensor",
+        "reaction": "KaizalaReactionSensor",
+        "response": "KaizalaResponseSensor",
+    },
+)

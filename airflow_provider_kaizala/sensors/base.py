@@ -136,10 +136,7 @@ class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
         """
 
     def check_arguments(self) -> None:
-        """Check the arguments that are known when the DAG is parsed, and the rule with them.
-
-        :raises KaizalaInputError: names the argument, what was given and what is allowed
-        """
+        """Check the arguments that are known when the DAG is parsed, and the rule with them."""
         super().check_arguments()
         if is_literal(self.until):
             self.check_rule(read_rule(self.until))

@@ -62,7 +62,7 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        deliverer = Deliverer(server)
+        app.state.kaizala_deliverer = deliverer = Deliverer(server)
         await deliverer.start()
         yield
         await deliverer.stop()

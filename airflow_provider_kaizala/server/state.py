@@ -28,6 +28,8 @@ class ServerState:
     :param on_delivery: told of each delivery attempt of a webhook, and of each validation; the control plane's journal. What is
         handed over is plain JSON: ``operation`` (deliverEvent or validateCallback), ``webhookId``, ``eventId``, ``eventType``,
         ``callbackUrl``, ``attempt``, ``status`` (None without a reply), ``error``, ``durationMs``, ``body``
+    :param rotation_ends_old_token: whether a refresh token stops working as soon as it was rotated, which no source tells; only
+        the control plane sets it
     """
 
     config: ServerConfig
@@ -36,6 +38,7 @@ class ServerState:
     media: MediaFiles
     outbound: Outbound
     on_delivery: Callable[[Mapping[str, object]], None] | None = None
+    rotation_ends_old_token: bool = False
 
 
 def state_of(request: Request) -> ServerState:

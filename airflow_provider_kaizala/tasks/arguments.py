@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
@@ -168,7 +168,7 @@ class _ChecksWhenBuilt(BaseOperatorMeta):
     """Metaclass: checks a task's arguments once all constructors have run."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        _refuse_unknown(cls, kwargs)  # type: ignore[arg-type]
+        _refuse_unknown(cast("type[CheckedArguments]", cls), kwargs)
         task = super().__call__(*args, **kwargs)
         task.check_arguments()
         return task

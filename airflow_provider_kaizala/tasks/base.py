@@ -21,19 +21,13 @@ if TYPE_CHECKING:
 
 
 class ConnectionArguments(TaskArguments, total=False):
-    """Arguments of every operator and sensor.
-
-    :param kaizala_conn_id: the Airflow connection to Kaizala; ``kaizala_default`` by default
-    """
+    """Arguments of every operator and sensor."""
 
     kaizala_conn_id: str
 
 
 class GroupArguments(ConnectionArguments, total=False):
-    """Arguments of those that work in one group.
-
-    :param group_id: the group; by default the connection's ``default_group``
-    """
+    """Arguments of those that work in one group."""
 
     group_id: str | None
 

@@ -255,7 +255,7 @@ def fingerprint(model: Sent) -> Fingerprint | None:
     """Return the fingerprint of an action; None for what Kaizala does not list, or lists without a title, such as images."""
     match model:
         case Poll():
-            return Fingerprint(model.action_type, model.question, model.options)
+            return Fingerprint(model.action_type, model.question, tuple(model.options))
         case Meeting():
             starts_at = model.starts_at if isinstance(model.starts_at, datetime) else None
             return Fingerprint(model.action_type, model.title, starts_at=starts_at)

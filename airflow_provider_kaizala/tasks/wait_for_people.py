@@ -15,12 +15,12 @@ from airflow.providers.common.compat.sdk import (
     AirflowTaskTimeout,
 )
 
+from airflow_provider_kaizala import triggers
 from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.tasks.arguments import is_literal
 from airflow_provider_kaizala.tasks.base import KaizalaGroupTask
 from airflow_provider_kaizala.tasks.state import TaskState
-from airflow_provider_kaizala.triggers.wait import KaizalaWaitTrigger
 from airflow_provider_kaizala.waiting.rules import Rule, read_rule
 from airflow_provider_kaizala.waiting.wait import Update, Wait
 
@@ -90,6 +90,10 @@ class WaitMixin(KaizalaGroupTask):
         execution_timeout: timedelta | None
 
     # --- what a subclass may add -----------------------------------------------------------------------------------------
+
+    def kept_wait(self, context: Context) -> Wait | None:
+        """Return the wait as it was, None if it was not kept."""
+        raise NotImplementedError
 
     def finish(self, result: ResultDict, context: Context) -> Any:
         """Turn the result of the wait into what the task returns."""
@@ -225,9 +229,9 @@ class WaitMixin(KaizalaGroupTask):
 
     def trigger(
         self, wait: Wait, wake_at: datetime | None, carry: dict[str, Any], context: Context
-    ) -> KaizalaWaitTrigger:
+    ) -> triggers.KaizalaWaitTrigger:
         """Return the trigger that waits in the triggerer."""
-        return KaizalaWaitTrigger(
+        return triggers.KaizalaWaitTrigger(
             wait=wait.to_wire(),
             kaizala_conn_id=self.kaizala_conn_id,
             wake_at=wake_at.isoformat() if wake_at else None,
@@ -276,17 +280,29 @@ class WaitMixin(KaizalaGroupTask):
         self.take_up(carry, context)
         return Wait.from_wire(event["wait"])
 
-    def _woken(self, wait: Wait, context: Context) -> Any:
+    def check_execution_timeout(self) -> None:
+        """End a try that was deferred for too long, as Airflow ends one in a worker.
+
+        :raises AirflowTaskTimeout: if the task's ``execution_timeout`` is over
+        """
         if self._ends_by is not None and self._ends_by <= Wait.now():
             raise AirflowTaskTimeout(
                 f"The wait has lasted longer than execution_timeout, {self.execution_timeout}: "
                 f"{self._last.text if self._last else 'Kaizala could not be read'}"
             )
+
+    def _woken(self, wait: Wait, context: Context) -> Any:
+        self.check_execution_timeout()
         wait, over, value = self.look(wait, context)
         if over:
             return value
         self._wake_if_due(wait, context)
         return self.park(wait, context)
+
+
+def deferral_is_over(next_method: str, next_kwargs: Mapping[str, Any] | None) -> bool:
+    """Return whether Airflow resumes a task since it was deferred for too long, which it does by failing it."""
+    return next_method == "__fail__" and "timeout" in str((next_kwargs or {}).get("error")).lower()
 
 
 class TimeoutMixin(WaitMixin):
@@ -297,7 +313,7 @@ class TimeoutMixin(WaitMixin):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on, with an ending of our own where Airflow would fail the task."""
-        if next_method == "__fail__" and "timeout" in str((next_kwargs or {}).get("error")).lower():
+        if deferral_is_over(next_method, next_kwargs):
             next_method, next_kwargs = "end_late", {}
         return super().resume_execution(next_method, next_kwargs, context)  # type: ignore[misc]
 
@@ -315,10 +331,6 @@ class TimeoutMixin(WaitMixin):
             return self.look(replace(wait, deadline=min(wait.deadline or now, now)), context)[2]
         finally:
             self.hook.close()
-
-    def kept_wait(self, context: Context) -> Wait | None:
-        """Return the wait as it was, None if it was not kept."""
-        raise NotImplementedError
 
 
 def _left(wait: Wait, otherwise: float) -> float:

@@ -1,13 +1,14 @@
 """People who answer by script: "Ravi answers Yes, after the task has looked twice".
 
-A script waits in the background for something it can act on, by kind (a vote needs a poll or a meeting) and, if that is given, by
-title. Each script of a person takes a post of its own: two votes are for two polls. ``then`` goes on with the same post::
+A script waits in the background for a post that it can act on: of the right kind (a vote needs a poll or a meeting) and, if a title
+is given, with this title. Each script of a person takes a different post: two votes are for two polls. ``then`` acts on the same
+post again::
 
     kaizala_people.ravi.votes("No").then("Yes", after_polls=2)     # changes his mind
     kaizala_people.meera.answers({"Is it open?": "Yes", "How many?": 3}, title="Opening check")
     kaizala_people.asha.completes(after_polls=1)
 
-A *poll* is a look at the post by whoever waits for it: a reading of the action itself, or of the list it is in.
+In ``after_polls``, a poll is one reading of the post by the task that waits: of the action itself, or of a list that contains it.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class _Act:
 
 @dataclass
 class _Course:
-    """How far a script has come with one post."""
+    """The progress of a script with one post."""
 
     item: Item
     done: int = 0
@@ -58,7 +59,7 @@ class _Course:
 
 @dataclass
 class Script:
-    """What a person is to do."""
+    """What a person does once there is a post to act on."""
 
     person: Person
     verb: str
@@ -70,7 +71,7 @@ class Script:
     failed: bool = False
 
     def then(self, value: Any = True, *, after_polls: int = 0) -> Script:
-        """Do the same once more on the same post: another vote, an edited answer; counted from what came before."""
+        """Act on the same post once more: vote again, edit an answer. Its polls are counted from the previous act on."""
         with self.person.crew.lock:
             self._acts.append(_Act(value, after_polls))
         self.person.crew.wake()
@@ -78,7 +79,7 @@ class Script:
 
     @property
     def is_done(self) -> bool:
-        """Whether all was done, as often as it was to be."""
+        """Whether the script has finished with as many posts as ``times`` says, or has failed."""
         if self.failed:
             return True
         finished = [course for course in self._courses if course.done == len(self._acts)]
@@ -93,7 +94,7 @@ class Script:
     # --- in the background -------------------------------------------------------------------------------------------------
 
     def take(self, items: Sequence[Item], taken: set[str]) -> None:
-        """Take posts that fit and that no other script of this person has."""
+        """Take posts that match and that no other script of this person has taken."""
         for item in items:
             if self.times is not None and len(self._courses) >= self.times:
                 return
@@ -112,7 +113,7 @@ class Script:
         return self.group_id in (None, item["groupId"])
 
     def go_on(self, reads: Sequence[Mapping[str, Any]]) -> None:
-        """Do what is due, now that so much was read."""
+        """Do what is due after these readings."""
         for course in self._courses:
             while course.done < len(self._acts):
                 act = self._acts[course.done]
@@ -140,7 +141,7 @@ class Script:
 
 
 def _in_order(item: Item, answers: Any) -> list[Any]:
-    """Return answers by position; given by question, those left out are null."""
+    """Return answers by position; if they are given by question, those left out are None."""
     if not isinstance(answers, Mapping):
         return list(answers)
     titles = [question["title"] for question in item["questions"]]
@@ -171,10 +172,10 @@ def _is_poll(entry: Mapping[str, Any], item: Item) -> bool:
 class When(TypedDict, total=False):
     """When a script acts, and on what.
 
-    - ``after_polls``: once whoever waits has looked so often; at once by default
-    - ``title``: only on what has this title; on the first that comes by default
+    - ``after_polls``: after the waiting task has read the post this many times; immediately by default
+    - ``title``: only on a post with this title; by default on the first post of the right kind
     - ``group_id``: only in this group
-    - ``times``: on so many posts, 1 by default; None for all that come
+    - ``times``: on this many posts, 1 by default; None for no limit
     """
 
     after_polls: int
@@ -184,7 +185,7 @@ class When(TypedDict, total=False):
 
 
 def _check(verb: str, when: When) -> None:
-    """Refuse what would silently be taken for something else: a misspelled name for a script that acts at once."""
+    """Refuse unknown and wrong arguments: with a misspelled ``after_polls`` the script would silently act at once."""
     if unknown := sorted(set(when) - set(When.__annotations__)):
         raise TypeError(f"{verb}() takes no {unknown[0]!r}, but {', '.join(When.__annotations__)}")
     polls, times = when.get("after_polls", 0), when.get("times", 1)
@@ -195,7 +196,7 @@ def _check(verb: str, when: When) -> None:
 
 
 class Person:
-    """Somebody of the seed; what they are told to do happens in the background."""
+    """A person of the seed, who acts in the background as scripted."""
 
     def __init__(self, crew: People, mobile_number: str, name: str) -> None:
         self.crew = crew
@@ -206,23 +207,23 @@ class Person:
         return f"<{self.name} {self.mobile_number}>"
 
     def votes(self, choice: str | int, **when: Unpack[When]) -> Script:
-        """Vote in a poll, or answer a meeting; *when* and on what, see :class:`When`."""
+        """Vote in a poll, or answer a meeting; for *when*, see :class:`When`."""
         return self._follow("votes", choice, when)
 
     def answers(self, answers: Mapping[str, Any] | Sequence[Any], **when: Unpack[When]) -> Script:
-        """Answer a survey or a custom action, by question or in order."""
+        """Answer a survey or a custom action, with a dict by question or a list in order."""
         return self._follow("answers", answers, when)
 
     def completes(self, **when: Unpack[When]) -> Script:
-        """Complete a job that is assigned to this person; ``.then(False)`` takes it back."""
+        """Complete a job that is assigned to this person; ``.then(False)`` undoes it."""
         return self._follow("completes", True, when)
 
     def likes(self, **when: Unpack[When]) -> Script:
-        """Like something posted; *title* may also be the whole text of a message."""
+        """Like a post; *title* may also be the whole text of a message."""
         return self._follow("likes", True, when)
 
     def comments(self, text: str, **when: Unpack[When]) -> Script:
-        """Comment on something posted; *title* may also be the whole text of a message."""
+        """Comment on a post; *title* may also be the whole text of a message."""
         return self._follow("comments", text, when)
 
     def _follow(self, verb: str, value: Any, when: When) -> Script:
@@ -232,11 +233,11 @@ class Person:
         return self.crew.follow(script)
 
     def says(self, text: str, *, group_id: str | None = None) -> None:
-        """Write a text, now."""
+        """Post a message now."""
         self.post(f"/groups/{group_id or self.crew.server.default_group()}/messages", {"text": text})
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Do something now, by the paths of the ``/people/`` API."""
+        """Act now, with a path of the ``/people/`` API, and return the JSON of the reply."""
         return self.crew.server.call("POST", f"/people/{self.mobile_number}{path}", dict(body))
 
 
@@ -258,7 +259,7 @@ class People:
     # --- who there is ------------------------------------------------------------------------------------------------------
 
     def __getitem__(self, who: str) -> Person:
-        """Return a person by name or phone number, in any case and with _ for what no Python name holds."""
+        """Return a person by phone number, or by name, ignoring case, with ``_`` for characters that a Python name cannot have."""
         everybody = self.server.people()
         found = [one for one in everybody if who == one["mobileNumber"]]
         found = found or [one for one in everybody if _plain(who) == _plain(one["name"])]
@@ -280,7 +281,7 @@ class People:
     # --- what they do ------------------------------------------------------------------------------------------------------
 
     def follow(self, script: Script) -> Script:
-        """Let a script run."""
+        """Start a script."""
         with self.lock:
             self._scripts.append(script)
             if self._thread is None:
@@ -290,7 +291,10 @@ class People:
         return script
 
     def done(self, timeout: float = 10.0) -> None:
-        """Wait until everybody has done what they were to do; say who has not."""
+        """Wait until all scripts have finished, except those without a limit.
+
+        :raises AssertionError: if one has failed, or has not finished in time; it names the person
+        """
         until = time.monotonic() + timeout
         while open_ := [
             script for script in self._scripts if script.times is not None and not script.is_done
@@ -303,7 +307,10 @@ class People:
         self._tell_failures()
 
     def close(self) -> None:
-        """Stop; what could not be done is an error, what had no occasion is not."""
+        """Stop all scripts. A script that found nothing to act on is not an error.
+
+        :raises AssertionError: if a script has failed
+        """
         self._is_closed = True
         self.wake()
         if self._thread is not None:
@@ -318,7 +325,7 @@ class People:
     # --- in the background -------------------------------------------------------------------------------------------------
 
     def wake(self) -> None:
-        """Let the background look again at once."""
+        """Make the background thread read again at once."""
         with self.lock:
             self._is_awake = True
             if self._watching is not None:
@@ -338,9 +345,11 @@ class People:
         except (OSError, http.client.HTTPException, KaizalaServerError) as error:
             if not self._is_closed:
                 self.failures.append(f"the people lost the server: {error or type(error).__name__}")
+        except Exception as error:  # noqa: BLE001 - nobody sees what a thread raises, and the test would wait in vain
+            self.failures.append(f"the people stopped: {type(error).__name__}: {error}")
 
     def _look(self, scripts: Sequence[Script]) -> None:
-        """Read what is new to the people who have something to do, and hand it out."""
+        """Read what is new to the people who have scripts, and give each script the posts that match."""
         for mobile in dict.fromkeys(script.person.mobile_number for script in scripts):
             items = self._items.setdefault(mobile, [])
             for group in self.server.call("GET", f"/people/{mobile}/groups")["groups"]:
@@ -362,12 +371,16 @@ class People:
     def _go_on(self, script: Script) -> None:
         try:
             script.go_on(self._reads)
-        except KaizalaServerError as error:
+        except (OSError, http.client.HTTPException):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test must fail with it, and the others go on
+            refused = isinstance(error, KaizalaServerError)
+            reason = str(error) if refused else f"{type(error).__name__}: {error}"
             script.failed = True
-            self.failures.append(f"{script.person.name} {script.verb}: {error}")
+            self.failures.append(f"{script.person.name} {script.verb}: {reason}")
 
     def _wait(self, since: int) -> int:
-        """Wait for the next post or reading; return where the journal stands."""
+        """Wait for the next post or reading; return the number of the last entry in the journal."""
         call = Call(self.server.url)
         with self.lock:
             if self._is_awake:

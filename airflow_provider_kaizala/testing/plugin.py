@@ -1,4 +1,4 @@
-"""The fixtures. This module is loaded by every pytest where the package is installed: it imports nothing but pytest."""
+"""The fixtures. Every pytest run in an environment with this package loads this module, so it imports only pytest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SETTINGS = {
     "kaizala_seed": "seed of kaizala_server: a file, or a built-in name; demo by default",
-    "kaizala_server_url": "a kaizala-server in --test-mode to use, instead of one per test",
+    "kaizala_server_url": "a kaizala-server in --test-mode to use, instead of starting one",
     "kaizala_server_python": "an interpreter that runs kaizala-server, where this one cannot",
 }
 
@@ -38,39 +38,34 @@ def _seed(config: pytest.Config) -> str:
     return str(path) if path.is_file() else seed
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse settings that exclude each other before any test runs."""
+    if _setting(config, "kaizala_server_url") and _setting(config, "kaizala_server_python"):
+        raise pytest.UsageError("kaizala_server_url and kaizala_server_python exclude each other")
+
+
 @pytest.fixture(scope="session")
-def _kaizala_shared_server(
+def _kaizala_session_server(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[KaizalaServer | None]:
-    """One server for all tests, if the settings name one; None if each test has its own."""
-    url = _setting(pytestconfig, "kaizala_server_url")
-    python = _setting(pytestconfig, "kaizala_server_python")
-    if url and python:
-        pytest.exit("kaizala_server_url and kaizala_server_python exclude each other", returncode=4)
-    if url:
+) -> Iterator[KaizalaServer]:
+    """One server for all tests of this process, which under pytest-xdist is one worker."""
+    if url := _setting(pytestconfig, "kaizala_server_url"):
         from airflow_provider_kaizala.testing.server import KaizalaServer
 
+        if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:
+            pytest.fail(
+                f"kaizala_server_url names one server ({url}), and parallel tests would reset it under each other; "
+                "run without -n, or remove the setting so that each worker starts its own server",
+                pytrace=False,
+            )
         yield KaizalaServer(url)
-    elif python:
+        return
+    folder, seed = tmp_path_factory.mktemp("kaizala-server"), _seed(pytestconfig)
+    if python := _setting(pytestconfig, "kaizala_server_python"):
         from airflow_provider_kaizala.testing.server import in_a_process
 
-        folder = tmp_path_factory.mktemp("kaizala-server")
-        with in_a_process(python, folder, _seed(pytestconfig), Path(pytestconfig.rootpath)) as server:
+        with in_a_process(python, folder, seed, Path(pytestconfig.rootpath)) as server:
             yield server
-    else:
-        yield None
-
-
-@pytest.fixture
-def kaizala_server(
-    _kaizala_shared_server: KaizalaServer | None,
-    pytestconfig: pytest.Config,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[KaizalaServer]:
-    """A Kaizala server as its seed leaves it, with a control plane: ``.url``, ``.seed()``, ``.fault()``, ``.journal()``, ..."""
-    if _kaizala_shared_server is not None:
-        _reset(_kaizala_shared_server)
-        yield _kaizala_shared_server
         return
     try:
         _need_server()
@@ -84,14 +79,21 @@ def kaizala_server(
     from airflow_provider_kaizala.testing.server import in_a_thread
 
     try:
-        with in_a_thread(tmp_path_factory.mktemp("kaizala-server"), _seed(pytestconfig)) as server:
+        with in_a_thread(folder, seed) as server:
             yield server
     except StartError as error:
         pytest.fail(f"kaizala_server: {error}", pytrace=False)
 
 
+@pytest.fixture
+def kaizala_server(_kaizala_session_server: KaizalaServer) -> KaizalaServer:
+    """A Kaizala server in the state of its seed, with a control plane: ``.url``, ``.seed()``, ``.fault()``, ``.journal()``, ..."""
+    _reset(_kaizala_session_server)
+    return _kaizala_session_server
+
+
 def _need_server() -> None:
-    """Raise ImportError where the server cannot run; Airflow 2 holds SQLAlchemy below 2."""
+    """Raise ImportError if the server cannot run here; Airflow 2 requires SQLAlchemy below 2."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -118,7 +120,7 @@ def _reset(server: KaizalaServer) -> None:
 
 @pytest.fixture
 def kaizala_people(kaizala_server: KaizalaServer) -> Iterator[People]:
-    """The people of the seed, who answer by script: ``kaizala_people.ravi.votes("Yes", after_polls=2)``."""
+    """The people of the seed, who act by script: ``kaizala_people.ravi.votes("Yes", after_polls=2)``."""
     from airflow_provider_kaizala.testing.people import People
 
     people = People(kaizala_server)
@@ -128,11 +130,11 @@ def kaizala_people(kaizala_server: KaizalaServer) -> Iterator[People]:
 
 @pytest.fixture
 def kaizala_conn(kaizala_server: KaizalaServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """The Airflow connection ``kaizala_default`` to the server, without limits; returned as a dict."""
+    """The Airflow connection ``kaizala_default`` to the server, without a limit of calls; returned as a dict."""
     from airflow_provider_kaizala.testing.server import CONN_ID
     from airflow_provider_kaizala.testing.token_variables import set_aside
 
     connection = kaizala_server.connection()
     monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", json.dumps(connection))
-    with set_aside(CONN_ID):
+    with set_aside(connection["extra"]):
         yield connection

@@ -1,4 +1,4 @@
-"""The server of a test, and the ways to start one."""
+"""The server that tests use, and two ways to start it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ CONN_ID = "kaizala_default"
 
 
 class KaizalaServer:
-    """A server in test mode, as a test sees it.
+    """Controls a server that runs in test mode.
 
-    :param url: its address, to which the Kaizala API, ``/people/`` and ``/_test/`` are relative
+    :param url: its address; the Kaizala API, ``/people/`` and ``/_test/`` are below it
     """
 
     def __init__(self, url: str) -> None:
@@ -30,32 +30,39 @@ class KaizalaServer:
         return f"KaizalaServer({self.url!r})"
 
     def call(self, method: str, path: str, body: object = None, **query: Any) -> Any:
-        """Call the control plane, with a path relative to ``/_test``; returns the JSON."""
+        """Call the control plane, with a path relative to ``/_test``, and return the JSON of the reply."""
         return Call(self.url).send(method, f"/_test{path}", body, query)
 
     # --- state -----------------------------------------------------------------------------------------------------------
 
     def reset(self) -> None:
-        """Go back to the seed and to real time, without faults and with an empty journal."""
+        """Restore the seed and the real time, remove all faults and empty the journal."""
         self.call("POST", "/reset", {})
 
     def seed(self, seed: str | Mapping[str, Any], *, replace: bool = False) -> None:
-        """Add groups, people, connectors, grants and actions, as YAML text or as a dict; or put them in the place of all."""
+        """Add groups, people, connectors, grants and actions, as YAML text or as a dict.
+
+        :param replace: whether to remove everything else first
+        """
         body = seed.encode() if isinstance(seed, str) else dict(seed)
         self.call("POST", "/seed", body, replace=str(replace).lower())
 
     def seeded(self) -> dict[str, Any]:
-        """Return all that was seeded."""
+        """Return everything that was seeded."""
         found: dict[str, Any] = self.call("GET", "/seed")
         return found
 
     def people(self) -> list[dict[str, Any]]:
-        """Return everybody with a phone number: ``mobileNumber``, ``name``, ``id`` and the ids of their ``groups``."""
+        """Return all people who have a phone number: ``mobileNumber``, ``name``, ``id`` and the ids of their ``groups``."""
         found: list[dict[str, Any]] = self.call("GET", "/people")["people"]
         return found
 
     def feed(self, group_id: str | None = None, mobile_number: str | None = None) -> list[dict[str, Any]]:
-        """Return everything posted to a group, the first of the seed by default, as one of its people sees it."""
+        """Return everything that was posted to a group, oldest first, as one of its people sees it.
+
+        :param group_id: the seed's first group by default
+        :param mobile_number: one of the group's people by default
+        """
         group = group_id or self.default_group()
         if mobile_number is None:
             inside = [one["mobileNumber"] for one in self.people() if group in one["groups"]]
@@ -71,7 +78,7 @@ class KaizalaServer:
         return items
 
     def delete_action(self, action_id: str) -> None:
-        """Delete an action, as its sender could in the app."""
+        """Delete an action, as its sender can in the app."""
         self.call("POST", "/delete-action", {"actionId": action_id})
 
     def revoke_grant(
@@ -81,12 +88,16 @@ class KaizalaServer:
         group_id: str | None = None,
         mobile_number: str | None = None,
     ) -> None:
-        """Take a connector's grant of a group or person back; by default the first connector's of the first group."""
+        """Revoke a connector's grant for a group or a person; by default that of the first connector for the first group."""
         connector = connector_id or self.seeded()["connectors"][0]["id"]
         if group_id is None and mobile_number is None:
             group_id = self.default_group()
         body = {"connectorId": connector, "groupId": group_id, "mobileNumber": mobile_number}
         self.call("POST", "/revoke-grant", body)
+
+    def rotation_ends_old_token(self, ends: bool = True) -> None:
+        """Set whether a refresh token stops working once it is rotated, which happens from day 328 on, or only on day 365."""
+        self.call("POST", "/rotation", {"endsOldToken": ends})
 
     # --- time ------------------------------------------------------------------------------------------------------------
 
@@ -95,34 +106,37 @@ class KaizalaServer:
         return datetime.fromisoformat(self.call("GET", "/clock")["now"])
 
     def freeze(self, at: datetime | None = None) -> None:
-        """Stop the server's clock, now or at a moment."""
+        """Stop the server's clock, at the present time or at another one."""
         self.call("POST", "/clock", {"freeze": True if at is None else at.isoformat()})
 
     def advance(self, by: timedelta | float) -> None:
-        """Move the server's clock on, by seconds: tokens end, surveys fall due, deliveries are tried again."""
+        """Move the server's clock forward, by seconds or a timedelta: tokens and surveys expire, deliveries are retried."""
         self.call("POST", "/clock", {"advance": by.total_seconds() if isinstance(by, timedelta) else by})
 
     def resume(self) -> None:
-        """Let a frozen clock run on."""
+        """Let a frozen clock run again."""
         self.call("POST", "/clock", {"resume": True})
 
     # --- faults and journal ------------------------------------------------------------------------------------------------
 
     def fault(self, operation: str = "*", **fault: Any) -> None:
-        """Let calls go wrong: ``fault("postAction", drop="after", count=1)``; see :mod:`..server.control.faults`."""
+        """Make calls fail: ``fault("postAction", drop="after", count=1)``; see :mod:`airflow_provider_kaizala.server.control.faults`."""
         self.call("POST", "/faults", {"operation": operation, **fault})
 
     def faults(self) -> list[dict[str, Any]]:
-        """Return the faults, and how often each ``fired``."""
+        """Return the faults; ``fired`` counts how often each has occurred."""
         found: list[dict[str, Any]] = self.call("GET", "/faults")["faults"]
         return found
 
     def clear_faults(self) -> None:
-        """Let everything work again."""
+        """Remove all faults."""
         self.call("DELETE", "/faults")
 
     def journal(self, **wanted: Any) -> list[dict[str, Any]]:
-        """Return requests with their replies, secrets masked; by ``operation``, ``group``, ``status``, ``since``."""
+        """Return the requests that the server received and its replies, with secrets masked.
+
+        :param wanted: ``operation``, ``group``, ``status``, ``since``: return only matching entries
+        """
         found: list[dict[str, Any]] = self.call("GET", "/journal", **wanted)["entries"]
         return found
 
@@ -136,7 +150,7 @@ class KaizalaServer:
         return str(groups[0]["id"])
 
     def connection(self) -> dict[str, Any]:
-        """Return an Airflow connection for the seed's first connector: all its tokens, its first group, no limit."""
+        """Return an Airflow connection of the seed's first connector, with all its tokens, the first group, and no limit of calls."""
         seeded = self.seeded()
         if not seeded["connectors"]:
             raise KaizalaServerError("the seed has no connector", 404)

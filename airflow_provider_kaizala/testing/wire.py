@@ -1,4 +1,4 @@
-"""Speaking to a server's control plane with nothing but the standard library: tests often replace ``requests`` and ``httpx``."""
+"""Calls a server's control plane with the standard library alone, since tests often replace ``requests`` and ``httpx``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TIMEOUT = 30.0
 
 
 class KaizalaServerError(AssertionError):
-    """The server refused what a test or a scripted person did; the message is the server's."""
+    """The server refused what a test or a scripted person did. The message is the server's."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -20,7 +20,7 @@ class KaizalaServerError(AssertionError):
 
 
 class Call:
-    """One request, which another thread may break off."""
+    """One request, which another thread may cancel."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -29,11 +29,11 @@ class Call:
         self._base = parts.path.rstrip("/")
 
     def connect(self) -> None:
-        """Open the connection; from here on the call can be broken off."""
+        """Open the connection; from then on the call can be cancelled."""
         self._connection.connect()
 
     def break_off(self) -> None:
-        """End the call at once; it raises ``OSError`` or ``http.client.HTTPException`` in its own thread."""
+        """Cancel the call: it raises ``OSError`` or ``http.client.HTTPException`` in the thread that makes it."""
         sock = self._connection.sock
         if sock is not None:
             try:

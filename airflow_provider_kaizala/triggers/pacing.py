@@ -1,4 +1,4 @@
-"""How the waits of one triggerer share a connector's calls: so many a minute, the urgent ones first."""
+"""How the waits of one triggerer share the calls of a connector: so many a minute, the urgent ones first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_kaizala.client.settings import Settings
 
-#: reading an answer that has come goes before asking whether one has, and that before looking again at what is known
+#: reading an answer that has come goes before asking whether one has, and that before reading again what shows no change
 DETAIL, LIST, SWEEP = range(3)
 SECTION = "kaizala"
 #: seconds over which calls are spread, so that a burst does not use up a whole minute
@@ -26,10 +26,7 @@ WINDOW = 10.0
 
 
 class Pacer:
-    """Lets the calls of waits go, at most *per_minute* of them; 0 for no limit.
-
-    :param per_minute: what waits may use; posts have the rest
-    """
+    """Gives the calls of waits their turn: at most *per_minute*, so that posts have the rest; 0 for no limit."""
 
     def __init__(self, per_minute: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -68,7 +65,7 @@ class Pacer:
         return self._clock()
 
     async def turn(self, urgency: int) -> None:
-        """Wait until a call may go: the urgent before the others, else in order."""
+        """Wait until a call may be made: urgent calls first, else in order."""
         if not self._queue and self._reserve() == 0:
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -85,13 +82,13 @@ class Pacer:
                 continue
             while self._queue:
                 turn = heapq.heappop(self._queue)[2]
-                if not turn.done():  # else whoever waited has gone
+                if not turn.done():  # else its wait was cancelled
                     turn.set_result(None)
                     break
 
 
 class Sweeps:
-    """The calls one poll may spend on what is known already: its part of a tenth of the budget, the same for each poll."""
+    """The calls that one poll may spend on what shows no change: an equal part of a tenth of the budget."""
 
     def __init__(self, pacer: Pacer) -> None:
         self._pacer = pacer
@@ -99,11 +96,11 @@ class Sweeps:
         pacer.sweepers.add(self)
 
     def end(self) -> None:
-        """Leave it to the others."""
+        """Leave its part to the other polls."""
         self._pacer.sweepers.discard(self)
 
     def take(self, most: int) -> int:
-        """Return how many of *most* calls may be made now; one if there is no limit. What is not used does not pile up."""
+        """Return how many of *most* calls may be made now; one if there is no limit. Unused calls do not pile up."""
         if self._pacer.is_busy or not most:
             return 0
         if self._pacer.per_minute <= 0:
@@ -118,7 +115,7 @@ class Sweeps:
 def share_of_waits(settings: Settings) -> float:
     """Return how many calls a minute the waits of this triggerer may make.
 
-    A share of the connector's, so that posts find room; divided among the triggerers.
+    It is a share of the connector's calls, which leaves room for posts, divided among the triggerers.
     """
     share = float(conf.getfloat(SECTION, "share_of_waits", fallback=0.7))
     triggerers = int(conf.getint(SECTION, "triggerers", fallback=1))

@@ -235,7 +235,7 @@ async def _read(hook: KaizalaHook) -> KaizalaConnection:
     except KaizalaError:
         raise
     except Exception as error:
-        raise UnreadableConnectionError(f"{type(error).__name__}: {error}") from error
+        raise UnreadableConnectionError(str(error) or type(error).__name__) from error
 
 
 @dataclass

@@ -172,9 +172,9 @@ class ReactionsSource(Source):
         changed = [
             subject for subject in subjects if subject.id.lower() in self._changed or subject not in self.seen
         ]
-        outcomes = list(zip(changed, await reader.details(changed), strict=True))
-        self.seen |= {subject: True for subject, done in outcomes if done}
+        outcomes = zip(changed, await reader.details(changed), strict=True)
         self._changed = {subject.id.lower() for subject, done in outcomes if not done}
+        self.seen |= dict.fromkeys(changed, True)  # what could not be read is forgotten at the next look
 
     async def _note_changes(self, reader: Reader) -> None:
         paged = calls.list_reaction_counts(

@@ -77,8 +77,10 @@ def decide(rule: Rule, details: ActionDetails, options: Sequence[str], multiple:
     if not progress.over:
         return None
     if isinstance(rule, AnyOf) and progress.met:
-        met = (each for each in rule.rules if each.progress(details).met)
-        return next((decide(each, details, options, multiple) for each in met), None)
+        decisions = (
+            decide(each, details, options, multiple) for each in rule.rules if each.progress(details).met
+        )
+        return next((decision for decision in decisions if decision is not None), None)
     votes = _votes(rule, details, options)
     if not votes:
         return None
@@ -113,7 +115,7 @@ def _one_is_enough(rule: Rule) -> bool:
 
 def _votes(rule: Rule, details: ActionDetails, options: Sequence[str]) -> list[_Vote]:
     """Return the latest vote of each person who counts."""
-    people = rule.people if isinstance(rule, (People, Quorum)) else None
+    people = rule.people if isinstance(rule, People) else rule.voters
     found = []
     for response in latest(details):
         if people is not None and response.responder.mobile_number not in people:

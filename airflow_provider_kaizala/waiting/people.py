@@ -11,7 +11,12 @@ from airflow_provider_kaizala.client.models.people import Person
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from airflow_provider_kaizala.client.models import ActionDetails, Response
+    from airflow_provider_kaizala.client.models import ActionDetails, Member, Response, Subscriber
+
+
+def as_person(listed: Member | Subscriber) -> Person:
+    """Return a member or a subscriber of a group as a person."""
+    return Person(listed.mobile_number, listed.name, listed.id)
 
 
 def latest(details: ActionDetails) -> tuple[Response, ...]:
@@ -42,11 +47,14 @@ def respondents(details: ActionDetails) -> tuple[Person, ...]:
 
 
 def answers_of(people: Collection[str] | None, details: ActionDetails) -> ActionDetails:
-    """Return *details* with the answers of these phone numbers alone; None keeps all."""
+    """Return *details* with the answers of these phone numbers alone, and with no other assignees; None keeps all."""
     if people is None:
         return details
-    kept = tuple(each for each in details.responses if each.responder.mobile_number in people)
-    return replace(details, responses=kept)
+    return replace(
+        details,
+        responses=tuple(each for each in details.responses if each.responder.mobile_number in people),
+        assignees=tuple(person for person in details.assignees if person.mobile_number in people),
+    )
 
 
 def split(

@@ -23,18 +23,24 @@ The short forms ``"any"``, ``"all"``, ``3`` and a list of phone numbers mean the
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
-from airflow_provider_kaizala.waiting.people import by_number, latest, list_names, respondents, split
+from airflow_provider_kaizala.waiting.people import (
+    answers_of,
+    by_number,
+    latest,
+    list_names,
+    respondents,
+    split,
+)
 from airflow_provider_kaizala.waiting.tally import as_offered, chosen, is_offered
 
 if TYPE_CHECKING:
-    from airflow_provider_kaizala.client.models import ActionDetails
-    from airflow_provider_kaizala.client.models.people import Person
+    from airflow_provider_kaizala.client.models import ActionDetails, Person, Response
     from airflow_provider_kaizala.waiting.people import Eligible
 
 _check_count = checks.whole_number(1)
@@ -68,7 +74,8 @@ class Progress:
     def __str__(self) -> str:
         text = self.text
         if not text:
-            text = f"{len(self.answered)} of {self.needed} answered"
+            count = len(self.answered)
+            text = f"{count} of {self.needed} answered" if count <= self.needed else f"{count} answered"
             text += f" ({list_names(self.answered)})" if self.answered else ""
         return f"{text}; missing: {list_names(self.missing)}" if self.missing else text
 
@@ -102,28 +109,29 @@ class Rule:
         return self
 
     @property
-    def needs_eligible(self) -> bool:
-        """Whether one must know who can answer, to name the missing or to find that the rule can never be met."""
-        return True
-
-    @property
-    def needs_names(self) -> bool:
-        """Whether the rule depends on who answered, which an anonymous action does not show."""
-        return False
-
-    @property
-    def voters(self) -> tuple[str, ...] | None:
-        """Phone numbers of the people whose choice decides; None for everyone's."""
-        return None
-
-    @property
     def parts(self) -> tuple[Rule, ...]:
         """The simple rules it consists of."""
         return (self,)
 
+    @property
+    def needs_eligible(self) -> bool:
+        """Whether one must know who can answer, to name the missing or to find that the rule can never be met."""
+        return not all(isinstance(part, AnyAnswer) for part in self.parts)
+
+    @property
+    def needs_names(self) -> bool:
+        """Whether the rule depends on who answered, which an anonymous action does not show."""
+        return any(isinstance(part, (Everyone, People)) or part.voters is not None for part in self.parts)
+
+    @property
+    def voters(self) -> tuple[str, ...] | None:
+        """Phone numbers of the people whose choice decides, if each part names some; None for everyone's."""
+        named = [part.people for part in self.parts if isinstance(part, Quorum) and part.people is not None]
+        return tuple(dict.fromkeys(sum(named, ()))) if len(named) == len(self.parts) else None
+
     def options(self) -> tuple[str, ...]:
         """Return the options that answers are compared with."""
-        return ()
+        return tuple(part.option for part in self.parts if isinstance(part, Quorum))
 
     def to_wire(self) -> dict[str, Any]:
         """Return the rule as a plain dict."""
@@ -161,11 +169,6 @@ class AnyAnswer(Rule):
     """One person has answered."""
 
     kind: ClassVar[str] = "any"
-
-    @property
-    def needs_eligible(self) -> bool:
-        """No: anyone's answer will do."""
-        return False
 
     def progress(self, details: ActionDetails) -> Progress:
         """One answer is enough."""
@@ -243,11 +246,6 @@ class Everyone(Rule):
             people = tuple(eligible.asked)
         return replace(self, people=people, names=self.names or eligible.known_names(people))
 
-    @property
-    def needs_names(self) -> bool:
-        """Yes: those who are missing are named."""
-        return True
-
 
 @dataclass(frozen=True)
 class People(Rule):
@@ -280,11 +278,6 @@ class People(Rule):
         """Check that all of them can answer."""
         eligible.require(self.people)
         return replace(self, names=self.names or eligible.known_names(self.people))
-
-    @property
-    def needs_names(self) -> bool:
-        """Yes: people are named."""
-        return True
 
 
 @dataclass(frozen=True)
@@ -323,32 +316,28 @@ class Quorum(Rule):
     def progress(self, details: ActionDetails) -> Progress:
         """Count who has chosen the option, who has chosen another, and who can still choose."""
         offered = self._offered(details)
-        votes = [each for each in latest(details) if self._is_vote(each.answers)]
-        wanted = details.assignees
-        if self.people is not None:
-            wanted = tuple(by_number(self.people, self.names, details))
-            votes = [each for each in votes if each.responder.mobile_number in self.people]
-        voted: tuple[Person, ...] = tuple(each.responder for each in votes)
-        missing: tuple[Person, ...] = ()
-        if wanted:
-            voted, missing = split(wanted, voted)
-        supporters = sum(self._is_for(each.answers, offered) for each in votes)
+        votes = [each for each in latest(answers_of(self.people, details)) if self._given(each)]
+        wanted = details.assignees if self.people is None else by_number(self.people, self.names, details)
+        voted = tuple(each.responder for each in votes)
+        voted, missing = split(wanted, voted) if wanted else (voted, ())
+        supporters = sum(self._is_for(each, offered) for each in votes)
+        others = len(voted) - supporters
+        text = f"{supporters} of {self.count} for {self.option!r}, {others} for something else"
         hopeless = bool(wanted) and supporters + len(missing) < self.count
-        text = (
-            f"{supporters} of {self.count} for {self.option!r}, {len(voted) - supporters} for something else"
-        )
         return Progress(supporters >= self.count, voted, self.count, missing, hopeless, text)
 
-    def _relevant(self, answers: Mapping[str, Any]) -> list[Any]:
-        return [value for name, value in answers.items() if self.question is None or name == self.question]
+    def _given(self, response: Response) -> list[Any]:
+        """Return what one person answered to the question, or to any question if none is named."""
+        answers = response.answers.items()
+        return [
+            value for name, value in answers if self.question in (None, name) and value not in (None, [], "")
+        ]
 
-    def _is_vote(self, answers: Mapping[str, Any]) -> bool:
-        return any(value not in (None, [], "") for value in self._relevant(answers))
-
-    def _is_for(self, answers: Mapping[str, Any], offered: Sequence[str]) -> bool:
+    def _is_for(self, response: Response, offered: Sequence[str]) -> bool:
         wanted = as_offered(self.option, offered)
-        given = (one for value in self._relevant(answers) for one in chosen(value))
-        return any(as_offered(one, offered) == wanted for one in given)
+        return any(
+            as_offered(one, offered) == wanted for each in self._given(response) for one in chosen(each)
+        )
 
     def _offered(self, details: ActionDetails) -> list[str]:
         """Return what can be chosen, nothing if Kaizala does not list it; refuse an option that is not offered."""
@@ -376,20 +365,6 @@ class Quorum(Rule):
             return self
         eligible.require(self.people)
         return replace(self, names=self.names or eligible.known_names(self.people))
-
-    @property
-    def needs_names(self) -> bool:
-        """Only if people are named."""
-        return self.people is not None
-
-    @property
-    def voters(self) -> tuple[str, ...] | None:
-        """The named people."""
-        return self.people
-
-    def options(self) -> tuple[str, ...]:
-        """Return the one option."""
-        return (self.option,)
 
 
 @dataclass(frozen=True)
@@ -428,30 +403,9 @@ class _Combined(Rule):
         return self._each(lambda rule: rule.within(eligible))
 
     @property
-    def needs_eligible(self) -> bool:
-        """If one of the rules does."""
-        return any(rule.needs_eligible for rule in self.rules)
-
-    @property
-    def needs_names(self) -> bool:
-        """If one of the rules does."""
-        return any(rule.needs_names for rule in self.rules)
-
-    @property
-    def voters(self) -> tuple[str, ...] | None:
-        """Those of all rules, if each names some."""
-        each = [rule.voters for rule in self.rules]
-        named = [voters for voters in each if voters is not None]
-        return tuple(dict.fromkeys(sum(named, ()))) if len(named) == len(each) else None
-
-    @property
     def parts(self) -> tuple[Rule, ...]:
         """Those of all rules."""
         return tuple(part for rule in self.rules for part in rule.parts)
-
-    def options(self) -> tuple[str, ...]:
-        """Return those of all rules."""
-        return tuple(option for rule in self.rules for option in rule.options())
 
 
 class _CombinedProgress(Progress):
@@ -489,8 +443,7 @@ class AnyOf(_Combined):
     def progress(self, details: ActionDetails) -> Progress:
         """One is enough; it is over without that only when none can be met any more."""
         each = [rule.progress(details) for rule in self.rules]
-        met = any(one.met for one in each)
-        return self._combine(each, met, not met and all(one.hopeless for one in each))
+        return self._combine(each, any(one.met for one in each), all(one.hopeless for one in each))
 
     def within(self, eligible: Eligible) -> Rule:
         """Return the combination of those rules that these people can meet."""
@@ -546,19 +499,18 @@ def read_rule(until: Any) -> Rule:
 def _from_wire(wire: Mapping[str, Any]) -> Rule:
     kind = wire.get("kind")
     if not isinstance(kind, str) or kind not in _KINDS:
-        near = difflib.get_close_matches(str(kind), _KINDS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else "."
+        known = ", ".join(_KINDS)
         raise KaizalaInputError(
-            f"until: kind {checks.shown(kind)} is unknown{hint} Known kinds: {', '.join(_KINDS)}"
+            f"until: kind {checks.shown(kind)} is unknown{_meant(kind, _KINDS)} Known kinds: {known}"
         )
     rule = _KINDS[kind]
     given = {str(key): value for key, value in wire.items() if key != "kind"}
     allowed = (*rule.required, *rule.optional)
     for name in given:
         if name not in allowed:
-            near = difflib.get_close_matches(name, allowed, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else "."
-            raise KaizalaInputError(f"until: kind {kind!r} does not take {name!r}{hint} {_takes(rule)}")
+            raise KaizalaInputError(
+                f"until: kind {kind!r} does not take {name!r}{_meant(name, allowed)} {_takes(rule)}"
+            )
     lacking = [name for name in rule.required if name not in given]
     if lacking:
         raise KaizalaInputError(
@@ -569,6 +521,11 @@ def _from_wire(wire: Mapping[str, Any]) -> Rule:
     if "rules" in given:
         given["rules"] = tuple(map(read_rule, checks.listed("until: rules", given["rules"], "rules")))
     return rule(**given)
+
+
+def _meant(word: Any, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(str(word), known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else "."
 
 
 def _takes(rule: type[Rule]) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_kaizala.client import calls, models
 from airflow_provider_kaizala.client.errors import KaizalaForbiddenError
 from airflow_provider_kaizala.client.models.people import Person
+from airflow_provider_kaizala.waiting.people import as_person
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -151,7 +152,7 @@ class Reactions(Subject):
         people: dict[str, Person] = {}
         if found:
             members: tuple[Member, ...] = yield calls.list_members(self.group_id)
-            people = {each.id.lower(): Person(each.mobile_number, each.name, each.id) for each in members}
+            people = {each.id.lower(): as_person(each) for each in members}
         return _details(
             self.reaction_type,
             [
@@ -215,7 +216,7 @@ class NewActions(Listed):
                 members: tuple[Member, ...] = yield calls.list_members(self.group_id)
             except KaizalaForbiddenError:
                 members = ()  # names are a convenience
-            names = {each.mobile_number: Person(each.mobile_number, each.name, each.id) for each in members}
+            names = {each.mobile_number: as_person(each) for each in members}
         return found, names
 
     def counted(self, found: Any) -> ActionDetails:
@@ -250,10 +251,10 @@ class NewActions(Listed):
             log.warning("The connector's own user cannot be read, so its own posts count too: %s", error)
             me = Person()
         ignored = me.mobile_number or ""
-        kept = tuple(each for each in details.responses if each.responder.mobile_number != (ignored or None))
-        return replace(self, ignored=ignored), replace(
-            details, responses=kept if ignored else details.responses
+        kept = tuple(
+            each for each in details.responses if not ignored or each.responder.mobile_number != ignored
         )
+        return replace(self, ignored=ignored), replace(details, responses=kept)
 
 
 @dataclass(frozen=True)
@@ -287,9 +288,7 @@ class NewMembers(Listed):
         return _details(
             "Members",
             [
-                models.Response(
-                    Person(each.mobile_number, each.name, each.id), each.id, None, {"role": each.role}
-                )
+                models.Response(as_person(each), each.id, None, {"role": each.role})
                 for each in found
                 if each.mobile_number and each.mobile_number not in known
             ],

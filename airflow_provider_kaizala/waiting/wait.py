@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaForbiddenError, KaizalaInputError
-from airflow_provider_kaizala.waiting.people import Eligible, answers_of
+from airflow_provider_kaizala.waiting.people import Eligible, answers_of, as_person
 from airflow_provider_kaizala.waiting.results import result_dict
 from airflow_provider_kaizala.waiting.rules import read_rule
 from airflow_provider_kaizala.waiting.subjects import Responses, read_subject
@@ -18,7 +18,7 @@ from airflow_provider_kaizala.waiting.subjects import Responses, read_subject
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from airflow_provider_kaizala.client.models import ActionDetails, Group, Member, Subscriber
+    from airflow_provider_kaizala.client.models import ActionDetails, Group, Member, Person, Subscriber
     from airflow_provider_kaizala.client.readings import Reading
     from airflow_provider_kaizala.waiting.results import ResultDict
     from airflow_provider_kaizala.waiting.rules import Progress, Rule
@@ -178,14 +178,13 @@ class Wait:
             complete = len(known) == len(details.assignees)
             return Eligible(known, described="assignees of the job") if complete else None
         group_id = self.subject.group_id
-        others: dict[str, Member | Subscriber] = {}
+        others: dict[str, Person] = {}
         try:
             group: Group = yield calls.get_group(group_id)
             members: tuple[Member, ...] = yield calls.list_members(group_id)
             asked = _by_number(members)
-            if (
-                group.group_type.lower() == "connectgroup"
-            ):  # its subscribers are asked, its members may answer
+            if group.group_type.lower() == "connectgroup":
+                # its subscribers are asked, its members may answer
                 subscribers: list[Subscriber] = yield calls.list_subscribers(group_id)
                 others, asked = asked, _by_number(subscribers)
         except KaizalaForbiddenError as error:
@@ -196,9 +195,8 @@ class Wait:
             return None
         sender = details.creator
         if not (sender.mobile_number or sender.id) and self.rule.needs_names:
-            with suppress(
-                KaizalaForbiddenError
-            ):  # of a reaction Kaizala names no sender: the connector's own user
+            # of a reaction Kaizala does not name the sender: the connector's own user
+            with suppress(KaizalaForbiddenError):
                 sender = yield calls.get_me(group_id)
         everyone = {**others, **asked}
         own = {
@@ -233,5 +231,5 @@ class Wait:
         )
 
 
-def _by_number(people: Iterable[Member | Subscriber]) -> dict[str, Member | Subscriber]:
-    return {each.mobile_number: each for each in people if each.mobile_number}
+def _by_number(people: Iterable[Member | Subscriber]) -> dict[str, Person]:
+    return {each.mobile_number: as_person(each) for each in people if each.mobile_number}

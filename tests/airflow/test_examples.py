@@ -188,7 +188,7 @@ def test_a_payment_is_rejected(kaizala_people: People, kaizala_server: KaizalaSe
     [
         ("Approve", "Paid ₹48,500.00 to Sharma Logistics, reference SHAR-48500. Approved by Asha."),
         ("Reject", "Not paid: ₹48,500.00 to Sharma Logistics. Rejected by Asha."),
-        (None, "Not paid: ₹48,500.00 to Sharma Logistics. Nobody decided in time."),
+        (None, "Not paid: ₹48,500.00 to Sharma Logistics. There was no decision in time."),
     ],
 )
 def test_a_payment_goes_to_the_director(
@@ -226,7 +226,7 @@ def test_a_payment_that_the_bank_refuses(
     assert (states["pay"], states["tell_paid"]) == ("failed", "upstream_failed")
     assert states["tell_not_paid"] != "success"
     assert texts(kaizala_server) == [
-        "Approved, but paying failed: ₹48,500.00 to Sharma Logistics. Finance looks into it."
+        "Approved, but paying failed: ₹48,500.00 to Sharma Logistics. Finance will check."
     ]
 
 
@@ -260,7 +260,7 @@ def test_a_checklist_becomes_a_table_and_a_chart(
     survey, table, image = kaizala_server.feed()
     assert survey["kind"] == "survey"
     head, blank, *rows = table["text"].splitlines()
-    assert head == f"{survey['title']}. No answer from: nobody."
+    assert head == f"{survey['title']}. Everyone has answered."
     assert blank == ""
     assert [[cell.strip() for cell in row.split("|")] for row in rows] == [
         ["Name", "Shop floor clean", "Cold room at 4 °C or below", "Prices on all shelves", "Emergency exits free",
@@ -391,9 +391,9 @@ def reruns() -> Sequence[Any]:
     ("choice", "goes_on", "told"),
     [
         ("Publish anyway", {"publish", "tell"}, "are published: 8 rows."),
-        ("Hold", {"hold"}, "are held back, as Ravi decided."),
+        ("Hold", {"hold"}, "are held back: decided by Ravi."),
         ("Rerun", {"rerun"}, None),
-        (None, {"hold"}, "are held back, as nobody decided."),
+        (None, {"hold"}, "are held back: no decision in time."),
     ],
 )
 def test_the_gate_goes_where_people_say(
@@ -465,7 +465,7 @@ def test_the_group_follows_the_roster(
     assert members(kaizala_server) == {ASHA, RAVI, "+910000000004"}
     assert texts(kaizala_server) == [
         "HR's roster has changed. Joining us: Zoya. Leaving: Meera.",
-        "Done: 1 joined, 1 left, 1 stay as admins.",
+        "Done: 1 joined, 1 left, 1 stayed as admins.",
     ]
     assert values["plan"] == {**values["change"], "dry_run": True}
 
@@ -484,5 +484,5 @@ def test_half_a_roster_changes_nothing(
     assert states["change"] == "upstream_failed"
     assert members(kaizala_server) == {ASHA, RAVI, MEERA}
     (told,) = texts(kaizala_server)
-    assert told.startswith("Nobody joined or left by HR's roster: 2 of 3 members of group ")
+    assert told.startswith("HR's roster was not applied: 2 of 3 members of group ")
     assert "max_removals is 1: nothing was changed" in told

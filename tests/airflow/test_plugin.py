@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,8 @@ from airflow.models import Variable
 from airflow.providers.common.compat.sdk import DAG
 from airflow.utils.session import create_session
 
+from airflow_provider_kaizala.client.settings import Grant
+from airflow_provider_kaizala.hooks.token_store import VariableTokenStore
 from airflow_provider_kaizala.operators import KaizalaSendPollOperator
 from airflow_provider_kaizala.sensors import KaizalaResponseSensor
 from airflow_provider_kaizala.testing.token_variables import set_aside
@@ -53,26 +54,27 @@ def test_after_two_polls_means_that_the_task_has_looked_twice(
     ]
 
 
-def test_tokens_of_another_server_are_set_aside_and_come_back(airflow_db: None) -> None:
-    key = "kaizala_token_set_aside_user"
+def test_stored_tokens_are_set_aside_during_a_test_and_restored(airflow_db: None) -> None:
+    extra = {"refresh_token": "set-aside-user", "group_refresh_tokens": {"g1": "set-aside-group"}}
+    mine = {
+        VariableTokenStore.key(Grant("user", "set-aside-user")),
+        VariableTokenStore.key(Grant("g1", "set-aside-group")),
+    }
+    others = {VariableTokenStore.key(Grant("user", "set-aside-by-nobody")), "kaizala_tokens"}
 
-    def stored() -> list[tuple[str, str]]:
+    def stored() -> dict[str, str]:
         with create_session() as session:
-            rows = session.query(Variable).filter(Variable.key.startswith("kaizala_token_set")).all()
-            return sorted((row.key, row.get_val()) for row in rows)
+            rows = session.query(Variable).filter(Variable.key.in_(mine | others)).all()
+            return {row.key: row.get_val() for row in rows}
 
     with create_session() as session:
-        session.add(Variable(key=key, val=json.dumps({"access_token": "mine"})))
-        session.add(Variable(key="kaizala_token_set_asides", val="another connection's"))
-    with set_aside("set_aside"):
-        assert stored() == [("kaizala_token_set_asides", "another connection's")]
+        for key in mine | others:
+            session.add(Variable(key=key, val="kept before"))
+    with set_aside(extra):
+        assert set(stored()) == others
         with create_session() as session:
-            session.add(Variable(key=key, val="the test's"))
-    assert stored() == [
-        (key, '{"access_token": "mine"}'),
-        ("kaizala_token_set_asides", "another connection's"),
-    ]
+            for key in mine:
+                session.add(Variable(key=key, val="of the test"))
+    assert stored() == dict.fromkeys(mine | others, "kept before")
     with create_session() as session:
-        session.query(Variable).filter(Variable.key.startswith("kaizala_token_set")).delete(
-            synchronize_session=False
-        )
+        session.query(Variable).filter(Variable.key.in_(mine | others)).delete(synchronize_session=False)

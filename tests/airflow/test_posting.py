@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client import calls
+from airflow_provider_kaizala.client.settings import Grant
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.notifications import KaizalaNotifier
 from airflow_provider_kaizala.operators import (
@@ -108,11 +109,12 @@ def test_every_other_kind_of_post(
 def test_access_token_is_fetched_once_and_shared(kaizala_conn: dict[str, Any], run_dag: Any) -> None:
     """What the first task stored is what the second one uses."""
     seen: list[str | None] = []
+    seed = Grant(GROUP, kaizala_conn["extra"]["group_refresh_tokens"][GROUP]).seed
     with a_dag() as dag:
 
         @task
         def look() -> None:
-            seen.append(compat.get_variable(f"kaizala_token_kaizala_default_{GROUP}"))
+            seen.append(compat.get_variable(f"kaizala_token_{GROUP}_{seed}"))
 
         post = [KaizalaSendMessageOperator(task_id=f"post_{at}", text="Hello") for at in range(2)]
         post[0] >> look.override(task_id="look_1")() >> post[1] >> look.override(task_id="look_2")()

@@ -1,4 +1,4 @@
-"""The live shop, one for a file."""
+"""The live shop: one server for all tests, as its seed leaves it for each file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from tests.contract.shop import Shop
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+@pytest.fixture(scope="session")
+def session_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with open_shop(tmp_path_factory.mktemp("shop")) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def shop(session_shop: Shop) -> Shop:
+    session_shop.start_over()
+    return session_shop

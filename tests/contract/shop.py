@@ -12,6 +12,7 @@ import requests
 
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.run import RunningServer
+from airflow_provider_kaizala.server.startup import start_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,16 +90,11 @@ class Elsewhere(BaseHTTPRequestHandler):
 class Shop:
     """The server's address, access tokens, and a value for every ``the-real-name``."""
 
-    def __init__(self, url: str, elsewhere: str) -> None:
-        self.url = url
+    def __init__(self, server: RunningServer, elsewhere: str) -> None:
+        self.url = server.url
         self.http = requests.Session()
-        self.tokens = {
-            who: self.exchange(refresh)
-            for who, refresh in (("tenant", "tenant-token"), ("user", "user-token"), ("group", "group-token"))
-        }
-        self.foreign = self.exchange("foreign-token", "other", "secret2")
-        self.tokens["nobody"] = "x"
-        self._kept: dict[str, str] = {}
+        self._server = server
+        self._come_in()
         self._phones = itertools.cycle(PEOPLE[:3])
         self.elsewhere = elsewhere
         self._makers: dict[str, Callable[[], str]] = {
@@ -134,6 +130,22 @@ class Shop:
             "status-500": lambda: elsewhere + "/failing",
             "text": lambda: elsewhere + "/text",
         }
+
+    def _come_in(self) -> None:
+        self.tokens = {
+            who: self.exchange(refresh)
+            for who, refresh in (("tenant", "tenant-token"), ("user", "user-token"), ("group", "group-token"))
+        }
+        self.foreign = self.exchange("foreign-token", "other", "secret2")
+        self.tokens["nobody"] = "x"
+        self._kept: dict[str, str] = {}
+
+    def start_over(self) -> None:
+        """Go back to the seed. There is no control plane: this is the server as a company runs it."""
+        state = self._server.state
+        state.database.submit(lambda conn: start_over(conn, state.config, state.clock.now_ms())).result()
+        state.media.clear()
+        self._come_in()
 
     def exchange(self, refresh: str, connector: str = "app", secret: str = "secret") -> str:
         headers = {"applicationId": connector, "applicationSecret": secret, "refreshToken": refresh}
@@ -248,6 +260,6 @@ def open_shop(folder: Path, **settings: Any) -> Iterator[Shop]:
         **settings,
     )
     with serve_elsewhere() as elsewhere, RunningServer(config) as server:
-        shop = Shop(server.url, elsewhere)
+        shop = Shop(server, elsewhere)
         yield shop
         shop.http.close()

@@ -19,14 +19,12 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import jsonschema
 import pytest
 import requests
-import yaml
 
 from airflow_provider_kaizala.client import AsyncKaizalaClient, KaizalaClient, calls
 from airflow_provider_kaizala.client.calls import groups as group_calls
@@ -57,22 +55,17 @@ from airflow_provider_kaizala.client.models import (
 from airflow_provider_kaizala.client.multipart import Part, Upload
 from airflow_provider_kaizala.client.operations import OPERATIONS
 from airflow_provider_kaizala.client.settings import DEFAULT_API_ROOT, Settings
-from tests.contract.shop import ASHA, HUB, MEERA, NORTH, PNG, RAVI, REDIRECT, STORE, STRANGER, Shop, open_shop
+from tests.contract.description import contract, operations
+from tests.contract.shop import ASHA, HUB, MEERA, NORTH, PNG, RAVI, REDIRECT, STORE, STRANGER, Shop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CONTRACT = Path(__file__).with_name("kaizala-openapi.yaml")
 JSON, FORM, FILES = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
 SOON = timedelta(hours=2)
 
 
 # --- the contract ----------------------------------------------------------------------------------------------------------
-
-
-@functools.cache
-def contract() -> dict[str, Any]:
-    return yaml.safe_load(CONTRACT.read_text("utf-8"))
 
 
 def followed(found: dict[str, Any]) -> dict[str, Any]:
@@ -89,15 +82,14 @@ def followed(found: dict[str, Any]) -> dict[str, Any]:
 def described() -> dict[str, dict[str, Any]]:
     """Each operation by its operationId, with method, path and host."""
     return {
-        operation["operationId"]: {
+        name: {
             **operation,
-            "method": method.upper(),
+            "method": method,
             "path": path,
             "parameters": [followed(each) for each in operation.get("parameters", ())],
             "host": operation.get("servers", contract()["servers"])[0]["url"],
         }
-        for path, item in contract()["paths"].items()
-        for method, operation in item.items()
+        for name, (method, path, operation) in operations().items()
     }
 
 
@@ -506,7 +498,7 @@ def test_any_operation_by_its_name(name):
             )
     files = [png()] if OPERATIONS[name].sends == "files" else ()
     if operation.get("security") == [] or name == "getBotAccessToken":
-        with pytest.raises(KaizalaInputError, match=f"{name} trades in secrets"):
+        with pytest.raises(KaizalaInputError, match=f"{name} exchanges secrets"):
             calls.any_operation(name, parameters)
         return
     call = calls.any_operation(name.upper(), parameters, files=files)
@@ -618,18 +610,18 @@ class Listener:
 
 
 @contextmanager
-def journey_in(folder: Path) -> Iterator[Journey]:
+def journey_in(shop: Shop) -> Iterator[Journey]:
     listener = Listener()
-    with open_shop(folder) as shop:
-        journey = Journey(shop, listener)
-        yield journey
-        journey.close()
+    shop.start_over()
+    journey = Journey(shop, listener)
+    yield journey
+    journey.close()
     listener.close()
 
 
-def test_the_whole_journey(tmp_path, monkeypatch):
+def test_the_whole_journey(session_shop, monkeypatch):
     """Every operation there is, by the real client with the real server, each exchange as described."""
-    with journey_in(tmp_path) as journey:
+    with journey_in(session_shop) as journey:
         sign_in(journey)
         groups(journey, monkeypatch)
         members(journey)
@@ -1013,8 +1005,8 @@ def refusals(journey: Journey) -> None:
         assert str(caught.value).startswith(call.operation)
 
 
-def test_the_async_client_on_the_same_road(tmp_path):
-    with journey_in(tmp_path) as journey:
+def test_the_async_client_on_the_same_road(session_shop):
+    with journey_in(session_shop) as journey:
         asyncio.run(walk(journey))
         assert {
             "getAccessToken",

@@ -37,7 +37,7 @@ from airflow_provider_kaizala.client.models.forms import PROPERTY_TYPES
 from airflow_provider_kaizala.client.models.wire import iso
 from airflow_provider_kaizala.client.multipart import Part
 from airflow_provider_kaizala.client.settings import Settings
-from tests.contract.shop import ASHA, MEERA, PNG, RAVI, Shop, open_shop
+from tests.contract.shop import ASHA, MEERA, PNG, RAVI, Shop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,9 +46,6 @@ if TYPE_CHECKING:
 
 some = settings(
     max_examples=30,
-    derandomize=True,
-    database=None,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
@@ -153,11 +150,10 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_shop(tmp_path_factory.mktemp("shop")) as shop:
-        opened = World(shop)
-        yield opened
-        opened.close()
+def world(shop: Shop) -> Iterator[World]:
+    opened = World(shop)
+    yield opened
+    opened.close()
 
 
 # --- there and back --------------------------------------------------------------------------------------------------------

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import functools
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
+from tests.contract.description import contract
 from tests.contract.shop import ASHA, HUB, RAVI, STORE
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     from tests.contract.shop import Shop
 
-CONTRACT = Path(__file__).with_name("kaizala-openapi.yaml")
 RESPONSES, SCHEMAS = "components/responses/", "components/schemas/"
 
 
@@ -41,7 +39,7 @@ def examples() -> dict[str, Any]:
             for index, item in enumerate(value):
                 yield from walk(item, f"{place}/{index}")
 
-    return dict(walk(yaml.safe_load(CONTRACT.read_text("utf-8")), ""))
+    return dict(walk(contract(), ""))
 
 
 def shape(value: Any) -> Any:

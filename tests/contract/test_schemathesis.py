@@ -8,14 +8,13 @@ headers and body. Whether wrong data is refused is not asked here: the server ta
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections import defaultdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import schemathesis
-import yaml
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -27,10 +26,8 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from tests.contract.shop import HUB, LOWER, NORTH, PEOPLE, REDIRECT, STORE, Shop, open_shop
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.contract.description import contract
+from tests.contract.shop import HUB, LOWER, NORTH, PEOPLE, REDIRECT, STORE, Shop
 
 CHECKS = (
     not_a_server_error,
@@ -41,7 +38,6 @@ CHECKS = (
     unsupported_method,
     allow_header_conformance,
 )
-CONTRACT = Path(__file__).with_name("kaizala-openapi.yaml")
 # Whose token each call carries, in turns.
 WHO = ("tenant", "tenant", "tenant", "tenant", "tenant", "user", "group", "bot", "nobody")
 
@@ -116,7 +112,7 @@ class Described:
 
     def __init__(self, *, only_real: bool) -> None:
         self._only_real = only_real
-        self.whole: dict[str, Any] = yaml.safe_load(CONTRACT.read_text("utf-8"))
+        self.whole: dict[str, Any] = copy.deepcopy(contract())
         schemas = self.whole["components"]["schemas"]
         # Replies are checked with the schemas as they are; requests get schemas of their own.
         schemas["SentGroupId"] = self._some(schemas["GroupId"], STORE, STORE.upper(), HUB, NORTH, LOWER)
@@ -189,6 +185,8 @@ class Described:
         }
 
 
+pytest_plugins = ("schemathesis.pytest.plugin",)
+
 anything = schemathesis.openapi.from_dict(Described(only_real=False).whole)
 sensible = schemathesis.openapi.from_dict(Described(only_real=True).whole)
 for schema in (anything, sensible):
@@ -199,9 +197,6 @@ turns = itertools.cycle(WHO)
 answered: dict[str, set[int]] = defaultdict(set)
 
 repeatable = settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
     suppress_health_check=[
         HealthCheck.too_slow,
         HealthCheck.filter_too_much,
@@ -211,10 +206,10 @@ repeatable = settings(
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    """A shop for each operation: what one makes does not change what another finds."""
-    with open_shop(tmp_path) as opened:
-        yield opened
+def shop(session_shop: Shop) -> Shop:
+    """The shop as it was for each operation: what one makes does not change what another finds."""
+    session_shop.start_over()
+    return session_shop
 
 
 def call(case: schemathesis.Case, shop: Shop, who: str) -> None:
@@ -238,13 +233,13 @@ def call(case: schemathesis.Case, shop: Shop, who: str) -> None:
 
 
 @anything.parametrize()
-@settings(repeatable, max_examples=20)
+@settings(repeatable, max_examples=10)
 def test_every_reply_is_as_described(case: schemathesis.Case, shop: Shop) -> None:
     call(case, shop, next(turns))
 
 
 @sensible.parametrize()
-@settings(repeatable, max_examples=12)
+@settings(repeatable, max_examples=8)
 def test_replies_to_sensible_calls_are_as_described(case: schemathesis.Case, shop: Shop) -> None:
     call(case, shop, "tenant")
 

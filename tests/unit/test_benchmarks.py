@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import importlib
 import json
 import os
+import re
 import socket
+import subprocess
 import threading
 
 import pytest
 
+from airflow_provider_kaizala.client import KaizalaClient, calls
+from airflow_provider_kaizala.client.models import Message
+from airflow_provider_kaizala.client.settings import Settings
 from benchmarks import __main__ as command
-from benchmarks import results
+from benchmarks import imports, message_server, peers, results, waits, waits_airflow
 from benchmarks.load import NUMBER, LoadFailed, Measured, Plan, measure
 
 
@@ -70,7 +77,31 @@ def test_one_bench_keeps_what_others_measured(tmp_path, monkeypatch):
     assert found["waits.runs"] == 5
     assert found["machine.cores"] == os.cpu_count()
     assert {"machine.load1", "machine.python", "machine.fsync_ms"} <= set(found)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\dZ", found["waits.at"])
+    assert found["waits.commit"] == results.commit(peers.ROOT)
+    assert f"{os.cpu_count()} cores" in found["waits.machine"]
     assert os.listdir(tmp_path / "build") == []
+
+
+def test_a_commit_has_a_plus_when_its_files_have_changed(tmp_path):
+    def git(*arguments: str) -> None:
+        who = ("-c", "user.name=Asha", "-c", "user.email=asha@example.com")
+        subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    assert results.commit(tmp_path) == "unknown"
+    git("init")
+    written = tmp_path / "benchmarks" / "results.json"
+    written.parent.mkdir()
+    for file in (written, tmp_path / "hook.py"):
+        file.write_text("before")
+    git("add", ".")
+    git("commit", "-m", "Begin")
+    clean = results.commit(tmp_path)
+    assert re.fullmatch(r"[0-9a-f]{10}", clean)
+    written.write_text("figures of the bench before")
+    assert results.commit(tmp_path) == clean
+    (tmp_path / "hook.py").write_text("after")
+    assert results.commit(tmp_path) == f"{clean}+"
 
 
 def test_p99_is_the_time_that_99_of_100_stayed_within():
@@ -143,3 +174,146 @@ def test_the_load_counts_nothing_but_what_was_asked_for(answering, reply):
     port, _ = answering(reply)
     with pytest.raises(LoadFailed):
         measure(_plan(port, expect="done"))
+
+
+# --- waits ---------------------------------------------------------------------------------------------------------------
+
+
+class _Processes:
+    """Begins some triggers instead of a triggerer."""
+
+    def __init__(self, home, begun: int) -> None:
+        self.logs = home / "logs" / "dag_id=waits" / "run_id=bench" / "task_id=wait"
+        self.begun = begun
+
+    def start(self, name, command, env):
+        for number in range(self.begun):
+            log = self.logs / f"map_index={number}" / "attempt=1.log.trigger.1.log"
+            log.parent.mkdir(parents=True)
+            log.touch()
+
+    def check(self) -> None:
+        pass
+
+
+def _triggerer(tmp_path, monkeypatch, begun: int, count: int) -> waits_airflow.Triggerer:
+    monkeypatch.setattr(waits_airflow, "START_SECONDS", 0.1)
+    monkeypatch.setattr(waits_airflow, "run_to_end", lambda *_: "")
+    (tmp_path / "airflow.db").touch()
+    arguments = [{"number": number} for number in range(count)]
+    home = tmp_path / "home"
+    return waits_airflow.Triggerer(
+        _Processes(home, begun), home, tmp_path / "airflow.db", (waits.NAIVE, arguments), {}
+    )
+
+
+def _ready(triggerer: waits_airflow.Triggerer, monkeypatch, ended: int) -> None:
+    uses = iter([waits_airflow.Use(0.0, 1.0, 2.0, 300.0), waits_airflow.Use(60.0, 61.0, 62.0, 300.0)])
+    monkeypatch.setattr(triggerer, "use", lambda: next(uses))
+    monkeypatch.setattr(triggerer, "ended", lambda: ended)
+    monkeypatch.setattr(triggerer, "resumed", lambda: dict.fromkeys(range(ended)))
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+
+
+@pytest.mark.parametrize("kind", ["naive", "http"])
+def test_how_many_triggers_of_a_peer_had_begun_is_a_figure(tmp_path, monkeypatch, kind):
+    case = waits.Case(1, 5)
+    slow = _triggerer(tmp_path, monkeypatch, 3, case.waits)
+    assert slow.begun == 3
+    _ready(slow, monkeypatch, ended=1)
+    measured = waits.watch(slow, None, case, kind)
+    figures = waits.figures_of(case, dict.fromkeys(waits.KINDS, measured))
+    name = waits.PEERS[kind]
+    assert figures[f"waits.1.5.{name}_begun"] == 3
+    assert figures[f"waits.1.5.{name}_ended"] == 1
+    assert f"waits.1.5.{name}_calls_per_minute" in figures
+
+
+@pytest.mark.parametrize("kind", ["ours", "sleeping"])
+def test_triggers_of_ours_that_have_not_begun_are_no_figure(tmp_path, monkeypatch, kind):
+    slow = _triggerer(tmp_path, monkeypatch, 3, 5)
+    with pytest.raises(LoadFailed, match=f"{kind}: 3 of 5 triggers had begun"):
+        waits.watch(slow, None, waits.Case(1, 5), kind)
+
+
+def test_waits_of_ours_that_end_by_themselves_are_no_figure(tmp_path, monkeypatch):
+    all_began = _triggerer(tmp_path, monkeypatch, 5, 5)
+    _ready(all_began, monkeypatch, ended=1)
+    with pytest.raises(LoadFailed, match="a wait has ended though nobody has answered"):
+        waits.watch(all_began, None, waits.Case(1, 5), "ours")
+
+
+# --- imports -------------------------------------------------------------------------------------------------------------
+
+
+def test_every_operator_and_sensor_module_of_ours_is_imported():
+    modules = imports.our_modules()
+    assert len(modules) == len(set(modules))
+    loaded = [importlib.import_module(name) for name in modules]
+    defined = {name for module in loaded for name in vars(module)}
+    for package in ("operators", "sensors"):
+        public = importlib.import_module(f"airflow_provider_kaizala.{package}").__all__
+        assert set(public) <= defined
+
+
+def test_the_dag_of_the_bench_of_imports_has_five_tasks():
+    dag = importlib.import_module("benchmarks.imports_dag_kaizala").approve.dag
+    assert len(dag.tasks) == 5
+
+
+def test_what_is_compiled_for_a_bench_is_kept_as_it_is_for_other_providers(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("AIRFLOW__CORE__PARALLELISM", "4")
+    environment = peers.environment(tmp_path, {"http_default": "http://127.0.0.1"})
+    assert not {"PYTHONDONTWRITEBYTECODE", "AIRFLOW__CORE__PARALLELISM"} & set(environment)
+    assert environment["AIRFLOW_CONN_HTTP_DEFAULT"] == "http://127.0.0.1"
+
+
+# --- messages ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def running_message_server():
+    """The server in a thread."""
+    loop = asyncio.new_event_loop()
+    shop = message_server.Shop(0)
+    exchanges: list[message_server.Exchange] = []
+
+    def accept() -> message_server.Exchange:
+        exchanges.append(message_server.Exchange(shop))
+        return exchanges[-1]
+
+    server = loop.run_until_complete(loop.create_server(accept, "127.0.0.1", 0))
+    shop.port = server.sockets[0].getsockname()[1]
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    yield shop
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    server.close()
+    for each in exchanges:
+        each.transport.close()
+    loop.run_until_complete(asyncio.sleep(0.01))
+    loop.close()
+
+
+def test_the_server_of_the_bench_of_messages_answers_our_client(running_message_server):
+    settings = Settings(
+        "bench", "secret", f"http://127.0.0.1:{running_message_server.port}", refresh_token="token"
+    )
+    with KaizalaClient(settings) as client:
+        posted = [
+            client.run(calls.send_message("g", Message(text))) for text in ("Good morning", "Good night")
+        ]
+    assert len({each.reference_id for each in posted}) == 2
+    assert running_message_server.posts == 2
+    assert json.loads(running_message_server.last["body"]) == {"message": "Good night"}
+
+
+def test_the_server_of_the_bench_of_messages_closes_when_it_is_asked_to(running_message_server):
+    with socket.create_connection(("127.0.0.1", running_message_server.port)) as connection:
+        connection.sendall(
+            b"POST /webhooks/12/store-12 HTTP/1.1\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{"
+        )
+        connection.sendall(b"}")
+        assert connection.makefile("rb").read().startswith(b"HTTP/1.1 204 ")

@@ -1,14 +1,29 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
-from airflow.providers.common.compat.sdk import Variable
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_1_PLUS
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
 
 from airflow_provider_kaizala import compat
 
 
 @pytest.fixture
-def calls(monkeypatch):
+def supervised(monkeypatch):
+    """Look like a task, a trigger or a callback of Airflow 3."""
+    task_runner = pytest.importorskip("airflow.sdk.execution_time.task_runner")
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", object(), raising=False)
+
+
+@pytest.fixture
+def unsupervised(monkeypatch):
+    """Look like the API server, the CLI or a script."""
+    task_runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    if hasattr(task_runner, "SUPERVISOR_COMMS"):
+        monkeypatch.delattr(task_runner, "SUPERVISOR_COMMS")
+
+
+def recorded(monkeypatch, variable):
     made = []
 
     def get(key, **kwargs):
@@ -18,30 +33,37 @@ def calls(monkeypatch):
     def put(key, value, **kwargs):
         made.append(("set", key, value, kwargs))
 
-    monkeypatch.setattr(Variable, "get", get)
-    monkeypatch.setattr(Variable, "set", put)
+    monkeypatch.setattr(variable, "get", get)
+    monkeypatch.setattr(variable, "set", put)
     return made
 
 
-def test_a_variable_is_read_with_the_name_this_airflow_has_for_its_default(calls):
+def test_a_supervised_process_uses_the_variables_of_the_task_sdk(monkeypatch, supervised):
+    from airflow.sdk import Variable
+
+    made = recorded(monkeypatch, Variable)
     assert compat.get_variable("a_key") == "kept"
-    assert calls == [("get", "a_key", {"default" if AIRFLOW_V_3_0_PLUS else "default_var": None})]
-
-
-@pytest.mark.parametrize(("version_3", "name"), [(True, "default"), (False, "default_var")])
-def test_both_names(calls, monkeypatch, version_3, name):
-    monkeypatch.setattr(compat, "AIRFLOW_V_3_0_PLUS", version_3)
-    compat.get_variable("a_key")
-    assert calls == [("get", "a_key", {name: None})]
-
-
-def test_a_variable_is_set_with_its_description(calls):
     compat.set_variable("a_key", "a value", "what it is")
-    assert calls == [("set", "a_key", "a value", {"description": "what it is"})]
+    assert made == [
+        ("get", "a_key", {"default": None}),
+        ("set", "a_key", "a value", {"description": "what it is"}),
+    ]
 
 
-def test_a_variable_of_the_environment(monkeypatch):
-    """Through Airflow itself; the rest needs a supervisor."""
+def test_any_other_process_uses_the_metadata_database(monkeypatch, unsupervised):
+    from airflow.models.variable import Variable
+
+    made = recorded(monkeypatch, Variable)
+    assert compat.get_variable("a_key") == "kept"
+    compat.set_variable("a_key", "a value", "what it is")
+    assert made == [
+        ("get", "a_key", {"default_var": None}),
+        ("set", "a_key", "a value", {"description": "what it is"}),
+    ]
+
+
+def test_a_variable_of_the_environment_is_found(monkeypatch, unsupervised):
+    """Through Airflow itself; the rest needs a supervisor or a database."""
     monkeypatch.setenv("AIRFLOW_VAR_SOME_KEY", "kept there")
     assert compat.get_variable("some_key") == "kept there"
 
@@ -50,22 +72,3 @@ def test_the_context_of_a_notifier(monkeypatch):
     assert compat.notifier_context({"a": 1}) == ({"context": {"a": 1}} if AIRFLOW_V_3_1_PLUS else {})
     monkeypatch.setattr(compat, "AIRFLOW_V_3_1_PLUS", False)
     assert compat.notifier_context({"a": 1}) == {}
-
-
-@pytest.mark.parametrize(
-    ("version_3", "process", "keeps"),
-    [
-        (True, "server", False),
-        (True, "client", True),
-        (True, None, True),
-        (False, "server", True),
-        (False, None, True),
-    ],
-)
-def test_where_variables_are(monkeypatch, version_3, process, keeps):
-    monkeypatch.setattr(compat, "AIRFLOW_V_3_0_PLUS", version_3)
-    if process:
-        monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", process)
-    else:
-        monkeypatch.delenv("_AIRFLOW_PROCESS_CONTEXT", raising=False)
-    assert compat.airflow_keeps_variables() is keeps

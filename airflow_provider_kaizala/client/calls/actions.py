@@ -1,4 +1,4 @@
-"""Read actions, change them, answer them."""
+"""Calls that read, change and answer actions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ACTIONS_PER_PAGE = 30
-#: a page of so many actions of one second is as far as can be read, since the next page starts at a second
+#: the largest page asked for: more actions of one second than this cannot be read, since a page starts at a whole second
 MOST_OF_ONE_SECOND = 10_000
 LAST_WRITE_WINS = -1
 
@@ -27,7 +27,11 @@ LAST_WRITE_WINS = -1
 def list_actions(
     group_id: str, action_type: str, since: datetime | str | None = None, count: int = ACTIONS_PER_PAGE
 ) -> Paged[ListedAction]:
-    """Actions of one type, oldest first, from *since* on (whole seconds, included), *count* with each call."""
+    """Read the actions of one type, oldest first.
+
+    :param since: only actions posted in this second or later
+    :param count: how many to fetch with each call
+    """
     first = None if since is None else int(read_moment("since", since).timestamp())
     kind, most = checks.title("action_type", action_type), checks.whole_number(1)("count", count)
 
@@ -44,7 +48,7 @@ def list_actions(
 
 
 def _read_page(body: Any, start: int | None, size: int) -> Page[ListedAction]:
-    """There is no cursor: what follows starts in the second of the last action, and repeats that one."""
+    """Read a page. There is no cursor: the next page starts in the second of the last action, and repeats that action."""
     page = ActionPage.read(body)
     if not page.has_more:
         return Page(page.actions)
@@ -56,7 +60,7 @@ def _read_page(body: Any, start: int | None, size: int) -> Page[ListedAction]:
 
 
 def get_action(group_id: str, action_id: str) -> Call[ActionDetails]:
-    """One action with all its responses: the one way this package reads who has answered."""
+    """Read one action with all its responses."""
     return make(
         "getAction",
         ActionDetails.read,
@@ -77,8 +81,8 @@ def update_action(
 ) -> Call[bool]:
     """Change properties of a card in place.
 
-    :param version: the version the card must still have; -1 for whichever
-    :param notify: tell subscribers of it
+    :param version: refuse the change unless the card still has this version; -1 for any
+    :param notify: notify the subscribers
     """
     body: dict[str, Any] = {
         "version": version,
@@ -98,9 +102,9 @@ def update_action_properties(
     version: int = LAST_WRITE_WINS,
     notify_group: str | None = None,
 ) -> Call[bool]:
-    """Change properties of a card in the older way, with types as numbers.
+    """Change properties of a card with the older operation, which sends types as numbers.
 
-    :param notify_group: id of the group that is told of it
+    :param notify_group: id of the group to notify
     """
     numbered = [
         {
@@ -124,7 +128,7 @@ def _some(properties: Sequence[Property]) -> Sequence[Property]:
 
 
 def _change(operation: str, group_id: str, action_id: str, body: Body, version: int) -> Call[bool]:
-    # with a version the second of two sendings is refused, although the first went through
+    # with a version, a repeated request is refused although the first one succeeded
     repeatable = version == LAST_WRITE_WINS
     return make(
         operation, lambda reply: True, group_id, at={"actionId": action_id}, body=body, repeatable=repeatable
@@ -132,7 +136,7 @@ def _change(operation: str, group_id: str, action_id: str, body: Body, version: 
 
 
 def send_reminder(group_id: str, action_id: str, audience: Audience = NOBODY) -> Call[Posted]:
-    """Remind people of an action; in a hub group, the chosen subscribers."""
+    """Remind people of an action; in a hub group, the subscribers of *audience*."""
     return make(
         "sendActionReminder",
         Posted.read,
@@ -145,7 +149,7 @@ def send_reminder(group_id: str, action_id: str, audience: Audience = NOBODY) ->
 def _no_answer(audience: Audience) -> Audience:
     if audience.reply_to_reference_id:
         raise KaizalaInputError(
-            "reply_to_reference_id: only a message or a new action answers another; leave it out"
+            "reply_to_reference_id: only a message or a new action can reply to another; leave it out"
         )
     return audience
 
@@ -164,7 +168,7 @@ def post_response(
 
     :param answers: one for each question, in their order: text, number, list of texts, time, :class:`Location`, or None
     :param package_id: for a custom action
-    :param response_id: an earlier response, to edit it; which makes the call safe to repeat
+    :param response_id: an earlier response to edit, which makes the call safe to repeat
     """
     given = checks.listed("answers", answers, "answers")
     inner: dict[str, Any] = {"Answers": [_answer(f"answer {at}", each) for at, each in enumerate(given, 1)]}
@@ -180,7 +184,7 @@ def post_response(
 
 
 def _answer(name: str, value: Any) -> Any:
-    """Return an answer in the form of the wire: times as epoch seconds, places by their short names."""
+    """Return an answer as it is sent: times as epoch seconds, locations by their short names."""
     if isinstance(value, Location):
         short = {"lt": value.latitude, "lg": value.longitude}
         return short | {"n": value.name} if value.name else short
@@ -190,7 +194,7 @@ def _answer(name: str, value: Any) -> Any:
 
 
 def complete_job(group_id: str, action_id: str, done: bool = True) -> Call[str | None]:
-    """Mark a job as done by the token's user; to say it twice changes nothing."""
+    """Mark a job as done by the token's user. Marking it twice has no further effect."""
     body = {"actionType": Job.action_type, "actionBody": {"isCompleted": checks.flag("done", done)}}
     return _respond(group_id, action_id, body, repeatable=True)
 

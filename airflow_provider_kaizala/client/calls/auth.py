@@ -1,4 +1,4 @@
-"""Sign in: tokens for connectors and people."""
+"""Calls that sign in: tokens for connectors and people."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_kaizala.client.operations import OPERATIONS
 
 
 def access_token(connector_id: str, connector_secret: str, refresh_token: str) -> Call[AccessToken]:
-    """Trade connector and refresh token for an access token of 24 hours. The three travel as headers."""
+    """Exchange the connector's credentials and a refresh token, sent as headers, for an access token that is valid for 24 hours."""
     return make(
         "getAccessToken",
         AccessToken.read,
@@ -26,7 +26,7 @@ def access_token(connector_id: str, connector_secret: str, refresh_token: str) -
 
 
 def generate_pin(mobile_number: str, connector_id: str) -> Call[bool]:
-    """Send a person a PIN by text message, to sign in with on behalf of a connector."""
+    """Send a person a PIN by text message, for signing in to a connector."""
     body = {"mobileNumber": checks.phone("mobile_number", mobile_number), "applicationId": connector_id}
     return make("generatePin", lambda reply: True, body=body)
 
@@ -34,7 +34,7 @@ def generate_pin(mobile_number: str, connector_id: str) -> Call[bool]:
 def login_with_pin(
     mobile_number: str, connector_id: str, connector_secret: str, pin: str | int
 ) -> Call[RefreshToken]:
-    """Trade a PIN for the person's refresh token of 365 days; it goes into the connection's ``refresh_token``."""
+    """Exchange a PIN for the person's refresh token, valid for 365 days; put it into the connection's ``refresh_token``."""
     digits = checks.secret("pin", str(pin) if isinstance(pin, int) else pin).strip()
     body: dict[str, Any] = {
         "mobileNumber": checks.phone("mobile_number", mobile_number),
@@ -48,17 +48,17 @@ def login_with_pin(
 
 
 def authorize_url(oauth_root: str, connector_id: str, redirect_uri: str) -> str:
-    """Return where to send a person's browser to sign in; it comes back to *redirect_uri* with ``?code=``.
+    """Return the address at which a person signs in; Kaizala redirects the browser to *redirect_uri* with ``?code=``.
 
     :param oauth_root: ``settings.oauth_root``
-    :param redirect_uri: exactly the one that is stored with the connector
+    :param redirect_uri: exactly as it is registered for the connector
     """
     query = urlencode({"client_id": connector_id, "redirect_uri": redirect_uri})
     return f"{oauth_root}{OPERATIONS['oauthAuthorize'].path}?{query}"
 
 
 def oauth_token(connector_id: str, connector_secret: str, code: str) -> Call[AccessToken]:
-    """Trade the code of :func:`authorize_url` for tokens; a code works once."""
+    """Exchange the code of :func:`authorize_url` for tokens. A code works once."""
     form = {
         "client_id": connector_id,
         "client_secret": connector_secret,
@@ -68,5 +68,5 @@ def oauth_token(connector_id: str, connector_secret: str, code: str) -> Call[Acc
 
 
 def get_me(group_id: str | None = None) -> Call[Person]:
-    """Profile of the token's user; with *group_id*, of the admin who granted that group."""
+    """Read the profile of the token's user; with *group_id*, that of the admin who granted the group."""
     return make("getMe", Person.read, group_id)

@@ -1,4 +1,4 @@
-"""Bots: users without a phone, who post in a connector's name."""
+"""Calls about bots: users without a phone, which post on behalf of a connector."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_kaizala.client.models.wire import Wire
 
 
 def create_bot(name: str, profile_pic: str | None = None) -> Call[str]:
-    """Make a bot; returns its user id. *profile_pic* is a media resource."""
+    """Create a bot; returns its user id. *profile_pic* is a media resource."""
     body = {"name": checks.title("name", name)}
     return make(
         "createBot",
@@ -21,12 +21,12 @@ def create_bot(name: str, profile_pic: str | None = None) -> Call[str]:
 
 
 def list_bots() -> Call[tuple[Bot, ...]]:
-    """Bots of the connector."""
+    """List the connector's bots."""
     return make("listBots", lambda body: Wire(body).items("bots", Bot.read, required=True))
 
 
 def update_bot(bot_user_id: str, name: str | None = None, profile_pic: str | None = None) -> Call[bool]:
-    """Give a bot another name or picture."""
+    """Change a bot's name or picture."""
     changes = {"name": checks.optional(checks.title)("name", name), "profilePic": profile_pic}
     body = {key: value for key, value in changes.items() if value is not None}
     if not body:
@@ -35,16 +35,16 @@ def update_bot(bot_user_id: str, name: str | None = None, profile_pic: str | Non
 
 
 def delete_bot(bot_user_id: str) -> Call[bool]:
-    """End a bot."""
+    """Delete a bot."""
     return make("deleteBot", lambda reply: True, at={"botUserId": bot_user_id})
 
 
 def bot_access_token(bot_user_id: str) -> Call[BotToken]:
-    """An access token to act as the bot; ask again to renew it."""
+    """Read an access token for acting as the bot. Make the call again to renew it."""
     return make("getBotAccessToken", BotToken.read, at={"botUserId": bot_user_id})
 
 
 def add_bot_to_group(group_id: str, bot_user_id: str) -> Call[bool]:
-    """Let a bot into a group."""
-    body = {"botUserId": checks.title("bot_user_id", bot_user_id)}
+    """Add a bot to a group."""
+    body = {"botUserId": checks.identifier("bot_user_id", bot_user_id)}
     return make("addBotToGroup", lambda reply: True, group_id, body=body)

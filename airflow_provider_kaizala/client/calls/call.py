@@ -1,4 +1,4 @@
-"""A call: one operation with everything it needs, not yet sent."""
+"""A call: an operation with everything that is needed to make it."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """One call, not yet sent.
+    """A call that a client can make.
 
-    :param operation: operationId, as the contract names it
+    :param operation: operationId
     :param path: below ``/v1``; below the root of the OAuth host if ``oauth``
     :param parse: reads the JSON of a 2xx reply
-    :param repeatable: whether sending it twice does no more than sending it once
-    :param group_id: the group whose grant the call uses; None stands for the user's own token
-    :param prefers_user: the user's token, if there is one, since other groups are touched too, which a group's does not reach
-    :param body: makes the JSON body when the call is sent, since due times count from then
+    :param repeatable: whether sending it twice has the same effect as sending it once
+    :param group_id: the group whose grant the call uses; None selects the user's token
+    :param prefers_user: use the user's token if there is one, since the call involves other groups too
+    :param body: returns the JSON body when the call is sent, since due times are relative to that moment
     :param form: fields of a form, instead of a JSON body
-    :param secrets: what of the above must never be shown
+    :param secrets: values in the request that must never be shown
     """
 
     operation: str
@@ -64,11 +64,11 @@ def make(
     repeatable: bool | None = None,
     **more: Any,
 ) -> Call[T]:
-    """Make a call of *operation*, with method and path from the table.
+    """Return a call of *operation*, with method and path from the table of operations.
 
     :param at: ids for the path; ``groupId`` is *group_id*, unless given here
-    :param query: parameters; those that are None are left out
-    :param repeatable: where these arguments make it safe to repeat, or unsafe, against the table
+    :param query: query parameters; those that are None are left out
+    :param repeatable: overrides the table where it depends on the arguments
     """
     row = OPERATIONS[operation]
     ids = {"groupId": group_id, **(at or {})}
@@ -92,7 +92,7 @@ def make(
 
 
 def _segment(name: str, value: Any) -> str:
-    """Return an id as a segment of a path; one of dots alone would address another path."""
+    """Return an id as a path segment. Dots alone are refused: they would address another path."""
     given = identifier(name, value)
     if not given.strip("."):
         raise KaizalaInputError(f"{name}: {value!r} is not a valid id; give the id as Kaizala issued it")
@@ -104,5 +104,5 @@ def _word(name: str, value: Any) -> str:
 
 
 def done(body: Any) -> bool:
-    """Read a reply that says little: ``{}``, or ``result`` as true or ``"true"``."""
+    """Read a reply that contains at most ``result``, true or ``"true"``; returns False if that is false."""
     return Wire(body or {}).flag("result") is not False

@@ -1,4 +1,4 @@
-"""Any operation by its operationId, with parameters and body as Kaizala documents them."""
+"""Calls any operation by its operationId, with parameters and body as Kaizala documents them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def any_operation(
     files: Sequence[Part] = (),
     group_id: str | None = None,
 ) -> Call[Any]:
-    """Make a call of any operation that needs an access token and hands none out; returns the JSON of the reply.
+    """Call an operation that requires an access token and does not return one; returns the JSON of the reply.
 
     :param operation: operationId, in any case
-    :param parameters: those of path and query, by their documented names
+    :param parameters: path and query parameters by their documented names
     :param group_id: the group whose grant the call uses; by default the parameter ``groupId``
-    :raises KaizalaInputError: for an unknown operation or parameter, for one that is missing, and for a body where none goes
+    :raises KaizalaInputError: if the operation or a parameter is unknown, a parameter is missing, or a body is not allowed
     """
     name, row = find_operation(operation)
     given = check_parameters(name, row, parameters or {})
@@ -40,32 +40,32 @@ def any_operation(
 
 
 def check_parameters(name: str, row: Operation, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *given* with names as documented, checked against the operation."""
+    """Check parameters against the operation; return them by their documented names."""
     if row.signs_in or row.hands_out:
         raise KaizalaInputError(
-            f"operation: {name} trades in secrets, which have no place in a task; "
-            "tokens are the hook's work: see airflow_provider_kaizala.client.calls for a script that signs in"
+            f"operation: {name} exchanges secrets, which must not pass through a task. The hook obtains tokens; to sign in from a "
+            "script, use the functions of airflow_provider_kaizala.client.calls"
         )
     known = {each.lower(): each for each in (*row.path_parameters, *row.needed, *row.optional)}
     unknown = sorted(str(key) for key in given if str(key).lower() not in known)
     if unknown:
         takes = ", ".join(known.values()) or "none"
-        raise KaizalaInputError(f"parameters: {name} knows no {', '.join(unknown)}; it takes {takes}")
+        raise KaizalaInputError(f"parameters: {name} has no {', '.join(unknown)}; it accepts {takes}")
     found = {known[str(key).lower()]: value for key, value in given.items() if value is not None}
     missing = [each for each in (*row.path_parameters, *row.needed) if each not in found]
     if missing:
-        raise KaizalaInputError(f"parameters: {name} needs {', '.join(missing)} as well")
+        raise KaizalaInputError(f"parameters: {name} also needs {', '.join(missing)}")
     for each in row.path_parameters:
         checks.resolved(f"parameters: {each}", found[each])
     return found
 
 
 def check_body(name: str, row: Operation, body: Mapping[str, Any] | None, files: Sequence[Any]) -> None:
-    """Refuse a body or files where none go, and files where they are missing."""
+    """Refuse a body or files where the operation has none, and missing files."""
     if body is not None and row.sends != "json":
-        raise KaizalaInputError(f"body: {name} takes no JSON body")
+        raise KaizalaInputError(f"body: {name} has no JSON body")
     checks.json_value("body", body)
     if files and row.sends != "files":
-        raise KaizalaInputError(f"files: {name} takes no files")
+        raise KaizalaInputError(f"files: {name} has no files")
     if row.sends == "files" and not files:
         raise KaizalaInputError(f"files: {name} needs at least one")

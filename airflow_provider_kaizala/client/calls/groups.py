@@ -1,4 +1,4 @@
-"""Groups and sub-groups."""
+"""Calls about groups and sub-groups."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ FOUND_PER_PAGE = 50
 
 
 def list_groups(group_id: str | None = None, *, all_groups: bool = False) -> Call[tuple[Group, ...]]:
-    """Groups the token sees.
+    """List the groups that the token is valid for.
 
-    :param group_id: ask with this group's grant
-    :param all_groups: those too that only a group in between leads to
+    :param group_id: use the grant of this group
+    :param all_groups: include groups that are reached only through another group
     """
     return make(
         "listGroups",
@@ -38,7 +38,7 @@ def list_groups(group_id: str | None = None, *, all_groups: bool = False) -> Cal
 
 
 def get_group(group_id: str) -> Call[Group]:
-    """One group."""
+    """Read one group."""
     return make("getGroup", Group.read, group_id)
 
 
@@ -49,7 +49,7 @@ def create_group(
     group_type: str = "Group",
     parent: str | None = None,
 ) -> Call[CreatedGroup]:
-    """Create a group; with the grant of group *parent*, Kaizala makes it a sub-group of that one.
+    """Create a group. With the grant of group *parent*, Kaizala makes it a sub-group of that group.
 
     :param members: phone numbers, at most 100
     :param group_type: ``Group``, or ``ConnectGroup`` for hub and spoke
@@ -67,13 +67,13 @@ def _new_group(welcome_message: str, members: Sequence[str], group_type: str) ->
         numbers = body["members"] = list(checks.phones("members", members))
         if len(numbers) > MEMBERS_PER_CALL:
             raise KaizalaInputError(
-                f"members: {len(numbers)} given; Kaizala takes at most {MEMBERS_PER_CALL} with a new group, add the others after"
+                f"members: {len(numbers)} given, but Kaizala accepts at most {MEMBERS_PER_CALL} with a new group; add the others later"
             )
     return body
 
 
 def list_sub_groups(group_id: str, *, all_levels: bool = False) -> Call[GroupTree]:
-    """A group with its sub-groups; *all_levels* for those below them too."""
+    """Read a group with its sub-groups; with *all_levels*, also with those below them."""
     return make("listSubGroups", GroupTree.read, group_id, query={"fetchAllGroups": all_levels or None})
 
 
@@ -86,7 +86,7 @@ def create_sub_group(
     *,
     join: bool = True,
 ) -> Call[CreatedGroup]:
-    """Create a group below *group_id*.
+    """Create a sub-group of *group_id*.
 
     :param members: phone numbers, at most 100
     :param group_type: ``Group``, or ``ConnectGroup`` for hub and spoke
@@ -100,7 +100,7 @@ def create_sub_group(
 
 
 def add_sub_groups(group_id: str, sub_groups: Sequence[str]) -> Call[bool]:
-    """Attach existing groups below *group_id*. The token must reach them too, as only a user's token does."""
+    """Attach existing groups below *group_id*. The token must be valid for them too, which only a user's token is."""
     ids = [
         checks.group_id("sub_groups", each) for each in checks.listed("sub_groups", sub_groups, "group ids")
     ]
@@ -112,14 +112,14 @@ def add_sub_groups(group_id: str, sub_groups: Sequence[str]) -> Call[bool]:
 
 
 def remove_sub_group(group_id: str, sub_group_id: str) -> Call[bool]:
-    """Detach a group from *group_id*; both go on."""
+    """Detach a sub-group from *group_id*; both groups continue to exist."""
     return make("removeSubGroup", done, group_id, at={"subGroupId": sub_group_id})
 
 
 def find_tenant_groups(query: str) -> Paged[Group]:
-    """Organisation groups whose name holds *query*. Needs a tenant admin's token.
+    """Find organisation groups whose name contains *query*. Requires a tenant admin's token.
 
-    Nothing documented tells the last page, nor how many groups a page holds at most, so it ends with a page that brings none.
+    Neither the largest page size nor a mark of the last page is documented, so reading ends with an empty page.
     """
     text = checks.title("query", query)
 

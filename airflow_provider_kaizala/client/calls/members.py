@@ -1,4 +1,4 @@
-"""Members of groups, subscribers of hub groups."""
+"""Calls about members of groups and subscribers of hub groups."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUBSCRIBERS_PER_PAGE = 50
 
 
 def list_members(group_id: str) -> Call[tuple[Member, ...]]:
-    """Members of a group."""
+    """List the members of a group."""
     return make("listMembers", lambda body: Wire(body).items("members", Member.read, required=True), group_id)
 
 
@@ -28,18 +28,18 @@ def add_members(group_id: str, members: Sequence[str]) -> Call[bool]:
 
 
 def update_member(group_id: str, member_id: str, role: str) -> Call[bool]:
-    """Make a member an ``Admin``, or an admin a ``Member``."""
+    """Change a member's role: ``Admin`` or ``Member``."""
     body = {"role": checks.one_of(*ROLES)("role", role)}
     return make("updateMember", done, group_id, at={"memberId": member_id}, body=body)
 
 
 def remove_member(group_id: str, member_id: str) -> Call[bool]:
-    """Remove a member, by the id that :func:`list_members` gives."""
+    """Remove a member by the id that :func:`list_members` returns."""
     return make("removeMember", done, group_id, at={"memberId": member_id})
 
 
 def list_subscribers(group_id: str, count: int = SUBSCRIBERS_PER_PAGE) -> Paged[Subscriber]:
-    """All subscribers of a hub group, *count* (at most 50) with each call."""
+    """List the subscribers of a hub group, fetching *count* (at most 50) with each call."""
     size = min(checks.whole_number(1)("count", count), SUBSCRIBERS_PER_PAGE)
 
     def page(cursor: str | None) -> Call[Page[Subscriber]]:
@@ -52,7 +52,7 @@ def list_subscribers(group_id: str, count: int = SUBSCRIBERS_PER_PAGE) -> Paged[
 
 
 def first_subscribers(group_id: str) -> Call[Page[Subscriber]]:
-    """The first page of subscribers in the older way, with GET, which cannot go on."""
+    """Read the first page of subscribers with the older operation, which has no further pages."""
     return make("listSubscribersGet", _read_page, group_id)
 
 
@@ -62,12 +62,12 @@ def _read_page(body: Any) -> Page[Subscriber]:
 
 
 def add_subscribers(group_id: str, subscribers: Sequence[str]) -> Call[tuple[SubscriberOutcome, ...]]:
-    """Add subscribers by phone number; says for each what became of it."""
+    """Add subscribers by phone number; returns the outcome for each."""
     return _change("addSubscribers", group_id, subscribers)
 
 
 def remove_subscribers(group_id: str, subscribers: Sequence[str]) -> Call[tuple[SubscriberOutcome, ...]]:
-    """Remove subscribers by phone number; says for each what became of it."""
+    """Remove subscribers by phone number; returns the outcome for each."""
     return _change("removeSubscribers", group_id, subscribers)
 
 

@@ -1,4 +1,4 @@
-"""Post: texts, files, actions."""
+"""Calls that post texts, files and actions."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ def post_action(group_id: str, action: Action, audience: Audience = NOBODY) -> C
 
 
 def upload_media(group_id: str | None, parts: Sequence[Part]) -> Call[str]:
-    """Upload a file, or several for an album; returns the media resource. An upload alone shows nobody anything."""
+    """Upload a file, or several for an album; returns the media resource. An upload alone shows nothing to the group."""
     for part in parts:
         checks.sendable("file_name", part.file_name)
     return make("uploadMedia", _resource, group_id, parts=tuple(parts))
 
 
 def upload_media_from_url(group_id: str | None, url: str) -> Call[str]:
-    """Let Kaizala fetch a file from a public address; returns the media resource."""
+    """Have Kaizala fetch a file from a public address; returns the media resource."""
     return make("uploadMediaFromUrl", _resource, group_id, body={"mediaUrl": checks.title("url", url)})
 
 
 def upload_media_from_attachment(group_id: str | None, content: str | Mapping[str, Any]) -> Call[str]:
-    """Upload a file inside JSON, base64 text as Power Automate sends it; returns the media resource."""
+    """Upload a file as base64 text in JSON, as Power Automate does; returns the media resource."""
     return make("uploadMediaFromAttachment", _resource, group_id, body={"fileContent": content})
 
 

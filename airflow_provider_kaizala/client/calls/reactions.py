@@ -1,4 +1,4 @@
-"""Likes and comments."""
+"""Calls about likes and comments."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def post_reaction(
 ) -> Call[str]:
     """Like something or comment on it; returns the reaction id.
 
-    :param reference_id: of what was posted
+    :param reference_id: reference id of the post
     :param reaction_type: ``Like``, which is safe to repeat, or ``Comment``, which is not
-    :param source_group_id: the group it was sent in, if that is one above *group_id*
+    :param source_group_id: the group in which it was posted, if that is a parent of *group_id*
     """
     kind = checks.one_of(*REACTION_TYPES)("reaction_type", reaction_type)
     body = {
@@ -49,7 +49,7 @@ def post_reaction(
 def count_reactions(
     group_id: str, reference_id: str, *, source_group_id: str | None = None
 ) -> Call[ReactionCounts]:
-    """How often something was liked and commented on."""
+    """Count the likes and comments of one post."""
 
     def read(body: Any) -> ReactionCounts:
         found = Wire(body).items("summary", ReactionCounts.read, required=True)
@@ -67,7 +67,7 @@ def count_reactions(
 def list_reaction_counts(
     group_id: str, *, source_group_id: str | None = None, cursor: int = 0
 ) -> Paged[ReactionCounts]:
-    """Counts of everything in a group whose reactions changed after *cursor*; what changes while reading comes again."""
+    """Count the reactions of every post in a group that changed after *cursor*. A post that changes meanwhile is listed again."""
 
     def page(at: int | None) -> Call[Page[ReactionCounts]]:
         return make(
@@ -88,7 +88,7 @@ def list_reactions(
     source_group_id: str | None = None,
     cursor: int = 0,
 ) -> Paged[Reaction]:
-    """Likes or comments on one thing that came after *cursor*, oldest first."""
+    """List the likes or comments of one post after *cursor*, oldest first."""
     kind = checks.one_of(*REACTION_TYPES)("reaction_type", reaction_type)
 
     def page(at: int | None) -> Call[Page[Reaction]]:
@@ -108,8 +108,8 @@ def list_reactions(
 
 
 def _page(items: tuple[Any, ...], body: Any) -> Page[Any]:
-    """The cursor is always there, so only an empty page is the last."""
+    """Return a page. The reply always contains a cursor, so only an empty page is the last one."""
     cursor = Wire(body).integer("cursor")
     if items and cursor is None:
-        raise UnreadableReplyError("the reply holds no cursor")
+        raise UnreadableReplyError("the reply contains no cursor")
     return Page(items, cursor if items else None)

@@ -1,4 +1,4 @@
-"""Webhooks: let Kaizala call back."""
+"""Calls about webhooks, with which Kaizala calls back."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from airflow_provider_kaizala.client.models.wire import Wire
 
 
 def _secrets(change: WebhookChange) -> tuple[str, ...]:
-    """The callback token, and one in the address: Kaizala may repeat them in what it says of a failure."""
+    """Return the callback token and secrets in the address: Kaizala may repeat them in an error message."""
     token = (change.callback_token,) if change.callback_token else ()
     return (*token, *url_secrets(change.callback_url or ""))
 
 
 def create_webhook(webhook: NewWebhook, group_id: str | None = None) -> Call[str]:
-    """Let Kaizala call back; returns the webhook id. Kaizala asks the address for an echo before it answers.
+    """Create a webhook; returns its id. Kaizala validates the address with an echo request before it replies.
 
-    :param group_id: the group whose grant the webhook is made with
+    :param group_id: the group whose grant the call uses
     """
     return make(
         "createWebhook",
@@ -39,7 +39,7 @@ def create_webhook(webhook: NewWebhook, group_id: str | None = None) -> Call[str
 def list_webhooks(
     object_id: str, object_type: str = "Group", group_id: str | None = None
 ) -> Call[tuple[Webhook, ...]]:
-    """Webhooks of a group, an action or an action package."""
+    """List the webhooks of a group, an action or an action package."""
     return make(
         "listWebhooks",
         lambda body: Wire(body).items("webhooks", Webhook.read, required=True),
@@ -52,7 +52,7 @@ def list_webhooks(
 
 
 def update_webhook(webhook_id: str, change: WebhookChange, group_id: str | None = None) -> Call[bool]:
-    """Change a webhook, or wake it with ``active=True``."""
+    """Change a webhook, or re-enable it with ``active=True``."""
     if change == WebhookChange():
         raise KaizalaInputError("change: nothing to change; set at least one field")
     return make(
@@ -66,7 +66,7 @@ def update_webhook(webhook_id: str, change: WebhookChange, group_id: str | None 
 
 
 def delete_webhook(webhook_id: str, group_id: str | None = None) -> Call[bool]:
-    """End a webhook."""
+    """Delete a webhook."""
     return make("deleteWebhook", lambda reply: True, group_id, at={"webhookId": webhook_id})
 
 
@@ -79,7 +79,7 @@ def flow_subscribe(
     group_id: str | None = None,
     action_package_id: str | None = None,
 ) -> Call[str | None]:
-    """Subscribe as Power Automate did; returns the webhook id if the reply names it."""
+    """Subscribe as Power Automate did; returns the webhook id if the reply contains it."""
     at = {
         "objectType": checks.one_of(*OBJECT_TYPES[:2])("object_type", object_type),
         "eventType": checks.one_of(*EVENT_TYPES)("event_type", event_type),

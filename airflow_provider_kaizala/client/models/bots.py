@@ -1,4 +1,4 @@
-"""Bots, as replies tell of them."""
+"""Bots, as replies describe them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow_provider_kaizala.client.models.wire import Wire
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """A user without a phone, made by a connector."""
+    """A user without a phone, created by a connector."""
 
     bot_user_id: str
     name: str | None
@@ -24,10 +24,10 @@ class Bot:
         """Read an item of ``bots``."""
         wire = Wire(body)
         return cls(
-            wire.need("botUserId"),
-            wire.text("name"),
-            wire.text("profilePic"),
-            wire.text("creatorId"),
-            wire.text("creatorName"),
-            wire.text("status"),
+            bot_user_id=wire.need("botUserId"),
+            name=wire.text("name"),
+            profile_pic=wire.text("profilePic"),
+            creator_id=wire.text("creatorId"),
+            creator_name=wire.text("creatorName"),
+            status=wire.text("status"),
         )

@@ -105,7 +105,7 @@ def identifier(name: str, value: Any) -> str:
     """Check an id that Kaizala issued; whitespace around it is removed."""
     resolved(name, value)
     given = title(name, value).strip()
-    if any(character.isspace() or not character.isprintable() for character in given):
+    if not given.isprintable() or " " in given:
         raise KaizalaInputError(
             f"{name}: {shown(value)} is not a valid id; give the id as Kaizala issued it, without spaces or line breaks"
         )

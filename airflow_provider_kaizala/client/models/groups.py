@@ -1,4 +1,4 @@
-"""Groups and the people in them, as replies tell of them."""
+"""Groups, members and subscribers, as replies describe them."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Member:
         """Read an item of ``members``."""
         wire = Wire(body)
         return cls(
-            wire.need("id"),
-            wire.text("role") or "Member",
-            wire.text("mobileNumber"),
-            wire.text("name"),
-            wire.flag("isProvisioned") is not False,
+            id=wire.need("id"),
+            role=wire.text("role") or "Member",
+            mobile_number=wire.text("mobileNumber"),
+            name=wire.text("name"),
+            is_provisioned=wire.flag("isProvisioned") is not False,
         )
 
 
@@ -59,7 +59,7 @@ class Subscriber:
 
 @dataclass(frozen=True, slots=True)
 class SubscriberOutcome:
-    """What became of one number when subscribers were added or removed."""
+    """Whether one phone number was added to the subscribers or removed, and if not, why."""
 
     mobile_number: str
     done: bool
@@ -68,10 +68,10 @@ class SubscriberOutcome:
 
     @classmethod
     def read_all(cls, body: Any) -> tuple[SubscriberOutcome, ...]:
-        """Read ``result``, an object keyed by number; what says nothing of a failure is done."""
+        """Read ``result``, an object keyed by phone number. An entry that reports no failure counts as done."""
         result = Wire(body).get("result")
         if not isinstance(result, Mapping):
-            raise UnreadableReplyError("the reply holds no object result")
+            raise UnreadableReplyError("the reply contains no object result")
         return tuple(cls._read(str(number), said) for number, said in result.items())
 
     @classmethod
@@ -86,7 +86,7 @@ class SubscriberOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group; counts and role are None where the service left them out."""
+    """A group. Role and count are None where the reply leaves them out."""
 
     group_id: str
     name: str
@@ -100,20 +100,16 @@ class Group:
     @classmethod
     def read(cls, body: Any) -> Group:
         """Read a group, bare or wrapped in ``groups``."""
-        wire = Wire(body)
-        if wire.get("groupId") is None:
-            wrapped = wire.get("groups")
-            if isinstance(wrapped, list) and wrapped:
-                wire = Wire(wrapped[0])
+        wire = _unwrapped(body)
         return cls(
-            wire.need("groupId"),
-            wire.text("groupName", "name") or "",
-            wire.text("groupType") or "Group",
-            wire.text("callerRole"),
-            wire.integer("userCount"),
-            wire.flag("hasSubGroups") is True,
-            wire.flag("hasParentGroups") is True,
-            wire.text("welcomeMessage"),
+            group_id=wire.need("groupId"),
+            name=wire.text("groupName", "name") or "",
+            group_type=wire.text("groupType") or "Group",
+            caller_role=wire.text("callerRole"),
+            user_count=wire.integer("userCount"),
+            has_sub_groups=wire.flag("hasSubGroups") is True,
+            has_parent_groups=wire.flag("hasParentGroups") is True,
+            welcome_message=wire.text("welcomeMessage"),
         )
 
 
@@ -126,18 +122,21 @@ class GroupTree:
 
     @classmethod
     def read(cls, body: Any) -> GroupTree:
-        """Read the reply of ``listSubGroups``: the bare parent, or wrapped in ``groups``."""
-        wire = Wire(body)
-        if wire.get("groupId") is None:
-            wrapped = wire.get("groups")
-            if isinstance(wrapped, list) and wrapped:
-                wire = Wire(wrapped[0])
-        return cls(Group.read(body), wire.items("subGroups", Group.read))
+        """Read the reply of ``listSubGroups``: the parent, bare or wrapped in ``groups``."""
+        return cls(Group.read(body), _unwrapped(body).items("subGroups", Group.read))
+
+
+def _unwrapped(body: Any) -> Wire:
+    wire = Wire(body)
+    wrapped = wire.get("groups")
+    if wire.get("groupId") is None and isinstance(wrapped, list) and wrapped:
+        return Wire(wrapped[0])
+    return wire
 
 
 @dataclass(frozen=True, slots=True)
 class CreatedGroup:
-    """A new group."""
+    """A group that was just created."""
 
     group_id: str
     name: str

@@ -10,7 +10,7 @@ from airflow_provider_kaizala.client.models.wire import Wire
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody, as far as Kaizala says who: of an anonymous answer nothing is known."""
+    """A person, as far as Kaizala identifies them: of an anonymous respondent nothing is known."""
 
     mobile_number: str | None = None
     name: str | None = None

@@ -1,4 +1,4 @@
-"""Likes and comments, as replies tell of them."""
+"""Likes and comments, as replies describe them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReactionCounts:
-    """How often something was liked and commented on."""
+    """How often a post was liked and commented on."""
 
     reference_id: str
     likes: int
@@ -21,7 +21,7 @@ class ReactionCounts:
 
     @classmethod
     def read(cls, body: Any) -> ReactionCounts:
-        """Read an item of ``summary``; a kind that is not named was not used."""
+        """Read an item of ``summary``; a kind that it leaves out counts as 0."""
         wire = Wire(body)
         counts = wire.inner("reactionsCountMap")
         return cls(wire.need("referenceId"), counts.integer("like") or 0, counts.integer("comment") or 0)
@@ -29,7 +29,7 @@ class ReactionCounts:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """One person's like or comment. ``comment`` is None for a like, and where the service left the text out."""
+    """One person's like or comment. ``comment`` is None for a like, and where the reply leaves the text out."""
 
     reaction_id: str
     user_id: str

@@ -1,4 +1,4 @@
-"""What was posted and what was answered: replies as frozen dataclasses, each with a ``read`` that takes every documented variant."""
+"""Posts, actions, responses and webhooks, as replies describe them. Each ``read`` accepts every documented variant."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wi
 if TYPE_CHECKING:
     from datetime import datetime
 
-#: words by which a job's ``response`` says that it is done (the documentation gives none; compared without case and spaces)
+#: values of a job's ``response`` that mean it is done (none is documented; case and spaces are ignored)
 _DONE = frozenset({"completed", "complete", "done", "closed", "true"})
-#: what the service adds behind the real questions of a response
+#: what Kaizala appends to the questions of a response
 _SYSTEM_QUESTIONS = frozenset({"responderlocation", "responsetime", "respondername"})
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A subscriber whom a message did not reach, and why."""
+    """A subscriber that a message did not reach, and why."""
 
     subscriber: str | None
     reason: str | None
@@ -36,12 +36,12 @@ class Failure:
         return cls(wire.text("subscriber", "subscriberId"), wire.text("errorReason"), wire.text("errorCode"))
 
     def __str__(self) -> str:
-        return f"{self.subscriber or 'somebody'}: {self.reason or self.error_code or 'no reason given'}"
+        return f"{self.subscriber or 'unknown subscriber'}: {self.reason or self.error_code or 'no reason given'}"
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What was posted. ``action_id`` is None for texts and media; ``failed`` names whom it did not reach."""
+    """A post. ``action_id`` is None for texts and media; ``failed`` lists the subscribers that it did not reach."""
 
     reference_id: str
     action_id: str | None
@@ -56,7 +56,7 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class ListedAction:
-    """An item of an action list; ``raw`` is its ``actionBody`` as it came."""
+    """An item of an action list; ``raw`` is its ``actionBody``, unchanged."""
 
     reference_id: str
     action_type: str
@@ -75,15 +75,15 @@ class ListedAction:
         inner = wire.inner("actionBody")
         raw = wire.get("actionBody")
         return cls(
-            wire.need("referenceId"),
-            wire.need("actionType"),
-            inner.text("actionId"),
-            inner.text("title", "question"),
-            wire.text("sender"),
-            wire.time("sentAt", "creationTime"),
-            inner.integer("responseCount"),
-            inner.flag("isCompleted"),
-            raw if isinstance(raw, Mapping) else {},
+            reference_id=wire.need("referenceId"),
+            action_type=wire.need("actionType"),
+            action_id=inner.text("actionId"),
+            title=inner.text("title", "question"),
+            sender=wire.text("sender"),
+            sent_at=wire.time("sentAt", "creationTime"),
+            response_count=inner.integer("responseCount"),
+            is_completed=inner.flag("isCompleted"),
+            raw=raw if isinstance(raw, Mapping) else {},
         )
 
     @property
@@ -96,7 +96,7 @@ class ListedAction:
 
     @property
     def starts_at(self) -> datetime | None:
-        """When a meeting begins."""
+        """When a meeting starts."""
         return Wire(self.raw).time("startingTime")
 
 
@@ -116,7 +116,7 @@ class ActionPage:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One person's answer.
+    """One person's response.
 
     :ivar answers: question title to answer, in plain JSON values: text, number, list of texts, ISO 8601 time,
         ``{"latitude", "longitude", "name"}``, or ``[{"url", "file_name"}]``
@@ -131,7 +131,7 @@ class Response:
 
     @property
     def counts(self) -> bool:
-        """Whether this is an answer: a job in progress is none yet."""
+        """Whether this is a response; a job in progress is not yet one."""
         return self.completed is not False
 
     @classmethod
@@ -166,12 +166,16 @@ class Response:
         flag = wire.flag("isCompleted")
         done = re.sub(r"[^a-z]", "", state.lower()) in _DONE if flag is None else flag
         return cls(
-            person, wire.text("responseId"), _last_note(wire.get("notes")), {title: state or None}, done
+            responder=person,
+            response_id=wire.text("responseId"),
+            responded_at=_last_note(wire.get("notes")),
+            answers={title: state or None},
+            completed=done,
         )
 
 
 def _last_note(notes: Any) -> datetime | None:
-    """Return the time of the last entry of a job's ``notes``, a string that holds JSON."""
+    """Return the time of the last entry of a job's ``notes``, a string of JSON."""
     try:
         entries = json.loads(notes) if isinstance(notes, str) else notes
         times = [read_time(Wire(entry).get("UPDATE_TIME_EPOCH")) for entry in entries or ()]
@@ -181,7 +185,7 @@ def _last_note(notes: Any) -> datetime | None:
 
 
 def _by_title(rows: list[Wire]) -> dict[str, Any]:
-    """Key answers by question; questions of one title, as only other programs post them, get a number behind."""
+    """Key answers by question. If several questions have one title, which this package refuses to post, a number is appended."""
     found: dict[str, Any] = {}
     for at, row in enumerate(rows, 1):
         title = row.text("title") or f"Question {at}"
@@ -191,7 +195,7 @@ def _by_title(rows: list[Wire]) -> dict[str, Any]:
 
 
 def _answer(row: Wire) -> Any:
-    """Turn an answer of the wire into a plain value, by the type of its question."""
+    """Return an answer as a plain value, by the type of its question."""
     kind, value = (row.text("type") or "").lower(), row.get("answer")
     if kind == "singleoption" and isinstance(value, list):
         return value[0] if value else None
@@ -226,11 +230,11 @@ def _file(item: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class ActionDetails:
-    """One action and who has answered it. Responses are there only if they were asked for.
+    """An action and its responses, which a reply contains only if they were asked for.
 
-    :ivar sent_at: when it was posted; None where the service left that out, as most captures do
-    :ivar options: question or title to what can be chosen there, as far as the service tells
-    :ivar is_anonymous: whether nobody learns who answered what; None where the service left that out
+    :ivar sent_at: when it was posted; None where the reply leaves that out, as most captured replies do
+    :ivar options: question or title to the options to choose from, as far as the reply contains them
+    :ivar is_anonymous: whether responses do not show who gave them; None where the reply leaves that out
     """
 
     action_type: str
@@ -262,23 +266,23 @@ class ActionDetails:
             return Response.read_form(item)
 
         return cls(
-            kind,
-            wire.text("actionId"),
-            title,
-            wire.text("creatorName"),
-            inner.time("dueDate", "expiryDate", "startingTime"),
-            inner.integer("responseCount"),
-            assignees,
-            inner.items("responses", response),
-            Person(wire.text("sender"), wire.text("creatorName"), wire.text("creatorId")),
-            wire.time("sentAt", "creationTime"),
-            _options(inner, title),
-            inner.flag("isAnonymous"),
+            action_type=kind,
+            action_id=wire.text("actionId"),
+            title=title,
+            creator_name=wire.text("creatorName"),
+            due=inner.time("dueDate", "expiryDate", "startingTime"),
+            response_count=inner.integer("responseCount"),
+            assignees=assignees,
+            responses=inner.items("responses", response),
+            creator=Person(wire.text("sender"), wire.text("creatorName"), wire.text("creatorId")),
+            sent_at=wire.time("sentAt", "creationTime"),
+            options=_options(inner, title),
+            is_anonymous=inner.flag("isAnonymous"),
         )
 
 
 def _options(inner: Wire, title: str | None) -> dict[str, tuple[str, ...]]:
-    """Return what can be chosen: the choices of a poll or a meeting, the options of each question of a form."""
+    """Return the options to choose from: those of a poll or a meeting, and those of each question of a form."""
     found = {title or "": _titles(inner, "choices")}
     for question in inner.items("questions", Wire):
         found[question.text("title") or ""] = _titles(question, "options")
@@ -291,7 +295,7 @@ def _titles(wire: Wire, name: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A webhook as the service keeps it."""
+    """A webhook that exists."""
 
     id: str
     object_id: str
@@ -310,14 +314,14 @@ class Webhook:
         wire = Wire(body)
         events = "events" if wire.get("events") is not None else "eventTypes"
         return cls(
-            wire.need("id", "webhookId"),
-            wire.need("objectId"),
-            wire.need("objectType"),
-            wire.items(events, str),
-            wire.need("callbackUrl"),
-            wire.text("callbackToken"),
-            wire.text("callbackContext", "context"),
-            wire.time("validity"),
-            wire.time("ts"),
-            wire.flag("active") is not False,
+            id=wire.need("id", "webhookId"),
+            object_id=wire.need("objectId"),
+            object_type=wire.need("objectType"),
+            event_types=wire.items(events, str),
+            callback_url=wire.need("callbackUrl"),
+            callback_token=wire.text("callbackToken"),
+            context=wire.text("callbackContext", "context"),
+            expires_at=wire.time("validity"),
+            changed_at=wire.time("ts"),
+            active=wire.flag("active") is not False,
         )

@@ -1,7 +1,7 @@
-"""What is sent: texts and actions, as frozen dataclasses that check themselves.
+"""Texts and actions to post, as frozen dataclasses that check their values.
 
-A model names each of its arguments in ``checks``, so that one argument can be checked alone
-(:meth:`Sent.check`), when the others are still templates.
+Each model lists its checks by argument, so that one argument can be checked alone (:meth:`Sent.check`) while others are still
+templates.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from airflow_provider_kaizala.client.models import checks, forms
 from airflow_provider_kaizala.client.models.wire import hours_from, iso, read_due, read_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from airflow_provider_kaizala.client.models.checks import Check
     from airflow_provider_kaizala.client.models.forms import Location, Property, Question
@@ -39,22 +39,22 @@ REACTION_TYPES = ("Like", "Comment")
 
 
 def media_type(file_name: str) -> tuple[str, str]:
-    """Return kind and MIME type of a file by its ending.
+    """Return kind and MIME type of a file by its extension.
 
-    :raises KaizalaInputError: if Kaizala takes no such file
+    :raises KaizalaInputError: if Kaizala does not accept such files
     """
     ending = file_name.rpartition(".")[2].lower() if "." in file_name else ""
     for kind, endings in MEDIA_TYPES.items():
         if ending in endings:
             return kind, endings[ending]
-    taken = "; ".join(f"{kind}: {', '.join(endings)}" for kind, endings in MEDIA_TYPES.items())
-    refused = f".{ending} files" if ending else "files without an ending"
-    raise KaizalaInputError(f"file {file_name!r}: Kaizala takes no {refused}. It takes {taken}")
+    accepted = "; ".join(f"{kind}: {', '.join(endings)}" for kind, endings in MEDIA_TYPES.items())
+    refused = f".{ending} files" if ending else "files without an extension"
+    raise KaizalaInputError(f"file {file_name!r}: Kaizala does not accept {refused}. It accepts {accepted}")
 
 
 @dataclass(frozen=True)
 class Sent:
-    """Base of what is sent. Each field named in ``checks`` is checked, and put into the form it is sent in."""
+    """Base of what is sent. Each field listed in ``checks`` is checked and normalised."""
 
     checks: ClassVar[Mapping[str, Check]] = {}
 
@@ -65,9 +65,9 @@ class Sent:
 
     @classmethod
     def check(cls, name: str, value: Any) -> Any:
-        """Check one argument alone; returns it as it will be sent.
+        """Check one argument alone; return it as it will be sent.
 
-        :raises KaizalaInputError: if Kaizala would not take it
+        :raises KaizalaInputError: if Kaizala would not accept it
         """
         check = cls.checks.get(name)
         return check(name, value) if check else value
@@ -75,14 +75,15 @@ class Sent:
 
 @dataclass(frozen=True)
 class Audience(Sent):
-    """Whom a message goes to, and what it answers.
+    """Who receives a post, and what it replies to.
 
-    :param subscribers: phone numbers of chosen subscribers of a hub group
-    :param send_to_all_subscribers: to all subscribers of a hub group
-    :param reply_to_reference_id: the message this one answers; one that was sent to chosen subscribers wants them repeated
+    :param subscribers: phone numbers of the subscribers of a hub group who receive it
+    :param send_to_all_subscribers: send it to all subscribers of a hub group
+    :param reply_to_reference_id: reference id of the message that it replies to; if that was sent to some subscribers, name the
+        same ones again
     """
 
-    subscribers: tuple[str, ...] | None = None
+    subscribers: Sequence[str] | None = None
     send_to_all_subscribers: bool = False
     reply_to_reference_id: str | None = None
 
@@ -98,7 +99,7 @@ class Audience(Sent):
             raise KaizalaInputError("give either subscribers or send_to_all_subscribers=True, not both")
 
     def to_wire(self) -> dict[str, Any]:
-        """Return the fields of the request; those at rest are left out."""
+        """Return the fields of the request, without those that have their default."""
         body: dict[str, Any] = {}
         if self.subscribers:
             body["subscribers"] = list(self.subscribers)
@@ -120,12 +121,12 @@ class Message(Sent):
 
 @dataclass(frozen=True)
 class Action(Sent):
-    """Base of what ``POST .../actions`` takes."""
+    """Base of the actions that can be posted."""
 
     action_type: ClassVar[str] = ""
 
     def body(self, now: datetime) -> dict[str, Any]:
-        """Return ``actionBody``; *now* is needed because due times travel as hours from now."""
+        """Return ``actionBody``; due times are sent as hours from *now*."""
         raise TypeError(f"{type(self).__name__} cannot be posted")
 
     def to_wire(self, now: datetime) -> dict[str, Any]:
@@ -135,17 +136,17 @@ class Action(Sent):
 
 @dataclass(frozen=True)
 class Announcement(Action):
-    """A notice, with a title and files if wanted. ``media`` holds media resources that were uploaded before."""
+    """A notice with an optional title and files; ``media`` lists media resources that were uploaded before."""
 
     text: str
     title: str | None = None
-    media: tuple[str, ...] = ()
+    media: Sequence[str] = ()
 
     action_type: ClassVar[str] = "Announcement"
     checks: ClassVar[Mapping[str, Check]] = {"text": checks.text, "title": checks.optional(checks.title)}
 
     def body(self, now: datetime) -> dict[str, Any]:
-        """Return ``actionBody``, in the Pascal case the documentation gives for this type alone."""
+        """Return ``actionBody``, in Pascal case, which is documented for this type only."""
         body: dict[str, Any] = {"Message": self.text}
         if self.title:
             body["Title"] = self.title
@@ -157,7 +158,7 @@ class Poll(Action):
     """One question with two or more options. ``due``: Kaizala's default is 30 days."""
 
     question: str
-    options: tuple[str, ...]
+    options: Sequence[str]
     due: datetime | timedelta | str | None = None
     sender_only: bool = False
 
@@ -187,7 +188,7 @@ def _form(
     sender_only: bool,
     accept_multiple_responses: bool,
 ) -> dict[str, Any]:
-    """Fields that surveys and custom actions share."""
+    """Return the fields that surveys and custom actions share."""
     body: dict[str, Any] = {
         "isAnonymous": anonymous,
         "isSenderOnly": sender_only,
@@ -231,10 +232,10 @@ class Survey(Action):
 
 @dataclass(frozen=True)
 class Job(Action):
-    """A task for named people, complete when all have done it. ``due``: Kaizala's default is 24 hours."""
+    """A job for named people, complete when all have done it. ``due``: Kaizala's default is 24 hours."""
 
     title: str
-    assigned_to: tuple[str, ...]
+    assigned_to: Sequence[str]
     due: datetime | timedelta | str | None = None
 
     action_type: ClassVar[str] = "Job"
@@ -254,7 +255,7 @@ class Job(Action):
 
 @dataclass(frozen=True)
 class Meeting(Action):
-    """Let's Meet: who comes? ``duration`` in minutes, 30 by default."""
+    """A meeting (Let's Meet), which people accept or decline. ``duration`` is in minutes."""
 
     title: str
     starts_at: datetime | str
@@ -292,7 +293,7 @@ class Meeting(Action):
 
 @dataclass(frozen=True)
 class Media(Action):
-    """A file, or several as an album, that was uploaded before."""
+    """A file, or an album of several, that was uploaded before."""
 
     kind: str
     media_resource: str
@@ -316,10 +317,10 @@ class Media(Action):
 
 @dataclass(frozen=True)
 class Package(Action):
-    """A custom action: a package with questions and properties of its own.
+    """A custom action: an action package with its own questions and properties.
 
     :param package_id: id of the action package, with its ``.version`` if it has one
-    :param validity: until when it can be answered
+    :param validity: when it stops accepting responses
     """
 
     package_id: str

@@ -1,4 +1,4 @@
-"""Tokens, as replies hand them out."""
+"""Tokens, as replies contain them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """An access token; ``refresh_token`` is set only when the service rotates it."""
+    """An access token; ``refresh_token`` is set only when Kaizala rotates it."""
 
     access_token: str = field(repr=False)
     endpoint_url: str
@@ -27,19 +27,19 @@ class AccessToken:
         wire = Wire(body)
         expires = wire.time("accessTokenExpiry")
         if expires is None:
-            raise UnreadableReplyError("the reply holds no accessTokenExpiry")
+            raise UnreadableReplyError("the reply contains no accessTokenExpiry")
         return cls(
-            wire.need("accessToken"),
-            wire.need("endpointUrl"),
-            expires,
-            wire.text("refreshToken"),
-            wire.text("scope"),
+            access_token=wire.need("accessToken"),
+            endpoint_url=wire.need("endpointUrl"),
+            expires_at=expires,
+            refresh_token=wire.text("refreshToken"),
+            scope=wire.text("scope"),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """A user's refresh token of 365 days, as a sign-in with a PIN brings it."""
+    """A user's refresh token, valid for 365 days, from a sign-in with a PIN."""
 
     refresh_token: str = field(repr=False)
     expires_at: datetime | None
@@ -60,7 +60,7 @@ class RefreshToken:
 
 @dataclass(frozen=True, slots=True)
 class BotToken:
-    """An access token of a bot; ask again to renew it."""
+    """An access token of a bot; make the call again to renew it."""
 
     access_token: str = field(repr=False)
     expires_at: datetime
@@ -72,5 +72,5 @@ class BotToken:
         wire = Wire(body)
         expires = wire.time("accessTokenExpiry")
         if expires is None:
-            raise UnreadableReplyError("the reply holds no accessTokenExpiry")
+            raise UnreadableReplyError("the reply contains no accessTokenExpiry")
         return cls(wire.need("accessToken"), expires, wire.text("scope"))

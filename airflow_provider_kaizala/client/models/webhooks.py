@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_kaizala.client.models.checks import Check
 
-#: characters from which on a value in the query of an address is taken for a secret
+#: a value in the query of an address is treated as a secret if it has at least this many characters
 SHORTEST_SECRET = 8
 OBJECT_TYPES = ("Group", "Action", "ActionPackage")
 EVENT_TYPES = (
@@ -63,15 +63,15 @@ def _url(name: str, value: Any) -> str:
         usable = False
     if not usable:
         raise KaizalaInputError(
-            f"{name}: an https:// address without user name and password is needed; what was given is none"
+            f"{name} must be an https:// address without user name and password; the value given is not"
         )
     return given
 
 
 def url_secrets(url: str) -> tuple[str, ...]:
-    """Return what in the query of an address may be a token that lets whoever knows it call there, as it may be written.
+    """Return the values in the query of an address that may be secrets, in each way they may be written.
 
-    Short values are none: to hide them would hide every ``12`` in a log.
+    Short values are not treated as secrets: hiding them would hide every ``12`` in a log.
     """
     try:
         pairs = [pair.partition("=")[2] for pair in urlsplit(url).query.split("&")]
@@ -83,17 +83,17 @@ def url_secrets(url: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class WebhookChange(Sent):
-    """What of a webhook is to change; None leaves it as it is.
+    """A change of a webhook; None leaves a field unchanged.
 
     :param object_id: id of the group, action or action package
     :param object_type: Group, Action or ActionPackage
     :param event_types: names of :data:`EVENT_TYPES`
-    :param callback_url: where events are posted; Kaizala asks there for an echo first, within 5 seconds. No repr shows it, and
-        no error what stands in its query
-    :param callback_token: comes back with each event in the header ``kz-callback-token``
-    :param context: comes back with each event
+    :param callback_url: where events are posted; Kaizala first requires an echo from it within 5 seconds. It appears in no
+        repr, and its query in no error
+    :param callback_token: sent with each event in the header ``kz-callback-token``
+    :param context: sent with each event
     :param expires: when it ends: datetime, ISO 8601 text, or timedelta; Kaizala's default is 2 years
-    :param active: True wakes a webhook that Kaizala put to rest after six failed deliveries
+    :param active: True re-enables a webhook that Kaizala disabled after six failed deliveries
     """
 
     object_id: str | None = None
@@ -117,7 +117,7 @@ class WebhookChange(Sent):
     }
 
     def to_wire(self, now: datetime) -> dict[str, Any]:
-        """Return the fields of the request; those at rest are left out."""
+        """Return the fields of the request that change."""
         named = {
             "objectId": self.object_id,
             "objectType": self.object_type,
@@ -141,7 +141,7 @@ class WebhookChange(Sent):
 
 @dataclass(frozen=True)
 class NewWebhook(WebhookChange):
-    """A webhook to be made: as :class:`WebhookChange`, with object, events and address given."""
+    """A new webhook: a :class:`WebhookChange` that names object, events and address."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,4 +1,4 @@
-"""The wire's casing and units: the one place that knows them.
+"""Reads replies: field names in any casing, times in any unit.
 
 Names are matched without case, since production mixed ``groupId`` and ``GroupId`` freely. Times come as epoch seconds,
 epoch milliseconds or ISO 8601; all become aware datetimes in UTC.
@@ -17,20 +17,20 @@ T = TypeVar("T")
 
 
 class UnreadableReplyError(ValueError):
-    """A successful reply does not hold what it must."""
+    """A successful reply lacks a required field."""
 
 
 class Wire:
-    """A JSON object of a reply, read by name without case."""
+    """A JSON object of a reply, whose fields are found by name in any case."""
 
     def __init__(self, value: Any, what: str = "the reply") -> None:
         if not isinstance(value, Mapping):
-            raise UnreadableReplyError(f"{what} is no JSON object")
+            raise UnreadableReplyError(f"{what} is not a JSON object")
         self._what = what
         self._fields = {str(key).lower(): item for key, item in value.items()}
 
     def get(self, *names: str) -> Any:
-        """Return the first of the named fields that is there and not null, else None."""
+        """Return the first of the named fields that is present and not null, else None."""
         for name in names:
             value = self._fields.get(name.lower())
             if value is not None:
@@ -38,21 +38,21 @@ class Wire:
         return None
 
     def text(self, *names: str) -> str | None:
-        """Return a field as text; numbers are turned into text, an empty string into None."""
+        """Return a field as text; a number becomes text, and an empty string None."""
         value = self.get(*names)
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             return None
         return str(value) or None
 
     def need(self, *names: str) -> str:
-        """Return a text field that has to be there."""
+        """Return a required text field."""
         value = self.text(*names)
         if value is None:
-            raise UnreadableReplyError(f"{self._what} holds no {names[0]}")
+            raise UnreadableReplyError(f"{self._what} contains no {names[0]}")
         return value
 
     def integer(self, *names: str) -> int | None:
-        """Return a whole number, also when it was sent as text."""
+        """Return a whole number, which may have been sent as text."""
         value = self.get(*names)
         try:
             return None if value is None or isinstance(value, bool) else int(value)
@@ -67,16 +67,16 @@ class Wire:
         return {"true": True, "false": False}.get(str(value).strip().lower())
 
     def items(self, name: str, read: Callable[[Any], T], *, required: bool = False) -> tuple[T, ...]:
-        """Return a list field, each element through *read*; null and absent are empty unless *required*."""
+        """Return a list field, applying *read* to each element. If it is null or absent, it is empty unless *required*."""
         value = self.get(name)
         if value is None and not required:
             return ()
         if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
-            raise UnreadableReplyError(f"{self._what} holds no list {name}")
+            raise UnreadableReplyError(f"{self._what} contains no list {name}")
         return tuple(read(item) for item in value)
 
     def inner(self, name: str) -> Wire:
-        """Return an object field, empty if it is not there."""
+        """Return an object field; an absent one is empty."""
         value = self.get(name)
         return Wire(value if isinstance(value, Mapping) else {}, name)
 
@@ -90,11 +90,11 @@ class Wire:
 
 
 def read_time(value: Any) -> datetime | None:
-    """Read epoch seconds (below 10^11), epoch milliseconds or ISO 8601 into an aware UTC datetime; None if it is none."""
+    """Read epoch seconds (below 10^11), epoch milliseconds or ISO 8601 into an aware UTC datetime; return None for anything else."""
     if isinstance(value, str):
         text = value.strip()
         try:
-            value = float(text)  # first: some runs of digits can be read as a date too
+            value = float(text)  # first, since fromisoformat accepts some runs of digits too
         except ValueError:
             try:
                 moment = datetime.fromisoformat(text)
@@ -153,9 +153,9 @@ def _moment(value: Any) -> datetime | None:
 
 
 def hours_from(now: datetime, name: str, due: datetime | timedelta) -> int:
-    """Return the whole hours from *now* to *due*, rounded up, as the API counts them.
+    """Return the hours from *now* to *due*, rounded up to whole hours, as Kaizala expects them.
 
-    :raises KaizalaInputError: if it lies in the past
+    :raises KaizalaInputError: if *due* has passed
     """
     left = due if isinstance(due, timedelta) else due - now
     if left <= timedelta(0):

@@ -84,6 +84,7 @@ class _Call:
         self._fault: Fault | None = None
         self._held: list[Message] = []
         self._done = False
+        self._era = plane.era
         self._began = time.perf_counter()
 
     async def run(self, inner: Scope) -> None:
@@ -144,7 +145,8 @@ class _Call:
         if not self._done:
             self._done = True
             self._exchange.duration_ms = (time.perf_counter() - self._began) * 1000
-            self._plane.journal.add(self._exchange)
+            if self._era == self._plane.era:
+                self._plane.journal.add(self._exchange)
 
     async def _take_all(self) -> None:
         """Read the request to its end, so that the caller is done with sending when it sees what becomes of it."""

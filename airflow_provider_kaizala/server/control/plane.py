@@ -27,6 +27,8 @@ class ControlPlane:
     journal: Journal = field(init=False)
     added: list[Seed] = field(default_factory=list)
     replaced: bool = False
+    #: how often it started over; what began before is not written into the journal any more
+    era: int = 0
 
     def __post_init__(self) -> None:
         self.journal = Journal(self.clock)
@@ -36,6 +38,7 @@ class ControlPlane:
         self.faults.clear()
         self.journal.clear()
         self.added, self.replaced = [], False
+        self.era += 1
 
     def seeded(self, seed: Seed, *, replace: bool) -> None:
         """Note that a seed was applied."""

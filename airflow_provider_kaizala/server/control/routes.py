@@ -10,6 +10,7 @@ GET    /_test/faults                  what stands, and how often it struck
 POST   /_test/faults                  one fault or a list of them, see :mod:`control.faults`
 DELETE /_test/faults                  no faults any more
 GET    /_test/journal                 ``?since=&operation=&group=&status=&count=&wait=``
+POST   /_test/rotation                ``{"endsOldToken": true}``: a refresh token stops working as soon as it was rotated
 POST   /_test/delete-action           ``{"actionId"}``
 POST   /_test/revoke-grant            ``{"connectorId", "groupId" | "mobileNumber"}``
 GET    /_test/people                  everybody, with their groups
@@ -33,6 +34,7 @@ from airflow_provider_kaizala.server.control.faults import read_faults
 from airflow_provider_kaizala.server.control.journal import Wanted
 from airflow_provider_kaizala.server.control.operations import CALLBACKS, OPERATIONS
 from airflow_provider_kaizala.server.control.plane import plane_of
+from airflow_provider_kaizala.server.delivery.deliverer import Deliverer
 from airflow_provider_kaizala.server.routes.operation import query_fields
 from airflow_provider_kaizala.server.seeds.apply import apply_seed, clear
 from airflow_provider_kaizala.server.seeds.load import SeedError, parse_seed
@@ -69,6 +71,10 @@ async def reset(request: Request) -> Response:
     server.clock.reset()
     await server.database.write(lambda conn: start_over(conn, server.config, server.clock.now_ms()))
     server.media.clear()
+    server.rotation_ends_old_token = False
+    # Before the journal is emptied: what was on its way would be written into the next test's.
+    deliverer: Deliverer = request.app.state.kaizala_deliverer
+    await deliverer.break_off()
     plane_of(request).start_over()
     return json_reply({})
 
@@ -205,6 +211,14 @@ def _status(given: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) in (1, 3)):
         raise bad_request("status must be a status such as 404, or a class such as 4xx")
     return int(text)
+
+
+@router.post("/rotation")
+async def set_rotation(request: Request) -> Response:
+    """Set whether a refresh token stops working as soon as it was rotated."""
+    fields = await _fields(request, "endsOldToken")
+    state_of(request).rotation_ends_old_token = fields.boolean("endsOldToken")
+    return json_reply({})
 
 
 @router.post("/delete-action")

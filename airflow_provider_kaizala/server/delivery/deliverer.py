@@ -45,14 +45,20 @@ class Deliverer:
 
     async def stop(self) -> None:
         """Stop at once; what was on its way is posted again by whoever comes next."""
-        running = [task for task, _ in self._turns.values()]
         if self._loop is not None:
-            running.append(self._loop)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+        await self.break_off()
         with contextlib.suppress(Exception):
             await self._server.database.write(lambda conn: outbox.release(conn, self._owner))
+
+    async def break_off(self) -> None:
+        """End the deliveries that are on their way, without an outcome."""
+        turns = [task for task, _ in self._turns.values()]
+        for task in turns:
+            task.cancel()
+        await asyncio.gather(*turns, return_exceptions=True)
+        self._turns.clear()  # of those that had not begun too
 
     async def _run(self) -> None:
         swept = 0.0

@@ -59,7 +59,7 @@ def issue_refresh_token(
 ) -> tuple[str, int]:
     """Issue a refresh token and return it with its expiry; a new one ends those issued before it.
 
-    :param kill_others: False for a rotation, where the used token lives on to its own end
+    :param kill_others: False for a rotation, where the used token lives on to its own end unless a test wants otherwise
     :param token: a fixed token, for seeds
     """
     r = t.refresh_token.c
@@ -114,7 +114,14 @@ def check_connector(conn: Connection, connector_id: str, secret: str | None) -> 
 
 
 def exchange(
-    conn: Connection, now_ms: int, connector_id: str, secret: str, refresh: str, endpoint_url: str
+    conn: Connection,
+    now_ms: int,
+    connector_id: str,
+    secret: str,
+    refresh: str,
+    endpoint_url: str,
+    *,
+    rotation_ends_old_token: bool = False,
 ) -> dict[str, object]:
     """Trade a connector's credentials and a refresh token for an access token (``GET /accessToken``)."""
     connector_id = check_connector(conn, connector_id, secret)
@@ -135,7 +142,7 @@ def exchange(
     token, expires_ms = issue_access_token(conn, now_ms, found.id, found.person_id)
     rotated = None
     if now_ms >= found.issued_ms + ROTATION_AFTER_MS:
-        rotated, _ = issue_refresh_token(conn, now_ms, found.id, kill_others=False)
+        rotated, _ = issue_refresh_token(conn, now_ms, found.id, kill_others=rotation_ends_old_token)
     return {
         "accessToken": token,
         "endpointUrl": endpoint_url,

@@ -31,7 +31,15 @@ async def get_access_token(request: Request) -> Response:
     endpoint = base_url(request)
 
     def work(conn: Connection) -> dict[str, object]:
-        return tokens.exchange(conn, server.clock.now_ms(), connector_id, secret, refresh, endpoint)
+        return tokens.exchange(
+            conn,
+            server.clock.now_ms(),
+            connector_id,
+            secret,
+            refresh,
+            endpoint,
+            rotation_ends_old_token=server.rotation_ends_old_token,
+        )
 
     return json_reply(await server.database.write(work))
 

@@ -9,8 +9,8 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_kaizala.operators import (
     KaizalaAskJobOperator,
     KaizalaAskPollOperator,
-    KaizalaSendMessageOperator,
     KaizalaAskSurveyOperator,
+    KaizalaSendMessageOperator,
 )
 
 RAVI, MEERA = "+910000000002", "+910000000003"

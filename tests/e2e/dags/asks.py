@@ -9,10 +9,10 @@ from airflow.sdk import DAG, task
 
 from airflow_provider_kaizala.operators import (
     KaizalaApprovalOperator,
-    KaizalaBranchOperator,
     KaizalaAskJobOperator,
     KaizalaAskPollOperator,
     KaizalaAskSurveyOperator,
+    KaizalaBranchOperator,
 )
 from airflow_provider_kaizala.sensors import KaizalaResponseSensor
 

@@ -71,6 +71,7 @@ class World:
         self.endpoint = "https://kms.kaiza.la/"
         self.log, self.sends, self.sleeps, self.saved = [], [], [], []
         self.given, self.oversleep = 0, 0.0
+        self.on_sleep = None
         self.policy = Policy(
             settings, clock=lambda: self.clock, wall=lambda: self.wall, jitter=lambda: 0.5, **policy
         )
@@ -136,6 +137,8 @@ class World:
                     case Sleep(seconds):
                         self.log.append(f"sleep {seconds}")
                         self.sleeps.append(seconds)
+                        if self.on_sleep:
+                            self.on_sleep()
                         self.clock += seconds + self.oversleep
                         self.wall += seconds + self.oversleep
                         effect = steps.send(None)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from airflow_provider_kaizala.client.budget import Budget
 
 
-def test_places_are_free_until_the_limit_then_a_minute_after_the_oldest():
+def test_calls_are_allowed_up_to_the_limit_and_then_a_minute_after_the_oldest():
     budget = Budget(3)
     assert [budget.reserve(now) for now in (0, 10, 20)] == [0, 0, 0]
     assert budget.reserve(30) == 30  # at 60
@@ -25,7 +25,7 @@ def test_zero_and_less_mean_no_limit():
         assert [budget.reserve(0) for _ in range(1000)] == [0] * 1000
 
 
-def test_a_place_that_is_not_waited_for_is_not_taken():
+def test_a_call_that_does_not_wait_reserves_nothing():
     budget = Budget(1)
     budget.reserve(0)
     assert [budget.reserve(0, patience=60) for _ in range(9)] == [60] * 9
@@ -33,7 +33,7 @@ def test_a_place_that_is_not_waited_for_is_not_taken():
     assert budget.reserve(0) == 120
 
 
-def test_a_limit_that_changes_counts_from_then_on():
+def test_a_changed_limit_applies_to_later_calls():
     budget = Budget(2)
     budget.reserve(0)
     budget.reserve(5)
@@ -47,7 +47,7 @@ def test_a_limit_that_changes_counts_from_then_on():
     limit=st.integers(1, 7),
     gaps=st.lists(st.one_of(st.just(0.0), st.floats(0, 40)), max_size=60),
 )
-def test_no_window_ever_holds_more_than_the_limit(limit, gaps):
+def test_no_window_contains_more_calls_than_the_limit(limit, gaps):
     budget, now, starts = Budget(limit), 0.0, []
     for gap in gaps:
         now += gap
@@ -59,7 +59,7 @@ def test_no_window_ever_holds_more_than_the_limit(limit, gaps):
         assert starts[at + limit] - starts[at] >= 60 - 1e-6
 
 
-def test_threads_share_it():
+def test_threads_share_a_budget():
     budget, waits = Budget(50), []
     threads = [
         threading.Thread(target=lambda: waits.extend(budget.reserve(0) for _ in range(25))) for _ in range(8)
@@ -71,7 +71,7 @@ def test_threads_share_it():
     assert sorted(waits) == [0] * 50 + [60] * 50 + [120] * 50 + [180] * 50
 
 
-def test_it_forgets_what_is_over():
+def test_calls_older_than_the_window_are_forgotten():
     budget = Budget(10)
     for now in range(0, 100_000, 100):
         budget.reserve(now)

@@ -181,7 +181,7 @@ CALLS = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_what_is_sent(name):
+def test_each_call_sends_what_is_documented(name):
     call, operation, method, path, query, body, repeatable, group = CALLS[name]
     assert (call.operation, call.method, call.path) == (operation, method, path)
     assert dict(call.query) == query
@@ -189,7 +189,7 @@ def test_what_is_sent(name):
     assert (call.repeatable, call.group_id, call.needs_token, call.parts) == (repeatable, group, True, ())
 
 
-def test_the_token_call():
+def test_the_token_call_sends_three_headers():
     call = calls.access_token("c", "s", "r")
     assert (call.operation, call.method, call.path, call.body) == (
         "getAccessToken",
@@ -201,7 +201,7 @@ def test_the_token_call():
     assert (call.repeatable, call.needs_token, call.group_id) == (True, False, None)
 
 
-def test_signing_in():
+def test_sign_in_calls_send_what_is_documented():
     pin = calls.generate_pin(ASHA, "c")
     assert (pin.operation, pin.method, pin.path, pin.body(NOW)) == (
         "generatePin", "POST", "/generatePin", {"mobileNumber": ASHA, "applicationId": "c"})  # fmt: skip
@@ -229,7 +229,7 @@ def test_signing_in():
     )
 
 
-def test_an_upload():
+def test_an_upload_sends_its_parts():
     part = Part("a.png", "image/png", lambda: pytest.fail("opened"))
     call = calls.upload_media(G, [part])
     assert (call.operation, call.method, call.path, call.group_id) == ("uploadMedia", "POST", "/media", G)
@@ -237,7 +237,7 @@ def test_an_upload():
     assert call.parse({"MediaResource": "opaque"}) == "opaque"
 
 
-def test_every_function_makes_a_call_and_is_tested_here():
+def test_every_function_returns_a_call_and_is_tested_here():
     made = {name for name in calls.__all__ if inspect.isfunction(getattr(calls, name))} - {"authorize_url"}
     kinds = {getattr(calls, name).__annotations__["return"].split("[")[0] for name in made}
     assert kinds == {"Call", "Paged"}
@@ -251,18 +251,18 @@ def test_every_function_makes_a_call_and_is_tested_here():
     [({}, True), ({"result": True}, True), ({"result": "true"}, True), ({"Result": "True"}, True), ({"result": False}, False),
      ({"result": "false"}, False), ([], True), (None, True)],
 )  # fmt: skip
-def test_what_says_little_is_read_as_done_unless_it_says_no(call, body, read):
+def test_a_reply_without_content_is_read_as_done(call, body, read):
     assert call.parse(body) is read
 
 
 @pytest.mark.parametrize(
     ("body", "read"), [({"responseId": "r1"}, "r1"), ({}, None), (None, None), ({"result": "true"}, None)]
 )
-def test_a_completed_job_may_answer_with_another_shape(body, read):
+def test_a_completed_job_may_reply_in_another_form(body, read):
     assert calls.complete_job(G, "a1").parse(body) == read
 
 
-def test_lists_must_be_there():
+def test_a_reply_without_its_list_is_unreadable():
     for call in (calls.list_groups(), calls.list_members(G), calls.list_actions(G, "Job").call(None)):
         with pytest.raises(UnreadableReplyError):
             call.parse({})
@@ -273,7 +273,7 @@ def test_lists_must_be_there():
     ]
 
 
-def test_other_replies():
+def test_other_replies_are_read():
     assert calls.send_message(G, Message("x")).parse({"referenceId": "r"}) == Posted("r", None)
     assert (
         calls.post_action(G, Poll("q", ["a", "b"])).parse({"referenceId": "r", "actionId": "a"}).action_id
@@ -296,14 +296,14 @@ class TestBadInput:
             lambda odd: calls.send_message(odd, Message("x")),
         ],
     )
-    def test_an_id_that_would_name_another_path(self, make, odd):
+    def test_an_id_that_would_address_another_path_is_refused(self, make, odd):
         with pytest.raises(KaizalaInputError, match=r"is not a valid id|If a template was to render it"):
             make(odd)
 
-    def test_a_new_group(self):
+    def test_bad_arguments_of_a_new_group_are_refused(self):
         numbers = [f"+91{number:010}" for number in range(101)]
         assert len(calls.create_group("N", "Hi", numbers[:100]).body(NOW)["members"]) == 100
-        with pytest.raises(KaizalaInputError, match="members: 101 given; Kaizala takes at most 100"):
+        with pytest.raises(KaizalaInputError, match="members: 101 given, but Kaizala accepts at most 100"):
             calls.create_group("N", "Hi", numbers)
         with pytest.raises(KaizalaInputError, match="name is empty"):
             calls.create_group("", "Hi")
@@ -313,12 +313,12 @@ class TestBadInput:
             calls.create_group("N", "Hi", ["910"])
 
     @pytest.mark.parametrize("members", [[], "+910000000001", ["x"], None])
-    def test_members(self, members):
+    def test_members_are_read(self, members):
         with pytest.raises(KaizalaInputError, match="members"):
             calls.add_members(G, members)
 
 
-def test_a_call_is_a_value():
+def test_equal_calls_compare_equal():
     assert Call("x", "GET", "/x", str, repeatable=True).query == {}
     with pytest.raises(AttributeError):
         calls.get_me().path = "/elsewhere"

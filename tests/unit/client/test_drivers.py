@@ -30,7 +30,7 @@ def get(group):
 
 
 class TestOk:
-    def test_a_post(self, drive, server, post, group):
+    def test_a_post_returns_its_reference_id(self, drive, server, post, group):
         server.script = [server.answer(200, POSTED)]
         driver = drive(server)
         assert driver.run(post).action_id == POSTED["actionId"]
@@ -43,14 +43,14 @@ class TestOk:
         assert call.headers["content-type"] == "application/json"
         assert call.body == rb'{"message": "Hello, \u0645\u0631\u062d\u0628\u0627 \ud83c\udf89"}'
 
-    def test_one_connection_for_all_calls(self, drive, server, get):
+    def test_all_calls_use_one_connection(self, drive, server, get):
         server.otherwise = server.answer(200, {"members": []})
         driver = drive(server)
         for _ in range(3):
             driver.run(get)
         assert {request.connection for request in server.received} == {1}
 
-    def test_a_chunked_reply(self, drive, server, post):
+    def test_a_chunked_reply_is_read(self, drive, server, post):
         head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         server.script = [
             server.pieces(
@@ -59,12 +59,12 @@ class TestOk:
         ]
         assert drive(server).run(post).reference_id == "ref-2"
 
-    def test_a_reply_that_ends_by_closing(self, drive, server, post):
+    def test_a_reply_that_ends_with_the_connection_is_read(self, drive, server, post):
         server.script = [server.pieces(b"HTTP/1.1 200 OK\r\n\r\n", b'{"referenceId": "ref-3"}')]
         assert drive(server).run(post).reference_id == "ref-3"
 
     @pytest.mark.parametrize("verb", ["put", "delete"])
-    def test_empty_200_where_little_is_said(self, drive, server, group, verb):
+    def test_an_empty_200_is_read_where_nothing_is_expected(self, drive, server, group, verb):
         server.script = [server.answer(200, b"")]
         call = (
             calls.add_members(group, ["+910000000001"])
@@ -77,7 +77,7 @@ class TestOk:
         if verb == "delete":
             assert request.target == f"/v1/groups/{group}/members/u1%2F2@1"
 
-    def test_an_error_body(self, drive, server, get):
+    def test_an_error_body_becomes_an_exception(self, drive, server, get):
         server.script = [server.answer(404, {"message": "no such group", "errorCode": "GroupNotFound"})]
         with pytest.raises(KaizalaNotFoundError, match="no such group"):
             drive(server).run(get)
@@ -88,7 +88,7 @@ class TestOk:
         driver.run(post)
         assert driver.sleeps == [3.0]
 
-    def test_tokens_go_through_the_store(self, drive, server, get):
+    def test_tokens_are_loaded_from_and_saved_to_the_store(self, drive, server, get):
         server.otherwise = server.answer(200, {"members": []})
         store = MemoryTokenStore()
         for _ in range(2):
@@ -104,7 +104,7 @@ class TestOk:
 
 
 class TestMoves:
-    def test_to_another_port_and_body_and_all(self, drive, server, serve, post):
+    def test_a_redirect_to_another_port_repeats_the_body(self, drive, server, serve, post):
         second = serve()
         server.script = [server.answer(308, b"", location=f"{second.root}/v1")]
         second.otherwise = second.answer(200, POSTED)
@@ -115,7 +115,7 @@ class TestMoves:
         assert [request.body for request in second.calls] == [server.calls[0].body] * 2
         assert second.calls[0].headers["accesstoken"] == "access-token"
 
-    def test_other_redirects_are_left_alone(self, drive, server, serve, get):
+    def test_redirects_other_than_308_are_not_followed(self, drive, server, serve, get):
         second = serve()
         server.script = [server.answer(302, b"", location=f"{second.root}/v1/")]
         with pytest.raises(Exception, match="302"):
@@ -140,7 +140,7 @@ class TestUploads:
         part = Part("größe 1.mp4", "video/mp4", opener)
         return part, opened, data
 
-    def test_it_is_sent_whole_again_after_a_throttle(self, drive, server, group, file):
+    def test_an_upload_is_sent_in_full_again_after_throttling(self, drive, server, group, file):
         part, opened, data = file
         server.script = [server.answer(429, {}, retry_after="1"), server.answer(200, {"mediaResource": "m"})]
         driver = drive(server)
@@ -158,7 +158,7 @@ class TestUploads:
         assert len(opened) == 4  # to measure and to send, each time
         assert all(each.closed for each in opened)
 
-    def test_several_parts(self, drive, server, group):
+    def test_several_files_are_sent_in_one_upload(self, drive, server, group):
         server.script = [server.answer(200, {"mediaResource": "album"})]
         parts = [
             Part(f"{name}.png", "image/png", lambda name=name: io.BytesIO(name.encode())) for name in "ab"
@@ -166,13 +166,13 @@ class TestUploads:
         assert drive(server).run(calls.upload_media(group, parts)) == "album"
         assert server.calls[0].body.count(b'name="files"') == 2
 
-    def test_it_is_repeated_after_a_dropped_connection(self, drive, server, group, file):
+    def test_an_upload_is_repeated_after_a_dropped_connection(self, drive, server, group, file):
         part, _, data = file
         server.script = [server.pieces(), server.answer(200, {"mediaResource": "m"})]
         assert drive(server).run(calls.upload_media(group, [part])) == "m"
         assert [data in request.body for request in server.calls] == [True, True]
 
-    def test_a_missing_file_sends_nothing_and_is_no_network_error(self, drive, server, group, tmp_path):
+    def test_a_missing_file_sends_nothing_and_is_not_a_network_error(self, drive, server, group, tmp_path):
         missing = tmp_path / "missing.png"
         with pytest.raises(FileNotFoundError):
             drive(server).run(
@@ -182,7 +182,7 @@ class TestUploads:
 
 
 class TestSeveralAtOnce:
-    def test_two_clients_in_two_threads(self, make_settings, serve, get, post, group):
+    def test_two_clients_work_in_two_threads(self, make_settings, serve, get, post, group):
         """One drips until its bound ends it; the other goes on undisturbed, with a socket of its own."""
         from airflow_provider_kaizala.client.settings import Timeouts
 
@@ -223,7 +223,7 @@ class TestSeveralAtOnce:
         assert len(server.received) - len(server.calls) == 1
 
     @pytest.mark.parametrize("drive", ["async"], indirect=True)
-    def test_and_one_pool_of_connections(self, drive, server, get, monkeypatch):
+    def test_many_calls_on_one_loop_share_a_connection_pool(self, drive, server, get, monkeypatch):
         server.otherwise = server.answer(200, {"members": []})
         store, opened, make = MemoryTokenStore(), [], AsyncKaizalaClient._open
         drive(server, store=store).run(get)
@@ -240,7 +240,7 @@ class TestSeveralAtOnce:
         assert [each for each in opened if not each.is_closed] == [driver.client._http]
 
     @pytest.mark.parametrize("drive", ["async"], indirect=True)
-    def test_a_cancelled_renewal_leaves_nobody_waiting(self, drive, serve, get):
+    def test_a_cancelled_renewal_does_not_block_other_calls(self, drive, serve, get):
         import asyncio
 
         silent = serve()
@@ -260,7 +260,7 @@ class TestSeveralAtOnce:
         assert driver.client.policy._renewing == set()
 
 
-def test_closing_ends_the_connections_and_may_be_done_twice(drive, server, get):
+def test_closing_ends_the_connections_and_can_be_repeated(drive, server, get):
     server.otherwise = server.answer(200, {"members": []})
     driver = drive(server)
     driver.close()
@@ -270,7 +270,7 @@ def test_closing_ends_the_connections_and_may_be_done_twice(drive, server, get):
     driver.close()
 
 
-def test_the_port_opens_in_time(drive, serve, server, post):
+def test_a_call_succeeds_when_the_port_opens_in_time(drive, serve, server, post):
     """Refused connections are repeated for a post too, since nothing was sent."""
     late = serve(listen=False)
     late.script = [late.answer(200, POSTED)]
@@ -282,7 +282,7 @@ def test_the_port_opens_in_time(drive, serve, server, post):
     assert len(late.calls) == 1
 
 
-def test_the_port_stays_closed(drive, serve, server, post):
+def test_a_closed_port_was_never_connected(drive, serve, server, post):
     server.endpoint = serve(listen=False).root
     driver = drive(server, retries=3)
     with pytest.raises(KaizalaUnreachableError, match="nothing was sent") as caught:
@@ -291,7 +291,7 @@ def test_the_port_stays_closed(drive, serve, server, post):
     assert "0x" not in str(caught.value)
 
 
-def test_a_host_that_no_name_server_knows(drive, server, post):
+def test_an_unknown_host_was_never_connected(drive, server, post):
     driver = drive(server, api_root="https://kaizala.invalid", retries=0)
     with pytest.raises(KaizalaUnreachableError, match=r"no connection to kaizala\.invalid"):
         driver.run(post)

@@ -69,7 +69,7 @@ SLOW = {
 
 class TestAtOnce:
     @pytest.mark.parametrize("fault", QUICK)
-    def test_a_post_is_unknown_and_sent_once(self, drive, server, post, group, fault):
+    def test_a_post_has_an_unknown_outcome_and_is_sent_once(self, drive, server, post, group, fault):
         server.script = [QUICK[fault](server), server.answer(200, GOOD)]
         driver = drive(server)
         with pytest.raises(KaizalaUnknownOutcomeError) as caught:
@@ -86,13 +86,13 @@ class TestAtOnce:
         assert len(server.calls) == 2
         assert driver.sleeps == [0.75]
 
-    def test_a_read_gives_up_in_the_end(self, drive, server, get):
+    def test_a_read_fails_when_its_retries_are_used_up(self, drive, server, get):
         server.otherwise = server.pieces()
         with pytest.raises(KaizalaNoReplyError, match="listMembers: no readable reply"):
             drive(server, retries=2).run(get)
         assert len(server.calls) == 3
 
-    def test_a_connection_survives_failing_replies(self, drive, server, get):
+    def test_a_connection_is_reused_after_an_error_reply(self, drive, server, get):
         server.script = [server.answer(500, {}), server.answer(200, GOOD)]
         drive(server).run(get)
         assert {request.connection for request in server.received} == {1}
@@ -100,7 +100,7 @@ class TestAtOnce:
 
 class TestBounds:
     @pytest.mark.parametrize("fault", SLOW)
-    def test_the_total_bound_ends_it(self, drive, server, post, fault):
+    def test_the_total_timeout_ends_a_call(self, drive, server, post, fault):
         server.script = [SLOW[fault](server)]
         driver = drive(server, total=TOTAL, read=60, connect=60)
         begun = time.monotonic()
@@ -111,7 +111,7 @@ class TestBounds:
         assert TOTAL - 0.1 < time.monotonic() - begun < TOTAL + 4
         assert len(server.calls) == 1
 
-    def test_it_bounds_all_tries_together(self, drive, server, get):
+    def test_the_total_timeout_bounds_all_attempts_together(self, drive, server, get):
         server.otherwise = server.silence()
         driver = drive(server, total=TOTAL, read=0.2)
         begun = time.monotonic()
@@ -119,7 +119,7 @@ class TestBounds:
             driver.run(get)
         assert time.monotonic() - begun < TOTAL + 4
 
-    def test_the_read_timeout(self, drive, server, post):
+    def test_the_read_timeout_ends_an_attempt(self, drive, server, post):
         server.script = [server.silence()]
         begun = time.monotonic()
         with pytest.raises(KaizalaUnknownOutcomeError, match=r"[Tt]ime"):
@@ -127,12 +127,12 @@ class TestBounds:
         assert time.monotonic() - begun < 5
         assert len(server.calls) == 1
 
-    def test_the_read_timeout_is_between_pieces_not_over_all(self, drive, server, post):
+    def test_the_read_timeout_applies_between_pieces_of_a_reply(self, drive, server, post):
         pieces = [OK + b"Content-Length: %d\r\n\r\n" % len(GOOD), GOOD[:10], GOOD[10:20], GOOD[20:]]
         server.script = [server.pieces(*pieces, gap=0.2)]
         assert drive(server, read=0.7).run(post).reference_id == "ref-1"
 
-    def test_the_next_call_works_after_one_that_was_cut_off(self, drive, server, post):
+    def test_the_next_call_works_after_one_that_timed_out(self, drive, server, post):
         server.script = [SLOW["dripping body"](server), server.answer(200, GOOD)]
         driver = drive(server, total=TOTAL)
         with pytest.raises(KaizalaUnknownOutcomeError):
@@ -140,7 +140,7 @@ class TestBounds:
         assert driver.run(post).reference_id == "ref-1"
         assert len(server.calls) == 2
 
-    def test_a_slow_upload_is_ended_too(self, drive, serve, group):
+    def test_the_total_timeout_ends_a_slow_upload(self, drive, serve, group):
         """The server takes the connection and never reads, so that the sending blocks."""
         import io
 
@@ -155,7 +155,7 @@ class TestBounds:
             drive(tokens, total=TOTAL, read=60, connect=60, retries=0).run(calls.upload_media(group, [part]))
         assert time.monotonic() - begun < TOTAL + 4
 
-    def test_it_bounds_a_slow_name_server_too_and_nothing_is_sent_after(
+    def test_nothing_is_sent_if_the_name_server_answers_after_the_total_timeout(
         self, drive, server, serve, post, monkeypatch
     ):
         second, look_up = serve(), socket.getaddrinfo
@@ -175,7 +175,7 @@ class TestBounds:
 
 class TestIdleConnections:
     @pytest.mark.parametrize("wait", [0.0, 0.1])
-    def test_one_closed_by_the_server_meanwhile_does_not_make_a_post_unknown(self, drive, server, post, wait):
+    def test_a_post_on_a_connection_that_the_server_has_closed_succeeds(self, drive, server, post, wait):
         server.script = [server.answer(200, GOOD, close=True), server.answer(200, GOOD)]
         driver = drive(server)
         driver.run(post)
@@ -186,7 +186,7 @@ class TestIdleConnections:
         assert driver.sleeps == []
         assert [request.connection for request in server.calls] == [1, 2]
 
-    def test_one_closed_after_the_request_is_unknown(self, drive, server, post):
+    def test_a_connection_closed_after_the_request_is_an_unknown_outcome(self, drive, server, post):
         """From here it cannot be told whether the server had read it."""
         server.script = [server.answer(200, GOOD), server.pieces()]
         driver = drive(server)
@@ -195,7 +195,7 @@ class TestIdleConnections:
             driver.run(post)
         assert [request.connection for request in server.calls] == [1, 1]
 
-    def test_noise_on_an_idle_connection_is_not_taken_for_a_reply(self, drive, server, post):
+    def test_unexpected_bytes_on_an_idle_connection_are_not_read_as_a_reply(self, drive, server, post):
         noise = b'HTTP/1.1 200 OK\r\nContent-Length: 23\r\n\r\n{"referenceId": "noise"}'
         reply = OK + b"Content-Length: %d\r\n\r\n" % len(GOOD) + GOOD
 
@@ -211,7 +211,7 @@ class TestIdleConnections:
         assert driver.run(post).reference_id == "ref-1"
         assert len(server.calls) == 2
 
-    def test_what_follows_an_interim_reply_is_not_taken_for_the_next_reply(self, drive, server, post):
+    def test_what_follows_an_interim_reply_is_not_read_as_the_next_reply(self, drive, server, post):
         def late(connection, request):
             connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
             server.stop.wait(0.1)

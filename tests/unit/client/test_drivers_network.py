@@ -112,7 +112,7 @@ def tunnel(connection, request):
 class TestTls:
     @pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")  # asked for
     @pytest.mark.parametrize("label", ["good", "other"])
-    def test_verify_false_takes_any_certificate(self, drive, serve_tls, post, label):
+    def test_verify_false_accepts_any_certificate(self, drive, serve_tls, post, label):
         server = serve_tls(label)
         assert drive(server, verify=False).run(post).reference_id == "ref-1"
 
@@ -143,20 +143,20 @@ class TestTls:
             drive(server, verify=True, retries=1).run(post)
         assert secure.received == []
 
-    def test_verify_with_a_bundle(self, drive, serve_tls, certificate, post):
+    def test_a_ca_bundle_makes_a_certificate_trusted(self, drive, serve_tls, certificate, post):
         server = serve_tls()
         driver = drive(server, verify=str(certificate["good"]))
         assert driver.run(post).reference_id == "ref-1"
         assert driver.run(post).reference_id == "ref-1"
         assert {request.connection for request in server.received} == {1}
 
-    def test_the_host_name_is_verified_too(self, drive, serve_tls, certificate, post):
+    def test_a_certificate_of_another_host_is_refused(self, drive, serve_tls, certificate, post):
         server = serve_tls("other")
         with pytest.raises(KaizalaCertificateError, match="IP address mismatch"):
             drive(server, verify=str(certificate["other"])).run(post)
         assert server.received == []
 
-    def test_a_bundle_that_is_missing(self, drive, serve_tls, tmp_path, post):
+    def test_a_missing_ca_bundle_is_reported_and_not_retried(self, drive, serve_tls, tmp_path, post):
         driver = drive(serve_tls(), verify=str(tmp_path / "missing.pem"))
         with pytest.raises(
             KaizalaCertificateError,
@@ -165,7 +165,9 @@ class TestTls:
             driver.run(post)
         assert driver.sleeps == []
 
-    def test_a_bundle_that_holds_no_certificate(self, drive, serve_tls, tmp_path, post):
+    def test_a_ca_bundle_without_certificates_is_reported_and_not_retried(
+        self, drive, serve_tls, tmp_path, post
+    ):
         file = tmp_path / "junk.pem"
         file.write_text("not a certificate")
         driver = drive(serve_tls(), verify=str(file))
@@ -173,7 +175,7 @@ class TestTls:
             driver.run(post)
         assert driver.sleeps == []
 
-    def test_https_to_a_server_that_speaks_http(self, drive, server, post):
+    def test_https_to_a_server_that_speaks_http_was_never_connected(self, drive, server, post):
         driver = drive(server, api_root=server.root.replace("http:", "https:"), connect=0.3, retries=1)
         with pytest.raises(KaizalaUnreachableError) as caught:
             driver.run(post)
@@ -181,7 +183,7 @@ class TestTls:
         assert len(driver.sleeps) == 1
         assert server.received == []
 
-    def test_faults_after_the_handshake_are_unknown(self, drive, serve_tls, certificate, post):
+    def test_faults_after_the_handshake_are_an_unknown_outcome(self, drive, serve_tls, certificate, post):
         server = serve_tls()
         server.script = [server.pieces()]
         with pytest.raises(KaizalaUnknownOutcomeError):
@@ -191,7 +193,9 @@ class TestTls:
     @pytest.mark.parametrize(
         "head", [b"Content-Length: 9999\r\n\r\n", b"Connection: close\r\n\r\n", b"X-Drip: "]
     )
-    def test_the_total_bound(self, drive, serve_tls, certificate, post, head):
+    def test_the_total_timeout_ends_a_reply_that_drips_in_over_tls(
+        self, drive, serve_tls, certificate, post, head
+    ):
         server = serve_tls()
         server.script = [server.pieces(b"HTTP/1.1 200 OK\r\n" + head, gap=0.02, forever=b" ")]
         begun = time.monotonic()
@@ -199,7 +203,7 @@ class TestTls:
             drive(server, verify=str(certificate["good"]), total=0.4, read=30).run(post)
         assert time.monotonic() - begun < 4
 
-    def test_a_handshake_that_never_comes(self, drive, server, serve, post):
+    def test_a_tls_handshake_that_never_comes_was_never_connected(self, drive, server, serve, post):
         deaf = serve(listen=False)
         deaf._listener.listen(8)
         server.endpoint = deaf.root.replace("http:", "https:")
@@ -257,7 +261,9 @@ class TestTrustedCertificates:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate["other"]))
         assert drive(serve_tls(), verify=False).run(post).reference_id == "ref-1"
 
-    def test_a_bundle_of_the_environment_that_is_missing(self, drive, serve_tls, tmp_path, post, monkeypatch):
+    def test_a_missing_ca_bundle_of_the_environment_is_reported_with_its_variable(
+        self, drive, serve_tls, tmp_path, post, monkeypatch
+    ):
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
         with pytest.raises(
             KaizalaCertificateError, match=r"no CA bundle '.*missing.pem', named by SSL_CERT_FILE"
@@ -266,23 +272,23 @@ class TestTrustedCertificates:
 
 
 class TestProxies:
-    def test_of_the_settings(self, drive, proxy, post):
+    def test_a_proxy_of_the_settings_is_used(self, drive, proxy, post):
         drive(proxy, api_root=NOWHERE, proxies={"http": proxy.root}).run(post)
         assert [request.target.partition("/v1/")[0] for request in proxy.received] == [NOWHERE] * 2
         assert proxy.calls[0].headers["host"] == "kaizala.localhost:9"
 
-    def test_with_a_password(self, drive, proxy, post):
+    def test_a_proxy_may_require_a_password(self, drive, proxy, post):
         address = proxy.root.replace("//", "//me:pass%40word@")
         drive(proxy, api_root=NOWHERE, proxies={"http": address}).run(post)
         wanted = "Basic " + base64.b64encode(b"me:pass@word").decode()
         assert [request.headers["proxy-authorization"] for request in proxy.received] == [wanted] * 2
 
-    def test_of_the_environment(self, drive, proxy, post, monkeypatch):
+    def test_a_proxy_of_the_environment_is_used(self, drive, proxy, post, monkeypatch):
         monkeypatch.setenv("http_proxy", proxy.root)
         drive(proxy, api_root=NOWHERE, proxies=None).run(post)
         assert len(proxy.received) == 2
 
-    def test_none_of_the_environment_when_the_connection_says_which(
+    def test_proxies_of_the_environment_are_ignored_if_the_settings_name_some(
         self, drive, server, proxy, post, monkeypatch
     ):
         monkeypatch.setenv("http_proxy", proxy.root)
@@ -290,7 +296,7 @@ class TestProxies:
         drive(server, proxies={}).run(post)
         assert proxy.received == []
 
-    def test_one_that_is_down_was_never_connected(self, drive, server, serve, post):
+    def test_a_proxy_that_is_down_was_never_connected(self, drive, server, serve, post):
         down = serve(listen=False)
         driver = drive(server, proxies={"http": down.root}, retries=2)
         with pytest.raises(KaizalaUnreachableError):
@@ -299,7 +305,7 @@ class TestProxies:
         assert len(driver.sleeps) == 2
 
     @pytest.mark.parametrize("address", ["nonsense", "ftp://127.0.0.1:3128", "http://"])
-    def test_one_that_is_none(self, drive, server, address, post):
+    def test_an_invalid_proxy_address_was_never_connected(self, drive, server, address, post):
         with pytest.raises(KaizalaUnreachableError, match="proxies"):
             drive(server, proxies={"http": address}, retries=0).run(post)
         assert server.received == []
@@ -318,7 +324,7 @@ class TestTunnels:
 
         return make
 
-    def test_a_call_goes_through(self, drive_through, proxy, post):
+    def test_a_call_goes_through_the_tunnel(self, drive_through, proxy, post):
         proxy.otherwise = tunnel
         driver, secure = drive_through()
         assert driver.run(post).reference_id == "ref-1"
@@ -356,7 +362,7 @@ class TestTunnels:
         assert len(driver.sleeps) == 1
         assert secure.calls == []
 
-    def test_an_untrusted_certificate_behind_a_proxy_is_told_apart(self, drive_through, proxy, post):
+    def test_an_untrusted_certificate_behind_a_proxy_is_recognised(self, drive_through, proxy, post):
         proxy.otherwise = tunnel
         driver, secure = drive_through(verify=True)
         with pytest.raises(
@@ -366,7 +372,7 @@ class TestTunnels:
         assert driver.sleeps == []
         assert secure.received == []
 
-    def test_a_drop_inside_the_tunnel_is_unknown(self, drive_through, proxy, post):
+    def test_a_drop_inside_the_tunnel_is_an_unknown_outcome(self, drive_through, proxy, post):
         proxy.otherwise = tunnel
         driver, secure = drive_through()
         secure.script = [secure.pieces()]
@@ -376,7 +382,7 @@ class TestTunnels:
 
 
 class TestOtherCredentials:
-    def test_netrc_is_left_alone(self, drive, server, post, monkeypatch, tmp_path):
+    def test_passwords_of_netrc_are_not_sent(self, drive, server, post, monkeypatch, tmp_path):
         file = tmp_path / ".netrc"
         file.write_text(
             "machine 127.0.0.1 login me password netrc-password\ndefault login me password netrc-password\n"
@@ -389,7 +395,7 @@ class TestOtherCredentials:
         assert len(server.received) == 2
         assert not [request for request in server.received if "authorization" in request.headers]
 
-    def test_a_token_that_cannot_be_a_header_does_not_show(self, drive, server, post):
+    def test_a_token_that_cannot_be_a_header_is_not_shown(self, drive, server, post):
         server.token = lambda: {**type(server).token(server), "accessToken": "line\r\nbreak"}
         with pytest.raises(KaizalaError) as caught:
             drive(server, retries=0).run(post)

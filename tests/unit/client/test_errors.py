@@ -48,11 +48,11 @@ TREE = [each for _, each in inspect.getmembers(errors, inspect.isclass) if issub
         (599, None, KaizalaServerError),
     ],
 )
-def test_status_to_type(status, code, kind):
+def test_each_status_becomes_its_exception(status, code, kind):
     assert type(error_for("op", status, code)) is kind
 
 
-def test_only_4xx_kinds_count_as_refused():
+def test_only_4xx_errors_are_refusals():
     refused = {each.__name__ for each in TREE if issubclass(each, KaizalaRefusedError)}
     assert "KaizalaThrottledError" not in refused
     assert "KaizalaServerError" not in refused
@@ -60,7 +60,7 @@ def test_only_4xx_kinds_count_as_refused():
     assert not issubclass(KaizalaUnknownOutcomeError, KaizalaApiError)
 
 
-def test_the_drawing_in_the_docstring_is_the_tree():
+def test_the_tree_in_the_docstring_is_complete():
     drawn = {line.split("──")[1].split()[0] for line in errors.__doc__.splitlines() if "──" in line}
     assert drawn == {each.__name__ for each in TREE} - {"KaizalaError"}
 
@@ -91,7 +91,7 @@ def test_other_errors_survive_pickling():
             assert str(pickle.loads(pickle.dumps(kind("why")))) == "why"
 
 
-def test_texts_leave_out_what_is_not_known():
+def test_error_texts_leave_out_what_is_unknown():
     assert str(KaizalaNotFoundError("getGroup", 404)) == "getGroup failed (404)"
     assert str(KaizalaUnknownOutcomeError("sendMessage", None, "reset")).startswith(
         "sendMessage was sent, but"

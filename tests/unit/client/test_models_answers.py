@@ -83,7 +83,7 @@ class TestForms:
 
     @CASINGS
     @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
-    def test_the_systems_own_questions_in_any_order(self, order, spell):
+    def test_questions_that_kaizala_appends_are_recognised_in_any_order(self, order, spell):
         rows = ROWS + [SYSTEM[at] for at in order]
         found = Response.read_form(spell(self.response(rows)))
         assert found.answers == ANSWERS
@@ -95,17 +95,17 @@ class TestForms:
         assert found.counts
 
     @CASINGS
-    def test_inside_response_details_as_webhooks_wrap_it(self, spell):
+    def test_a_response_inside_response_details_is_read(self, spell):
         body = self.response(None)
         del body["responseWithQuestions"]
         wrapped = {**body, "responseDetails": {"responseWithQuestions": ROWS + SYSTEM}}
         assert Response.read_form(spell(wrapped)).answers == ANSWERS
 
     @pytest.mark.parametrize("count", [0, 1, 2])
-    def test_with_fewer_system_questions(self, count):
+    def test_fewer_appended_questions_are_recognised(self, count):
         assert Response.read_form(self.response(ROWS + SYSTEM[:count])).answers == ANSWERS
 
-    def test_real_questions_that_only_sound_like_the_systems_stay(self):
+    def test_visible_questions_with_such_titles_are_kept(self):
         visible = {"title": "Responder Name", "type": "Text", "options": [], "answer": "my own"}
         early = {**SYSTEM[2], "answer": "early"}
         assert Response.read_form(self.response([visible])).answers == {"Responder Name": "my own"}
@@ -117,14 +117,14 @@ class TestForms:
     @pytest.mark.parametrize(
         "who", [{}, {"responder": None, "responderId": "", "responderName": None}, {"isAnonymous": True}]
     )
-    def test_an_anonymous_one(self, who):
+    def test_an_anonymous_response_is_read(self, who):
         found = Response.read_form({"responseWithQuestions": ROWS, **who})
         assert found.responder == Person(None, None, None)
         assert found.response_id is None
         assert found.answers == ANSWERS
 
     @pytest.mark.parametrize("kind", ["Poll", "LetsMeet", "poll"])
-    def test_votes_are_one_choice(self, kind):
+    def test_a_vote_is_one_option(self, kind):
         row = {"title": "Lunch?", "type": "SingleOption", "options": [{"title": "Yes"}], "answer": ["Yes"]}
         body = {"actionType": kind, "actionDetails": {"question": "Lunch?", "startingTime": "2018-03-23T10:26:22Z",
                                                       "responses": [self.response([row])]}}  # fmt: skip
@@ -134,7 +134,7 @@ class TestForms:
             (ASHA, {"Lunch?": "Yes"})
         ]
 
-    def test_a_survey_of_a_client_that_asked_without_details(self):
+    def test_a_survey_without_details_is_read(self):
         details = {
             "title": "Daily",
             "acceptMultipleResponses": False,
@@ -143,7 +143,7 @@ class TestForms:
         found = ActionDetails.read({"actionType": "Survey", "actionDetails": details})
         assert (found.title, found.due, found.responses) == ("Daily", AT, ())
 
-    def test_questions_of_one_title_all_keep_their_answers(self):
+    def test_questions_with_one_title_all_keep_their_answers(self):
         rows = [
             {"title": name, "type": "Text", "options": [], "answer": at}
             for at, name in enumerate(["A", "A", "B", "A", None, ""], 1)
@@ -169,7 +169,7 @@ class TestForms:
     @pytest.mark.parametrize(
         "body", [None, [], "x", {"responseWithQuestions": "x"}, {"responseWithQuestions": ["x"]}]
     )
-    def test_what_is_no_answer(self, body):
+    def test_what_is_not_a_response_is_unreadable(self, body):
         with pytest.raises(UnreadableReplyError):
             Response.read_form(body)
 
@@ -220,13 +220,13 @@ class TestAnswers:
             (None, "x", "x"),
         ],
     )
-    def test_by_type(self, kind, sent, read):
+    def test_answers_are_read_by_the_type_of_their_question(self, kind, sent, read):
         found = answer({"type": kind, "answer": sent})
         assert found == read
         assert type(found) is type(read)
         json.dumps(found)
 
-    def test_no_answer_at_all(self):
+    def test_a_missing_answer_is_read_as_none(self):
         assert answer({"type": "Text"}) is None
 
 
@@ -246,7 +246,7 @@ JSON = st.recursive(
     [AccessToken, Group, CreatedGroup, Member, Person, Posted, ActionPage, ListedAction, ActionDetails],
 )
 @given(body=JSON)
-def test_any_reply_is_read_or_called_unreadable_never_worse(model, body):
+def test_any_reply_is_read_or_reported_as_unreadable(model, body):
     with suppress(UnreadableReplyError):
         assert isinstance(model.read(body), model)
 

@@ -100,26 +100,26 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("name", "make", "says"), BAD, ids=[f"{at}-{name}" for at, (name, *_) in enumerate(BAD)]
     )
-    def test_it_is_refused_by_name(self, name, make, says):
+    def test_bad_input_is_refused_by_the_name_of_the_argument(self, name, make, says):
         with pytest.raises(KaizalaInputError, match=says):
             make()
 
     @pytest.mark.parametrize("number", ["910000000001", "+91 0000000001", "+12345", "+1234567890123456", "+91-000000", "",
                                         "+٩١٠٠٠٠٠٠٠٠٠١", "00910000000001", 910000000001, None, "+910000000001\n+91"])  # fmt: skip
     @pytest.mark.parametrize("make", [lambda n: Job("t", (ASHA, n)), lambda n: Audience((n,))])
-    def test_a_phone_number_that_is_none(self, number, make):
+    def test_what_is_not_a_phone_number_is_refused(self, number, make):
         with pytest.raises(KaizalaInputError, match=r"(assigned_to|subscribers): .* E.164 .* such as '\+91"):
             make(number)
 
     @pytest.mark.parametrize("number", ["+000000", "+999999999999999", " +910000000001 "])
-    def test_phone_numbers_of_no_numbering_plan_will_do(self, number):
+    def test_only_the_format_of_phone_numbers_is_checked(self, number):
         assert Job("t", (number,)).assigned_to == (number.strip(),)
 
-    def test_4000_characters_will_do_whatever_their_bytes(self):
+    def test_the_text_limit_counts_characters_and_not_bytes(self):
         for character in "x🎉ש":
             assert len(Message(character * 4000).text) == 4000
 
-    def test_long_values_are_cut_in_errors(self):
+    def test_long_values_are_shortened_in_errors(self):
         with pytest.raises(KaizalaInputError) as caught:
             Poll("q", "x" * 10_000)
         assert len(str(caught.value)) < 200
@@ -134,11 +134,11 @@ class TestGroupIds:
             " DF91CB37-0000-4CCD-A8C2-B2A3BA5EAC62@12 ",
         ],
     )
-    def test_what_kaizala_issues(self, group):
+    def test_group_ids_as_kaizala_issues_them_are_accepted(self, group):
         assert checks.group_id("group_id", group) == group.strip()
 
     @pytest.mark.parametrize("group", ["Store 12", 12, "../x", "a?b", "a#b", "%2e", "x" * 201])
-    def test_what_it_does_not(self, group):
+    def test_what_is_not_a_group_id_is_refused(self, group):
         with pytest.raises(KaizalaInputError, match=r"group_id: .* is not a valid group id; give the GUID"):
             checks.group_id("group_id", group)
 
@@ -156,7 +156,7 @@ class TestWhatATemplateLeaves:
         ],
     )
     @pytest.mark.parametrize("check", [checks.group_id, checks.identifier])
-    def test_no_id(self, check, value, told):
+    def test_what_a_template_renders_for_a_missing_value_is_refused_as_an_id(self, check, value, told):
         with pytest.raises(KaizalaInputError, match=rf"^an_id is {told}\. If a template was to render it"):
             check("an_id", value)
 
@@ -169,18 +169,18 @@ class TestWhatATemplateLeaves:
             lambda: calls.list_webhooks("null"),
         ],
     )
-    def test_every_id_goes_through_it(self, refused):
+    def test_every_id_argument_is_checked_for_it(self, refused):
         with pytest.raises(
             KaizalaInputError, match=r"is ('None'|'null'|empty)\. If a template was to render it"
         ):
             refused()
 
     @pytest.mark.parametrize("nothing", ["None", " null", ""])
-    def test_no_path_holds_it(self, nothing):
+    def test_no_path_contains_it(self, nothing):
         with pytest.raises(KaizalaInputError, match=r"actionId is .* If a template was to render it"):
             calls.get_action("g", nothing)
 
-    def test_titles_may_be_called_so(self):
+    def test_a_title_may_be_the_word_none(self):
         assert Poll("None", ("None", "null")).options == ("None", "null")
         assert checks.identifier("action_id", "None-of-these") == "None-of-these"
 
@@ -188,7 +188,7 @@ class TestWhatATemplateLeaves:
     @pytest.mark.parametrize(
         "check", [checks.phones, checks.options, forms.questions, forms.properties, forms.location]
     )
-    def test_a_list_that_became_text(self, check, text):
+    def test_a_list_that_a_template_turned_into_text_is_refused_with_a_hint(self, check, text):
         with pytest.raises(KaizalaInputError) as refused:
             check("approvers", text)
         assert str(refused.value).startswith("approvers")
@@ -198,7 +198,7 @@ class TestWhatATemplateLeaves:
         )
 
     @pytest.mark.parametrize("text", ["+910000000001", "[", "[a)", ""])
-    def test_other_text_is_no_such_list(self, text):
+    def test_other_text_gets_no_such_hint(self, text):
         with pytest.raises(KaizalaInputError) as refused:
             checks.phones("approvers", text)
         assert "template" not in str(refused.value)
@@ -224,33 +224,33 @@ class TestIdentifiers:
 
 class TestNumbers:
     @pytest.mark.parametrize(("given", "number"), [(3, 3), ("3", 3), (" 12\n", 12), (0, 0)])
-    def test_whole_numbers_may_come_as_digits(self, given, number):
+    def test_whole_numbers_may_be_given_as_digits(self, given, number):
         assert checks.whole_number(0)("count", given) == number
 
     @pytest.mark.parametrize(
         "given", [0, -1, True, 1.0, 1.5, "1.0", "-1", "", "one", "²", "9" * 5000, None, [1]]
     )
-    def test_what_is_not_a_whole_number_of_at_least_1(self, given):
+    def test_anything_but_a_whole_number_of_at_least_1_is_refused(self, given):
         with pytest.raises(KaizalaInputError, match=r"^count must be a whole number of at least 1, not "):
             checks.whole_number(1)("count", given)
 
     @pytest.mark.parametrize(("given", "length"), [(1, 1.0), (0.5, 0.5), (timedelta(minutes=2), 120.0)])
-    def test_seconds_may_come_as_a_timedelta(self, given, length):
+    def test_seconds_may_be_given_as_a_timedelta(self, given, length):
         assert checks.seconds("timeout", given) == length
 
     @pytest.mark.parametrize("given", [0, -1, True, "60", None, float("nan"), float("inf"), timedelta(0)])
-    def test_what_is_not_a_length_of_time(self, given):
+    def test_what_is_not_a_length_of_time_is_refused(self, given):
         with pytest.raises(
             KaizalaInputError, match=r"^timeout must be a number of seconds above 0 or a timedelta, not "
         ):
             checks.seconds("timeout", given)
 
     @pytest.mark.parametrize("given", ["Vote", " vote ", "VOTE"])
-    def test_a_word_may_come_in_any_case(self, given):
+    def test_a_word_may_be_given_in_any_case(self, given):
         assert checks.one_of("Tell", "Vote")("mode", given) == "Vote"
 
     @pytest.mark.parametrize("given", ["Votes", "", None, 1, ["Vote"]])
-    def test_a_word_that_is_not_on_the_list(self, given):
+    def test_a_word_that_is_not_listed_is_refused(self, given):
         with pytest.raises(KaizalaInputError, match=r"^mode must be one of Tell, Vote, not "):
             checks.one_of("Tell", "Vote")("mode", given)
 
@@ -258,12 +258,12 @@ class TestNumbers:
 @pytest.mark.parametrize(
     ("value", "read"), [(True, True), ("true", True), (" FALSE ", False), (False, False)]
 )
-def test_flags_as_a_template_renders_them(value, read):
+def test_flags_may_be_given_as_a_template_renders_them(value, read):
     assert checks.flag("f", value) is read
 
 
 @pytest.mark.parametrize(
     ("value", "read"), [(45, 45), ("45", 45), (timedelta(minutes=45), 45), (timedelta(seconds=1), 1)]
 )
-def test_minutes(value, read):
+def test_minutes_may_be_given_as_digits_or_a_timedelta(value, read):
     assert checks.minutes("m", value) == read

@@ -66,12 +66,12 @@ class TestTokens:
             "refreshToken": None, "scope": "token.write"}  # fmt: skip
 
     @CASINGS
-    def test_a_reply(self, spell):
+    def test_a_token_reply_is_read(self, spell):
         found = AccessToken.read(spell(self.BODY))
         assert found == AccessToken("jwt", "https://kms.kaiza.la/", AT, None, "token.write")
 
     @pytest.mark.parametrize(("sent", "read"), [("new", "new"), ("", None), (None, None), (..., None)])
-    def test_rotation(self, sent, read):
+    def test_a_rotated_refresh_token_is_read(self, sent, read):
         body = dict(self.BODY, refreshToken=sent)
         if sent is ...:
             del body["refreshToken"]
@@ -79,7 +79,7 @@ class TestTokens:
 
     @pytest.mark.parametrize("lacking", ["accessToken", "endpointUrl", "accessTokenExpiry"])
     @pytest.mark.parametrize("value", [None, "", {}])
-    def test_what_must_be_there(self, lacking, value):
+    def test_a_missing_required_field_is_unreadable(self, lacking, value):
         with pytest.raises(UnreadableReplyError, match=lacking):
             AccessToken.read({**self.BODY, lacking: value})
 
@@ -99,10 +99,10 @@ class TestGroups:
             lambda g: {**g, "subGroups": [{"groupId": "other"}]},
         ],
     )
-    def test_bare_wrapped_or_both(self, wrap, spell):
+    def test_a_group_is_read_bare_and_wrapped(self, wrap, spell):
         assert Group.read(spell(wrap(self.GROUP))) == self.READ
 
-    def test_what_may_be_missing(self):
+    def test_optional_fields_may_be_missing(self):
         assert Group.read({"groupId": "g", "name": "N"}) == Group(
             "g", "N", "Group", None, None, False, False, None
         )
@@ -110,17 +110,17 @@ class TestGroups:
     @pytest.mark.parametrize(
         "body", [{}, {"groups": []}, {"groups": {}}, {"groupName": "N"}, [], None, {"groups": ["g1"]}]
     )
-    def test_what_is_none(self, body):
+    def test_other_replies_are_unreadable(self, body):
         with pytest.raises(UnreadableReplyError):
             Group.read(body)
 
-    def test_a_new_one(self):
+    def test_a_created_group_is_read(self):
         body = {"groupName": "Night shift", "groupId": "g@1", "membersAdded": True}
         assert CreatedGroup.read(body) == CreatedGroup("g@1", "Night shift", True, False)
         sub = CreatedGroup.read({"groupId": "g", "isAddedAsSubGroup": "True"})
         assert (sub.is_added_as_sub_group, sub.members_added) == (True, None)
 
-    def test_members(self):
+    def test_members_are_read(self):
         body = {"id": "u1", "role": "Admin", "mobileNumber": ASHA, "name": "Asha", "isProvisioned": True}
         assert Member.read(body) == Member("u1", "Admin", ASHA, "Asha", True)
         assert Member.read({"id": "u2", "isProvisioned": "false"}) == Member(
@@ -130,7 +130,7 @@ class TestGroups:
 
 class TestPosted:
     @CASINGS
-    def test_with_what_failed(self, spell):
+    def test_subscribers_that_a_post_did_not_reach_are_read(self, spell):
         failed = [
             {"subscriberId": "u9", "errorReason": "not a subscriber"},
             {"subscriber": RAVI, "errorCode": 7},
@@ -141,7 +141,7 @@ class TestPosted:
 
     @pytest.mark.parametrize("body", [{"referenceId": "r1"}, {"referenceId": "r1", "failedResult": [], "actionId": ""},
                                       {"referenceId": "r1", "failedResult": None}])  # fmt: skip
-    def test_texts_and_media_have_no_action(self, body):
+    def test_texts_and_media_have_no_action_id(self, body):
         assert Posted.read(body) == Posted("r1", None, ())
 
 
@@ -155,7 +155,7 @@ class TestLists:
         "when", [{"creationTime": SECONDS}, {"sentAt": "2018-03-23T10:26:22Z"}, {"sentAt": "", "creationTime": SECONDS},
                  {"sentAt": "2018-03-23T10:26:22Z", "creationTime": SECONDS - 1}, {"creationTime": str(SECONDS)}]
     )  # fmt: skip
-    def test_an_item(self, when, spell):
+    def test_a_listed_action_is_read(self, when, spell):
         found = ListedAction.read(spell(self.item(**when)))
         assert (found.reference_id, found.action_type, found.sender, found.sent_at) == ("r1", "Job", ASHA, AT)
         assert (found.action_id, found.title, found.response_count, found.is_completed) == (
@@ -165,7 +165,7 @@ class TestLists:
             True,
         )
 
-    def test_a_poll_has_a_question_and_its_body_stays_as_it_came(self):
+    def test_a_listed_poll_has_its_question_as_title_and_its_body_unchanged(self):
         body = {"actionId": "a1", "question": "Lunch?", "choices": [{"title": "Yes"}]}
         found = ListedAction.read(self.item(actionBody=body))
         assert (found.title, found.raw, found.response_count, found.is_completed) == (
@@ -176,18 +176,18 @@ class TestLists:
         )
 
     @CASINGS
-    def test_what_one_can_choose_and_when_it_begins(self, spell):
+    def test_options_and_start_time_are_read_from_a_listed_action(self, spell):
         body = {"choices": [{"title": "Yes"}, {"title": "No"}], "startingTime": "2018-03-23T10:26:22Z"}
         found = ListedAction.read(spell(self.item(actionBody=body)))
         assert (found.options, found.starts_at) == (("Yes", "No"), AT)
 
     @pytest.mark.parametrize("choices", [None, "Yes", ["Yes", "No"], {"title": "Yes"}])
-    def test_choices_that_cannot_be_read_are_none(self, choices):
+    def test_options_that_cannot_be_read_are_empty(self, choices):
         found = ListedAction.read(self.item(actionBody={"choices": choices, "startingTime": "soon"}))
         assert (found.options, found.starts_at) == ((), None)
 
     @pytest.mark.parametrize("body", [None, {}, "text"])
-    def test_a_body_without_anything(self, body):
+    def test_an_empty_action_body_is_read(self, body):
         found = ListedAction.read(self.item(actionBody=body))
         assert (found.action_id, found.raw, found.sent_at) == (None, {}, None)
 
@@ -195,21 +195,21 @@ class TestLists:
         ("more", "read"),
         [({}, False), ({"hasMore": True}, True), ({"hasMore": "true"}, True), ({"hasMore": None}, False)],
     )
-    def test_a_page(self, more, read):
+    def test_a_page_is_read(self, more, read):
         page = ActionPage.read({"actions": [self.item(), self.item(referenceId="r2")], **more})
         assert ([each.reference_id for each in page.actions], page.has_more) == (["r1", "r2"], read)
 
     @pytest.mark.parametrize(
         "body", [{}, {"actions": None}, {"actions": {}}, {"actions": "x"}, {"actions": [{}]}, []]
     )
-    def test_what_is_no_page(self, body):
+    def test_what_is_not_a_page_is_unreadable(self, body):
         with pytest.raises(UnreadableReplyError):
             ActionPage.read(body)
 
 
 class TestJobs:
     @CASINGS
-    def test_the_capture(self, spell):
+    def test_a_captured_job_is_read(self, spell):
         body = spell(JOB)
         found = ActionDetails.read(body)
         assert (found.action_type, found.action_id, found.title, found.creator_name) == (
@@ -232,24 +232,24 @@ class TestJobs:
          ("NotCompleted", False), ("Not Completed", False), ("InProgress", False), ("In Progress", False), ("Open", False),
          ("", False), (None, False)],
     )  # fmt: skip
-    def test_who_is_done(self, state, done):
+    def test_the_state_of_each_assignee_is_read(self, state, done):
         found = Response.read_job({"assignee": ASHA, "response": state}, "t", {})
         assert (found.completed, found.counts) == (done, done)
 
     @pytest.mark.parametrize(
         ("flag", "done"), [(True, True), ("true", True), (False, False), ("False", False)]
     )
-    def test_a_plain_flag_says_it_best(self, flag, done):
+    def test_a_boolean_wins_over_the_state_text(self, flag, done):
         assert (
             Response.read_job({"assignee": ASHA, "isCompleted": flag, "response": "?"}, "t", {}).completed
             is done
         )
 
-    def test_somebody_who_is_no_assignee(self):
+    def test_a_respondent_who_is_not_an_assignee_is_read(self):
         found = Response.read_job({"assignee": RAVI, "assigneeName": "Ravi"}, "t", {ASHA: Person(ASHA)})
         assert found.responder == Person(RAVI, "Ravi")
 
-    def test_the_last_of_several_notes(self):
+    def test_the_time_of_the_last_note_is_used(self):
         notes = json.dumps(
             [{"UPDATE_TIME_EPOCH": 1604396444045}, {"update_time_epoch": (SECONDS + 10**9) * 1000}, {}]
         )
@@ -259,14 +259,14 @@ class TestJobs:
         "notes",
         ["[]", "", None, "no json", "7", "{}", '["x"]', '[{"UPDATE_TIME_EPOCH": "soon"}]', 7, "[" * 99_999],
     )
-    def test_notes_that_say_nothing(self, notes):
+    def test_notes_without_a_time_are_ignored(self, notes):
         assert Response.read_job({"assignee": ASHA, "notes": notes}, "t", {}).responded_at is None
 
-    def test_notes_that_are_a_list_already(self):
+    def test_notes_may_be_a_list(self):
         assert (
             Response.read_job({"notes": [{"UPDATE_TIME_EPOCH": SECONDS * 1000}]}, "t", {}).responded_at == AT
         )
 
-    def test_without_details(self):
+    def test_a_job_without_details_is_read(self):
         found = ActionDetails.read({"actionType": "Job", "actionDetails": {"title": "t"}})
         assert (found.assignees, found.responses, found.response_count, found.due) == ((), (), None, None)

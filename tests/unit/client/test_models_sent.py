@@ -71,7 +71,7 @@ class TestOnTheWire:
             },
         }  # fmt: skip
 
-    def test_survey_at_rest(self):
+    def test_a_survey_with_defaults_sends_only_required_fields(self):
         body = Survey("Daily", ONE).to_wire(NOW)["actionBody"]
         assert body == {"title": "Daily", "questions": [ONE[0].to_wire()], **SURVEY_REST}
 
@@ -107,7 +107,7 @@ class TestOnTheWire:
             },
         }
 
-    def test_announcement_in_the_pascal_case_of_its_documentation(self):
+    def test_an_announcement_is_sent_in_pascal_case_as_documented(self):
         notice = Announcement("Shift moved", "Notice", ("m1", "m2"))
         assert notice.to_wire(NOW) == {
             "actionType": "Announcement",
@@ -122,7 +122,7 @@ class TestOnTheWire:
         }
         assert Media("Image", "opaque").to_wire(NOW)["actionBody"] == {"mediaResource": "opaque"}
 
-    def test_package_is_named_by_id_alone(self):
+    def test_a_package_is_sent_with_its_id_and_no_action_type(self):
         package = Package(
             "com.example.card.2", "Card", ONE, {"status": "Open", "count": 3, "share": 0.5},
             validity=timedelta(days=1), due=timedelta(hours=1),
@@ -148,7 +148,7 @@ class TestOnTheWire:
             **SURVEY_REST,
         }
 
-    def test_properties_in_their_long_form(self):
+    def test_properties_may_be_given_as_dicts(self):
         package = Package(
             "p", properties=[{"name": "seen", "type": "datetime", "value": 1}, Property("a", "text", "b")]
         )
@@ -192,10 +192,10 @@ class TestDueTimes:
             ("2026-03-02", 12),
         ],
     )
-    def test_whole_hours_rounded_up(self, due, expected):
+    def test_due_times_are_sent_as_whole_hours_rounded_up(self, due, expected):
         assert hours(due=due) == expected
 
-    def test_hours_count_from_the_posting(self):
+    def test_due_hours_count_from_the_moment_of_posting(self):
         job = Job("t", (ASHA,), due="2026-03-01T14:00:00Z")
         wire = [
             job.to_wire(NOW + timedelta(minutes=late))["actionBody"]["dueDate"] for late in (0, 59, 60, 119)
@@ -214,24 +214,24 @@ class TestDueTimes:
             (lambda due: Meeting("t", due), "starts_at"),
         ],
     )
-    def test_the_past_is_refused_by_name(self, make, name, due):
+    def test_a_due_time_that_has_passed_is_refused_by_name(self, make, name, due):
         with pytest.raises(KaizalaInputError, match=f"{name}: .* has passed; give a time in the future"):
             make(due).to_wire(NOW)
 
     @pytest.mark.parametrize(
         "due", [timedelta(0), timedelta(seconds=-1), "tomorrow", "", 24, 1.5, "24", ["x"], NOW.date()]
     )
-    def test_what_is_no_due_time_is_refused_at_once(self, due):
+    def test_an_invalid_due_time_is_refused_at_once(self, due):
         with pytest.raises(KaizalaInputError, match=r"^due must be a datetime"):
             hours(due=due)
 
     @pytest.mark.parametrize("start", [None, timedelta(hours=1), "soon", 5])
-    def test_a_meeting_needs_a_moment(self, start):
+    def test_a_meeting_needs_a_start_time(self, start):
         with pytest.raises(KaizalaInputError, match=r"^starts_at must be a datetime"):
             Meeting("t", start)
 
     @given(st.timedeltas(timedelta(microseconds=1), timedelta(days=4000)))
-    def test_never_early_and_never_an_hour_late(self, due):
+    def test_due_hours_are_never_early_and_never_an_hour_late(self, due):
         found = timedelta(hours=hours(due=due))
         assert due <= found < due + timedelta(hours=1)
 
@@ -265,10 +265,10 @@ class TestFileTypes:
         assert media_type(name) == (kind, mime)
 
     @pytest.mark.parametrize("name", ["a.gif", "a.exe", "a.txt", "png", "a.", "", "a.png.zip"])
-    def test_others_are_refused_with_what_is_taken(self, name):
+    def test_other_file_types_are_refused_with_a_list_of_accepted_ones(self, name):
         with pytest.raises(
             KaizalaInputError,
-            match=r"file .*: Kaizala takes no (\..+ files|files without an ending)\. It takes Image: jpg",
+            match=r"file .*: Kaizala does not accept (\..+ files|files without an extension)\. It accepts Image: jpg",
         ):
             media_type(name)
 
@@ -284,13 +284,13 @@ CHOICES = st.lists(TITLE, min_size=2, max_size=6, unique_by=str.strip)
 
 
 @given(TITLE)
-def test_texts_come_through_json_as_they_are(text):
+def test_texts_survive_json_unchanged(text):
     wire = json.loads(json.dumps(Announcement(text, text).to_wire(NOW)))
     assert wire["actionBody"] == {"Message": text, "Title": text}
 
 
 @given(TITLE, CHOICES)
-def test_choices_keep_their_texts_and_order(question, choices):
+def test_options_keep_their_texts_and_order(question, choices):
     body = json.loads(json.dumps(Poll(question, choices).to_wire(NOW)))["actionBody"]
     assert body["question"] == question
     assert [each["title"] for each in body["choices"]] == choices
@@ -312,6 +312,6 @@ def test_questions_from_dicts_keep_titles_types_and_order(title, rows):
     assert Survey(title, survey.questions) == survey
 
 
-def test_places():
+def test_every_location_on_earth_is_accepted():
     assert Location(1.5, -2).to_wire() == {"latitude": 1.5, "longitude": -2}
     assert Meeting("t", "2030-01-01", place=Location(1, 2)).place == Location(1, 2)

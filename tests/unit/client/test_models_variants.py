@@ -92,25 +92,25 @@ class TestGroupTree:
     @pytest.mark.parametrize(
         "wrap", [same, lambda tree: {"groups": [tree]}, lambda tree: {**tree, "groups": [tree]}]
     )
-    def test_bare_wrapped_or_both(self, wrap, spell):
+    def test_a_group_is_read_bare_and_wrapped(self, wrap, spell):
         assert GroupTree.read(spell(wrap({**GROUP, "subGroups": [BELOW]}))) == self.READ
 
     @pytest.mark.parametrize("more", [{}, {"subGroups": None}, {"subGroups": []}])
-    def test_without_any(self, more):
+    def test_a_group_without_sub_groups_is_read(self, more):
         for body in ({**GROUP, **more}, {"groups": [{**GROUP, **more}]}):
             assert GroupTree.read(body) == GroupTree(self.READ.group, ())
 
     @pytest.mark.parametrize(
         "body", [None, [], {}, {"groups": []}, {"subGroups": [BELOW]}, {**GROUP, "subGroups": "g2"}, {**GROUP, "subGroups": [{}]}]
     )  # fmt: skip
-    def test_what_is_none(self, body):
+    def test_other_replies_are_unreadable(self, body):
         with pytest.raises(UnreadableReplyError):
             GroupTree.read(body)
 
 
 class TestSubscribers:
     @CASINGS
-    def test_a_page(self, spell):
+    def test_a_page_is_read(self, spell):
         rows = [{"id": "u1", "mobileNumber": ASHA, "name": "Asha", "profilePic": "", "isProvisioned": True},
                 {"mobileNumber": RAVI, "isProvisioned": "false"}]  # fmt: skip
         page = calls.first_subscribers(G).parse(spell({"subscribers": rows, "cursor": "c1"}))
@@ -120,13 +120,13 @@ class TestSubscribers:
     @pytest.mark.parametrize(
         ("more", "read"), [({}, None), ({"cursor": None}, None), ({"cursor": ""}, None), ({"cursor": 7}, "7")]
     )
-    def test_the_last_page_has_no_cursor(self, more, read):
+    def test_the_last_page_has_no_cursor_to_follow(self, more, read):
         assert calls.list_subscribers(G).call(None).parse({"subscribers": [], **more}).next == read
 
     @pytest.mark.parametrize(
         "body", [{}, {"subscribers": None}, {"subscribers": {}}, {"subscribers": ["u1"]}]
     )
-    def test_what_is_no_page(self, body):
+    def test_what_is_not_a_page_is_unreadable(self, body):
         with pytest.raises(UnreadableReplyError):
             calls.first_subscribers(G).parse(body)
 
@@ -144,23 +144,23 @@ class TestSubscribers:
          ({"isAdded": True, "errorReason": "", "errorCode": None}, True, None, None),
          ({}, True, None, None)],
     )  # fmt: skip
-    def test_an_outcome(self, said, done, reason, code, spell):
+    def test_the_outcome_for_each_number_is_read(self, said, done, reason, code, spell):
         found = calls.add_subscribers(G, [ASHA]).parse(spell({"result": {ASHA: said}}))
         assert found == (SubscriberOutcome(ASHA, done, reason, code),)
 
     @pytest.mark.parametrize(
         ("said", "done"), [(True, True), ("true", True), (False, False), ("False", False)]
     )
-    def test_a_bare_outcome(self, said, done):
+    def test_an_outcome_may_be_a_bare_value(self, said, done):
         assert SubscriberOutcome.read_all({"result": {ASHA: said}}) == (SubscriberOutcome(ASHA, done),)
 
-    def test_each_number_keeps_its_own(self):
+    def test_each_number_keeps_its_own_outcome(self):
         body = {"result": {RAVI: {"isRemoved": False}, ASHA: {"isRemoved": True}}}
         found = calls.remove_subscribers(G, [ASHA, RAVI]).parse(body)
         assert {each.mobile_number: each.done for each in found} == {ASHA: True, RAVI: False}
 
     @pytest.mark.parametrize("body", [{}, {"result": None}, {"result": "true"}, {"result": []}, []])
-    def test_what_is_no_outcome(self, body):
+    def test_what_is_not_an_outcome_is_unreadable(self, body):
         with pytest.raises(UnreadableReplyError):
             SubscriberOutcome.read_all(body)
 
@@ -168,17 +168,17 @@ class TestSubscribers:
 class TestTokens:
     @CASINGS
     @pytest.mark.parametrize("endpoint", ["https://kms.kaiza.la/", "https://kms.kaiza.la", None])
-    def test_a_sign_in_with_a_pin(self, endpoint, spell):
+    def test_the_reply_of_a_pin_sign_in_is_read(self, endpoint, spell):
         body = {"refreshToken": "r3fresh", "grantedScope": "groupinfo.read", "refreshTokenExpiry": MS}
         found = RefreshToken.read(spell(body | {"endpointUrl": endpoint} if endpoint else body))
         assert found == RefreshToken("r3fresh", AT, endpoint, "groupinfo.read")
         assert "r3fresh" not in repr(found)
 
-    def test_a_sign_in_that_says_no_more_than_it_must(self):
+    def test_a_sign_in_reply_with_required_fields_only_is_read(self):
         assert RefreshToken.read({"refreshToken": "r"}) == RefreshToken("r", None, None, None)
 
     @CASINGS
-    def test_a_bot_s_token(self, spell):
+    def test_a_bots_token_is_read(self, spell):
         found = BotToken.read(
             spell({"accessToken": "b0t", "accessTokenExpiry": str(MS), "scope": "token.write"})
         )
@@ -191,7 +191,7 @@ class TestTokens:
          (BotToken, {"accessTokenExpiry": MS}, "accessToken"), (BotToken, {"accessToken": "b"}, "accessTokenExpiry"),
          (BotToken, {"accessToken": "b", "accessTokenExpiry": "soon"}, "accessTokenExpiry")],
     )  # fmt: skip
-    def test_what_must_be_there(self, model, body, lacking):
+    def test_a_missing_required_field_is_unreadable(self, model, body, lacking):
         with pytest.raises(UnreadableReplyError, match=lacking):
             model.read(body)
 
@@ -204,14 +204,14 @@ class TestTokens:
             "https://kms.kaiza.la/v1/",
         ],
     )
-    def test_calls_go_to_the_endpoint_however_it_ends(self, world, endpoint):
+    def test_calls_go_to_the_endpoint_with_or_without_trailing_slash(self, world, endpoint):
         world.endpoint = endpoint
         world.replies = [world.reply(200, {"id": "u1"})]
         assert world.run(calls.get_me()) == Person(None, None, "u1")
         assert [send.url for send in world.calls] == ["https://kms.kaiza.la/v1/users/me"]
 
     @pytest.mark.parametrize("more", [{"refreshToken": None}, {"refreshToken": ""}, {}])
-    def test_an_oauth_sign_in_may_bring_no_refresh_token(self, more):
+    def test_an_oauth_sign_in_may_return_no_refresh_token(self, more):
         body = {"accessToken": "a", "endpointUrl": "https://kms.kaiza.la", "accessTokenExpiry": MS, **more}
         assert calls.oauth_token("c", "s", "x").parse(body) == AccessToken(
             "a", "https://kms.kaiza.la", AT, None, None
@@ -220,12 +220,12 @@ class TestTokens:
 
 class TestReactions:
     @CASINGS
-    def test_counts(self, spell):
+    def test_reaction_counts_are_read(self, spell):
         body = {"summary": [{"referenceId": "r1", "reactionsCountMap": {"like": 2, "comment": "1"}}]}
         assert calls.count_reactions(G, "r1").parse(spell(body)) == ReactionCounts("r1", 2, 1)
 
     @pytest.mark.parametrize("counts", [{}, None, {"like": None}])
-    def test_what_was_not_used_is_zero(self, counts):
+    def test_a_reaction_type_that_is_left_out_counts_as_zero(self, counts):
         assert ReactionCounts.read({"referenceId": "r", "reactionsCountMap": counts}) == ReactionCounts(
             "r", 0, 0
         )
@@ -236,7 +236,7 @@ class TestReactions:
         ("more", "comment"),
         [({}, None), ({"comment": None}, None), ({"comment": ""}, None), ({"comment": "شكرا 🎉"}, "شكرا 🎉")],
     )
-    def test_one_reaction(self, more, comment, spell):
+    def test_a_reaction_is_read(self, more, comment, spell):
         body = {"reactionId": "x1", "userId": "u1", "lastModifiedTime": MS, **more}
         page = (
             calls.list_reactions(G, "r1", "Comment")
@@ -247,7 +247,7 @@ class TestReactions:
         assert page.next == 636529296000000001  # .NET ticks, to the last digit
 
     @pytest.mark.parametrize("lacking", ["reactionId", "userId"])
-    def test_what_must_be_there(self, lacking):
+    def test_a_missing_required_field_is_unreadable(self, lacking):
         with pytest.raises(UnreadableReplyError, match=lacking):
             Reaction.read({"reactionId": "x", "userId": "u", lacking: ""})
 
@@ -261,7 +261,7 @@ class TestReactions:
          (lambda: calls.list_reactions(G, "r", "Dislike"), "reaction_type must be one of .*not 'Dislike'"),
          (lambda: calls.count_reactions(G, ""), "is not a valid id|If a template was to render it")],
     )  # fmt: skip
-    def test_bad_input(self, make, message):
+    def test_bad_arguments_are_refused_by_name(self, make, message):
         with pytest.raises(KaizalaInputError, match=message):
             make()
 
@@ -289,30 +289,30 @@ class TestWebhooks:
          lambda w: {**{k: v for k, v in w.items() if k != "events"}, "eventTypes": w["events"]},
          lambda w: {**w, "active": "true", "validity": str(MS)}],
     )  # fmt: skip
-    def test_the_sample(self, change, spell):
+    def test_the_documented_sample_is_read(self, change, spell):
         assert calls.list_webhooks(G).parse(spell({"webhooks": [change(WEBHOOK)]})) == (self.READ,)
 
     @pytest.mark.parametrize(
         ("active", "read"), [(False, False), ("false", False), ("False", False), (None, True), ("true", True)]
     )
-    def test_one_that_rests(self, active, read):
+    def test_a_disabled_webhook_is_read(self, active, read):
         assert Webhook.read({**WEBHOOK, "active": active}).active is read
 
-    def test_what_may_be_missing(self):
+    def test_optional_fields_may_be_missing(self):
         few = {key: WEBHOOK[key] for key in ("id", "objectId", "objectType", "callbackUrl")}
         assert Webhook.read(few) == replace(
             self.READ, event_types=(), callback_token=None, context=None, expires_at=None, changed_at=None
         )
 
     @pytest.mark.parametrize("lacking", ["id", "objectId", "objectType", "callbackUrl"])
-    def test_what_must_be_there(self, lacking):
+    def test_a_missing_required_field_is_unreadable(self, lacking):
         with pytest.raises(UnreadableReplyError, match=lacking):
             Webhook.read({**WEBHOOK, lacking: None})
 
     @pytest.mark.parametrize(
         ("body", "read"), [({}, None), (None, None), ({"webhookId": "w"}, "w"), ({"Id": "w"}, "w")]
     )
-    def test_a_flow_may_not_be_told_its_id(self, body, read):
+    def test_a_flow_subscription_may_return_no_id(self, body, read):
         assert calls.flow_subscribe("Group", "JobResponse", G, "https://a/b").parse(body) == read
 
     def new(self, **changes):
@@ -336,31 +336,31 @@ class TestWebhooks:
          ({"expires": timedelta(0)}, "expires must be .* a timedelta above zero"),
          ({"active": "perhaps"}, "active must be True or False, not 'perhaps'")],
     )  # fmt: skip
-    def test_bad_input(self, changes, message):
+    def test_bad_arguments_are_refused_by_name(self, changes, message):
         with pytest.raises(KaizalaInputError, match=message):
             self.new(**changes)
 
     @pytest.mark.parametrize("expires", [NOW, NOW - timedelta(seconds=1), "2026-03-01T11:59:59"])
-    def test_the_past_is_refused_when_it_is_sent(self, expires):
+    def test_an_expiry_that_has_passed_is_refused_when_it_is_sent(self, expires):
         with pytest.raises(KaizalaInputError, match=r"expires: .* has passed; give a time in the future"):
             calls.create_webhook(self.new(expires=expires)).body(NOW)
 
     @pytest.mark.parametrize(
         "url", ["me.example/k", "ftp://me.example", "https:///k", "https://me:s3cret@me.example/", "https://[me", "javascript:x"]
     )  # fmt: skip
-    def test_an_address_that_is_none_is_not_repeated(self, url):
-        with pytest.raises(KaizalaInputError, match="callback_url: an https:// address") as caught:
+    def test_an_invalid_address_is_refused_without_showing_it(self, url):
+        with pytest.raises(KaizalaInputError, match="callback_url must be an https:// address") as caught:
             self.new(callback_url=url)
         assert url not in str(caught.value)
 
     @pytest.mark.parametrize("token", [TOKEN.encode(), [TOKEN], {"a": TOKEN}, "", " ", TOKEN + "\ud83d"])
-    def test_a_token_that_is_none_is_not_shown(self, token):
+    def test_an_invalid_token_is_refused_without_showing_it(self, token):
         for make in (self.new, WebhookChange):
             with pytest.raises(KaizalaInputError, match="callback_token") as caught:
                 make(callback_token=token)
             assert TOKEN not in str(caught.value)
 
-    def test_the_token_is_in_no_text(self, make_world):
+    def test_the_callback_token_appears_in_no_text(self, make_world):
         new, change = self.new(callback_token=TOKEN), WebhookChange(callback_token=TOKEN)
         shown = [
             new,
@@ -379,7 +379,7 @@ class TestWebhooks:
             assert TOKEN not in f"{caught.value} {caught.value!r}"
 
     @pytest.mark.parametrize("written", ["Sig%2Fof+12345", "Sig/of 12345", "Sig/of+12345"])
-    def test_a_token_in_the_address_is_in_no_text(self, make_world, written):
+    def test_a_token_in_the_address_appears_in_no_text(self, make_world, written):
         url = "https://me.example/k?store=12&sig=Sig%2Fof+12345"
         new, change = self.new(callback_url=url), WebhookChange(callback_url=url)
         flow = calls.flow_subscribe("Group", "JobResponse", G, url)
@@ -395,13 +395,13 @@ class TestWebhooks:
             assert "store=12&sig=***" in str(caught.value), "a short value is no secret"
             assert "Sig" not in f"{caught.value} {caught.value!r}"
 
-    def test_a_token_like_an_error_s_name_does_not_hide_the_error(self, world):
+    def test_a_token_that_equals_an_error_code_does_not_hide_the_error(self, world):
         """A refused access token is renewed, whatever the callback token is."""
         world.replies = [world.error(400, code="InvalidToken"), world.reply(200, {"webhookId": "w1"})]
         assert world.run(calls.create_webhook(self.new(callback_token="Token"))) == "w1"
         assert len(world.token_calls) == 2
 
-    def test_nothing_to_change(self):
+    def test_a_change_without_fields_is_refused(self):
         with pytest.raises(KaizalaInputError, match="change: nothing to change"):
             calls.update_webhook("w1", WebhookChange())
         assert calls.update_webhook("w1", WebhookChange(active="false")).body(NOW) == {"Active": "false"}
@@ -412,7 +412,7 @@ class TestBots:
             "creatorName": "Asha", "status": "Active"}  # fmt: skip
 
     @CASINGS
-    def test_a_bot(self, spell):
+    def test_a_bot_is_read(self, spell):
         found = calls.list_bots().parse(spell({"bots": [self.BODY, {"botUserId": "b2"}]}))
         assert found == (
             Bot("b1", "Clerk", "m1", "u1", "Asha", "Active"),
@@ -420,7 +420,7 @@ class TestBots:
         )
 
     @pytest.mark.parametrize("body", [{}, {"bots": None}, {"bots": [{"name": "Clerk"}]}, {"bots": ["b1"]}])
-    def test_what_is_none(self, body):
+    def test_other_replies_are_unreadable(self, body):
         with pytest.raises(UnreadableReplyError):
             calls.list_bots().parse(body)
 
@@ -432,7 +432,7 @@ class TestBots:
          (lambda: calls.delete_bot(".."), "is not a valid id"),
          (lambda: calls.add_bot_to_group(G, ""), "bot_user_id is empty")],
     )  # fmt: skip
-    def test_bad_input(self, make, message):
+    def test_bad_arguments_are_refused_by_name(self, make, message):
         with pytest.raises(KaizalaInputError, match=message):
             make()
 
@@ -455,7 +455,7 @@ class TestActionDetails:
         ("kind", "name"),
         [("Survey", "title"), ("com.example.card", "title"), ("Poll", "question"), ("LetsMeet", "title")],
     )
-    def test_who_answered_what(self, kind, name, form, spell):
+    def test_responses_are_read_with_their_respondents(self, kind, name, form, spell):
         details = {
             name: "Site?",
             "responseCount": 1,
@@ -468,13 +468,13 @@ class TestActionDetails:
         assert (response.responder, response.answers) == (Person(ASHA, "Asha", "u1"), {"Site?": "A"})
 
     @pytest.mark.parametrize("name", ["dueDate", "expiryDate", "startingTime"])
-    def test_when_it_ends_or_begins(self, name):
+    def test_due_or_start_time_is_read(self, name):
         assert (
             ActionDetails.read({"actionType": "x", "actionDetails": {name: "2018-03-23T10:26:22.956Z"}}).due
             == AT
         )
 
-    def test_a_listed_action_of_either_age(self):
+    def test_listed_actions_of_both_documented_forms_are_read(self):
         new = {
             "referenceId": "r",
             "actionType": "LetsMeet",
@@ -506,7 +506,7 @@ BAD_CALLS = [
     (lambda: calls.login_with_pin(ASHA, "c", "s", b"4711"), "pin must be a string, not bytes"),
     (lambda: calls.update_action(G, "a1", []), "properties is empty"),
     (lambda: calls.update_action(G, "a1", [Property("n", "Text", "v")], audience=Audience(reply_to_reference_id="r")),
-     "reply_to_reference_id: only a message or a new action answers another"),
+     "reply_to_reference_id: only a message or a new action can reply to another"),
     (lambda: calls.send_reminder(G, "a1", Audience(reply_to_reference_id="r")), "reply_to_reference_id: only"),
     (lambda: calls.post_response(G, "a1", "A"), "answers must be a list of answers, not 'A'"),
     (lambda: calls.post_response(G, "a1", ["A", {1, 2}]), "answer 2: {1, 2} cannot be written as JSON"),
@@ -519,7 +519,7 @@ BAD_CALLS = [
 
 
 @pytest.mark.parametrize(("make", "message"), BAD_CALLS)
-def test_bad_input_is_told_before_anything_is_sent(make, message):
+def test_bad_arguments_are_refused_before_anything_is_sent(make, message):
     with pytest.raises(KaizalaInputError, match=message):
         make()
 
@@ -530,12 +530,12 @@ def test_bad_input_is_told_before_anything_is_sent(make, message):
      lambda: calls.oauth_token("c", "s", HALF), lambda: calls.list_actions(G, HALF), lambda: calls.delete_webhook(HALF),
      lambda: calls.any_operation("listActions", {"groupId": G, "actionType": "Job", "id": HALF})],
 )  # fmt: skip
-def test_half_a_surrogate_pair_is_told_as_such(make):
+def test_half_a_surrogate_pair_is_refused_by_name(make):
     with pytest.raises(KaizalaInputError, match="character 13 is half of a surrogate pair"):
         make()
 
 
-def test_answers_in_the_form_of_the_wire():
+def test_answers_are_sent_in_the_form_that_kaizala_expects():
     given_ = [
         "A",
         2,
@@ -566,7 +566,7 @@ def in_india(monkeypatch):
     "since", ["2026-03-01T12:00:00", "2026-03-01T17:30:00+05:30", NOW.replace(tzinfo=None), NOW]
 )
 @pytest.mark.usefixtures("in_india")
-def test_a_time_without_zone_is_utc_wherever_the_machine_is(since):
+def test_a_time_without_a_zone_is_utc_whatever_the_local_zone(since):
     assert calls.list_actions(G, "Job", since).call(None).query["fromDate"] == str(int(NOW.timestamp()))
 
 
@@ -590,13 +590,13 @@ JSON = st.recursive(
      Webhook.read, Bot.read],
 )  # fmt: skip
 @given(body=JSON)
-def test_any_reply_is_read_or_called_unreadable_never_worse(read, body):
+def test_any_reply_is_read_or_reported_as_unreadable(read, body):
     with suppress(UnreadableReplyError):
         found = read(body)
         assert repr(pickle.loads(pickle.dumps(found))) == repr(found)
 
 
-def test_a_file_name_that_is_no_utf8_is_told_as_such():
+def test_a_file_name_that_is_not_utf8_is_refused_by_name():
     part = Part("a\udcff.png", "image/png", lambda: pytest.fail("opened"))
     with pytest.raises(KaizalaInputError, match="file_name: character 2 is half of a surrogate pair"):
         calls.upload_media(G, [part])

@@ -22,7 +22,7 @@ def parsed(upload):
     return list(email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(raw).iter_parts())
 
 
-def test_the_parts_as_another_parser_sees_them():
+def test_another_parser_finds_the_same_parts():
     found = parsed(Upload((part(b"\x00\x01\r\n"), part(b"%PDF", "plan 1.pdf", "application/pdf")), "xyz"))
     assert [each.get_content_type() for each in found] == ["image/png", "application/pdf"]
     assert [each.get_filename() for each in found] == ["a.png", "plan 1.pdf"]
@@ -31,7 +31,7 @@ def test_the_parts_as_another_parser_sees_them():
 
 
 @given(st.lists(st.tuples(st.text(max_size=30), st.binary(max_size=200)), max_size=4))
-def test_the_announced_length_is_the_length(files):
+def test_the_content_length_is_correct(files):
     files = [(name.encode("utf-8", "ignore").decode(), data) for name, data in files]
     upload = Upload(tuple(part(data, name) for name, data in files), "b")
     first, second = b"".join(upload), b"".join(upload)
@@ -41,7 +41,7 @@ def test_the_announced_length_is_the_length(files):
 
 
 @pytest.mark.parametrize("name", ['a"; filename="b.exe', "a\r\nX-Evil: 1", "a\nb", "back\\slash"])
-def test_a_file_name_cannot_break_out(name):
+def test_a_file_name_cannot_inject_headers(name):
     body = b"".join(Upload((part(b"data", name),), "b"))
     head = body.partition(b"\r\n\r\n")[0]
     assert head.count(b"\r\n") == 2
@@ -49,7 +49,7 @@ def test_a_file_name_cannot_break_out(name):
     assert b"\n" not in head.replace(b"\r\n", b"")
 
 
-def test_large_files_come_in_pieces_and_are_closed():
+def test_large_files_are_read_in_pieces_and_closed():
     opened = []
 
     def opener():
@@ -61,11 +61,11 @@ def test_large_files_come_in_pieces_and_are_closed():
     assert [each.closed for each in opened] == [True]
 
 
-def test_nothing_is_opened_before_it_is_read():
+def test_files_are_opened_only_when_they_are_read():
     Upload((Part("a.png", "image/png", lambda: pytest.fail("opened too early")),), "b")
 
 
-def test_a_file_is_closed_when_the_sending_stops_midway():
+def test_a_file_is_closed_when_sending_stops_midway():
     opened = []
 
     def opener():

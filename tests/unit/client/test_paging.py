@@ -45,7 +45,7 @@ class ManyActions:
 
 class TestActions:
     @pytest.mark.parametrize("count", [1, 2, 3, 30])
-    def test_all_come_once_and_in_order(self, group, count):
+    def test_every_action_is_listed_once_and_in_order(self, group, count):
         seconds = [
             START,
             START,
@@ -61,16 +61,18 @@ class TestActions:
         found, _ = walk(calls.list_actions(group, "Poll", count=count), ManyActions(seconds))
         assert [each.reference_id for each in found] == [f"r{number}" for number in range(10)]
 
-    def test_more_of_one_second_than_a_page_holds(self, group):
+    def test_more_actions_of_one_second_than_fit_on_a_page_are_all_listed(self, group):
         found, made = walk(calls.list_actions(group, "Poll"), ManyActions([START] * 200 + [START + 1]))
         assert len(found) == 201
         assert [call.query["count"] for call in made] == ["30", "30", "60", "120", "240"]
 
-    def test_more_of_one_second_than_the_service_gives_is_no_endless_read(self, group):
-        with pytest.raises(KaizalaNoReplyError, match="listActions: page after page"):
+    def test_more_actions_of_one_second_than_kaizala_returns_raise_instead_of_looping(self, group):
+        with pytest.raises(
+            KaizalaNoReplyError, match="listActions: the reply names a next page that was already read"
+        ):
             walk(calls.list_actions(group, "Poll"), ManyActions([START] * 200, most=50))
 
-    def test_from_a_time_on(self, group):
+    def test_listing_starts_at_a_given_time(self, group):
         since = datetime.fromtimestamp(START + 1.9, tz=UTC)
         found, made = walk(
             calls.list_actions(group, "Poll", since), ManyActions([START, START + 1, START + 2])
@@ -80,7 +82,7 @@ class TestActions:
 
 
 class TestSubscribers:
-    def test_the_cursor_leads_on_until_there_is_none(self, group):
+    def test_reading_follows_the_cursor_until_there_is_none(self, group):
         pages = {
             None: {"subscribers": [{"id": "u1"}, {"id": "u2"}], "cursor": "c1"},
             "c1": {"subscribers": [{"id": "u2"}, {"mobileNumber": "+910000000003"}], "cursor": "c2"},
@@ -91,13 +93,13 @@ class TestSubscribers:
         assert [call.body(None) for call in made] == [
             {"count": 50}, {"count": 50, "cursor": "c1"}, {"count": 50, "cursor": "c2"}]  # fmt: skip
 
-    def test_a_cursor_that_goes_in_circles(self, group):
+    def test_a_repeated_cursor_raises_instead_of_looping(self, group):
         with pytest.raises(KaizalaNoReplyError, match="listSubscribers"):
             walk(calls.list_subscribers(group), lambda call: {"subscribers": [], "cursor": "again"})
 
 
 class TestReactions:
-    def test_the_cursor_is_always_there_so_an_empty_page_ends(self, group):
+    def test_reading_ends_with_an_empty_page_since_every_page_has_a_cursor(self, group):
         def serve(call):
             at = int(call.query.get("cursor", 0))
             left = [number for number in (11, 12, 13) if number > at][:2]
@@ -108,7 +110,7 @@ class TestReactions:
         assert [each.reaction_id for each in found] == ["x11", "x12", "x13"]
         assert [call.query.get("cursor") for call in made] == [None, "12", "13"]
 
-    def test_a_changed_count_comes_again(self, group):
+    def test_a_count_that_changes_meanwhile_is_listed_again(self, group):
         pages = {
             None: {"cursor": 5, "summary": [{"referenceId": "r", "reactionsCountMap": {"like": 1}}]},
             "5": {
@@ -120,7 +122,7 @@ class TestReactions:
         found, _ = walk(calls.list_reaction_counts(group), lambda call: pages[call.query.get("cursor")])
         assert [(each.likes, each.comments) for each in found] == [(1, 0), (2, 1)]
 
-    def test_items_without_a_cursor_cannot_go_on(self, group):
+    def test_a_page_with_items_but_no_cursor_is_unreadable(self, group):
         first = calls.list_reaction_counts(group).call(None)
         with pytest.raises(UnreadableReplyError, match="cursor"):
             first.parse({"summary": [{"referenceId": "r", "reactionsCountMap": {}}]})
@@ -135,20 +137,20 @@ class TestTenantSearch:
         return {"groups": [{"groupId": name, "groupName": name} for name in self.NAMES[at : at + size]]}
 
     @pytest.mark.parametrize(("most", "calls_made"), [(1000, 4), (50, 4), (10, 12), (101, 4)])
-    def test_it_goes_on_until_a_page_is_empty(self, most, calls_made):
+    def test_reading_ends_with_an_empty_page(self, most, calls_made):
         """Also where the service gives fewer than were asked for, ten say, as is its default."""
         found, made = walk(calls.find_tenant_groups("g"), lambda call: self.serve(call, most))
         assert [each.group_id for each in found] == list(self.NAMES)
         assert len(made) == calls_made
 
-    def test_a_service_that_always_begins_at_the_first(self):
+    def test_a_server_that_ignores_offsets_does_not_cause_an_endless_read(self):
         found, made = walk(
             calls.find_tenant_groups("g"), lambda call: self.serve(call, 10, heeds_offset=False)
         )
         assert [each.group_id for each in found] == list(self.NAMES[:10])
         assert len(made) == 2
 
-    def test_nothing_is_found(self):
+    def test_a_search_may_find_nothing(self):
         assert walk(calls.find_tenant_groups("g"), lambda call: {"groups": []})[0] == []
 
 
@@ -190,18 +192,18 @@ class TestClients:
         assert asyncio.run(read()) == ["u1", "u2"]
 
 
-def test_run_and_iterate_are_not_taken_for_each_other(make_settings):
+def test_run_refuses_pages_and_iterate_refuses_single_calls(make_settings):
     with KaizalaClient(make_settings()) as client:
-        with pytest.raises(KaizalaInputError, match="listSubscribers comes in pages: give it to iterate"):
+        with pytest.raises(KaizalaInputError, match="listSubscribers returns pages: pass it to iterate"):
             client.run(calls.list_subscribers("g1"))
-        with pytest.raises(KaizalaInputError, match="getMe does not come in pages: give it to run"):
+        with pytest.raises(KaizalaInputError, match="getMe does not return pages: pass it to run"):
             next(client.iterate(calls.get_me()))
 
     async def both():
         async with AsyncKaizalaClient(make_settings()) as client:
-            with pytest.raises(KaizalaInputError, match="give it to iterate"):
+            with pytest.raises(KaizalaInputError, match="pass it to iterate"):
                 await client.run(calls.list_subscribers("g1"))
-            with pytest.raises(KaizalaInputError, match="give it to run"):
+            with pytest.raises(KaizalaInputError, match="pass it to run"):
                 await anext(client.iterate(calls.get_me()))
 
     asyncio.run(both())

@@ -43,7 +43,7 @@ def get(group):
 
 
 class TestTheRequest:
-    def test_what_a_post_looks_like(self, world, post, group):
+    def test_a_post_is_sent_with_its_token_and_no_other_secret(self, world, post, group):
         world.replies = [world.reply(200, POSTED)]
         assert world.run(post).reference_id == "ref-1"
         (send,) = world.calls
@@ -53,7 +53,7 @@ class TestTheRequest:
         assert send.content == b'{"message": "Hello"}'
         assert not {"applicationSecret", "refreshToken", "Authorization"} & set(send.headers)
 
-    def test_query_and_no_body(self, world, group):
+    def test_a_read_is_sent_with_its_query_and_no_body(self, world, group):
         world.replies = [world.reply(200, {"actions": []})]
         world.run(calls.list_actions(group, "Job", count=5).call(None))
         (send,) = world.calls
@@ -61,7 +61,7 @@ class TestTheRequest:
         assert send.content is None
         assert "Content-Type" not in send.headers
 
-    def test_the_token_call(self, world, post):
+    def test_the_token_call_sends_three_headers(self, world, post):
         world.replies = [world.reply(200, POSTED)]
         world.run(post)
         (send,) = world.token_calls
@@ -70,7 +70,7 @@ class TestTheRequest:
         assert send.headers["applicationSecret"] == world.settings.connector_secret
         assert send.headers["refreshToken"] == world.settings.refresh_token
 
-    def test_an_upload_gets_a_new_body_for_each_try(self, world, group):
+    def test_an_upload_gets_a_new_body_for_each_attempt(self, world, group):
         world.replies = [world.reply(429, retry_after="1"), world.reply(200, {"mediaResource": "m"})]
         file = Part("a.png", "image/png", lambda: pytest.fail("the policy opens no file"))
         assert world.run(calls.upload_media(group, [file])) == "m"
@@ -85,13 +85,13 @@ class TestTheRequest:
             world.run(post)
         assert world.log == []
 
-    def test_wrong_arguments_are_told_before_anything_is_sent(self, world, group):
+    def test_wrong_arguments_are_refused_before_anything_is_sent(self, world, group):
         past = datetime.fromtimestamp(world.wall - 60, tz=UTC)
         with pytest.raises(KaizalaInputError, match="due"):
             world.run(calls.post_action(group, Job("Check", ("+910000000001",), due=past)))
         assert world.log == []
 
-    def test_due_hours_count_from_the_sending_not_from_the_making(self, make_world, group):
+    def test_due_hours_count_from_the_moment_of_sending(self, make_world, group):
         world = make_world(timeouts=Timeouts(total=86_400))
         due = datetime.fromtimestamp(world.wall + 2.5 * 3600, tz=UTC)
         call = calls.post_action(group, Job("Check", ("+910000000001",), due=due))
@@ -104,13 +104,13 @@ class TestTheRequest:
 
 class TestNotSafeToRepeat:
     @pytest.mark.parametrize("times", [1, 4])
-    def test_never_connected_is_repeated(self, world, post, times):
+    def test_a_post_that_never_connected_is_repeated(self, world, post, times):
         world.replies = [world.failure(sent=False)] * times + [world.reply(200, POSTED)]
         assert world.run(post).reference_id == "ref-1"
         assert len(world.calls) == times + 1
         assert world.sleeps == BACKOFF[:times]
 
-    def test_never_connected_at_all(self, world, post):
+    def test_a_post_that_never_connects_raises_unreachable(self, world, post):
         world.replies = [world.failure(sent=False, detail="Connection refused")] * 5
         with pytest.raises(KaizalaUnreachableError, match=r"Connection refused.*nothing was sent"):
             world.run(post)
@@ -127,7 +127,7 @@ class TestNotSafeToRepeat:
             (302, KaizalaRefusedError),
         ],
     )
-    def test_refused_is_raised_at_once(self, world, post, group, status, kind):
+    def test_a_refusal_is_raised_at_once(self, world, post, group, status, kind):
         world.replies = [world.error(status, "InvalidParameters", "no such thing")]
         with pytest.raises(kind) as caught:
             world.run(post)
@@ -142,13 +142,13 @@ class TestNotSafeToRepeat:
         assert len(world.calls) == 1
         assert world.sleeps == []
 
-    def test_a_failing_body_under_status_200_is_a_refusal(self, world, post):
+    def test_an_error_body_with_status_200_is_a_refusal(self, world, post):
         world.replies = [world.error(200, "InvalidParameters")]
         with pytest.raises(KaizalaRefusedError, match="InvalidParameters"):
             world.run(post)
         assert len(world.calls) == 1
 
-    def test_an_error_code_inside_failed_result_is_no_failure(self, world, post):
+    def test_an_error_code_inside_failed_result_is_not_an_error_of_the_call(self, world, post):
         failed = [{"subscriber": "+910000000009", "errorReason": "gone", "errorCode": "NotFound"}]
         world.replies = [world.reply(200, {**POSTED, "failedResult": failed})]
         (failure,) = world.run(post).failed
@@ -180,7 +180,7 @@ class TestNotSafeToRepeat:
             pytest.param(lambda w: w.reply(200, ["ref"]), 200, id="200 with a list"),
         ],
     )
-    def test_unknown_is_raised_and_never_resent(self, world, post, group, make, status):
+    def test_an_unknown_outcome_is_raised_and_never_sent_again(self, world, post, group, make, status):
         world.replies = [make(world)]
         with pytest.raises(KaizalaUnknownOutcomeError) as caught:
             world.run(post)
@@ -190,39 +190,39 @@ class TestNotSafeToRepeat:
         assert len(world.calls) == 1
         assert world.sleeps == []
 
-    def test_unknown_tells_what_the_service_said(self, world, post):
+    def test_an_unknown_outcome_contains_kaizalas_message(self, world, post):
         world.replies = [world.error(500, "Internal", "database is down")]
         with pytest.raises(KaizalaUnknownOutcomeError, match="status 500, Internal, database is down"):
             world.run(post)
 
     @pytest.mark.parametrize("status", [429, 503])
     @pytest.mark.parametrize("seconds", [1, 7, 599])
-    def test_throttled_waits_exactly_as_told_and_repeats(self, world, post, status, seconds):
+    def test_a_throttled_call_waits_as_long_as_kaizala_asks(self, world, post, status, seconds):
         world.replies = [world.error(status, retry_after=str(seconds)), world.reply(200, POSTED)]
         world.run(post)
         assert world.sleeps == [float(seconds)]
         assert len(world.calls) == 2
 
-    def test_retry_after_as_a_date(self, world, post):
+    def test_retry_after_may_be_a_date(self, world, post):
         date = formatdate(world.wall + 42, usegmt=True)
         world.replies = [world.error(429, retry_after=date), world.reply(200, POSTED)]
         world.run(post)
         assert world.sleeps == [42.0]
 
-    def test_throttles_are_waited_out_more_often_than_failures(self, world, post):
+    def test_throttling_does_not_count_as_a_retry_of_a_post(self, world, post):
         world.replies = [world.error(429, retry_after="2")] * 12 + [world.reply(200, POSTED)]
         world.run(post)
         assert world.sleeps == [2.0] * 12
 
     @pytest.mark.parametrize("value", [None, "0", formatdate(1_600_000_000, usegmt=True), "-5", "soon", "²"])
-    def test_a_429_that_names_no_time_backs_off_and_ends(self, world, post, value):
+    def test_a_429_without_retry_after_backs_off_and_ends(self, world, post, value):
         headers = {} if value is None else {"retry_after": value}
         world.replies = [world.error(429, **headers)] * 5
         with pytest.raises(KaizalaThrottledError):
             world.run(post)
         assert world.sleeps == BACKOFF
 
-    def test_a_wait_beyond_the_total_bound_is_not_begun(self, world, post):
+    def test_a_throttle_longer_than_the_total_timeout_is_raised_at_once(self, world, post):
         world.replies = [world.error(429, "TooMany", retry_after="600")]
         with pytest.raises(KaizalaThrottledError, match="100 calls a minute") as caught:
             world.run(post)
@@ -232,7 +232,7 @@ class TestNotSafeToRepeat:
 
 class TestSafeToRepeat:
     @pytest.mark.parametrize("status", [500, 502, 503, 504])
-    def test_server_errors_back_off_then_raise(self, world, get, status):
+    def test_server_errors_are_retried_with_backoff_and_then_raised(self, world, get, status):
         world.replies = [world.error(status, "Internal", "broken")] * 5
         with pytest.raises(KaizalaServerError, match="broken") as caught:
             world.run(get)
@@ -251,25 +251,25 @@ class TestSafeToRepeat:
             lambda w: w.reply(200, b""),
         ],
     )
-    def test_one_failure_costs_one_repeat(self, world, get, make):
+    def test_one_failure_costs_one_retry(self, world, get, make):
         world.replies = [make(world), world.reply(200, {"members": []})]
         assert world.run(get) == ()
         assert len(world.calls) == 2
         assert world.sleeps == BACKOFF[:1]
 
-    def test_no_reply_however_often(self, world, get):
+    def test_a_read_without_any_reply_raises_no_reply(self, world, get):
         world.replies = [world.failure(sent=True, detail="read timed out")] * 5
         with pytest.raises(KaizalaNoReplyError, match="read timed out"):
             world.run(get)
         assert len(world.calls) == 5
 
-    def test_refusals_are_not_repeated(self, world, get):
+    def test_a_refused_read_is_not_repeated(self, world, get):
         world.replies = [world.error(404)]
         with pytest.raises(KaizalaNotFoundError):
             world.run(get)
         assert len(world.calls) == 1
 
-    def test_throttles_do_not_use_up_repeats(self, world, get):
+    def test_throttling_does_not_count_as_a_retry_of_a_read(self, world, get):
         throttle = world.error(503, retry_after="3")
         world.replies = [
             throttle,
@@ -281,7 +281,7 @@ class TestSafeToRepeat:
         world.run(get)
         assert world.sleeps == [3.0, BACKOFF[0], 3.0, BACKOFF[1]]
 
-    def test_the_number_of_repeats_is_a_setting(self, make_world, get):
+    def test_the_number_of_retries_is_a_setting(self, make_world, get):
         world = make_world(retries=0)
         world.replies = [world.reply(500)]
         with pytest.raises(KaizalaServerError):
@@ -297,7 +297,7 @@ class TestSafeToRepeat:
 
 
 class TestTheTotalBound:
-    def test_what_is_left_bounds_every_request(self, make_world, get):
+    def test_the_time_that_is_left_bounds_every_request(self, make_world, get):
         world = make_world(timeouts=Timeouts(connect=5, read=30, total=40))
 
         def slow(send):
@@ -312,14 +312,14 @@ class TestTheTotalBound:
         assert second.read_timeout == second.total_timeout
         assert second.connect_timeout == second.total_timeout
 
-    def test_no_wait_goes_beyond_it(self, make_world, get):
+    def test_no_wait_exceeds_the_total_timeout(self, make_world, get):
         world = make_world(timeouts=Timeouts(total=2.0))
         world.replies = [world.reply(500), world.reply(500)]
         with pytest.raises(KaizalaServerError):
             world.run(get)
         assert world.sleeps == [0.75]
 
-    def test_a_call_may_have_a_shorter_one(self, make_world, get):
+    def test_a_call_may_have_a_shorter_timeout(self, make_world, get):
         world = make_world(timeouts=Timeouts(connect=10, read=20, total=30))
         world.replies = [world.error(429, retry_after="9"), world.reply(200, {"members": []})] * 2
         world.run(get, within=10)
@@ -329,13 +329,13 @@ class TestTheTotalBound:
             world.run(get, within=8)
         assert world.sleeps == [9], "what does not end in time is not waited for"
 
-    def test_a_call_cannot_have_a_longer_one(self, make_world, get):
+    def test_a_call_cannot_have_a_longer_timeout(self, make_world, get):
         world = make_world(timeouts=Timeouts(connect=10, read=20, total=30))
         world.replies = [world.reply(200, {"members": []})]
         world.run(get, within=100)
         assert world.calls[0].total_timeout == 30
 
-    def test_nothing_is_sent_once_it_is_over(self, make_world, post):
+    def test_nothing_is_sent_after_the_total_timeout(self, make_world, post):
         world = make_world(timeouts=Timeouts(total=10.0))
 
         def slow_token(send):
@@ -347,7 +347,7 @@ class TestTheTotalBound:
             world.run(post)
         assert world.calls == []
 
-    def test_a_sleep_that_takes_too_long_ends_with_the_failure_before_it(self, make_world, get):
+    def test_a_sleep_that_takes_too_long_raises_the_failure_before_it(self, make_world, get):
         world = make_world(timeouts=Timeouts(total=10.0))
         world.oversleep = 10
         world.replies = [world.error(500, "Internal", "the reason")]
@@ -357,7 +357,7 @@ class TestTheTotalBound:
 
 
 class TestTheBudget:
-    def test_calls_wait_for_a_place(self, make_world, get):
+    def test_calls_wait_for_the_budget(self, make_world, get):
         world = make_world(calls_per_minute=2)
         world.replies = [world.reply(200, {"members": []})] * 2
         world.run(get)  # the token call and this one fill the minute
@@ -366,7 +366,7 @@ class TestTheBudget:
         world.run(get)
         assert world.sleeps == [50.0]
 
-    def test_a_wait_beyond_the_total_bound_is_a_throttle_that_sends_nothing_and_takes_no_place(
+    def test_a_wait_for_the_budget_beyond_the_total_timeout_raises_and_reserves_nothing(
         self, make_world, get
     ):
         world = make_world(calls_per_minute=2, timeouts=Timeouts(total=30))
@@ -380,7 +380,7 @@ class TestTheBudget:
         world.run(get)
         assert world.sleeps == []
 
-    def test_one_budget_for_several_clients(self, make_settings):
+    def test_several_clients_can_share_a_budget(self, make_settings):
         settings, budget = make_settings(calls_per_minute=7), Budget(3)
         assert Policy(settings, budget=budget).budget is Policy(settings, budget=budget).budget
         assert Policy(settings).budget.limit == 7

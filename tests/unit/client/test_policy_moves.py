@@ -38,7 +38,7 @@ class TestMoves:
             ("/eu/v1/", f"{HERE}/eu"),
         ],
     )  # fmt: skip
-    def test_every_form_of_location(self, world, post, group, location, base):
+    def test_every_form_of_location_is_followed(self, world, post, group, location, base):
         where = location.format(group=group, encoded=group.replace("@", "%40"))
         world.replies = [world.reply(308, location=where), world.reply(200, POSTED)]
         assert world.run(post).reference_id == "ref-1"
@@ -48,13 +48,13 @@ class TestMoves:
         assert second.headers["accessToken"] == "access-1"
         assert world.sleeps == []
 
-    def test_the_query_goes_along(self, world, group):
+    def test_a_redirect_keeps_the_query(self, world, group):
         full = f"https://kms1.kaiza.la/v1/groups/{group}/actions?actionType=Job&count=30"
         world.replies = [world.reply(308, location=full), world.reply(200, {"actions": []})]
         world.run(calls.list_actions(group, "Job").call(None))
         assert world.calls[1].url == full
 
-    def test_the_new_base_is_kept(self, world, post):
+    def test_the_new_base_is_stored(self, world, post):
         world.replies = [world.reply(308, location="https://kms1.kaiza.la"), world.reply(200, POSTED)]
         world.run(post)
         assert world.saved[-1].endpoint_url == "https://kms1.kaiza.la"
@@ -64,7 +64,7 @@ class TestMoves:
         assert world.calls[-1].url.startswith("https://kms1.kaiza.la/v1/")
         assert len(world.token_calls) == 1
 
-    def test_three_moves_are_followed_a_fourth_is_not(self, world, post):
+    def test_three_redirects_are_followed_and_a_fourth_is_not(self, world, post):
         moves = [world.reply(308, location=f"https://kms{number}.kaiza.la") for number in range(4)]
         world.replies = [*moves[:3], world.reply(200, POSTED)]
         world.run(post)
@@ -76,13 +76,13 @@ class TestMoves:
         assert len(world.calls) == 8
 
     @pytest.mark.parametrize("location", ["", None, "nowhere", "https://", "http://[broken", "?a=b"])
-    def test_a_move_to_nowhere_is_a_refusal(self, world, post, location):
+    def test_a_redirect_without_an_address_is_refused(self, world, post, location):
         world.replies = [world.reply(308, **({} if location is None else {"location": location}))]
         with pytest.raises(KaizalaRefusedError, match="names no new address"):
             world.run(post)
         assert len(world.calls) == 1
 
-    def test_access_token_moves_too_and_the_root_is_remembered(self, world, post):
+    def test_a_redirect_of_the_token_call_is_followed_and_remembered(self, world, post):
         world.tokens = [world.reply(308, location="https://api2.kaiza.la/v1/accessToken")]
         world.replies = [world.reply(200, POSTED), world.error(401), world.reply(200, POSTED)]
         world.run(post)
@@ -122,21 +122,21 @@ EVIL = [
 
 class TestForeignHosts:
     @pytest.mark.parametrize("url", EVIL)
-    def test_a_move_there_is_not_followed(self, world, post, url):
+    def test_a_redirect_to_a_foreign_host_is_not_followed(self, world, post, url):
         world.replies = [world.reply(308, location=url)]
         with pytest.raises(KaizalaUntrustedHostError):
             world.run(post)
         assert len(world.calls) == 1
 
     @pytest.mark.parametrize("url", EVIL)
-    def test_the_connectors_secret_does_not_go_there(self, world, post, url):
+    def test_the_connectors_secret_is_not_sent_to_a_foreign_host(self, world, post, url):
         world.tokens = [world.reply(308, location=url)]
         with pytest.raises(KaizalaUntrustedHostError):
             world.run(post)
         assert len(world.sends) == 1
 
     @pytest.mark.parametrize("url", [*EVIL, "nonsense", "https://[broken"])
-    def test_an_endpoint_url_there_is_not_used(self, world, post, url):
+    def test_an_endpoint_url_on_a_foreign_host_is_not_used(self, world, post, url):
         world.endpoint = url
         with pytest.raises(KaizalaUntrustedHostError):
             world.run(post)
@@ -159,7 +159,7 @@ class TestForeignHosts:
             "https://far.example:9",
         ]
 
-    def test_plain_http_needs_leave_or_loopback(self, make_world, post):
+    def test_plain_http_requires_allow_http_or_loopback(self, make_world, post):
         world = make_world(api_root="http://127.0.0.1:8787/v1")
         world.endpoint = "http://127.0.0.1:8788/"
         world.replies = [world.reply(200, POSTED)]

@@ -15,16 +15,16 @@ from airflow_provider_kaizala.client.errors import (
 
 
 class TestDeletions:
-    def test_gone_after_a_try_that_nobody_answered_is_done(self, world, group):
+    def test_a_404_after_an_unanswered_delete_means_deleted(self, world, group):
         world.replies = [world.failure(sent=True), world.error(404)]
         assert world.run(calls.remove_member(group, "u1")) is True
 
-    def test_gone_after_a_failing_server_is_done(self, world, group):
+    def test_a_404_after_a_server_error_means_deleted(self, world, group):
         world.replies = [world.error(500), world.error(404)]
         assert world.run(calls.delete_webhook("w1")) is True
 
     @pytest.mark.parametrize("before", ["nothing", "never connected", "throttled"])
-    def test_gone_at_the_first_try_that_arrived_is_an_error(self, world, group, before):
+    def test_a_404_for_the_first_delete_is_an_error(self, world, group, before):
         first = {
             "nothing": [],
             "never connected": [world.failure(sent=False)],
@@ -34,14 +34,14 @@ class TestDeletions:
         with pytest.raises(KaizalaNotFoundError):
             world.run(calls.remove_sub_group(group, "g2"))
 
-    def test_no_other_call_takes_a_404_for_done(self, world, group):
+    def test_a_404_after_an_unanswered_call_of_another_kind_is_an_error(self, world, group):
         world.replies = [world.failure(sent=True), world.error(404)]
         with pytest.raises(KaizalaNotFoundError):
             world.run(calls.update_member(group, "u1", "Admin"))
 
 
 class TestSigningIn:
-    def test_the_code_goes_to_the_oauth_host_as_a_form(self, world):
+    def test_the_code_is_sent_to_the_oauth_host_as_a_form(self, world):
         world.replies = [world.token(access="a", refresh="r")]
         token = world.run(calls.oauth_token("connector-1", "s3cret-x", "c0de & more"))
         assert (token.access_token, token.refresh_token) == ("a", "r")
@@ -52,9 +52,10 @@ class TestSigningIn:
             "client_id": ["connector-1"], "client_secret": ["s3cret-x"], "code": ["c0de & more"]}  # fmt: skip
         assert "accessToken" not in send.headers
 
-    def test_another_server_has_no_host_of_its_own_for_it(self, make_settings):
+    def test_only_the_hosted_service_has_a_separate_oauth_host(self, make_settings):
         assert make_settings(api_root="http://127.0.0.1:8080/").oauth_root == "http://127.0.0.1:8080"
         assert make_settings().oauth_root == "https://ds.kaiza.la"
+        assert make_settings(api_root="https://API.kaiza.la:443/").oauth_root == "https://ds.kaiza.la"
 
     def test_a_pin_is_sent_once_and_never_shown(self, world):
         world.replies = [world.error(401, message="PIN 471193 of +910000000001 is wrong")]
@@ -71,14 +72,14 @@ class TestSigningIn:
 
 
 class TestWhoseToken:
-    def test_what_touches_other_groups_goes_as_the_user(self, make_settings, group):
+    def test_a_call_that_involves_other_groups_uses_the_users_token(self, make_settings, group):
         both = make_settings(group_refresh_tokens={group: "r-group"})
         assert both.grant_for(group).name == group
         assert both.grant_for(group, prefer_user=True).name == "user"
         only = make_settings(refresh_token=None, group_refresh_tokens={group: "r-group"})
         assert only.grant_for(group, prefer_user=True).name == group
 
-    def test_attaching_a_group(self, world, group):
+    def test_attaching_a_group_uses_the_users_token(self, world, group):
         world.replies = [world.reply(200, {"result": "true"})]
         world.settings.group_refresh_tokens[group] = "r-group"
         world.run(calls.add_sub_groups(group, ["g2"]))

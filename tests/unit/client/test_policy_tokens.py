@@ -13,10 +13,12 @@ from airflow_provider_kaizala.client.errors import (
     KaizalaBadRequestError,
     KaizalaNoReplyError,
     KaizalaUnknownOutcomeError,
+    KaizalaUnreachableError,
     KaizalaUntrustedHostError,
 )
 from airflow_provider_kaizala.client.models import Message
-from airflow_provider_kaizala.client.settings import USER_GRANT, Grant
+from airflow_provider_kaizala.client.policy import RENEWAL_GRACE, RENEWAL_POLL
+from airflow_provider_kaizala.client.settings import USER_GRANT, Grant, Timeouts
 from airflow_provider_kaizala.client.tokens import MemoryTokenStore, Tokens
 
 USER = Grant(USER_GRANT, "refresh-token-of-the-user")
@@ -70,7 +72,7 @@ class TestCaching:
         assert [line.split()[0] for line in world.log] == ["load", "call"]
         assert used(world) == ["stored-access"]
 
-    def test_stored_tokens_of_another_seed_are_void(self, world, get, stored):
+    def test_stored_tokens_of_another_seed_are_ignored(self, world, get, stored):
         world.store.save(USER, stored(seed="another", refresh="of-an-older-connection"))
         world.replies = [world.reply(200, NOBODY)]
         world.run(get)
@@ -86,13 +88,15 @@ class TestCaching:
         assert not any("evil" in send.url for send in world.sends)
 
     @pytest.mark.parametrize(("seconds_left", "calls_made"), [(61, 0), (60, 1), (0, 1), (-10, 1)])
-    def test_a_token_about_to_end_is_renewed_first(self, world, get, stored, seconds_left, calls_made):
+    def test_a_token_that_is_about_to_expire_is_renewed_first(
+        self, world, get, stored, seconds_left, calls_made
+    ):
         world.store.save(USER, stored(hours=seconds_left / 3600))
         world.replies = [world.reply(200, NOBODY)]
         world.run(get)
         assert len(world.token_calls) == calls_made
 
-    def test_a_token_that_ended_meanwhile_is_looked_up_in_the_store_first(self, world, get, stored):
+    def test_an_expired_token_is_looked_up_in_the_store_before_it_is_renewed(self, world, get, stored):
         world.replies = [world.reply(200, NOBODY)] * 2
         world.run(get)
         world.clock, world.wall = world.clock + 90_000, world.wall + 90_000
@@ -102,7 +106,7 @@ class TestCaching:
         assert used(world) == ["access-1", "another-task"]
         assert len(world.token_calls) == 1
 
-    def test_a_slow_renewal_is_waited_for_by_the_other_calls(self, world, get):
+    def test_other_calls_wait_for_a_slow_renewal(self, world, get):
         first, second = world.policy.perform(get), world.policy.perform(get)
         assert isinstance(next(first), Load)
         assert isinstance(first.send(None), Send)
@@ -113,13 +117,25 @@ class TestCaching:
         assert isinstance(call, Send)
         assert call.headers["accessToken"] == "access-1"
 
-    def test_a_renewal_that_failed_leaves_nobody_waiting(self, world, get):
+    def test_a_failed_renewal_does_not_block_the_next_call(self, world, get):
         world.tokens = [world.error(401)]
         with pytest.raises(KaizalaAuthError):
             world.run(get)
         world.replies = [world.reply(200, NOBODY)]
         world.run(get)
-        assert world.sleeps == []
+        assert RENEWAL_POLL not in world.sleeps
+
+    def test_a_call_does_not_wait_for_another_renewal_beyond_its_bound(self, world, get):
+        first, second = world.policy.perform(get), world.policy.perform(get, within=1)
+        next(first)
+        first.send(None)
+        assert next(second) == Sleep(RENEWAL_POLL)
+        world.clock += 1
+        with pytest.raises(
+            KaizalaUnreachableError,
+            match=r"renewing the access token with the user's refresh token; nothing was sent",
+        ):
+            second.send(None)
 
 
 class TestRefusedToken:
@@ -128,14 +144,14 @@ class TestRefusedToken:
         [(401, None), (401, "Unauthenticated"), (400, "InvalidToken"), (403, "invalidtoken"), (500, "InvalidToken"),
          (200, "InvalidToken"), (404, "TokenExpired")],
     )  # fmt: skip
-    def test_one_new_token_and_one_more_try(self, world, group, status, code):
+    def test_a_refused_token_is_renewed_and_the_call_repeated_once(self, world, group, status, code):
         refused = world.reply(status, {"message": "no", "errorCode": code} if code else None)
         world.replies = [refused, world.reply(200, POSTED)]
         assert world.run(calls.send_message(group, Message("Hello"))).reference_id == "ref-1"
         assert used(world) == ["access-1", "access-2"]
         assert len(world.token_calls) == 2
 
-    def test_never_a_loop(self, world, group):
+    def test_a_second_refusal_is_raised(self, world, group):
         world.replies = [world.error(401, "InvalidToken", "token refused")] * 2
         with pytest.raises(KaizalaAuthError, match="token refused") as caught:
             world.run(calls.send_message(group, Message("Hello")))
@@ -153,13 +169,13 @@ class TestRefusedToken:
         assert used(world) == ["access-1", "another-task"]
         assert len(world.token_calls) == 1
 
-    def test_the_refused_token_in_the_store_is_not_taken_again(self, world, get, stored):
+    def test_a_refused_token_is_not_loaded_from_the_store_again(self, world, get, stored):
         world.store.save(USER, stored())
         world.replies = [world.error(401), world.reply(200, NOBODY)]
         world.run(get)
         assert used(world) == ["stored-access", "access-1"]
 
-    def test_a_post_whose_second_try_is_lost_is_unknown(self, world, group):
+    def test_a_post_whose_second_attempt_is_lost_has_an_unknown_outcome(self, world, group):
         world.replies = [world.error(401), world.failure(sent=True)]
         with pytest.raises(KaizalaUnknownOutcomeError):
             world.run(calls.send_message(group, Message("Hello")))
@@ -183,13 +199,13 @@ class TestRefusedToken:
         assert len(world.token_calls) == 4
         assert len(world.calls) == 1
 
-    def test_a_dead_token_service_is_no_unknown_outcome_of_the_post(self, world, group):
+    def test_a_failing_token_call_is_not_an_unknown_outcome_of_the_post(self, world, group):
         world.tokens = [world.failure(sent=True)] * 5
         with pytest.raises(KaizalaNoReplyError, match="getAccessToken"):
             world.run(calls.send_message(group, Message("Hello")))
         assert world.calls == []
 
-    def test_other_refusals_ask_for_no_token(self, world, get):
+    def test_other_refusals_do_not_renew_the_token(self, world, get):
         world.replies = [world.error(400)]
         with pytest.raises(KaizalaBadRequestError):
             world.run(get)
@@ -205,7 +221,7 @@ class TestRotation:
         assert world.saved[0].refresh_token == "rotated-1"
         assert world.saved[0].seed == USER.seed
 
-    def test_it_is_used_from_then_on_and_rotates_again(self, world, get):
+    def test_a_rotated_refresh_token_is_used_from_then_on(self, world, get):
         world.tokens = [world.token(refresh="rotated-1"), world.token(refresh="rotated-2")]
         world.replies = [world.reply(200, NOBODY), world.error(401), world.reply(200, NOBODY)]
         world.run(get)
@@ -236,6 +252,54 @@ class TestRotation:
         with pytest.raises(KaizalaAuthError, match="the user's refresh token"):
             world.run(get)
         assert len(world.sends) == 2
+
+    def test_a_rotation_by_another_process_is_found_after_a_refusal(self, world, get, stored):
+        """Rotation may end the old refresh token at once, while this process is about to use it."""
+
+        def refuse(send):
+            world.store.save(USER, stored("another-process", refresh="rotated-1"))
+            return world.error(401)
+
+        world.tokens = [refuse]
+        world.replies = [world.reply(200, NOBODY)]
+        world.run(get)
+        assert used(world) == ["another-process"]
+        assert world.sleeps == []
+
+    def test_a_rotation_that_another_process_is_still_storing_is_waited_for(self, world, get, stored):
+        world.tokens = [world.error(401)]
+        world.replies = [world.reply(200, NOBODY)]
+        world.on_sleep = lambda: world.store.save(USER, stored("another-process", refresh="rotated-1"))
+        world.run(get)
+        assert used(world) == ["another-process"]
+        assert world.sleeps == [RENEWAL_GRACE]
+
+    def test_a_newer_refresh_token_without_a_usable_access_token_is_tried(self, world, get, stored):
+        def refuse(send):
+            world.store.save(USER, stored(refresh="rotated-2", hours=-1))
+            return world.error(401)
+
+        world.store.save(USER, stored(refresh="rotated-1", hours=-1))
+        world.tokens = [refuse]
+        world.replies = [world.reply(200, NOBODY)]
+        world.run(get)
+        assert refresh_tokens(world) == ["rotated-1", "rotated-2"]
+        assert world.saved[-1].refresh_token == "rotated-2"
+
+    def test_no_refresh_token_is_tried_twice(self, world, get, stored):
+        world.store.save(USER, stored(refresh="dead", hours=-1))
+        world.tokens = [world.error(401), world.error(401)]
+        with pytest.raises(KaizalaAuthError):
+            world.run(get)
+        assert refresh_tokens(world) == ["dead", USER.refresh_token]
+        assert world.sleeps == [RENEWAL_GRACE]
+
+    def test_a_refusal_near_the_end_of_the_bound_is_raised_at_once(self, make_world, get):
+        world = make_world(timeouts=Timeouts(total=0.9))
+        world.tokens = [world.error(401)]
+        with pytest.raises(KaizalaAuthError):
+            world.run(get)
+        assert world.sleeps == []
 
     def test_a_rotated_token_is_not_lost_to_a_foreign_endpoint(self, world, get):
         world.tokens = [world.token(refresh="rotated-1", endpoint="https://evil.example/")]
@@ -279,7 +343,21 @@ class TestGrants:
         assert refresh_tokens(world) == ["refresh-of-the-group", USER.refresh_token]
         assert used(world) == ["access-1", "access-2", "access-1"]
 
-    def test_media_goes_with_its_groups_token_too(self, make_world, group):
+    def test_renewals_of_two_grants_neither_wait_for_nor_serve_each_other(self, make_world, get, group):
+        world = make_world(group_refresh_tokens={group: "refresh-of-the-group"})
+        of_group, of_user = world.policy.perform(get), world.policy.perform(calls.list_groups())
+        assert next(of_group) == Load(Grant(group, "refresh-of-the-group"))
+        asked_for_group = of_group.send(None)
+        assert next(of_user) == Load(USER)
+        asked_for_user = of_user.send(None)
+        assert asked_for_group.headers["refreshToken"] == "refresh-of-the-group"
+        assert asked_for_user.headers["refreshToken"] == USER.refresh_token
+        assert isinstance(of_user.send(world.token("access-of-the-user")), Save)
+        assert of_user.send(None).headers["accessToken"] == "access-of-the-user"
+        assert isinstance(of_group.send(world.token("access-of-the-group")), Save)
+        assert of_group.send(None).headers["accessToken"] == "access-of-the-group"
+
+    def test_an_upload_uses_the_token_of_its_group(self, make_world, group):
         world = make_world(group_refresh_tokens={group: "refresh-of-the-group"})
         world.replies = [world.reply(200, {"mediaResource": "m"})]
         world.run(calls.upload_media(group, []))

@@ -82,7 +82,7 @@ FAILURES = {
     calls.list_members,
     lambda group: calls.list_groups(),
 ], ids=["post", "read", "user grant"])  # fmt: skip
-def test_errors_hold_no_secret(open_world, group, caplog, failure, where, make):
+def test_errors_contain_no_secret(open_world, group, caplog, failure, where, make):
     world = open_world
     if where == "token":
         world.tokens = [FAILURES[failure](world) for _ in range(5)]
@@ -98,7 +98,7 @@ def test_errors_hold_no_secret(open_world, group, caplog, failure, where, make):
         assert not leaked, text
 
 
-def test_what_holds_secrets_does_not_show_them(open_world, group):
+def test_the_repr_of_settings_and_tokens_shows_no_secret(open_world, group):
     world = open_world
     world.tokens = [world.token(ACCESS, refresh=ROTATED)]
     world.replies = [world.reply(200, {"referenceId": "r"})]
@@ -133,12 +133,12 @@ def test_a_send_does_not_show_its_body(world, group):
     assert "private" not in repr(world.calls)
 
 
-def test_redaction_takes_the_longest_secret_first(make_world):
+def test_redaction_replaces_the_longest_secret_first(make_world):
     world = make_world(refresh_token="abc", connector_secret="abcdef", group_refresh_tokens={"g": "cde"})
     assert world.policy.redact("x abcdef y abc z cde") == "x *** y *** z ***"
 
 
-def test_the_seed_tells_nothing_and_differs():
+def test_the_seed_does_not_reveal_the_refresh_token_and_differs_between_tokens():
     one, other = Grant("user", "token-1"), Grant("user", "token-2")
     assert one.seed != other.seed
     assert one.seed == Grant("another name", "token-1").seed

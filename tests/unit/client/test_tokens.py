@@ -30,18 +30,18 @@ WHOLE = {
         st.text(),
     )
 )
-def test_there_and_back(tokens):
+def test_tokens_survive_storing_and_loading(tokens):
     assert Tokens.from_json(tokens.to_json()) == tokens
 
 
-def test_the_form_in_the_store_is_fixed():
+def test_the_stored_form_of_tokens_does_not_change():
     """Other versions read it, so names only ever join these."""
     assert json.loads(Tokens("a", 1, "https://x", None, "s").to_json()) == WHOLE
     assert Tokens.from_json(json.dumps({**WHOLE, "later": 1})) == Tokens("a", 1, "https://x", None, "s")
 
 
 @pytest.mark.parametrize("lacking", ["access_token", "expires_ms", "endpoint_url", "seed"])
-def test_a_part_that_is_missing(lacking):
+def test_stored_tokens_without_a_required_part_are_ignored(lacking):
     assert (
         Tokens.from_json(json.dumps({key: value for key, value in WHOLE.items() if key != lacking})) is None
     )
@@ -52,15 +52,15 @@ def test_a_part_that_is_missing(lacking):
     ["", "null", "[]", '"text"', "7", "{}", "{", None, b"\xff\xfe\xfa", "[" * 50_000]
     + [json.dumps({**WHOLE, "expires_ms": odd}) for odd in ("soon", None, [], float("inf"), float("nan"))],
 )
-def test_a_spoilt_store(spoilt):
+def test_a_corrupt_store_is_ignored(spoilt):
     assert Tokens.from_json(spoilt) is None
 
 
-def test_an_empty_refresh_token_is_none():
+def test_an_empty_refresh_token_is_read_as_none():
     assert Tokens.from_json(json.dumps({**WHOLE, "refresh_token": ""})).refresh_token is None
 
 
-def test_memory_keeps_grants_apart():
+def test_the_memory_store_separates_grants():
     store, tokens = MemoryTokenStore(), Tokens("a", 1, "https://x", None, "s")
     user, group = Grant("user", "r"), Grant("g1", "r")
     assert store.load(user) is None

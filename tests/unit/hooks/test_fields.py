@@ -22,12 +22,12 @@ def test_the_form_has_one_field_for_each_extra():
         assert "null" in shown["schema"]["type"], f"{field.name} may be left empty"
 
 
-def test_secrets_are_shown_as_passwords():
+def test_secret_fields_are_password_fields():
     hidden = {field.name for field in FIELDS if field.schema.get("format") == "password"}
     assert hidden == {"refresh_token", "callback_token"}
 
 
-def test_the_metadata_and_the_hook_say_the_same():
+def test_metadata_and_hook_describe_the_same_form():
     (shown,) = get_provider_info()["connection-types"]
     assert shown["conn-fields"] == conn_fields()
     behaviour = KaizalaHook.get_ui_field_behaviour()
@@ -38,7 +38,7 @@ def test_the_metadata_and_the_hook_say_the_same():
     assert "port" not in HIDDEN_FIELDS
 
 
-def test_the_hook_hands_out_copies():
+def test_the_hook_returns_copies_of_the_form():
     KaizalaHook.get_ui_field_behaviour()["relabeling"]["host"] = "changed"
     assert KaizalaHook.get_ui_field_behaviour()["relabeling"]["host"] == "API root"
 
@@ -82,7 +82,7 @@ def test_the_older_form_has_the_same_fields():
     assert [widget.kwargs["label"] for widget in widgets.values()] == [field.label for field in FIELDS]
 
 
-def test_the_table_loads_nothing():
+def test_the_table_of_fields_imports_nothing():
     code = (
         "import sys; import airflow_provider_kaizala.hooks.fields; "
         "print([name for name in sys.modules if name.startswith(('airflow.', 'requests', 'httpx'))])"

@@ -290,7 +290,7 @@ FAILURES = {
         "must be a list of phone numbers",
     ),
     "a bug": (
-        lambda k, c, m: m.setattr("airflow_provider_kaizala.hooks.store_for", boom),
+        lambda k, c, m: m.setattr("airflow_provider_kaizala.hooks.VariableTokenStore", boom),
         {},
         "RuntimeError: anything at all",
     ),

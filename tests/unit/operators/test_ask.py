@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_kaizala import operators as ops
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.tasks import wait_for_people
-from airflow_provider_kaizala.waiting.rules import AtLeast, Quorum
+from airflow_provider_kaizala.waiting.rules import AtLeast, People, Quorum
 from airflow_provider_kaizala.waiting.wait import Wait
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
@@ -318,6 +318,56 @@ class TestRetries:
         assert "secret" not in text
         assert "refresh" not in text
         assert "token" not in text.replace("kaizala_default", "")
+
+
+class TestVoters:
+    """Bystanders may vote, but only voters count."""
+
+    def votes_of_all(self, kaizala):
+        details = kaizala.actions["act-1"]["actionDetails"]
+        sent_at = kaizala.actions["act-1"]["sentAt"]
+        kaizala.poll(
+            {ASHA: "Go", RAVI: "Go", MEERA: "Stop"}, ["Go", "Stop"], "act-1", details["title"], sent_at
+        )
+
+    def test_only_voters_decide_which_branch_goes_on(self, kaizala, asked, run_task, clock, monkeypatch):
+        monkeypatch.setattr(ops.KaizalaBranchOperator, "branch_below", lambda task, context, branch: None)
+        task = ops.KaizalaBranchOperator(
+            task_id="ask",
+            question="Now?",
+            options={"Go": "go", "Stop": "stop"},
+            voters=[MEERA],
+            timeout=100,
+            poke_interval=10,
+            do_xcom_push=False,
+        )
+        assert task.rule() == People((MEERA,)), "the wait is for them by default"
+        monkeypatch.setattr(task, "_check_branches", lambda: None)
+        clock.then.append(lambda now: self.votes_of_all(kaizala))
+        result = run_task(task)
+        assert (result["branch"], result["winner"], result["tally"]) == (
+            ["stop"],
+            "Stop",
+            {"Go": 0, "Stop": 1},
+        )
+        assert result["chosen_by"] == {"Go": [], "Stop": ["Name of 3"]}
+        assert len(result["answers"]) == 3, "the answers of bystanders are listed all the same"
+
+    def test_a_bystanders_vote_does_not_end_the_wait_for_any_voter(self, kaizala, asked, run_task, clock):
+        given = {**POLL, "voters": [MEERA], "timeout": 100, "poke_interval": 10, "on_timeout": "return"}
+        clock.then.append(lambda now: votes(kaizala, number=RAVI))
+        result = run_task(ops.KaizalaAskPollOperator(**given))
+        assert (result["complete"], result["winner"]) == (False, None)
+
+    def test_a_quorum_of_people_counts_only_them_in_the_winner(self, kaizala, asked, run_task, clock):
+        given = {**POLL, "options": ["Go", "Stop"], "until": Quorum("Stop", 1, (MEERA,)), "timeout": 100}
+        clock.then.append(lambda now: self.votes_of_all(kaizala))
+        result = run_task(ops.KaizalaAskPollOperator(**given, poke_interval=10))
+        assert (result["met"], result["winner"], result["tally"]) == (True, "Stop", {"Go": 0, "Stop": 1})
+
+    def test_a_count_that_the_voters_can_never_reach_is_refused_when_the_dag_is_parsed(self):
+        with pytest.raises(KaizalaInputError, match="3 people can never answer, there are 2 voters"):
+            ops.KaizalaAskPollOperator(**{**POLL, "until": 3}, voters=[ASHA, RAVI])
 
 
 class TestReminders:

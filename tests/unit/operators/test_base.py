@@ -349,7 +349,7 @@ def test_an_unknown_outcome_is_not_repeated(least, kaizala, run_task, reply):
     kaizala.script.append(reply)
     with pytest.raises(AirflowFailException, match="was sent, but no readable answer came back") as failed:
         run_task(least.make())
-    assert "look at the group, then decide" in str(failed.value)
+    assert "check the group before sending it again" in str(failed.value)
     assert len(kaizala.posts) == 1
     assert kaizala.sleeps == []
 
@@ -415,7 +415,7 @@ def test_a_token_is_renewed_no_more_than_once(least, kaizala, run_task):
 
 def test_a_group_that_was_not_granted_is_refused(least, kaizala, connect, run_task):
     connect(extra={"refresh_token": None})
-    with pytest.raises(KaizalaGrantError, match="no refresh token for group another-group: let an admin"):
+    with pytest.raises(KaizalaGrantError, match="no refresh token for group another-group: have an admin"):
         run_task(least.make(group_id="another-group"))
     assert kaizala.requests == []
 

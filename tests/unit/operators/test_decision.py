@@ -70,7 +70,7 @@ def test_the_branch_of_the_winner(winner, monkeypatch):
 def test_the_defaults_are_taken_if_no_option_wins(monkeypatch):
     tied = {"winner": None, "tally": {"Ship ": 1, "Wait": 1}}
     assert branch_of(monkeypatch, tied, defaults="Wait") == ["hold", "tell"]
-    with pytest.raises(AirflowFailException, match="has no winner .*give defaults="):
+    with pytest.raises(AirflowFailException, match=r"has no winner .*give defaults="):
         branch_of(monkeypatch, tied)
 
 

@@ -185,11 +185,11 @@ def test_an_announcement_takes_one_file_by_its_path(kaizala, run_task, files):
 BAD_TYPES = [
     (
         "virus.exe",
-        "files: file 'virus.exe': Kaizala takes no .exe files. It takes Image: jpg, jpeg, png; Audio",
+        "files: file 'virus.exe': Kaizala does not accept .exe files. It accepts Image: jpg, jpeg, png; Audio",
     ),
-    ("/a/b/README", "files: file 'README': Kaizala takes no files without an ending"),
-    ("notes.md", "files: file 'notes.md': Kaizala takes no .md files"),
-    ("s3://bucket/data.csv", "files: file 'data.csv': Kaizala takes no .csv files"),
+    ("/a/b/README", "files: file 'README': Kaizala does not accept files without an extension"),
+    ("notes.md", "files: file 'notes.md': Kaizala does not accept .md files"),
+    ("s3://bucket/data.csv", "files: file 'data.csv': Kaizala does not accept .csv files"),
     (Path("pages.html"), "files: file 'pages.html'"),
     (["1.jpg", "2.gif"], "files: file '2.gif'"),
 ]

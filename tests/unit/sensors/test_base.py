@@ -22,7 +22,6 @@ from airflow_provider_kaizala.operators import KaizalaSendPollOperator
 from airflow_provider_kaizala.sensors import KaizalaResponseSensor
 from airflow_provider_kaizala.tasks.state import TaskState
 from airflow_provider_kaizala.tasks.wait_for_people import GRACE
-from airflow_provider_kaizala.triggers.wait import KaizalaWaitTrigger
 from airflow_provider_kaizala.waiting.rules import AnyAnswer, AtLeast
 from airflow_provider_kaizala.waiting.subjects import Responses
 from airflow_provider_kaizala.waiting.wait import Wait

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,8 @@ from sqlalchemy import NullPool, create_engine, make_url
 
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.run import RunningServer
+from airflow_provider_kaizala.server.store.engine import open_engine
+from airflow_provider_kaizala.server.store.migrate import migrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,65 +88,92 @@ def fetch_token(
     return reply.json()
 
 
-def fresh_database(folder: Path, name: str) -> str:
-    """The URL of an empty database: an SQLite file, or a database on the PostgreSQL that the environment names."""
-    postgres = os.environ.get("KAIZALA_TEST_POSTGRES")
-    if not postgres:
-        return f"sqlite:///{folder}/{name}.db"
-    own = f"kaizala_{uuid.uuid4().hex}"
-    admin = create_engine(postgres, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+def postgres(statement: str) -> None:
+    """Run a statement on the PostgreSQL that the environment names."""
+    admin = create_engine(
+        os.environ["KAIZALA_TEST_POSTGRES"], isolation_level="AUTOCOMMIT", poolclass=NullPool
+    )
     with admin.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {own}")
-    return make_url(postgres).set(database=own).render_as_string(hide_password=False)
+        connection.exec_driver_sql(statement)
 
 
-@pytest.fixture
-def make_server(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
-    """Start servers with settings of their own, on fresh databases."""
-    running: list[RunningServer] = []
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, str], str]:
+    """Make migrated, empty databases, and return their URLs: SQLite files, or databases on the PostgreSQL of the environment.
 
-    def make(**settings: Any) -> RunningServer:
-        config = ServerConfig(
-            port=0,
-            database=fresh_database(tmp_path, str(len(running))),
-            media_dir=str(tmp_path / f"media-{len(running)}"),
-            seed="demo",
-            test_mode=True,
-            connector_limit=0,
-            tenant_limit=0,
-            log_level="warning",
-        )
-        server = RunningServer(replace(config, **settings)).start()
-        running.append(server)
-        return server
+    They are copies of one: running the migrations takes longer than most tests.
+    """
+    server = os.environ.get("KAIZALA_TEST_POSTGRES")
+    original = f"kaizala_{uuid.uuid4().hex}"
+    if server:
+        postgres(f"CREATE DATABASE {original}")
+        url = make_url(server).set(database=original).render_as_string(hide_password=False)
+    else:
+        file = tmp_path_factory.mktemp("migrated") / "kaizala.db"
+        url = f"sqlite:///{file}"
+    engine = open_engine(url)
+    migrate(engine)
+    engine.dispose()
 
-    yield make
-    for server in running:
-        server.stop()
+    def make(folder: Path, name: str) -> str:
+        if not server:
+            shutil.copyfile(file, folder / f"{name}.db")
+            return f"sqlite:///{folder}/{name}.db"
+        own = f"kaizala_{uuid.uuid4().hex}"
+        postgres(f"CREATE DATABASE {own} TEMPLATE {original}")
+        return make_url(server).set(database=own).render_as_string(hide_password=False)
+
+    return make
 
 
-@pytest.fixture(scope="module")
-def module_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    folder = tmp_path_factory.mktemp("kaizala")
+def demo_shop(database: str, media: Path, **settings: Any) -> RunningServer:
+    """Start a server with the demo seed, unless the settings say something else."""
     config = ServerConfig(
         port=0,
-        database=fresh_database(folder, "k"),
-        media_dir=str(folder / "media"),
+        database=database,
+        media_dir=str(media),
         seed="demo",
         test_mode=True,
         connector_limit=0,
         tenant_limit=0,
         log_level="warning",
     )
-    with RunningServer(config) as server:
-        yield server
+    return RunningServer(replace(config, **settings)).start()
 
 
 @pytest.fixture
-def server(module_server: RunningServer) -> RunningServer:
+def make_server(
+    new_database: Callable[[Path, str], str], tmp_path: Path
+) -> Iterator[Callable[..., RunningServer]]:
+    """Start servers with settings of their own, on fresh databases."""
+    running: list[RunningServer] = []
+
+    def make(database: str | None = None, **settings: Any) -> RunningServer:
+        name = str(len(running))
+        server = demo_shop(database or new_database(tmp_path, name), tmp_path / f"media-{name}", **settings)
+        running.append(server)
+        return server
+
+    yield make
+    with ThreadPoolExecutor() as pool:  # each takes a moment
+        list(pool.map(RunningServer.stop, running))
+
+
+@pytest.fixture(scope="session")
+def session_server(
+    new_database: Callable[[Path, str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
+    folder = tmp_path_factory.mktemp("kaizala")
+    server = demo_shop(new_database(folder, "k"), folder / "media")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def server(session_server: RunningServer) -> RunningServer:
     """The demo shop, as it was seeded."""
-    assert httpx.post(module_server.url + "/_test/reset").status_code == 200
-    return module_server
+    assert httpx.post(session_server.url + "/_test/reset").status_code == 200
+    return session_server
 
 
 @pytest.fixture
@@ -208,7 +239,7 @@ def survey() -> dict[str, Any]:
     return {
         "title": "Opening",
         "questions": [
-            {"title": "Open?", "type": "SingleOption", "choices": [{"title": "Yes"}, {"title": "No"}]},
+            {"title": "Open?", "type": "SingleOption", "options": [{"title": "Yes"}, {"title": "No"}]},
             {"title": "Parts", "type": "MultiOption", "options": [{"title": "X"}, {"title": "Y"}]},
             {"title": "Count", "type": "Numeric"},
             {"title": "When", "type": "Date"},

@@ -8,9 +8,17 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from click.testing import CliRunner
+
+from airflow_provider_kaizala.server import cli
+from airflow_provider_kaizala.server.run import serve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 
@@ -60,7 +68,7 @@ def test_what_was_accepted_survives_kill_9(tmp_path) -> None:
         "0",
     )
     accepted: set[str] = set()
-    lock = threading.Lock()
+    lock, enough = threading.Lock(), threading.Event()
 
     def post(url, access):
         try:
@@ -69,6 +77,8 @@ def test_what_was_accepted_survives_kill_9(tmp_path) -> None:
                     reply = http.post(f"{url}/v1/groups/{GROUP}/messages", json={"message": "x"})
                     with lock:
                         accepted.add(reply.json()["referenceId"])
+                        if len(accepted) >= 100:
+                            enough.set()
         except httpx.HTTPError:
             pass
 
@@ -77,8 +87,7 @@ def test_what_was_accepted_survives_kill_9(tmp_path) -> None:
         posters = [threading.Thread(target=post, args=(url, access)) for _ in range(4)]
         for poster in posters:
             poster.start()
-        while len(accepted) < 200:
-            pass
+        assert enough.wait(60)
         os.kill(running.pid, signal.SIGKILL)
         for poster in posters:
             poster.join()
@@ -96,15 +105,27 @@ def test_what_was_accepted_survives_kill_9(tmp_path) -> None:
         assert httpx.get(url + "/v1/groups", headers={"accessToken": access}).status_code == 200
 
 
-def refusal(*options):
-    command = [sys.executable, "-m", "airflow_provider_kaizala.server", "serve", *options]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "Traceback" not in done.stderr
-    return done.stderr
+@pytest.fixture
+def refusal(monkeypatch) -> Callable[..., str]:
+    """Run the command in this process and return what it says; a process of its own takes two seconds to load."""
+
+    def started(_url: str) -> None:
+        raise AssertionError("the server started")
+
+    def run(*options: str) -> str:
+        monkeypatch.setattr(cli, "serve", lambda config, _on_ready: serve(config, started))
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            done = CliRunner().invoke(cli.cli, ["serve", *options])
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        assert (done.exit_code, done.stdout) == (2, ""), done.output
+        return done.stderr
+
+    return run
 
 
-def test_one_sentence_when_it_cannot_start(tmp_path) -> None:
+def test_one_sentence_when_it_cannot_start(tmp_path, server, refusal) -> None:
     good = f"sqlite:///{tmp_path}/k.db"
     assert "database URL" in refusal("--port", "0", "--database", "nonsense")
     assert "not supported" in refusal("--port", "0", "--database", "mysql://x/y")
@@ -119,8 +140,33 @@ def test_one_sentence_when_it_cannot_start(tmp_path) -> None:
     (tmp_path / "file").write_text("")
     said = refusal("--port", "0", "--database", good, "--media-dir", str(tmp_path / "file"))
     assert "folder for media" in said
-    with process("--database", good) as (_, url):
-        assert "cannot listen" in refusal("--port", url.rpartition(":")[2], "--database", good)
+    said = refusal("--port", server.url.rpartition(":")[2], "--database", good)
+    assert "cannot listen" in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("seed", "said"),
+    [
+        ("people:\n  - {mobileNumber: '+910000000001', name: A, pim: '1'}\n", ("people.0", "'pim'")),
+        ("groups:\n  - {id: g, name: G, admins: ['+910000000009']}\n", ("groups.0.admins", "+910000000009")),
+        ("connectors:\n  - {id: a, secret: hush-hush, permissions: [All]}\n", ("connectors.0.permissions",)),
+    ],
+)
+def test_a_mistake_in_the_seed_file_is_one_sentence(tmp_path, refusal, seed, said) -> None:
+    (tmp_path / "seed.yaml").write_text(seed)
+    options = ("--database", f"sqlite:///{tmp_path}/k.db", "--seed", str(tmp_path / "seed.yaml"))
+    (line,) = refusal("--port", "0", *options).splitlines()
+    assert all(part in line for part in ("seed.yaml", *said)), line
+    assert "hush-hush" not in line
+
+
+def test_a_refusal_of_the_real_process_is_one_line_and_an_exit_status() -> None:
+    command = [sys.executable, "-m", "airflow_provider_kaizala.server", "serve", "--database", "nonsense"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert "database URL" in done.stderr
 
 
 def test_without_the_server_extra_it_says_what_to_install() -> None:
@@ -155,15 +201,18 @@ def test_a_warning_when_exposed(tmp_path) -> None:
     assert errors.count("warning:") == 2
 
 
-def test_a_seed_is_for_an_empty_database_only(tmp_path) -> None:
-    database = ("--database", f"sqlite:///{tmp_path}/k.db", "--seed", "demo")
-    with process(*database) as (_, url):
-        httpx.post(
-            f"{url}/v1/groups/{GROUP}/messages", headers={"accessToken": token(url)}, json={"message": "kept"}
-        )
-    with process(*database) as (_, url):
-        session = httpx.post(
-            url + "/people/session", json={"mobileNumber": "+910000000002", "pin": "1234"}
-        ).json()
-        headers = {"Authorization": f"Bearer {session['token']}"}
-        assert len(httpx.get(f"{url}/people/groups/{GROUP}/feed", headers=headers).json()["items"]) == 1
+def test_a_seed_is_for_an_empty_database_only(make_server) -> None:
+    first = make_server()
+    httpx.post(
+        f"{first.url}/v1/groups/{GROUP}/messages",
+        headers={"accessToken": token(first.url)},
+        json={"message": "kept"},
+    ).raise_for_status()
+    first.stop()
+    second = make_server(database=first.config.database)
+    session = httpx.post(
+        second.url + "/people/session", json={"mobileNumber": "+910000000002", "pin": "1234"}
+    ).json()
+    headers = {"Authorization": f"Bearer {session['token']}"}
+    feed = httpx.get(f"{second.url}/people/groups/{GROUP}/feed", headers=headers).json()
+    assert [item["text"] for item in feed["items"]] == ["kept"]

@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import jsonschema
 import pytest
-import yaml
+
+from tests.contract.description import contract, operations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GROUP = "11111111-1111-4111-8111-111111111111@1"
-CONTRACT = Path(__file__).parents[2] / "contract" / "kaizala-openapi.yaml"
-METHODS = ("get", "post", "put", "delete", "patch")
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 100
 REDIRECT = "https://app.example/back"
-
-
-@functools.cache
-def contract() -> dict[str, Any]:
-    return yaml.safe_load(CONTRACT.read_text("utf-8"))
-
-
-def operations() -> dict[str, tuple[str, str, dict[str, Any]]]:
-    return {
-        operation["operationId"]: (method.upper(), path, operation)
-        for path, item in contract()["paths"].items()
-        for method, operation in item.items()
-        if method in METHODS
-    }
 
 
 def fits(value: object, schema: dict[str, Any]) -> None:

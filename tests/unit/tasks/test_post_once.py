@@ -1,392 +1,359 @@
-"""Posting once: what a task does when nobody knows whether it has posted, and what it remembers. Against the real server."""
-
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_provider_kaizala import operators as ops
-from airflow_provider_kaizala.client.errors import KaizalaBadRequestError
-from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-from airflow_provider_kaizala.tasks.post_once import PostOnce
-from airflow_provider_kaizala.tasks.state import TaskState
-
-ASHA, RAVI = "+910000000001", "+910000000002"
-GROUP = "11111111-1111-4111-8111-111111111111@1"
-STARTS = (datetime.now(tz=UTC) + timedelta(days=2)).replace(microsecond=0)
-
-POLL = (ops.KaizalaSendPollOperator, {"question": "Tea?", "options": ["Yes", "No"]})
-SURVEY = (
-    ops.KaizalaSendSurveyOperator,
-    {"title": "Daily", "questions": [{"title": "How many?", "type": "Numeric"}]},
+from airflow_provider_kaizala.client import calls
+from airflow_provider_kaizala.client.errors import (
+    KaizalaBadRequestError,
+    KaizalaServerError,
+    KaizalaUnknownOutcomeError,
 )
-JOB = (ops.KaizalaSendJobOperator, {"title": "Check pump", "assigned_to": [RAVI]})
-MEETING = (ops.KaizalaSendMeetingOperator, {"title": "Stand-up", "starts_at": STARTS})
-TEXT = (ops.KaizalaSendMessageOperator, {"text": "Hello"})
-NOTICE = (ops.KaizalaSendAnnouncementOperator, {"text": "Hello"})
-CARD = (ops.KaizalaSendActionOperator, {"package_id": "com.example.card.2", "title": "Card"})
-LISTED, NOT_LISTED = [POLL, SURVEY, JOB, MEETING], [TEXT, NOTICE, CARD]
+from airflow_provider_kaizala.client.models import Message
+from airflow_provider_kaizala.tasks.post_once import Intent, PostOnce
+from tests.unit.tasks.store import Store, state_of
 
+UNKNOWN = KaizalaUnknownOutcomeError("sendMessage", "g", "HTTP 502")
+REFUSED = KaizalaBadRequestError("sendMessage", 400)
+DOWN = KaizalaServerError("listActions", 500)
+HELLO = calls.send_message("g", Message("Hello"))
 
-def named(case):
-    return case[0].__name__
 
+class Hook:
+    """Answers the calls one after another as a test says, and remembers what the task had noted at each."""
 
-@pytest.fixture
-def server(kaizala_server, kaizala_conn, variables):
-    """The real server, with the connection ``kaizala_default`` to it."""
-    return kaizala_server
+    def __init__(self, store, answers):
+        self.store, self.answers, self.noted = store, list(answers), []
+        self.connection = SimpleNamespace(
+            settings=SimpleNamespace(timeouts=SimpleNamespace(total=600.0)),
+        )
 
+    def run(self, call):
+        self.noted.append(noted(self.store))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
-@pytest.fixture
-def a_try(server, run_task):
-    """One try of a task: ``a_try(POLL, store, on_unknown_outcome="resend")``."""
 
-    def run(case, store=None, max_tries=0, **changes):
-        operator, given = case
-        ti = SimpleNamespace(max_tries=max_tries)
-        task = operator(task_id="post", **{**given, **changes})
-        return run_task(task, ti=ti, task_state_store=store)
+class Find:
+    """Finds in Kaizala what a test says, one look after another, and remembers the time in which it looked."""
 
-    return run
+    def __init__(self, *found):
+        self.found, self.intents = list(found), []
 
+    def __call__(self, intent):
+        self.intents.append(intent)
+        found = self.found.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return [{"reference_id": each} for each in found]
 
-def posts(server):
-    """What stands in the group."""
-    return server.feed(GROUP)
 
+def noted(store, name="intent"):
+    kept = store.get(f"kaizala_{name}") if store else None
+    return kept and kept["value"]
 
-def drop(server, when, count=1, *operations):
-    """Let calls that post go wrong: nothing is answered, *after* it was posted or *before*."""
-    for operation in operations or ("postAction", "sendMessage"):
-        server.fault(operation, drop=when, count=count)
 
+def a_try(store, *answers, find=None, max_tries=0, call=HELLO, **how):
+    """One try of a task: what it remembers of its call, the value of the call, and the hook."""
+    hook = Hook(store, answers)
+    once = PostOnce(hook, state_of(store, max_tries), "greeting group g", **how)
+    earlier = once.earlier_outcome()
+    if earlier is not None:
+        return earlier, None, hook
+    outcome, value = once.send(call, lambda value: {"reference_id": value}, find)
+    assert hook.answers == []
+    return outcome, value, hook
 
-def sendings(server):
-    """How often something was sent that went wrong."""
-    return sum(
-        each["fired"] for each in server.faults() if each["operation"] in ("postAction", "sendMessage")
-    )
 
+def dies_in_between(store, *, at=None, max_tries=0):
+    """A try that has noted its intent and ended before it knew the outcome."""
+    at = at or datetime.now(tz=UTC) - timedelta(hours=1)
+    intent = Intent(at, at + timedelta(minutes=10))
+    state_of(store, max_tries).set("intent", intent.to_wire())
+    return intent
 
-# --- nobody knows whether it was posted ----------------------------------------------------------------------------------
 
+# --- the outcome is known ------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("on_unknown_outcome", ["fail", "resend"])
-@pytest.mark.parametrize("case", LISTED, ids=named)
-def test_what_was_posted_after_all_is_found(server, a_try, logs, case, on_unknown_outcome):
-    drop(server, "after")
-    result = a_try(case, on_unknown_outcome=on_unknown_outcome)
-    (item,) = posts(server)
-    assert result == {"group_id": GROUP, "reference_id": item["referenceId"], "action_id": item["actionId"]}
-    assert f"succeeded: group_id {GROUP}, reference_id {item['referenceId']}" in logs.text
-    assert logs.of("warning") == []
 
+def test_a_call_is_made_and_its_outcome_noted():
+    store = Store()
+    outcome, value, hook = a_try(store, "r1")
+    assert (outcome, value) == ({"reference_id": "r1"}, "r1")
+    assert noted(store, "posted") == {"reference_id": "r1"}
+    assert len(hook.noted) == 1
 
-@pytest.mark.parametrize("case", LISTED + NOT_LISTED, ids=named)
-def test_what_was_not_posted_fails_without_a_retry(server, a_try, case):
-    drop(server, "before")
-    with pytest.raises(AirflowFailException, match="was sent, but no readable answer came back"):
-        a_try(case)
-    assert posts(server) == []
-
-
-@pytest.mark.parametrize("case", NOT_LISTED, ids=named)
-def test_what_cannot_be_looked_up_fails(server, a_try, case):
-    drop(server, "after")
-    with pytest.raises(AirflowFailException, match="was sent, but no readable answer came back"):
-        a_try(case)
-    assert len(posts(server)) == 1
-    assert server.journal(operation="listActions") == []
-
-
-@pytest.mark.parametrize("case", NOT_LISTED, ids=named)
-def test_what_cannot_be_looked_up_is_sent_again_if_wanted(server, a_try, logs, case):
-    drop(server, "after")
-    result = a_try(case, on_unknown_outcome="resend")
-    first, second = posts(server)
-    assert result["reference_id"] == second["referenceId"] != first["referenceId"]
-    (line,) = logs.of("warning")
-    assert "Sending it once more, as on_unknown_outcome says: people may see it twice" in line
-
-
-@pytest.mark.parametrize("case", LISTED, ids=named)
-def test_what_is_not_found_is_sent_again_if_wanted(server, a_try, logs, case):
-    drop(server, "before")
-    result = a_try(case, on_unknown_outcome="resend")
-    (item,) = posts(server)
-    assert result["action_id"] == item["actionId"]
-    assert len(logs.of("warning")) == 1
 
+def test_a_retry_returns_the_earlier_outcome_and_makes_no_call(logs):
+    store = Store()
+    a_try(store, "r1")
+    outcome, value, hook = a_try(store)
+    assert (outcome, value, hook.noted) == ({"reference_id": "r1"}, None, [])
+    assert "An earlier try has finished greeting group g: reference_id r1" in logs.text
 
-@pytest.mark.parametrize("case", [POLL, TEXT], ids=named)
-def test_a_post_is_sent_twice_at_most(server, a_try, case):
-    drop(server, "before", 9)
-    with pytest.raises(AirflowFailException, match="was sent, but no readable answer came back"):
-        a_try(case, on_unknown_outcome="resend")
-    assert sendings(server) == 2
-
-
-def test_what_the_second_sending_posted_is_found_too(server, a_try):
-    drop(server, "before")
-    drop(server, "after")
-    result = a_try(POLL, on_unknown_outcome="resend")
-    (item,) = posts(server)
-    assert result["action_id"] == item["actionId"]
-
-
-def test_media_are_uploaded_once_however_often_they_are_posted(server, a_try, tmp_path):
-    (tmp_path / "notes.pdf").write_bytes(b"%PDF-1.4 notes")
-    drop(server, "after")
-    case = (ops.KaizalaSendMediaOperator, {"files": str(tmp_path / "notes.pdf")})
-    a_try(case, on_unknown_outcome="resend")
-    assert len(posts(server)) == 2
-    assert len(server.journal(operation="uploadMedia")) == 1
-
-
-# --- whose it is ---------------------------------------------------------------------------------------------------------
-
-
-def as_ravi(server, monkeypatch, a_try, case):
-    """Ravi posts it, by a grant of his own."""
-    connection = server.connection()
-    grant = {"kind": "user", "person": RAVI, "refreshToken": "refresh-token-of-ravi"}
-    server.seed({"grants": [{"connector": connection["login"], **grant}]})
-    connection["extra"] = {
-        "refresh_token": grant["refreshToken"],
-        "default_group": GROUP,
-        "calls_per_minute": 0,
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_RAVIS", json.dumps(connection))
-    a_try(case, kaizala_conn_id="ravis")
-
-
-def test_what_somebody_else_posted_is_not_taken(server, a_try, monkeypatch):
-    as_ravi(server, monkeypatch, a_try, POLL)
-    drop(server, "before")
-    with pytest.raises(AirflowFailException, match="no readable answer"):
-        a_try(POLL)
-
-
-def test_senders_are_not_compared_where_one_may_not_know_who_one_is(server, a_try, logs):
-    server.fault("getMe", status=403)
-    drop(server, "after")
-    assert a_try(POLL)["action_id"] == posts(server)[0]["actionId"]
-    assert "senders are not compared" in logs.text
-
-
-@pytest.mark.parametrize(
-    ("case", "other"),
-    [
-        (POLL, {"options": ["Yes", "No", "Later"]}),
-        (POLL, {"options": ["No", "Yes"]}),
-        (POLL, {"question": "Coffee?"}),
-        (MEETING, {"starts_at": STARTS + timedelta(hours=1)}),
-        (SURVEY, {"title": "Weekly"}),
-    ],
-)
-def test_what_differs_is_not_taken(server, a_try, case, other):
-    a_try(case, **other)
-    drop(server, "before")
-    with pytest.raises(AirflowFailException, match="no readable answer"):
-        a_try(case)
-
-
-def test_what_was_posted_before_is_not_taken(server, a_try):
-    server.freeze(datetime.now(tz=UTC) - timedelta(seconds=40))
-    a_try(POLL)
-    server.freeze(datetime.now(tz=UTC))
-    drop(server, "before")
-    with pytest.raises(AirflowFailException, match="no readable answer"):
-        a_try(POLL)
-
-
-def test_what_was_posted_before_is_not_taken_where_the_list_begins_earlier(kaizala, run_task):
-    """Whether Kaizala reads ``fromDate`` as seconds is inferred."""
-    kaizala.poll(action_id="act-old", title="Tea?", sent_at="2026-03-01T08:00:00+00:00")
-    kaizala.script += [(500, {}), lambda request: kaizala._list_actions({"actionType": "Poll"})]
-    with pytest.raises(AirflowFailException, match="no readable answer"):
-        run_task(ops.KaizalaSendPollOperator(task_id="post", **POLL[1]))
-    assert kaizala.script == []
-
-
-def test_clocks_may_be_apart(server, a_try):
-    server.freeze(datetime.now(tz=UTC) - timedelta(seconds=25))
-    drop(server, "after")
-    assert a_try(POLL)["action_id"] == posts(server)[0]["actionId"]
-
-
-def test_two_that_look_alike_are_not_guessed_between(server, a_try):
-    a_try(POLL)
-    drop(server, "after")
-    with pytest.raises(
-        AirflowFailException, match=r"posting poll to group .* may have succeeded, and 2 things like it"
-    ):
-        a_try(POLL)
-
-
-# --- tries ---------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("case", LISTED + NOT_LISTED, ids=named)
-def test_a_retry_posts_nothing(server, a_try, case, store):
-    first = a_try(case, store)
-    assert a_try(case, store) == first
-    assert len(posts(server)) == 1
-    assert "token" not in json.dumps(store)
-
-
-@pytest.mark.parametrize("case", [POLL, TEXT], ids=named)
-def test_without_notes_a_retry_posts(server, a_try, case):
-    for _ in range(2):
-        a_try(case)
-    assert len(posts(server)) == 2
-
-
-@pytest.mark.parametrize("case", [POLL, TEXT], ids=named)
-def test_a_task_that_was_cleared_posts_anew(server, a_try, case, store):
-    first = a_try(case, store, max_tries=0)
-    second = a_try(case, store, max_tries=1)  # Airflow then allows more tries
-    assert a_try(case, store, max_tries=1) == second != first
-    assert len(posts(server)) == 2
-
-
-def test_what_was_posted_before_clearing_is_not_taken_for_what_comes_after(server, a_try, store):
-    a_try(POLL, store, max_tries=0)
-    drop(server, "before")
-    with pytest.raises(AirflowFailException, match="no readable answer"):
-        a_try(POLL, store, max_tries=1)
-    drop(server, "after")
-    second = a_try(POLL, store, max_tries=2)
-    assert second["action_id"] == posts(server)[1]["actionId"]
-
-
-def test_what_did_not_reach_all_is_not_sent_again(kaizala, run_task, store):
-    partial = {
-        "referenceId": "ref-9",
-        "failedResult": [{"subscriber": RAVI, "errorReason": "not on Kaizala"}],
-    }
-    kaizala.script.append((200, partial))
-
-    def task():
-        return ops.KaizalaSendMessageOperator(task_id="t", text="Hi", fail_on_partial=True)
-
-    with pytest.raises(AirflowFailException, match="as ref-9, but not to all"):
-        run_task(task(), task_state_store=store)
-    assert run_task(task(), task_state_store=store)["reference_id"] == "ref-9"
-    assert len(kaizala.posts) == 1
-
-
-# --- the worker died in between ------------------------------------------------------------------------------------------
-
-
-def dies_after_posting(a_try, case, store):
-    """It has posted, but could not note so."""
-    result = a_try(case, store)
-    del store["kaizala_posted"]
-    return result
-
-
-@pytest.mark.parametrize("case", LISTED, ids=named)
-def test_a_retry_finds_what_was_posted(server, a_try, case, store):
-    first = dies_after_posting(a_try, case, store)
-    assert a_try(case, store) == first
-    assert "kaizala_posted" in store
-    assert len(posts(server)) == 1
-
-
-@pytest.mark.parametrize("case", NOT_LISTED, ids=named)
-def test_a_retry_fails_if_nothing_tells_whether_it_was_posted(server, a_try, logs, case, store):
-    first = dies_after_posting(a_try, case, store)
-    with pytest.raises(AirflowFailException, match=r"an earlier try began posting .* clear the task"):
-        a_try(case, store)
-    assert len(posts(server)) == 1
-    second = a_try(case, store, on_unknown_outcome="resend")
-    assert second["reference_id"] != first["reference_id"]
-    assert "people may see it twice" in logs.of("warning")[0]
-
-
-def test_a_task_that_is_cleared_then_posts(server, a_try, store):
-    dies_after_posting(a_try, TEXT, store)
-    a_try(TEXT, store, max_tries=1)
-    assert len(posts(server)) == 2
-
-
-def test_what_another_run_has_posted_since_is_not_taken(server, a_try, store):
-    """The intent is of an hour ago, and a call lasts ten minutes at most."""
-    then = datetime.now(tz=UTC) - timedelta(hours=1)
-    window = {"since": then.isoformat(), "until": (then + timedelta(minutes=10)).isoformat()}
-    store.set("kaizala_intent", {"life": "0", "value": window})
-    other = a_try(POLL)
-    assert a_try(POLL, store)["action_id"] != other["action_id"]
-
-
-@pytest.mark.parametrize("case", [POLL, TEXT], ids=named)
-def test_a_retry_after_a_refusal_posts(server, a_try, case, store):
-    for operation in ("postAction", "sendMessage"):
-        server.fault(operation, status=400, count=1)
-    with pytest.raises(KaizalaBadRequestError):
-        a_try(case, store)
-    a_try(case, store)
-    assert len(posts(server)) == 1
-
-
-def test_a_second_sending_that_is_refused_leaves_the_first_in_doubt(server, a_try, store):
-    drop(server, "after", 1, "sendMessage")
-    server.fault("sendMessage", status=400, count=1)
-    with pytest.raises(KaizalaBadRequestError):
-        a_try(TEXT, store, on_unknown_outcome="resend")
-    with pytest.raises(AirflowFailException, match="an earlier try began posting"):
-        a_try(TEXT, store)
-    assert len(posts(server)) == 1
-
-
-# --- the group cannot be read --------------------------------------------------------------------------------------------
-
-
-def test_a_retry_looks_again_before_it_posts(server, a_try, store):
-    """Looking may be repeated, sending may not."""
-    drop(server, "after")
-    server.fault("listActions", status=400, count=2)
-    for _ in range(2):
-        with pytest.raises(AirflowException, match=r"cannot be looked up: .* A retry looks again") as raised:
-            a_try(POLL, store)
-        assert not isinstance(raised.value, AirflowFailException)
-    assert a_try(POLL, store)["action_id"] == posts(server)[0]["actionId"]
-    assert len(posts(server)) == 1
-
-
-def test_without_notes_there_is_no_second_look(server, a_try, logs):
-    drop(server, "after")
-    server.fault("listActions", status=400, count=1)
-    with pytest.raises(AirflowFailException, match="no readable answer"):
-        a_try(POLL)
-    assert "cannot be looked up" in logs.of("warning")[0]
-
-
-def test_a_post_that_cannot_be_looked_up_now_is_sent_again_if_wanted(server, a_try, store):
-    drop(server, "after")
-    server.fault("listActions", status=400, count=1)
-    a_try(POLL, store, on_unknown_outcome="resend")
-    assert len(posts(server)) == 2
-
-
-def test_nothing_is_noted_before_there_is_a_connection(a_try, monkeypatch, store):
-    monkeypatch.setattr(KaizalaHook, "get_connection", lambda self, conn_id: 1 / 0)
+
+def test_the_intent_is_noted_before_the_call_with_the_time_that_it_may_take():
+    store = Store()
+    before = datetime.now(tz=UTC)
+    _, _, hook = a_try(store, "r1")
+    (wire,) = hook.noted
+    intent = Intent.from_wire(wire)
+    assert before <= intent.since <= datetime.now(tz=UTC)
+    assert intent.until - intent.since == timedelta(seconds=600)
+    assert Intent.from_wire(intent.to_wire()) == intent
+
+
+def test_nothing_is_noted_before_there_is_a_connection():
+    class Broken(Hook):
+        connection = property(lambda self: 1 / 0, lambda self, value: None)
+
+    store = Store()
     with pytest.raises(ZeroDivisionError):
-        a_try(TEXT, store)
+        PostOnce(Broken(store, []), state_of(store), "x").send(HELLO, dict)
     assert store == {}
 
 
-def test_a_call_is_in_doubt_until_its_outcome_is_known(store):
-    state = TaskState({"ti": SimpleNamespace(max_tries=0), "task_state_store": store})
-    once = PostOnce(None, state, "posting")
-    assert not once.in_doubt
-    state.set("intent", {"since": "2026-03-01T08:00:00+00:00", "until": "2026-03-01T08:10:00+00:00"})
-    assert once.in_doubt
-    state.set("posted", {"reference_id": "ref-1"})
-    assert not once.in_doubt
+def test_a_call_that_is_safe_to_repeat_notes_nothing():
+    store = Store()
+    like = calls.post_reaction("g", "r", "Like")
+    outcome, value, hook = a_try(store, "re-1", call=like)
+    assert (outcome, value, hook.noted) == ({"reference_id": "re-1"}, "re-1", [None])
+    assert store == {}
+    assert a_try(store, "re-2", call=like)[0] == {"reference_id": "re-2"}
+
+
+def test_a_refusal_leaves_nothing_in_doubt_so_a_retry_calls_again():
+    store = Store()
+    with pytest.raises(KaizalaBadRequestError):
+        a_try(store, REFUSED)
+    assert noted(store) is None
+    assert a_try(store, "r2")[0] == {"reference_id": "r2"}
+
+
+def test_without_state_a_retry_calls_again():
+    assert [a_try(None, each)[0]["reference_id"] for each in ("r1", "r2")] == ["r1", "r2"]
+
+
+# --- the outcome is unknown ----------------------------------------------------------------------------------------------
+
+
+def test_what_was_created_after_all_is_found_and_taken(logs):
+    store, find = Store(), Find(["r1"])
+    outcome, value, _ = a_try(store, UNKNOWN, find=find)
+    assert (outcome, value) == ({"reference_id": "r1"}, None)
+    assert noted(store, "posted") == {"reference_id": "r1"}
+    assert [each.to_wire() for each in find.intents] == [noted(store)]
+    assert "Found in Kaizala that greeting group g succeeded: reference_id r1" in logs.text
+
+
+@pytest.mark.parametrize("found", [None, [[]]], ids=["not listed", "not found"])
+def test_if_nothing_is_found_the_unknown_outcome_is_raised_and_the_doubt_kept(found):
+    store = Store()
+    with pytest.raises(KaizalaUnknownOutcomeError) as raised:
+        a_try(store, UNKNOWN, find=found and Find(*found))
+    assert raised.value is UNKNOWN
+    assert noted(store) is not None
+    assert noted(store, "posted") is None
+
+
+@pytest.mark.parametrize("resend", [False, True])
+def test_of_several_that_fit_none_is_taken(resend):
+    store = Store()
+    with pytest.raises(AirflowFailException, match="greeting group g may have succeeded, and 2 things like"):
+        a_try(store, UNKNOWN, find=Find(["r1", "r2"]), resend=resend)
+    assert noted(store, "posted") is None
+
+
+def test_if_it_cannot_be_looked_up_now_a_retry_looks_again_before_it_sends_anything():
+    store, find = Store(), Find(DOWN, DOWN, ["r1"])
+    with pytest.raises(AirflowException, match=r"cannot be looked up: .* A retry looks again") as raised:
+        a_try(store, UNKNOWN, find=find)
+    assert not isinstance(raised.value, AirflowFailException)
+    with pytest.raises(AirflowException, match="A retry looks again") as raised:
+        a_try(store, find=find)
+    assert not isinstance(raised.value, AirflowFailException)
+    outcome, _, hook = a_try(store, find=find)
+    assert (outcome, hook.noted) == ({"reference_id": "r1"}, [])
+    assert len({intent.since for intent in find.intents}) == 1
+
+
+def test_without_state_there_is_no_second_look(logs):
+    with pytest.raises(KaizalaUnknownOutcomeError):
+        a_try(None, UNKNOWN, find=Find(DOWN))
+    (line,) = logs.of("warning")
+    assert "whether greeting group g succeeded cannot be looked up" in line
+
+
+# --- sending again -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "found", [None, [[]], [DOWN]], ids=["not listed", "not found", "cannot be looked up"]
+)
+def test_resend_sends_once_more_where_looking_finds_nothing(found, logs):
+    store = Store()
+    outcome, value, hook = a_try(store, UNKNOWN, "r2", find=found and Find(*found), resend=True)
+    assert (outcome, value) == ({"reference_id": "r2"}, "r2")
+    assert noted(store, "posted") == {"reference_id": "r2"}
+    assert len(hook.noted) == 2
+    assert (
+        "sendMessage: no readable answer came back (HTTP 502). Sending it once more" in logs.of("warning")[-1]
+    )
+
+
+def test_resend_sends_nothing_again_that_is_found():
+    outcome, _, hook = a_try(Store(), UNKNOWN, find=Find(["r1"]), resend=True)
+    assert (outcome, len(hook.noted)) == ({"reference_id": "r1"}, 1)
+
+
+def test_resend_repeats_at_most_once_in_a_try():
+    second = KaizalaUnknownOutcomeError("sendMessage", "g", "HTTP 504")
+    with pytest.raises(KaizalaUnknownOutcomeError) as raised:
+        a_try(Store(), UNKNOWN, second, resend=True)
+    assert raised.value is second
+
+
+def test_after_a_second_sending_the_look_goes_back_to_the_first():
+    """Either of them may have been carried out."""
+    store, find = Store(), Find([], ["r1"])
+    outcome, _, hook = a_try(store, UNKNOWN, UNKNOWN, find=find, resend=True)
+    assert outcome == {"reference_id": "r1"}
+    first, second = (Intent.from_wire(each) for each in hook.noted)
+    assert first.since == second.since
+    assert first.until < second.until
+    assert find.intents == [first, second]
+
+
+def test_a_second_sending_that_is_refused_leaves_the_first_in_doubt():
+    store = Store()
+    with pytest.raises(KaizalaBadRequestError):
+        a_try(store, UNKNOWN, REFUSED, resend=True)
+    assert noted(store) is not None
+    with pytest.raises(AirflowFailException, match="an earlier try began greeting group g"):
+        a_try(store)
+
+
+# --- an earlier try ended before it knew the outcome ---------------------------------------------------------------------
+
+
+def test_a_retry_finds_what_the_earlier_try_created():
+    store, find = Store(), Find(["r1"])
+    intent = dies_in_between(store)
+    outcome, value, hook = a_try(store, find=find)
+    assert (outcome, value, hook.noted) == ({"reference_id": "r1"}, None, [])
+    assert find.intents == [intent]
+    assert a_try(store)[0] == {"reference_id": "r1"}, "and notes it"
+
+
+def test_a_call_is_in_doubt_while_it_has_begun_and_its_outcome_is_not_known():
+    store = Store()
+
+    def in_doubt(max_tries=0, **how):
+        return PostOnce(Hook(store, []), state_of(store, max_tries), "greeting group g", **how).in_doubt
+
+    assert not in_doubt()
+    dies_in_between(store)
+    assert in_doubt()
+    assert not in_doubt(max_tries=1), "a task that was cleared begins anew"
+    assert in_doubt(max_tries=1, across_clearing=True)
+    a_try(store, find=Find(["r1"]))
+    assert not in_doubt()
+
+
+def test_a_retry_calls_if_the_earlier_try_is_found_to_have_created_nothing(logs):
+    store, find = Store(), Find([], ["r2"])
+    earlier = dies_in_between(store)
+    outcome, _, _ = a_try(store, UNKNOWN, find=find)
+    assert outcome == {"reference_id": "r2"}
+    assert find.intents[0] == earlier
+    assert find.intents[1].since > earlier.until, "what Kaizala does not list by now was not created"
+    assert "Kaizala shows nothing of greeting group g, so it did not happen" in logs.text
+    assert logs.of("warning") == []
+
+
+def test_a_retry_after_several_that_fit_fails():
+    store = Store()
+    dies_in_between(store)
+    with pytest.raises(AirflowFailException, match="2 things like it appeared since"):
+        a_try(store, find=Find(["r1", "r2"]))
+
+
+def test_a_retry_that_cannot_know_does_not_call():
+    store = Store()
+    intent = dies_in_between(store)
+    with pytest.raises(AirflowFailException) as failed:
+        a_try(store)
+    assert f"an earlier try began greeting group g at {intent.since} and ended before" in str(failed.value)
+    assert "clear the task to do it again" in str(failed.value)
+
+
+@pytest.mark.parametrize("found", [None, [DOWN]], ids=["not listed", "cannot be looked up"])
+def test_a_retry_that_cannot_know_calls_if_resend_is_set(logs, found):
+    store = Store()
+    dies_in_between(store)
+    outcome, _, _ = a_try(store, "r2", find=found and Find(*found), resend=True)
+    assert outcome == {"reference_id": "r2"}
+    assert "Sending it again, as on_unknown_outcome says: people may see it twice" in logs.of("warning")[-1]
+
+
+def test_after_a_doubtful_sending_the_look_goes_back_to_the_earlier_try():
+    store, find = Store(), Find(DOWN, ["r1"])
+    earlier = dies_in_between(store)
+    outcome, _, hook = a_try(store, UNKNOWN, find=find, resend=True)
+    assert outcome == {"reference_id": "r1"}
+    assert [each.since for each in find.intents] == [earlier.since, earlier.since]
+    assert find.intents[1].until > earlier.until
+    assert [each["since"] for each in hook.noted] == [earlier.since.isoformat()]
+
+
+def test_a_refusal_after_an_earlier_doubt_leaves_the_doubt():
+    store = Store()
+    earlier = dies_in_between(store)
+    with pytest.raises(KaizalaBadRequestError):
+        a_try(store, REFUSED, resend=True)
+    assert noted(store)["since"] == earlier.since.isoformat()
+
+
+# --- a task that was cleared by hand -------------------------------------------------------------------------------------
+
+
+def test_a_task_that_was_cleared_calls_again():
+    store = Store()
+    a_try(store, "r1")
+    assert a_try(store, "r2", max_tries=1)[0] == {"reference_id": "r2"}
+    assert a_try(store, max_tries=1)[0] == {"reference_id": "r2"}
+
+
+def test_a_task_that_was_cleared_does_not_look_for_what_it_began_before():
+    store = Store()
+    dies_in_between(store)
+    assert a_try(store, "r2", find=Find(), max_tries=1)[0] == {"reference_id": "r2"}
+
+
+def test_across_clearing_the_earlier_outcome_is_returned():
+    store = Store()
+    a_try(store, "r1")
+    assert a_try(store, max_tries=1, across_clearing=True)[0] == {"reference_id": "r1"}
+
+
+def test_across_clearing_what_was_begun_is_looked_for():
+    store, find = Store(), Find(["r1"])
+    intent = dies_in_between(store)
+    assert a_try(store, find=find, max_tries=1, across_clearing=True)[0] == {"reference_id": "r1"}
+    assert find.intents == [intent]
+
+
+@pytest.mark.parametrize("found", [None, [[]]], ids=["not listed", "not found"])
+def test_across_clearing_what_is_not_found_is_done_again(found, logs):
+    """Whoever has cleared the task has looked."""
+    store = Store()
+    earlier = dies_in_between(store)
+    outcome, _, hook = a_try(store, "r2", find=found and Find(*found), max_tries=1, across_clearing=True)
+    assert outcome == {"reference_id": "r2"}
+    assert Intent.from_wire(hook.noted[0]).since > earlier.until
+    assert logs.of("warning") == []

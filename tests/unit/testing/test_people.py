@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+from airflow_provider_kaizala.testing.people import People, Script
+from airflow_provider_kaizala.testing.server import KaizalaServer, in_a_thread
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from airflow_provider_kaizala.testing.people import People
-    from airflow_provider_kaizala.testing.server import KaizalaServer
+    from pathlib import Path
 
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
@@ -40,7 +41,7 @@ class Task:
         return reply.json()
 
     def poll(self, question: str = "Tea?") -> str:
-        return self.post("Poll", question=question, options=["Yes", "No"])["actionId"]
+        return self.post("Poll", question=question, choices=["Yes", "No"])["actionId"]
 
     def look(self, action_id: str) -> dict[str, Any]:
         """Return who said what."""
@@ -73,52 +74,81 @@ def test_a_vote_comes_at_once(kaizala_people: People, task: Task) -> None:
     assert task.look(action) == {RAVI: [["Yes"]]}
 
 
+def wait_for(script: Script) -> None:
+    """Wait until a script is done; those that were written before it have then seen the same polls."""
+    until = time.monotonic() + 20
+    while not script.is_done:
+        assert time.monotonic() < until, str(script)
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize("first", ["script", "poll"])
 def test_a_vote_comes_after_so_many_polls(kaizala_people: People, task: Task, first: str) -> None:
     if first == "poll":
         action = task.poll()
     script = kaizala_people.ravi.votes("Yes", after_polls=3)
+    earlier = kaizala_people.meera.likes(title="Tea?", after_polls=2)
     if first == "script":
         action = task.poll()
     other = task.poll("Coffee?")
     for _ in range(2):
         assert task.look(action) == {}
         task.look(other)
-    time.sleep(0.3)
+    wait_for(earlier)
     assert not script.is_done
     assert task.look(action) == {}
     kaizala_people.done()
     assert task.look(action) == {RAVI: [["Yes"]]}
 
 
-def test_reading_the_list_is_a_poll_too(kaizala_people: People, task: Task) -> None:
+def test_a_change_of_mind_counts_the_polls_since_the_vote(kaizala_people: People, task: Task) -> None:
+    kaizala_people.ravi.votes("No", after_polls=1).then("Yes", after_polls=2)
+    first = kaizala_people.meera.likes(after_polls=1)
+    second = kaizala_people.meera.comments("seen", after_polls=2)
+    third = kaizala_people.asha.likes(after_polls=3)
+    action = task.poll()
+    assert task.look(action) == {}
+    wait_for(first)
+    assert task.look(action) == {RAVI: [["No"]]}
+    wait_for(second)
+    assert task.look(action) == {RAVI: [["No"]]}, "one poll since the vote"
+    wait_for(third)
+    assert task.look(action) == {RAVI: [["Yes"]]}, "two polls since the vote"
+
+
+def test_reading_the_list_is_a_poll_too(
+    kaizala_people: People, kaizala_server: KaizalaServer, task: Task
+) -> None:
     task.list("Poll")  # before there was anything to see
-    time.sleep(0.01)
+    kaizala_server.advance(1)
     action = task.poll()
     script = kaizala_people.ravi.votes("No", after_polls=2)
+    earlier = kaizala_people.meera.likes(after_polls=1)
     task.list("Survey")
     task.list("Poll")
-    time.sleep(0.3)
+    wait_for(earlier)
     assert not script.is_done
     task.look(action)
     kaizala_people.done()
 
 
 def test_answers_by_question(kaizala_people: People, task: Task) -> None:
-    kaizala_people.ravi.answers({"How many?": 3, "Is it open?": "Yes"}, title="Opening")
-    kaizala_people.meera.answers(["No"]).then(["Yes", "sorry", 4])
+    ravi = kaizala_people.ravi.answers({"How many?": 3, "Is it open?": "Yes"}, title="Opening")
+    meera = kaizala_people.meera.answers(["No"]).then(["Yes", "sorry", 4])
     kaizala_people.asha.answers({"Is it open?": "No"}, title="Closing")
     action = task.post(
         "Survey",
         title="Opening",
         questions=[
-            {"title": "Is it open?", "type": "SingleOption", "choices": [{"title": "Yes"}, {"title": "No"}]},
+            {"title": "Is it open?", "type": "SingleOption", "options": [{"title": "Yes"}, {"title": "No"}]},
             {"title": "Else?", "type": "Text"},
             {"title": "How many?", "type": "Numeric"},
         ],
     )["actionId"]
+    wait_for(ravi)
+    wait_for(meera)
     with pytest.raises(AssertionError, match=r"Asha answers .* on 'Closing': nothing like it was posted"):
-        kaizala_people.done(0.7)
+        kaizala_people.done(0)
     assert task.look(action) == {RAVI: [["Yes"], None, 3.0], MEERA: [["Yes"], "sorry", 4.0]}
 
 
@@ -190,6 +220,7 @@ def test_who_there_is(kaizala_people: People, kaizala_server: KaizalaServer) -> 
         (lambda people: people.ravi.votes("Maybe"), "Ravi votes: choice"),
         (lambda people: people.ravi.answers({"Open?": 1}), "'S' does not ask 'Open?', but Q"),
         (lambda people: people.ravi.answers([1, 2, 3]), "Ravi answers: Answers holds 3"),
+        (lambda people: people.ravi.answers(5), "Ravi answers: TypeError: 'int' object is not iterable"),
     ],
 )
 def test_what_cannot_be_done_is_told(
@@ -203,28 +234,45 @@ def test_what_cannot_be_done_is_told(
     assert said in str(told.value)
 
 
-def test_a_lost_server_is_told(kaizala_server: KaizalaServer, tmp_path: Any) -> None:
-    from airflow_provider_kaizala.testing.people import People
-    from airflow_provider_kaizala.testing.server import in_a_thread
+def test_one_script_that_fails_does_not_stop_the_others(kaizala_people: People, task: Task) -> None:
+    action = task.poll()
+    kaizala_people.ravi.votes("Maybe")
+    kaizala_people.meera.votes("Yes")
+    with pytest.raises(AssertionError, match="Ravi votes"):
+        kaizala_people.done()
+    kaizala_people.done()
+    assert task.look(action) == {MEERA: [["Yes"]]}
 
+
+def test_what_stops_the_people_fails_the_test(
+    kaizala_people: People, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kaizala_people, "_look", lambda _scripts: {}["posts"])
+    kaizala_people.ravi.votes("Yes")
+    with pytest.raises(AssertionError, match="the people stopped: KeyError: 'posts'"):
+        kaizala_people.done()
+
+
+def test_a_lost_server_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_provider_kaizala.testing.people._WAIT", 1)
     with in_a_thread(tmp_path, "demo") as server:
         people = People(server)
         people.ravi.votes("Yes")
-        time.sleep(0.2)
-    time.sleep(0.2)
     with pytest.raises(AssertionError, match="lost the server"):
-        people.close()
-
-
-def test_stopping_is_quick(kaizala_server: KaizalaServer) -> None:
-    from airflow_provider_kaizala.testing.people import People
-
-    people = People(kaizala_server)
-    people.ravi.votes("Yes")
-    time.sleep(0.3)
-    began = time.monotonic()
+        people.done()
     people.close()
-    assert time.monotonic() - began < 0.5
+
+
+def test_stopping_does_not_wait_for_the_next_post(
+    kaizala_people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_kaizala.testing.people._WAIT", 30)
+    kaizala_people.ravi.votes("Yes")
+    while kaizala_people._watching is None:
+        time.sleep(0.01)
+    began = time.monotonic()
+    kaizala_people.close()
+    assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize(

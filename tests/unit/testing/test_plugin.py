@@ -5,9 +5,7 @@ from __future__ import annotations
 import fnmatch
 import json
 import os
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -19,18 +17,41 @@ from airflow_provider_kaizala.testing.server import KaizalaServer
 pytest_plugins = ["pytester"]
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 REPOSITORY = Path(__file__).parents[3]
+PLUGIN = ("-p", "airflow_provider_kaizala.testing.plugin")
+
+
+class Project:
+    """A project of its own, without this repository's settings."""
+
+    def __init__(self, pytester: pytest.Pytester) -> None:
+        self.path = pytester.path
+        self.makefile = pytester.makefile
+        self.makeini = pytester.makeini
+        self.makepyfile = pytester.makepyfile
+        self._pytester = pytester
+
+    def run(self, *words: str) -> pytest.RunResult:
+        """Run its tests, with this plugin and only the others that are named."""
+        return self._pytester.runpytest_inprocess(*PLUGIN, *words)
+
+    def run_apart(self, *words: str) -> pytest.RunResult:
+        """Run its tests in a process of their own, which takes longer."""
+        return self._pytester.runpytest_subprocess(*PLUGIN, *words)
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    """A project of its own, without this repository's settings."""
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    for name in ("KAIZALA_SEED", "KAIZALA_SERVER_URL", "KAIZALA_SERVER_PYTHON"):
-        monkeypatch.delenv(name, raising=False)
-    return pytester
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    for name in list(os.environ):
+        if name.startswith(("KAIZALA_", "PYTEST_XDIST_")):
+            monkeypatch.delenv(name)
+    return Project(pytester)
 
 
-def test_it_costs_nothing_until_it_is_used(project: pytest.Pytester) -> None:
+def test_it_costs_nothing_until_it_is_used(
+    pytester: pytest.Pytester, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project.makepyfile(
         """
         import pathlib, sys
@@ -39,8 +60,10 @@ def test_it_costs_nothing_until_it_is_used(project: pytest.Pytester) -> None:
                 file.write(" ".join(sys.modules) + "\\n")
         """
     )
-    project.runpytest_subprocess("-W", "error").assert_outcomes(passed=1)
-    project.runpytest_subprocess("-p", "no:kaizala").assert_outcomes(passed=1)
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")  # as pytest finds it
+    others = [word for name in ("schemathesis", "xdist", "hypothesispytest") for word in ("-p", f"no:{name}")]
+    pytester.runpytest_subprocess("-W", "error", *others).assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-p", "no:kaizala", *others).assert_outcomes(passed=1)
     with_it, without = (set(line.split()) for line in (project.path / "loaded").read_text().splitlines())
     assert with_it - without == {
         "airflow_provider_kaizala",
@@ -50,18 +73,7 @@ def test_it_costs_nothing_until_it_is_used(project: pytest.Pytester) -> None:
     assert not {"airflow", "fastapi", "sqlalchemy", "uvicorn", "alembic"} & with_it
 
 
-def test_loading_it_is_quick() -> None:
-    code = (
-        "import pytest, time; began = time.perf_counter(); import airflow_provider_kaizala.testing.plugin; "
-        "print(time.perf_counter() - began)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY
-    )
-    assert float(done.stdout) < 0.1
-
-
-def test_a_test_of_a_project(project: pytest.Pytester) -> None:
+def test_a_test_of_a_project(project: Project) -> None:
     project.makepyfile(
         """
         import json, urllib.request
@@ -74,7 +86,7 @@ def test_a_test_of_a_project(project: pytest.Pytester) -> None:
             token = json.load(urllib.request.urlopen(request))["accessToken"]
             group = conn["extra"]["default_group"]
             base = f"{server.url}/v1/groups/{group}/actions"
-            body = {"actionType": "Poll", "actionBody": {"question": question, "options": ["Yes", "No"]}}
+            body = {"actionType": "Poll", "actionBody": {"question": question, "choices": ["Yes", "No"]}}
             request = urllib.request.Request(base, json.dumps(body).encode(), {"accessToken": token})
             action = json.load(urllib.request.urlopen(request))["actionId"]
             request = urllib.request.Request(f"{base}/{action}?getDetails=true", headers={"accessToken": token})
@@ -88,34 +100,36 @@ def test_a_test_of_a_project(project: pytest.Pytester) -> None:
             kaizala_people.done()
             assert [one["responder"] for one in look()] == ["+910000000002"]
 
-        def test_each_test_has_a_server_of_its_own(kaizala_server):
+        def test_nothing_of_it_is_left_for_the_next(kaizala_server):
             assert kaizala_server.journal() == []
             assert kaizala_server.feed() == []
         """
     )
-    project.runpytest_subprocess("-W", "error").assert_outcomes(passed=2)
+    project.run("-W", "error").assert_outcomes(passed=2)
 
 
-def test_what_a_person_cannot_do_fails_the_test(project: pytest.Pytester) -> None:
+def test_what_a_person_cannot_do_fails_the_test(project: Project) -> None:
     project.makepyfile(
         """
         def test_it(kaizala_server, kaizala_people):
             seed = {"actions": [{"group": kaizala_server.default_group(), "sender": "+910000000001",
-                    "actionType": "Poll", "actionBody": {"question": "Tea?", "options": ["Yes", "No"]}}]}
+                    "actionType": "Poll", "actionBody": {"question": "Tea?", "choices": ["Yes", "No"]}}]}
             kaizala_server.seed(seed)
             kaizala_people.ravi.votes("Maybe")
-            import time; time.sleep(1)
+            import time
+            while not kaizala_people.failures:
+                time.sleep(0.01)
 
         def test_no_occasion_is_no_failure(kaizala_people):
             kaizala_people.ravi.votes("Maybe")
         """
     )
-    result = project.runpytest_subprocess()
+    result = project.run()
     result.assert_outcomes(passed=2, errors=1)
     result.stdout.fnmatch_lines(["*Ravi votes: *Yes, No*"])
 
 
-def test_a_seed_of_the_project(project: pytest.Pytester) -> None:
+def test_a_seed_of_the_project(project: Project) -> None:
     project.makefile(
         ".yaml",
         shop="""
@@ -142,10 +156,10 @@ def test_a_seed_of_the_project(project: pytest.Pytester) -> None:
             assert [item["text"] for item in kaizala_server.feed()] == ["Engage"]
         """
     )
-    project.runpytest_subprocess("-W", "error").assert_outcomes(passed=1)
+    project.run("-W", "error").assert_outcomes(passed=1)
 
 
-def test_another_interpreter(project: pytest.Pytester) -> None:
+def test_another_interpreter(project: Project) -> None:
     # The project lies elsewhere, so the interpreter must have the package; this one has it installed.
     project.makepyfile(
         """
@@ -163,11 +177,11 @@ def test_another_interpreter(project: pytest.Pytester) -> None:
         """
     )
     option = f"kaizala_server_python={sys.executable}"
-    project.runpytest_subprocess("-W", "error", "-o", option).assert_outcomes(passed=2)
+    project.run_apart("-W", "error", "-o", option).assert_outcomes(passed=2)
 
 
 def test_a_server_that_runs_already(
-    project: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.makepyfile(
         """
@@ -186,11 +200,11 @@ def test_a_server_that_runs_already(
                     "POST", "/people/+910000000002/groups/" + GROUP + "/messages", {"text": "x"}
                 )
             monkeypatch.setenv("KAIZALA_SERVER_URL", running.url)
-            result = project.runpytest_subprocess("-W", "error")
+            result = project.run("-W", "error")
             result.assert_outcomes(**outcome)
             if not test_mode:
                 result.stdout.fnmatch_lines(["*does not run in --test-mode*"])
-    result = project.runpytest_subprocess()  # it has stopped
+    result = project.run()  # it has stopped
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*does not answer*"])
 
@@ -210,10 +224,10 @@ def test_a_server_that_runs_already(
         (["kaizala_server_python=x", "kaizala_server_url=y"], "*exclude each other*"),
     ],
 )
-def test_wrong_settings_are_told(project: pytest.Pytester, options: list[str], said: str) -> None:
+def test_wrong_settings_are_told(project: Project, options: list[str], said: str) -> None:
     project.makepyfile("def test_it(kaizala_server): pass")
     words = [word for option in options for word in ("-o", option)]
-    result = project.runpytest_subprocess(*words)
+    result = project.run(*words)
     assert result.ret != 0
     text = result.stdout.str() + result.stderr.str()
     assert any(fnmatch.fnmatch(line, said) for line in text.splitlines()), text
@@ -226,25 +240,37 @@ def test_wrong_settings_are_told(project: pytest.Pytester, options: list[str], s
         ("import importlib.metadata as m; m.version = lambda name: '1.4.54'", "*SQLAlchemy is 1.4.54*"),
     ],
 )
-def test_an_environment_without_the_server(project: pytest.Pytester, lack: str, said: str) -> None:
+def test_an_environment_without_the_server(project: Project, lack: str, said: str) -> None:
     project.makepyfile(conftest=f"import sys\n{lack}\n", test_it="def test_it(kaizala_server): pass")
-    result = project.runpytest_subprocess()
+    result = project.run_apart()
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*airflow-provider-kaizala?server?*kaizala_server_python*"])
     result.stdout.fnmatch_lines([said])
 
 
-def test_a_server_is_there_quickly(kaizala_server: KaizalaServer, tmp_path: Path) -> None:
-    from airflow_provider_kaizala.testing.server import in_a_thread
+def test_each_parallel_worker_has_one_server(project: Project) -> None:
+    body = """
+        import os, pathlib
+        def test_one(kaizala_server, kaizala_people):
+            assert kaizala_server.feed() == []
+            kaizala_people.ravi.says("Hello")
+            with pathlib.Path(os.environ["PYTEST_XDIST_WORKER"]).open("a") as file:
+                file.write(kaizala_server.url + "\\n")
+        test_two = test_one
+    """
+    project.makepyfile(test_a=body, test_b=body)
+    project.run_apart("-W", "error", "-p", "xdist", "-n", "2", "--dist", "loadfile").assert_outcomes(passed=4)
+    urls = [(project.path / worker).read_text().split() for worker in ("gw0", "gw1")]
+    assert [len(each) for each in urls] == [2, 2]
+    assert len(set(urls[0])) == len(set(urls[1])) == 1
+    assert set(urls[0]) != set(urls[1])
 
-    took = []
-    for number in range(3):
-        (folder := tmp_path / str(number)).mkdir()
-        began = time.perf_counter()
-        with in_a_thread(folder, "demo") as server:
-            took.append(time.perf_counter() - began)
-            assert server.people()
-    assert min(took) < 0.3
+
+def test_parallel_workers_do_not_share_a_server_that_runs_already(project: Project) -> None:
+    project.makepyfile("def test_it(kaizala_server): pass")
+    result = project.run_apart("-p", "xdist", "-n", "2", "-o", "kaizala_server_url=http://127.0.0.1:9")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*http://127.0.0.1:9*parallel tests would reset it under each other*"])
 
 
 def test_the_connection(kaizala_conn: dict[str, object], kaizala_server: KaizalaServer) -> None:

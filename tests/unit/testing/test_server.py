@@ -65,7 +65,7 @@ def test_seeds(kaizala_server: KaizalaServer, kaizala_people: People) -> None:
 
 def test_deleted_and_revoked(kaizala_server: KaizalaServer, kaizala_people: People) -> None:
     group = kaizala_server.default_group()
-    poll = {"question": "Tea?", "options": ["Yes", "No"]}
+    poll = {"question": "Tea?", "choices": ["Yes", "No"]}
     action = {"group": group, "sender": RAVI, "actionType": "Poll", "actionBody": poll}
     kaizala_server.seed({"actions": [action]})
     (item,) = kaizala_server.feed()

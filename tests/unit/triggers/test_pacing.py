@@ -46,7 +46,7 @@ def most_in(moments, seconds):
 
 @given(st.floats(min_value=0.5, max_value=500), st.integers(min_value=1, max_value=150))
 @settings(deadline=None)
-def test_never_more_than_the_budget(per_minute, calls):
+def test_calls_never_exceed_the_budget_and_use_it_up(per_minute, calls):
     moments = []
 
     async def scene():
@@ -65,7 +65,7 @@ def test_never_more_than_the_budget(per_minute, calls):
     assert moments[-1] - moments[0] <= max(0, calls - 1) * 60 / per_minute + 1e-3, "nor less"
 
 
-def test_the_urgent_first():
+def test_urgent_calls_go_first():
     order = []
 
     async def scene():
@@ -101,7 +101,7 @@ def test_a_newcomer_does_not_overtake_those_who_wait():
     assert order == ["free place", "first", "second", "newcomer"]
 
 
-def test_who_has_gone_takes_no_turn():
+def test_a_wait_that_was_cancelled_takes_no_turn():
     async def scene():
         pacer = Pacer(6, now)
         await pacer.turn(LIST)
@@ -115,7 +115,7 @@ def test_who_has_gone_takes_no_turn():
     assert play(scene) == pytest.approx(10)
 
 
-def test_no_limit():
+def test_without_a_limit_calls_do_not_wait():
     async def scene():
         pacer = Pacer(0, now)
         began = now()
@@ -126,7 +126,7 @@ def test_no_limit():
     assert play(scene) == 0
 
 
-def test_sweeps_do_not_pile_up():
+def test_unused_sweeps_do_not_pile_up():
     async def scene():
         sweeps = Sweeps(Pacer(60, now))
         assert sweeps.take(5) == 0, "not at once"
@@ -139,7 +139,7 @@ def test_sweeps_do_not_pile_up():
     play(scene)
 
 
-def test_sweeps_are_divided():
+def test_sweeps_are_divided_among_polls():
     async def scene():
         pacer = Pacer(60, now)
         one, other = Sweeps(pacer), Sweeps(pacer)
@@ -155,7 +155,7 @@ def test_sweeps_are_divided():
 # --- whose share it is -------------------------------------------------------------------------------------------------------
 
 
-def test_the_share_of_waits(connect, monkeypatch):
+def test_waits_get_their_share_divided_among_triggerers(connect, monkeypatch):
     connect(extra={"calls_per_minute": 100})
     assert share_of_waits(settings_of()) == pytest.approx(70)
     monkeypatch.setenv("AIRFLOW__KAIZALA__TRIGGERERS", "2")
@@ -167,7 +167,7 @@ def test_the_share_of_waits(connect, monkeypatch):
 
 
 @pytest.mark.parametrize(("share", "calls"), [("0", 1), ("-1", 1), ("7", 100)])
-def test_a_share_that_is_none(connect, monkeypatch, share, calls):
+def test_a_share_out_of_range_is_cut_to_it(connect, monkeypatch, share, calls):
     connect(extra={"calls_per_minute": 100})
     monkeypatch.setenv("AIRFLOW__KAIZALA__SHARE_OF_WAITS", share)
     monkeypatch.setenv("AIRFLOW__KAIZALA__TRIGGERERS", "0")
@@ -219,7 +219,7 @@ def test_all_waits_of_a_connector_stay_within_its_budget(stage, kaizala, group, 
     assert all(too), "the one does not starve the other"
 
 
-def test_connections_are_read_as_ever(connect):
+def test_the_hook_reads_connections_as_the_tests_above_assume(connect):
     """What the tests above take for granted."""
     connect(extra={"calls_per_minute": 30})
     hook = KaizalaHook()

@@ -72,7 +72,7 @@ def test_an_answer_that_came_before_the_wait_is_read_at_once(stage, kaizala, gro
     assert [who(news) for news in stage.play(scene)] == [[RAVI]]
 
 
-def test_who_comes_later_is_told_what_is_known(stage, kaizala, group, no_sweeps):
+def test_a_wait_that_joins_later_is_told_what_is_known(stage, kaizala, group, no_sweeps):
     kaizala.poll({RAVI: "Yes"}, sent_at=SENT)
 
     async def scene():
@@ -103,6 +103,21 @@ def test_a_poll_goes_on_when_its_first_wait_has_gone(stage, kaizala, group, no_s
 
     assert [who(news) for news in stage.play(scene)] == [[RAVI]]
     assert len(stage.lists) == 3, "and ends with the last"
+
+
+def test_a_poll_ends_with_its_last_wait(stage, kaizala, group):
+    """Though the account is in use. Its part of the calls goes to the other polls."""
+
+    async def scene():
+        async with polls.polls().account("kaizala_default") as account:
+            async with account.watch(on(group), 10), account.watch(on(OTHER), 10):
+                await asyncio.sleep(5)
+                both = len(asyncio.all_tasks()), len(account.pacer.sweepers)
+            return both, (len(asyncio.all_tasks()), len(account.pacer.sweepers))
+
+    (tasks, sharing), after = stage.play(scene)
+    assert sharing == 2
+    assert after == (tasks - 2, 0)
 
 
 def test_after_the_last_has_gone_a_new_one_begins_anew(stage, kaizala, group, no_sweeps):
@@ -290,7 +305,7 @@ def test_a_revoked_grant_ends_all_waits_of_that_group_alone(stage, kaizala, grou
 
 
 @pytest.mark.parametrize("where", ["list", "detail"])
-def test_what_may_be_over_is_waited_out_and_told_once(stage, kaizala, group, logs, where, no_sweeps):
+def test_an_outage_is_waited_out_and_logged_once(stage, kaizala, group, logs, where, no_sweeps):
     kaizala.poll({}, sent_at=SENT if where == "list" else None)
     down = [True]
 
@@ -313,7 +328,9 @@ def test_what_may_be_over_is_waited_out_and_told_once(stage, kaizala, group, log
     assert len([line for line in logs.of("info") if "Can read" in line]) == 1
 
 
-def test_a_mistake_of_ours_is_tried_three_times_and_then_told(stage, kaizala, group, monkeypatch, logs):
+def test_an_unforeseen_error_ends_the_waits_at_the_third_look_in_a_row(
+    stage, kaizala, group, monkeypatch, logs
+):
     async def broken(self, reader, subjects):
         raise ZeroDivisionError("oh")
 
@@ -383,7 +400,7 @@ def test_its_lines_are_not_in_the_log_of_the_task_that_came_first(stage, kaizala
     assert [text.split(" ")[0] for _, text in lines] == ["Polling", "Cannot"]
 
 
-def test_secrets_are_in_no_key(stage, kaizala, group, secrets_of_the_connection, logs):
+def test_no_key_holds_a_secret(stage, kaizala, group, secrets_of_the_connection, logs):
     kaizala.poll({}, sent_at=SENT)
 
     async def scene():

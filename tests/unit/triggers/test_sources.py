@@ -92,7 +92,7 @@ def test_the_list_begins_with_the_earliest_action(stage, kaizala, group, no_swee
     assert froms == [str(int(SENT.timestamp())), str(int((SENT - timedelta(days=28)).timestamp()))]
 
 
-def test_many_pages(stage, kaizala, group, no_sweeps, monkeypatch):
+def test_a_list_of_many_pages_is_read_to_its_end(stage, kaizala, group, no_sweeps, monkeypatch):
     monkeypatch.setattr("airflow_provider_kaizala.triggers.sources.PAGE", 3)
     for at in range(8):
         kaizala.poll(
@@ -130,6 +130,43 @@ def test_a_detail_that_could_not_be_read_is_read_at_the_next_look(stage, kaizala
     assert [who(news) for news in stage.play(scene)] == [[RAVI]], "and then it is known"
 
 
+def test_a_known_action_whose_details_failed_once_is_read_again(stage, kaizala, group, no_sweeps):
+    kaizala.poll({RAVI: "Yes"}, sent_at=SENT_TEXT)
+    failures = []
+
+    def answer(request):
+        if failures and "/actions/" in request.path:
+            return failures.pop()
+        return kaizala.default(request)
+
+    kaizala.otherwise = answer
+
+    async def scene():
+        async with stage.waits(on(group)) as (told,):
+            await asyncio.sleep(5)
+            failures.extend([kaizala.error(500, "Internal")] * 5)  # the client tries five times
+            kaizala.poll({RAVI: "Yes", MEERA: "No"}, sent_at=SENT_TEXT)
+            await asyncio.sleep(20)
+            return told
+
+    assert [who(news) for news in stage.play(scene)] == [[RAVI], [RAVI, MEERA]]
+    assert failures == []
+
+
+def test_a_job_that_is_listed_as_completed_is_read(stage, kaizala, group, no_sweeps):
+    """The count of its responses stays the same."""
+    kaizala.job([RAVI], sent_at=SENT_TEXT, responseCount=1, isCompleted=False)
+
+    async def scene():
+        async with stage.waits(on(group, kind="Job")) as (told,):
+            await asyncio.sleep(5)
+            kaizala.job([RAVI], done=[RAVI], sent_at=SENT_TEXT, responseCount=1, isCompleted=True)
+            await asyncio.sleep(10)
+            return told
+
+    assert [who(news) for news in stage.play(scene)] == [[], [RAVI]]
+
+
 def test_a_count_that_goes_back_is_news(stage, kaizala, group, no_sweeps):
     """Somebody takes an answer back."""
     kaizala.poll({RAVI: "Yes"}, sent_at=SENT_TEXT)
@@ -163,7 +200,7 @@ def test_an_edited_answer_is_found_though_the_count_stands(stage, kaizala, group
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_a_job_that_is_done_though_the_count_stands(stage, kaizala, group, count):
+def test_a_job_that_is_done_is_found_though_the_count_stands(stage, kaizala, group, count):
     kaizala.job([RAVI], sent_at=SENT_TEXT, responseCount=count)
 
     async def scene():
@@ -176,7 +213,7 @@ def test_a_job_that_is_done_though_the_count_stands(stage, kaizala, group, count
     assert who(stage.play(scene)[-1]) == [RAVI]
 
 
-def test_it_takes_a_tenth_of_the_budget_and_each_in_turn(stage, kaizala, group, connect):
+def test_reading_again_takes_a_tenth_of_the_budget_and_each_in_turn(stage, kaizala, group, connect):
     """100 calls a minute, 70 for waits, 7 for looking again: 20 polls within three minutes, and no more than that."""
     connect(extra={"calls_per_minute": 100})
     names = [f"a{at}" for at in range(20)]
@@ -194,7 +231,7 @@ def test_it_takes_a_tenth_of_the_budget_and_each_in_turn(stage, kaizala, group, 
     assert set(again[20:40]) == set(names)
 
 
-def test_polls_of_one_pace_share_it(stage, kaizala, group, connect):
+def test_polls_of_one_pace_share_that_tenth(stage, kaizala, group, connect):
     """Else the one that always comes first would always have it."""
     others = [f"{digit * 8}-0000-4000-8000-000000000000@1" for digit in "234"]
     connect(extra={"calls_per_minute": 100, "group_refresh_tokens": dict.fromkeys([group, *others], "t")})
@@ -228,7 +265,7 @@ def test_nothing_is_looked_at_again_while_others_wait_for_their_turn(stage, kaiz
 # --- reactions ---------------------------------------------------------------------------------------------------------------
 
 
-def test_reactions_one_list_of_changes_for_all(stage, kaizala, group):
+def test_one_list_of_changed_reactions_serves_all_waits(stage, kaizala, group):
     subjects = [Reactions(group, f"ref-{at}") for at in range(10)]
 
     async def scene():
@@ -348,7 +385,7 @@ def test_changed_reactions_outlive_an_unforeseen_error(stage, kaizala, group, lo
 # --- new actions and members -------------------------------------------------------------------------------------------------------
 
 
-def test_new_actions(stage, kaizala, group):
+def test_one_list_of_new_actions_serves_waits_that_began_at_different_times(stage, kaizala, group):
     early, late = SENT, SENT + timedelta(hours=1, microseconds=5)
 
     async def scene():
@@ -366,7 +403,7 @@ def test_new_actions(stage, kaizala, group):
     assert len(stage.lists) == 2, "one list for both"
 
 
-def test_new_members(stage, kaizala, group):
+def test_one_list_of_members_serves_waits_that_know_different_people(stage, kaizala, group):
     async def scene():
         async with stage.waits(
             NewMembers(group, (ASHA, RAVI)), NewMembers(group, (ASHA, RAVI, MEERA))
@@ -382,7 +419,7 @@ def test_new_members(stage, kaizala, group):
     assert len(stage.moments("/members")) == 2
 
 
-def test_a_group_that_is_gone(stage, kaizala, group):
+def test_a_group_that_is_gone_ends_all_its_waits(stage, kaizala, group):
     kaizala.otherwise = lambda request: kaizala.error(404, "NotFound", "no such group")
 
     async def scene():
@@ -393,5 +430,5 @@ def test_a_group_that_is_gone(stage, kaizala, group):
     assert [type(error) for (error,) in stage.play(scene)] == [KaizalaNotFoundError] * 2
 
 
-def test_ticks():
+def test_ticks_count_from_year_one():
     assert ticks(datetime(1970, 1, 1, tzinfo=UTC)) == 621_355_968_000_000_000

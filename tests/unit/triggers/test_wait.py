@@ -267,6 +267,12 @@ def test_it_wakes_the_task_though_the_wait_has_no_end(stage, kaizala, trigger, i
     assert stage.event(trigger(wake_at=in_seconds(15)))["status"] == "wake"
 
 
+def test_the_end_comes_before_a_later_waking(stage, kaizala, trigger, in_seconds):
+    kaizala.survey()
+    found = stage.event(trigger(deadline=in_seconds(30), wake_at=in_seconds(45)))
+    assert (found["status"], stage.fired_at) == ("timeout", 30)
+
+
 def test_the_end_goes_before_a_waking(stage, kaizala, trigger, in_seconds):
     found = stage.event(trigger(deadline=in_seconds(-5), wake_at=in_seconds(-10)))
     assert found["status"] == "timeout"

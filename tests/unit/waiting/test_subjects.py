@@ -5,57 +5,69 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
-from airflow_provider_kaizala.client.models import ActionDetails, Member
-from airflow_provider_kaizala.client.models.received import ListedAction
-from airflow_provider_kaizala.client.readings import as_joined, as_posts
+from airflow_provider_kaizala.client.errors import KaizalaForbiddenError, KaizalaServerError
+from airflow_provider_kaizala.client.models import ListedAction, Member, Person, Reaction
+from airflow_provider_kaizala.client.paging import Page
+from airflow_provider_kaizala.client.readings import follow
 from airflow_provider_kaizala.waiting.subjects import (
-    Responses,
-    Joined,
-    Posts,
+    NewActions,
+    NewMembers,
     Reactions,
+    Responses,
+    Subject,
     read_subject,
 )
-from tests.unit.waiting.actions import ASHA, RAVI, poll
+from tests.unit.waiting.actions import ASHA, MEERA, RAVI, Calls, numbers, poll
+from tests.unit.waiting.strategies import subjects
 
-WHEN = datetime(2026, 3, 1, 8, 0, 0, 400_000, tzinfo=UTC)
+SINCE = datetime(2026, 3, 1, 8, 0, 0, 400_000, tzinfo=UTC)
+MEMBERS = (
+    Member("U1", "Admin", ASHA, "Asha", True),
+    Member("u2", "Member", RAVI, "Ravi", True),
+    Member("u9", "Member", None, None, True),
+)
+FORBIDDEN = KaizalaForbiddenError("listMembers", 403)
+
+# --- how a subject travels -----------------------------------------------------------------------------------------------
+
 FORMS = [
     (
-        Responses("g", "a"),
-        {"kind": "action", "group_id": "g", "action_id": "a", "action_type": None, "sent_at": None},
+        Responses("G", "a"),
+        {"kind": "responses", "group_id": "G", "action_id": "a", "action_type": None, "sent_at": None},
     ),
     (
-        Responses("g", "a", "Poll", WHEN),
+        Responses("G", "a", "Poll", SINCE),
         {
-            "kind": "action",
-            "group_id": "g",
+            "kind": "responses",
+            "group_id": "G",
             "action_id": "a",
             "action_type": "Poll",
             "sent_at": "2026-03-01T08:00:00.400000+00:00",
         },
     ),
     (
-        Reactions("g", "r", "Comment", "above"),
+        Reactions("G", "r", "Comment", "Above"),
         {
             "kind": "reactions",
-            "group_id": "g",
+            "group_id": "G",
             "reference_id": "r",
             "reaction_type": "Comment",
-            "source_group_id": "above",
+            "source_group_id": "Above",
         },
     ),
     (
-        Posts("g", "Image", WHEN),
+        NewActions("G", "Image", SINCE),
         {
-            "kind": "posts",
-            "group_id": "g",
+            "kind": "new_actions",
+            "group_id": "G",
             "action_type": "Image",
             "since": "2026-03-01T08:00:00.400000+00:00",
+            "ignored": None,
         },
     ),
-    (Joined("g"), {"kind": "members", "group_id": "g", "before": None}),
-    (Joined("g", (ASHA,)), {"kind": "members", "group_id": "g", "before": [ASHA]}),
+    (NewMembers("G"), {"kind": "new_members", "group_id": "G", "before": None}),
+    (NewMembers("G", (ASHA,)), {"kind": "new_members", "group_id": "G", "before": [ASHA]}),
 ]
 
 
@@ -66,61 +78,237 @@ def test_the_wire_format_is_fixed(subject, wire):
     assert hash(subject) == hash(read_subject(wire)), "polls are keyed by it"
 
 
-words = st.text(max_size=20)
-times = st.datetimes(timezones=st.just(UTC))
-subjects = st.one_of(
-    st.builds(Responses, words, words, st.none() | words, st.none() | times),
-    st.builds(Reactions, words, words, st.sampled_from(["Like", "Comment"]), st.none() | words),
-    st.builds(Posts, words, words, times),
-    st.builds(Joined, words, st.none() | st.lists(words).map(tuple)),
-)
-
-
 @given(subjects)
 def test_every_subject_survives_the_way_to_a_trigger(subject):
     assert read_subject(json.loads(json.dumps(subject.to_wire()))) == subject
 
 
-def test_what_names_it():
-    assert [subject.id for subject, _ in FORMS] == ["a", "a", "r", "Image", "g", "g"]
+def test_a_field_that_a_later_version_added_is_optional_in_older_rows():
+    assert read_subject({"kind": "responses", "group_id": "g", "action_id": "a"}) == Responses("g", "a")
 
 
-def test_a_first_look_tells_type_and_time():
-    action = poll((RAVI, "Yes"))
-    subject, details = Responses("g", "a1").seen(action)
-    assert subject == Responses("g", "a1", "Poll", None)
-    assert details is action
+def test_each_subject_has_an_id_for_logs_and_results():
+    assert [subject.id for subject, _ in FORMS] == ["a", "a", "r", "Image", "G", "G"]
 
 
-def test_who_is_there_already_has_not_joined():
-    everybody = as_joined(
-        [Member("u1", "Admin", ASHA, "Asha", True), Member("u9", "Member", None, None, True)], ()
+def test_subjects_that_one_poll_can_read_together_have_one_key():
+    assert [subject.poll_key for subject, _ in FORMS] == [
+        ("responses", "g", ""),
+        ("responses", "g", "poll"),
+        ("reactions", "g", "above"),
+        ("new_actions", "g", "image"),
+        ("new_members", "g"),
+        ("new_members", "g"),
+    ]
+    assert Reactions("G", "r").poll_key == ("reactions", "g", "g")
+
+
+def test_of_new_members_alone_the_first_look_decides_what_counts():
+    assert {subject.kind for subject, _ in FORMS if subject.first_look_counts} == {"new_members"}
+    assert {subject.kind for subject, _ in FORMS if not subject.is_for_members} == {"new_members"}
+
+
+# --- responses -----------------------------------------------------------------------------------------------------------
+
+
+def test_responses_are_read_with_one_call():
+    details = poll((RAVI, "Yes"))
+    calls = Calls(getAction=details)
+    assert follow(Responses("g", "a1").reading(), calls) is details
+    (call,) = calls.made
+    assert (call.group_id, call.path) == ("g", "/groups/g/actions/a1")
+
+
+def test_the_first_look_tells_type_and_time_of_an_action():
+    details = poll((RAVI, "Yes"))
+    calls = Calls()
+    assert follow(Responses("g", "a1").begin(details), calls) == (Responses("g", "a1", "Poll"), details)
+    assert calls.made == []
+
+
+# --- reactions -----------------------------------------------------------------------------------------------------------
+
+AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+def test_people_who_reacted_have_the_names_of_the_list_of_members():
+    likes = (Reaction("l1", "u1", AT, None), Reaction("l2", "u7", None, None))
+    calls = Calls(getReactions=Page(likes), listMembers=MEMBERS)
+    details = follow(Reactions("g", "r").reading(), calls)
+    assert (details.action_type, details.response_count) == ("Like", 2)
+    assert [
+        (each.responder, each.response_id, each.responded_at, each.answers) for each in details.responses
+    ] == [
+        (Person(ASHA, "Asha", "U1"), "l1", AT, {"Like": True}),
+        (Person(None, None, "u7"), "l2", None, {"Like": True}),
+    ]
+
+
+def test_a_comment_is_an_answer_of_its_text():
+    calls = Calls(getReactions=Page((Reaction("c1", "u2", AT, "fine"),)), listMembers=MEMBERS)
+    (response,) = follow(Reactions("g", "r", "Comment").reading(), calls).responses
+    assert (response.responder.name, response.answers) == ("Ravi", {"Comment": "fine"})
+
+
+def test_without_reactions_no_names_are_read():
+    calls = Calls(getReactions=Page(()))
+    assert follow(Reactions("g", "r", "Like", "above").reading(), calls).responses == ()
+    (call,) = calls.made
+    assert (call.group_id, call.query["sourceGroupId"], call.query["reactionType"]) == ("g", "above", "Like")
+
+
+def test_the_first_look_at_reactions_changes_nothing():
+    details = poll()
+    assert follow(Reactions("g", "r").begin(details), Calls()) == (Reactions("g", "r"), details)
+
+
+# --- new actions ---------------------------------------------------------------------------------------------------------
+
+
+def listed(seconds, sender=RAVI, action_id=None):
+    moment = None if seconds is None else SINCE.replace(microsecond=0) + timedelta(seconds=seconds)
+    return ListedAction(
+        f"r{seconds}", "Image", action_id, None, sender, moment, None, None, {"imageUrl": "u"}
     )
-    subject, details = Joined("g").seen(everybody)
-    assert subject == Joined("g", (ASHA,))
+
+
+def look(subject, *actions, **answers):
+    """Look for the first time; return the subject and what counts, and the calls that were made."""
+    calls = Calls(listActions=Page(actions), **{"listMembers": MEMBERS, "getMe": Person(ASHA), **answers})
+    details = follow(subject.reading(), calls)
+    return *follow(subject.begin(details), calls), calls
+
+
+def test_a_new_action_is_an_answer_of_its_sender():
+    _, details, _ = look(NewActions("g", "Image", SINCE), listed(1), listed(2, MEERA, "a2"))
+    assert details.action_type == "Image"
+    assert [
+        (each.responder, each.response_id, each.responded_at, each.answers) for each in details.responses
+    ] == [
+        (
+            Person(RAVI, "Ravi", "u2"),
+            "r1",
+            listed(1).sent_at,
+            {"imageUrl": "u", "referenceId": "r1", "actionType": "Image"},
+        ),
+        (
+            Person(MEERA),
+            "a2",
+            listed(2).sent_at,
+            {"imageUrl": "u", "referenceId": "r2", "actionType": "Image"},
+        ),
+    ]
+
+
+def test_an_action_of_the_second_in_which_the_wait_begins_counts():
+    """Kaizala cuts times to the second: a photo that comes as the DAG run begins is not lost."""
+    _, details, _ = look(NewActions("g", "Image", SINCE), listed(-1), listed(0), listed(1))
+    assert [each.response_id for each in details.responses] == ["r0", "r1"]
+
+
+def test_an_action_whose_time_is_not_known_counts():
+    _, details, _ = look(NewActions("g", "Image", SINCE), listed(None))
+    assert len(details.responses) == 1
+
+
+def test_one_list_is_read_for_several_waits_from_the_earliest_moment_on():
+    early, late = NewActions("g", "Image", SINCE), NewActions("g", "Image", SINCE + timedelta(seconds=2))
+    calls = Calls(listActions=Page((listed(1), listed(3))), listMembers=MEMBERS)
+    found = follow(late.read_list([late, early]), calls)
+    assert calls.operations == ["listActions", "listMembers"]
+    assert calls.made[0].query["fromDate"] == str(int(SINCE.timestamp()))
+    assert [each.response_id for each in early.counted(found).responses] == ["r1", "r3"]
+    assert [each.response_id for each in late.counted(found).responses] == ["r3"]
+
+
+def test_actions_of_the_connectors_own_user_do_not_count():
+    first = NewActions("g", "Image", SINCE)
+    subject, details, _ = look(first, listed(1, ASHA), listed(2))
+    assert subject == NewActions("g", "Image", SINCE, ignored=ASHA)
+    assert numbers(each.responder for each in details.responses) == [RAVI]
+    found = ([listed(1, ASHA), listed(2), listed(3, ASHA)], {})
+    assert numbers(each.responder for each in subject.counted(found).responses) == [RAVI], "at every look"
+
+
+@pytest.mark.parametrize("ignored", ["", MEERA])
+def test_who_is_ignored_is_asked_only_if_it_is_not_known(ignored):
+    first = NewActions("g", "Image", SINCE, ignored=ignored)
+    subject, details, calls = look(first, listed(1, ASHA), listed(2))
+    assert subject == first
+    assert numbers(each.responder for each in details.responses) == [ASHA, RAVI]
+    assert "getMe" not in calls.operations
+
+
+def test_actions_without_a_sender_count_even_if_the_own_user_has_no_number():
+    subject, details, _ = look(NewActions("g", "Image", SINCE), listed(1, None), getMe=Person(None, "Asha"))
+    assert subject.ignored == ""
+    assert len(details.responses) == 1
+    subject, details, _ = look(NewActions("g", "Image", SINCE), listed(1, None))
+    assert len(details.responses) == 1
+
+
+def test_if_the_own_user_cannot_be_read_its_actions_count_too(logs):
+    subject, details, _ = look(NewActions("g", "Image", SINCE), listed(1, ASHA), getMe=FORBIDDEN)
+    assert subject.ignored == ""
+    assert numbers(each.responder for each in details.responses) == [ASHA]
+    (line,) = logs.of("warning")
+    assert "its own posts count too" in line
+
+
+def test_if_the_own_user_cannot_be_read_now_the_first_look_is_repeated():
+    with pytest.raises(KaizalaServerError):
+        look(NewActions("g", "Image", SINCE), listed(1), getMe=KaizalaServerError("getMe", 500))
+
+
+def test_names_are_not_needed_where_the_list_of_members_may_not_be_read():
+    _, details, _ = look(NewActions("g", "Image", SINCE), listed(1), listMembers=FORBIDDEN)
+    assert [each.responder for each in details.responses] == [Person(RAVI)]
+
+
+def test_names_are_not_read_if_there_is_no_one_to_name():
+    _, _, calls = look(NewActions("g", "Image", SINCE))
+    assert calls.operations == ["listActions", "getMe"]
+    _, _, calls = look(NewActions("g", "Image", SINCE), listed(1, None))
+    assert calls.operations == ["listActions", "getMe"]
+
+
+# --- new members ---------------------------------------------------------------------------------------------------------
+
+
+def test_members_of_the_first_look_have_not_joined():
+    calls = Calls(listMembers=MEMBERS[:1])
+    everyone = follow(NewMembers("g").reading(), calls)
+    subject, details = follow(NewMembers("g").begin(everyone), calls)
+    assert subject == NewMembers("g", (ASHA,))
     assert details.responses == ()
-    assert Joined("g").needs_first_look
-    assert not subject.needs_first_look
-    assert subject.seen(everybody) == (subject, everybody), "only the first look tells that"
 
 
-def test_only_members_need_a_first_look():
-    assert [subject for subject, _ in FORMS if subject.needs_first_look] == [Joined("g")]
+def test_members_who_come_later_have_joined():
+    subject = NewMembers("g", (ASHA,))
+    details = follow(subject.reading(), Calls(listMembers=MEMBERS))
+    assert [(each.responder, each.response_id, each.answers) for each in details.responses] == [
+        (Person(RAVI, "Ravi", "u2"), "u2", {"role": "Member"})
+    ], "people without a number cannot be told apart, so they are left out"
+    assert follow(subject.begin(details), Calls()) == (subject, details), "only the first look decides that"
 
 
-def listed(seconds):
-    moment = WHEN.replace(microsecond=0) + timedelta(seconds=seconds)
-    return ListedAction(f"r{seconds}", "Image", None, None, ASHA, moment, None, None, {"imageUrl": "u"})
+def test_a_group_that_was_empty_at_the_first_look_is_not_asked_again():
+    subject = NewMembers("g", ())
+    details = follow(subject.reading(), Calls(listMembers=MEMBERS))
+    assert follow(subject.begin(details), Calls()) == (subject, details)
 
 
-def test_kaizala_cuts_times_to_the_second():
-    """A photo that comes in the second in which the DAG run began is not lost."""
-    found = as_posts([listed(-1), listed(0), listed(1)], "Image", WHEN)
-    assert [each.response_id for each in found.responses] == ["r0", "r1"]
-    assert isinstance(found, ActionDetails)
-    assert found.responses[0].answers == {"imageUrl": "u", "referenceId": "r0", "actionType": "Image"}
+# --- the registry --------------------------------------------------------------------------------------------------------
 
 
-def test_what_has_no_time_counts():
-    without = ListedAction("r", "Image", None, None, ASHA, None, None, None, {})
-    assert len(as_posts([without], "Image", WHEN).responses) == 1
+def test_a_subclass_registers_itself_under_its_kind(monkeypatch):
+    monkeypatch.setattr("airflow_provider_kaizala.waiting.subjects._SUBJECTS", {})
+
+    class Other(Subject):
+        kind = "other"
+
+    class WithoutAKind(Other):
+        pass
+
+    assert read_subject({"kind": "other", "group_id": "g"}) == Other("g")
+    assert type(read_subject({"kind": "other", "group_id": "g"})) is Other

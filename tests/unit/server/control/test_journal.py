@@ -84,9 +84,11 @@ def test_a_reader_can_wait(control, api) -> None:
     start = control.ok("GET", "/journal")["last"]
     threading.Timer(0.3, lambda: api.ok("GET", "/users/me")).start()
     began = time.monotonic()
-    entries = control.entries(since=start, wait=10, operation="getMe")
+    entries = control.ok(
+        "GET", "/journal", params={"since": start, "wait": 30, "operation": "getMe"}, timeout=60
+    )["entries"]
     assert [entry["operation"] for entry in entries] == ["getMe"]
-    assert 0.2 < time.monotonic() - began < 3
+    assert 0.2 < time.monotonic() - began < 25, "as soon as there is something"
     began = time.monotonic()
     assert control.entries(since=start + 1, wait=1) == []
     assert time.monotonic() - began >= 1

@@ -29,6 +29,9 @@ class Listener:
         self.statuses: list[int] = []
         self.status = 200
         self.delay = 0.0
+        #: cleared, posts are taken and not answered
+        self.answers = threading.Event()
+        self.answers.set()
         self.answer_get: Callable[[BaseHTTPRequestHandler, str], None] | None = None
         self.began = 0
         self._changed = threading.Condition()
@@ -46,16 +49,17 @@ class Listener:
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self) -> None:
+        self.answers.set()
         self._http.shutdown()
         self._http.server_close()
 
-    def wait(self, count: int, seconds: float = 10) -> list[dict[str, Any]]:
+    def wait(self, count: int, seconds: float = 20) -> list[dict[str, Any]]:
         """Return the bodies once there are so many."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.got) >= count, seconds), self.got
             return [one["body"] for one in self.got]
 
-    def reached(self, count: int, seconds: float = 10) -> None:
+    def reached(self, count: int, seconds: float = 20) -> None:
         """Wait until so many posts arrived, answered or not."""
         with self._changed:
             assert self._changed.wait_for(lambda: self.began >= count, seconds)
@@ -63,7 +67,7 @@ class Listener:
     def events(self, count: int) -> list[str]:
         return [body["eventType"] for body in self.wait(count)]
 
-    def stays_at(self, count: int, seconds: float = 0.7) -> None:
+    def stays_at(self, count: int, seconds: float = 0.5) -> None:
         time.sleep(seconds)
         assert len(self.got) == count
 
@@ -91,6 +95,7 @@ class Listener:
                     listener.began += 1
                     listener._changed.notify_all()
                 time.sleep(listener.delay)
+                listener.answers.wait(60)
                 with listener._changed:
                     status = listener.statuses.pop(0) if listener.statuses else listener.status
                     listener.got.append(

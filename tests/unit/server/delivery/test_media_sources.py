@@ -95,9 +95,10 @@ class TestUrl:
         assert "public internet" in error["message"]
         assert len(listener.asked) == 1
 
-    @pytest.mark.parametrize(
-        ("answer", "status"),
-        [
+    def test_refusals_leave_nothing_behind(self, make_server, call_with, listener) -> None:
+        server = make_server(max_media=100_000)
+        api = call_with("demo-group-token", url=server.url)
+        for answer, status in (
             (serving(Content_Type="text/html"), 415),
             (serving(Content_Type="image/svg+xml"), 415),
             (serving(b"<html>", Content_Type="application/octet-stream"), 400),
@@ -108,14 +109,10 @@ class TestUrl:
             (serving(b"x" * 200_000, Content_Type="image/png"), 413),
             (serving(b"x", Content_Type="image/png", Content_Length="99999999999"), 413),
             (lambda request, _token: request.connection.close(), 400),
-        ],
-    )
-    def test_refusals_leave_nothing_behind(self, make_server, call_with, listener, answer, status) -> None:
-        server = make_server(max_media=100_000)
-        api = call_with("demo-group-token", url=server.url)
-        listener.answer_get = answer
-        api.refused(status, "POST", "/media/url", json={"mediaUrl": listener.url})
-        assert not server.state.media.folder.exists() or not list(server.state.media.folder.iterdir())
+        ):
+            listener.answer_get = answer
+            api.refused(status, "POST", "/media/url", json={"mediaUrl": listener.url})
+            assert not server.state.media.folder.exists() or not list(server.state.media.folder.iterdir())
 
     @pytest.mark.parametrize(
         "url", [None, "", "x", "ftp://x/", "http://u:p@x/", "http://nowhere.invalid/x.png", 7]

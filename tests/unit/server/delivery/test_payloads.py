@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import json
-from pathlib import Path
 
 import jsonschema
 import pytest
-import yaml
+
+from tests.contract.description import contract
 
 GROUP = "11111111-1111-4111-8111-111111111111@1"
-CONTRACT = Path(__file__).parents[3] / "contract" / "kaizala-openapi.yaml"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 100
 
 ENVELOPE = json.loads("""
@@ -47,14 +45,9 @@ RESPONSE = json.loads("""
 PACKAGE_KEYS = {"actionPackageId", "packageId"}
 
 
-@functools.cache
-def schemas():
-    return yaml.safe_load(CONTRACT.read_text("utf-8"))["components"]
-
-
 def fits(body, name):
     """Check a value against a schema of the API description, its references resolved within it."""
-    schema = {"$ref": f"#/components/schemas/{name}", "components": schemas()}
+    schema = {"$ref": f"#/components/schemas/{name}", "components": contract()["components"]}
     jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(body)
 
 

@@ -86,6 +86,17 @@ def test_answers_by_the_tokens_user_edits_and_repeats(api, survey) -> None:
     assert api.details(action_id)["responseCount"] == 1
 
 
+def test_an_answer_is_not_edited_through_another_action(api, survey) -> None:
+    answered, other = (api.post_action("Survey", survey)["actionId"] for _ in range(2))
+    body = {"actionType": "Survey", "actionBody": {"Answers": ["No"]}}
+    mine = api.ok("POST", f"{ACTIONS}/{answered}/responses", json=body)
+    edit = {"actionType": "Survey", "actionBody": {"Answers": ["Yes"]}, **mine}
+    api.refused(404, "POST", f"{ACTIONS}/{other}/responses", json=edit)
+    [response] = api.details(answered)["responses"]
+    assert (response["responseWithQuestions"][0]["answer"], response["isUpdateResponse"]) == (["No"], False)
+    assert api.details(other)["responseCount"] == 0
+
+
 @pytest.mark.parametrize(
     ("place", "shown"),
     [

@@ -33,6 +33,17 @@ def test_wrong_credentials(server, wrong) -> None:
     assert reply.json()["errorCode"] == "Unauthenticated"
 
 
+def test_another_connector_cannot_spend_a_refresh_token(server) -> None:
+    other = {"connectors": [{"id": "other", "secret": "other-secret"}]}
+    httpx.post(server.url + "/_test/seed", json=other).raise_for_status()
+    stolen = ask(server.url, "demo-refresh-token", "other", "other-secret")
+    assert stolen.status_code == 401
+    assert stolen.json() == ask(server.url, "x", "other", "other-secret").json(), (
+        "nothing tells that it is one"
+    )
+    assert ask(server.url).status_code == 200
+
+
 def test_an_access_token_ends_by_the_servers_clock(server, api) -> None:
     api.ok("GET", "/groups")
     server.state.clock.advance(24 * HOUR - 60_000)
@@ -61,6 +72,21 @@ def test_rotation_from_day_328(server) -> None:
     server.state.clock.advance(37 * DAY)
     assert ask(server.url).status_code == 401
     assert ask(server.url, first).status_code == 200
+
+
+def test_a_rotation_ends_the_old_refresh_token_if_a_test_wants_that(server) -> None:
+    httpx.post(server.url + "/_test/rotation", json={"endsOldToken": True}).raise_for_status()
+    assert ask(server.url).json()["refreshToken"] is None
+    assert ask(server.url).status_code == 200, "without a rotation nothing ends"
+    server.state.clock.advance(328 * DAY)
+    rotated = ask(server.url).json()["refreshToken"]
+    assert ask(server.url).status_code == 401
+    assert ask(server.url, rotated).status_code == 200
+    assert ask(server.url, "demo-group-token").status_code == 200
+    httpx.post(server.url + "/_test/reset").raise_for_status()
+    server.state.clock.advance(328 * DAY)
+    assert ask(server.url).json()["refreshToken"]
+    assert ask(server.url).status_code == 200, "a reset takes the switch back"
 
 
 def test_a_newly_issued_refresh_token_ends_the_old_one(server) -> None:

@@ -220,11 +220,11 @@ def test_nobody_who_is_not_signed_in_sees_anything(reader, poll):
 
 
 # --- Signing in -------------------------------------------------------------------------------------------------------
-def test_1000_wrong_pins(reader, server):
+def test_many_wrong_pins(reader, server):
     guesser = reader()
     form = guesser.form("/sign-in", "/sign-in")
     seen = set()
-    for pin in range(1000):
+    for pin in range(50):
         reply = guesser.http.post("/sign-in", data={**form, "mobileNumber": RAVI, "pin": f"{pin + 5000:04}"})
         seen.add(reply.status_code)
         assert "set-cookie" not in reply.headers or "kaizala_session" not in reply.headers["set-cookie"]

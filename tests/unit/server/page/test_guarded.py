@@ -207,6 +207,26 @@ def test_nobody_changes_the_answer_of_another(reader, api, ravi):
     assert shown(ravi, reference)["myAnswer"] == mine
 
 
+def test_nobody_answers_with_the_file_of_another_by_its_name(reader, api, ravi):
+    foreign = api.ok("POST", "/media", files={"file": ("a.jpg", photo(), "image/jpeg")})["mediaResource"]
+    body = {"title": "S", "questions": [{"title": "Photo", "type": "Image"}, {"title": "N", "type": "Text"}]}
+    reference = api.post_action("Survey", body)["referenceId"]
+    page, path = reader(RAVI), f"{HOME}/posts/{reference}"
+    replies = [page.act(reference, "answer", q0__kept=foreign, q1="a")]
+    own = [("q0", ("b.jpg", photo(), "image/jpeg"))]
+    assert page.act(reference, "answer", own, q1="b").status_code == 303
+    mine = shown(ravi, reference)["myAnswer"]
+    [kept] = re.findall(r'name="q0\.kept" value="([^"]+)"', page.page(path))
+    edit = {"q1": "c", "response_id": mine["responseId"]}
+    replies.append(page.act(reference, "answer", q0__kept=foreign, **edit))
+    replies.append(page.act(reference, "answer", q0__kept=[kept, foreign], **edit))
+    for reply in replies:
+        assert reply.status_code == 400
+        assert t("error.form_changed") in html.unescape(reply.text)
+    assert shown(ravi, reference)["myAnswer"] == mine
+    assert page.act(reference, "answer", q0__kept=kept, **edit).status_code == 303, "one's own stays"
+
+
 def test_a_job_of_another_is_not_done(reader, api, asha):
     reference = api.post_action("Job", {"title": "Door", "assignedTo": [MEERA], "dueDate": 2})["referenceId"]
     ravi = reader(RAVI)

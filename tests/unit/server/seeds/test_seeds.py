@@ -12,6 +12,9 @@ PERSON = {"mobileNumber": "+910000000001", "name": "A", "pin": "1"}
     ("text", "where"),
     [
         ("people: [", "line 1"),
+        ("people:\n\t- {}", "line 2"),
+        ("\0\1\2", "not valid YAML"),
+        ("people:\n - {mobileNumber: +910000000001, name: A}", "people.0.mobileNumber: must be text"),
         ("people:\n - {mobileNumber: 919, name: A}", "people.0.mobileNumber: must be text; in YAML, put"),
         ('people:\n - {mobileNumber: "919", name: A}', "people.0.mobileNumber: must be a phone number"),
         (
@@ -30,7 +33,7 @@ PERSON = {"mobileNumber": "+910000000001", "name": "A", "pin": "1"}
         ("rooms: []", "known are tenants, people, connectors, groups, grants, actions"),
         ("groups: [{id: g, name: G, type: Hub}]", "groups.0.type: must be 'Group' or 'ConnectGroup'"),
         (
-            'connectors: [{id: c, secret: s, permissions: ["Fly"]}]',
+            'connectors: [{id: c, secret: hush-hush, permissions: ["Fly"]}]',
             "connectors.0.permissions: must be all, or a list of some of Group",
         ),
         (
@@ -47,7 +50,7 @@ PERSON = {"mobileNumber": "+910000000001", "name": "A", "pin": "1"}
         ),
         ("connectors: [{id: c, secret: ''}]", "connectors.0.secret: must have at least 1 character"),
         (
-            "grants: [{connector: c, kind: group, person: '+910000000001', refreshToken: t}]",
+            "grants: [{connector: c, kind: group, person: '+910000000001', refreshToken: hush-hush}]",
             "grants.0: group is for",
         ),
         ("- a list", "mapping of tenants, people, connectors, groups, grants, actions"),
@@ -61,6 +64,7 @@ def test_mistakes_say_where(text, where) -> None:
     assert "\n" not in str(wrong.value)
     assert "Value error" not in str(wrong.value)
     assert "Input" not in str(wrong.value)
+    assert "hush-hush" not in str(wrong.value), "a secret"
 
 
 def test_unknown_seed_names_the_built_in_ones() -> None:
@@ -75,7 +79,7 @@ def test_unknown_seed_names_the_built_in_ones() -> None:
         ("groups: [{id: g, name: G, admins: ['+910000000055']}]", "groups.0.admins"),
         ("groups: [{id: g, name: G, parent: nothing}]", "groups.0.parent"),
         (
-            "grants: [{connector: x, kind: user, person: '+910000000001', refreshToken: t}]",
+            "grants: [{connector: x, kind: user, person: '+910000000001', refreshToken: hush-hush}]",
             "grants.0.connector",
         ),
         (
@@ -89,8 +93,9 @@ def test_unknown_seed_names_the_built_in_ones() -> None:
     ],
 )
 def test_what_does_not_fit_the_database_changes_nothing(server, ravi, seed, where) -> None:
-    with pytest.raises(SeedError, match=where):
+    with pytest.raises(SeedError, match=where) as wrong:
         server.state.database.submit(lambda conn: apply_seed(conn, parse_seed(seed, "s"), 1)).result()
+    assert "hush-hush" not in str(wrong.value), "a secret"
     assert len(ravi.ok("GET", "/groups")["groups"]) == 1
 
 

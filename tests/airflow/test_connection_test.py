@@ -1,0 +1,62 @@
+"""The *Test* button, the tasks that follow it, and the refresh tokens that rotate meanwhile."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_kaizala.hooks import KaizalaHook
+from airflow_provider_kaizala.operators import KaizalaSendMessageOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    from airflow_provider_kaizala.testing.server import KaizalaServer
+
+TRANSIENT = "qzxhgapwlm"  # Airflow tests under a random connection id
+
+
+def post() -> Any:
+    with DAG("post", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
+        KaizalaSendMessageOperator(task_id="hello", text="Hello")
+    return dag
+
+
+def test_a_task_works_after_the_test_button_received_a_rotated_refresh_token(
+    kaizala_server: KaizalaServer,
+    kaizala_conn: dict[str, Any],
+    run_dag: Callable[[Any], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Even if the rotation ends the configured refresh token at once, as it may have done in production."""
+    monkeypatch.setenv(f"AIRFLOW_CONN_{TRANSIENT.upper()}", json.dumps(kaizala_conn))
+    kaizala_server.rotation_ends_old_token()
+    kaizala_server.advance(timedelta(days=329))
+    ok, text = KaizalaHook(TRANSIENT).test_connection()
+    assert ok, text
+    assert kaizala_server.journal(operation="getAccessToken", status=200)
+    assert run_dag(post()).state == "success"
+    ok, text = KaizalaHook(TRANSIENT).test_connection()
+    assert ok, text
+    kaizala_server.advance(timedelta(days=2))  # the access token has ended too
+    assert run_dag(post()).state == "success"
+    assert not kaizala_server.journal(operation="getAccessToken", status=401)
+
+
+def test_the_test_button_works_after_a_task_received_a_rotated_refresh_token(
+    kaizala_server: KaizalaServer,
+    kaizala_conn: dict[str, Any],
+    run_dag: Callable[[Any], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(f"AIRFLOW_CONN_{TRANSIENT.upper()}", json.dumps(kaizala_conn))
+    kaizala_server.rotation_ends_old_token()
+    kaizala_server.advance(timedelta(days=329))
+    assert run_dag(post()).state == "success"
+    ok, text = KaizalaHook(TRANSIENT).test_connection()
+    assert ok, text

@@ -1,0 +1,52 @@
+"""Any rule and any subject, for hypothesis."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+from hypothesis import strategies as st
+
+from airflow_provider_kaizala.waiting.rules import AllOf, AnyAnswer, AnyOf, AtLeast, Everyone, People, Quorum
+from airflow_provider_kaizala.waiting.subjects import NewActions, NewMembers, Reactions, Responses
+from tests.unit.waiting.actions import ASHA, RAVI
+
+phones = st.lists(st.from_regex(r"\+[0-9]{6,15}", fullmatch=True), min_size=1, max_size=4, unique=True).map(
+    tuple
+)
+titles = st.text(min_size=1, max_size=20).filter(lambda text: text.strip() and text.isprintable())
+names = st.dictionaries(st.sampled_from([ASHA, RAVI]), titles)
+
+
+@st.composite
+def quorums(draw):
+    people = draw(st.none() | phones)
+    count = draw(st.integers(min_value=1, max_value=len(people) if people else 9))
+    return Quorum(draw(titles), count, people, draw(st.none() | titles), draw(names))
+
+
+simple_rules = st.one_of(
+    st.just(AnyAnswer()),
+    st.builds(AtLeast, st.integers(min_value=1)),
+    st.just(Everyone()),
+    st.builds(Everyone, phones, names),
+    st.builds(People, phones, st.sampled_from(["all", "any"]), names),
+    quorums(),
+)
+rules = st.recursive(
+    simple_rules,
+    lambda inner: st.builds(
+        lambda make, parts: make(tuple(parts)),
+        st.sampled_from([AllOf, AnyOf, lambda parts: AnyOf(parts, strict=True)]),
+        st.lists(inner, min_size=1, max_size=3),
+    ),
+    max_leaves=8,
+)
+
+words = st.text(max_size=20)
+moments = st.datetimes(timezones=st.just(UTC))
+subjects = st.one_of(
+    st.builds(Responses, words, words, st.none() | words, st.none() | moments),
+    st.builds(Reactions, words, words, st.sampled_from(["Like", "Comment"]), st.none() | words),
+    st.builds(NewActions, words, words, moments, st.none() | words),
+    st.builds(NewMembers, words, st.none() | st.lists(words).map(tuple)),
+)
