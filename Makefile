@@ -5,10 +5,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CONSTRAINTS := constraints-py311-airflow332.txt
 MOTO := .build/moto
+# Each file of tests runs in one of two processes, since fixtures are shared within a file
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: venv demo test lint e2e browser screenshots postgres matrix bench clean
+.PHONY: help venv demo unit test lint e2e browser screenshots postgres matrix bench clean
 
-venv: $(STAMP)
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(STAMP) ## set up .venv; every target does so by itself
 
 $(STAMP): pyproject.toml $(CONSTRAINTS)
 	@echo "setting up $(VENV) (once; a few minutes)"
@@ -20,30 +25,35 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 
 # A DAG posts to a group, people answer, the DAG continues. With HUMAN=1 it waits until you answer on the page; with KEEP=1 you
 # answer a second run, and everything keeps running.
-demo: $(STAMP)
+demo: $(STAMP) ## a DAG asks, people answer, the DAG continues; HUMAN=1 asks you, KEEP=1 keeps everything running
 	@$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(HUMAN),--human)
 
 # All tests, also those that start real components. Tests of what this machine lacks are skipped, with the reason.
-test: $(STAMP)
-	$(BIN)/python -m pytest -q
+test: $(STAMP) ## all tests
+	$(BIN)/python -m pytest -q $(PARALLEL) tests/unit tests/contract tests/airflow
+	$(BIN)/python -m pytest -q tests/browser tests/e2e
 
-e2e: $(STAMP)
+# The provider's unit tests: neither the server's, nor any that start components.
+unit: $(STAMP) ## the provider's unit tests, in less than a minute
+	$(BIN)/python -m pytest -q $(PARALLEL) tests/unit --ignore tests/unit/server --ignore tests/unit/testing $(ARGS)
+
+e2e: $(STAMP) ## the tests that start all components of Airflow and the server
 	$(BIN)/python -m pytest -q tests/e2e
 
 # The tests of the page, in the Chromium of this machine.
-browser: $(STAMP)
+browser: $(STAMP) ## the tests of the page
 	$(BIN)/python -m pytest -q tests/browser
 
 # Take the pictures of the page in docs/, in the Chromium of this machine.
-screenshots: $(STAMP)
+screenshots: $(STAMP) ## the pictures of the page in docs/
 	@$(BIN)/python -m demo.screenshots
 
 # The server's tests on PostgreSQL, which must be installed; they start an instance of their own. ARGS selects tests.
-postgres: $(STAMP)
+postgres: $(STAMP) ## the server's tests on PostgreSQL; ARGS selects tests
 	$(BIN)/python -m tests.on_postgres $(ARGS)
 
 # Measure into benchmarks/results.json. ONLY=server (or page, imports, message, waits) runs one bench and keeps the other figures.
-bench: $(STAMP) $(MOTO)/.installed
+bench: $(STAMP) $(MOTO)/.installed ## measure into benchmarks/results.json; ONLY selects a bench
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 $(MOTO)/.installed: benchmarks/moto-requirements.txt
@@ -55,7 +65,7 @@ $(MOTO)/.installed: benchmarks/moto-requirements.txt
 # The tests inside Airflow, on the oldest supported version. The server runs in the first environment, since Airflow 2 requires an
 # older SQLAlchemy. ARGS selects tests.
 OLD := .build/airflow-2.11
-matrix: $(STAMP) $(OLD)/.installed
+matrix: $(STAMP) $(OLD)/.installed ## the tests inside Airflow on the oldest supported version; ARGS selects tests
 	KAIZALA_SERVER_PYTHON=$(abspath $(BIN))/python $(OLD)/bin/python -m pytest -q $(or $(ARGS),tests/airflow) -W ignore -p no:logging -p no:cacheprovider -o filterwarnings=
 
 $(OLD)/.installed: constraints-py311-airflow2112.txt
@@ -65,11 +75,11 @@ $(OLD)/.installed: constraints-py311-airflow2112.txt
 	@$(OLD)/bin/python -m pip install -qq --disable-pip-version-check -c constraints-py311-airflow2112.txt -e '.[examples]'
 	@touch $@
 
-lint: $(STAMP)
+lint: $(STAMP) ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-clean:
+clean: ## remove .venv and .build
 	rm -rf $(VENV) .build

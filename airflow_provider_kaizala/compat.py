@@ -110,6 +110,10 @@ class SkipBelow:
         ti = context["ti"]
         if not tasks or not self._can_skip(ti):
             return
+        if ti.map_index >= 0:
+            tasks = [each for each in tasks if self._is_of_this_instance(each)]
+        if not tasks:
+            return
         operator.log.info("Skipping %s", ", ".join(sorted(each.task_id for each in tasks)))
         if AIRFLOW_V_3_0_PLUS:
             operator.skip(ti=ti, tasks=tasks)
@@ -120,8 +124,8 @@ class SkipBelow:
             from airflow.models.skipmixin import SkipMixin
             from airflow.utils.session import create_session
 
+            skipped = [(each.task_id, ti.map_index) for each in tasks]
             with create_session() as session:
-                skipped = self._of_this_instance([each.task_id for each in tasks], ti.map_index)
                 SkipMixin._set_state_to_skipped(context["dag_run"], skipped, session)
 
     def branch_below(self, context: Any, branch: Collection[str]) -> None:
@@ -141,15 +145,11 @@ class SkipBelow:
         )
         return False
 
-    def _of_this_instance(self, task_ids: Collection[str], map_index: int) -> list[tuple[str, int]]:
-        """Return those of the tasks that are mapped by the same task group."""
+    def _is_of_this_instance(self, task: Any) -> bool:
+        """Return whether a task is mapped by the same task group as this one."""
         operator: Any = self
-        group = operator.get_closest_mapped_task_group()
-        return [
-            (each, map_index)
-            for each in task_ids
-            if operator.dag.get_task(each).get_closest_mapped_task_group() is group
-        ]
+        found: Any = task.get_closest_mapped_task_group()
+        return found is operator.get_closest_mapped_task_group()
 
     if not TYPE_CHECKING:  # a static method of SkipMixin, which calls it on itself
 
@@ -159,8 +159,8 @@ class SkipBelow:
                 super()._set_state_to_skipped(tasks, map_index)
             from airflow.sdk.exceptions import DownstreamTasksSkipped
 
-            task_ids = [each if isinstance(each, str) else each[0] for each in tasks]
-            skipped = self._of_this_instance(task_ids, map_index)
+            below = (self.dag.get_task(each if isinstance(each, str) else each[0]) for each in tasks)
+            skipped = [(each.task_id, map_index) for each in below if self._is_of_this_instance(each)]
             if skipped:
                 raise DownstreamTasksSkipped(tasks=skipped)
 

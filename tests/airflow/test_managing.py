@@ -61,7 +61,7 @@ def callback() -> Iterator[ThreadingHTTPServer]:
     """An address that takes webhooks."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Echo) as server:
         server.tokens = []  # type: ignore[attr-defined]
-        thread = Thread(target=server.serve_forever, kwargs={"poke_interval": 0.02}, daemon=True)
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         yield server
         server.shutdown()

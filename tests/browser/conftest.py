@@ -1,4 +1,4 @@
-"""A browser for each module, a server for each test, and people at pages of their own."""
+"""A browser for each module, the demo group as it was seeded for each test, and people at pages of their own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from demo import chromium
 from demo.store import Store
-from tests.browser.reading import Visits, visiting
+from tests.browser.reading import PATIENCE, Visits, visiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_kaizala.testing.server import KaizalaServer
 
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")

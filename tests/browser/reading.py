@@ -22,10 +22,12 @@ PHONE: Mapping[str, Any] = {
     "is_mobile": True,
     "device_scale_factor": 2,
 }
+#: ms until something counts as not happening: what it takes on a machine with much else to do does not matter
+PATIENCE = 30_000
 #: what Chromium itself writes where the server refuses something, or cannot be reached
 _OF_THE_NETWORK = "Failed to load resource"
 
-__all__ = ["ASHA", "MEERA", "PHONE", "PIN", "RAVI", "Visits", "t", "visiting"]
+__all__ = ["ASHA", "MEERA", "PATIENCE", "PHONE", "PIN", "RAVI", "Visits", "t", "visiting"]
 
 
 class Visits:
@@ -47,7 +49,7 @@ class Visits:
         context = self._browser.new_context(
             **{"base_url": self.url, "locale": "en-GB", "timezone_id": chromium.ZONE_NAME, **PHONE, **given}
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         self._contexts.append(context)
         context.on("console", self._heard)
         context.on("dialog", self._asked)
@@ -62,6 +64,13 @@ class Visits:
         page = self.open(**given)
         chromium.sign_in(page.context, self.url, mobile_number)
         if path is not None:
+            page.goto(path)
+        return page
+
+    def listening(self, mobile_number: str, path: str) -> Page:
+        """Open a window in which somebody has signed in before, at a page that hears of what others do from here on."""
+        page = self.as_person(mobile_number)
+        with page.expect_response("**/live"):
             page.goto(path)
         return page
 

@@ -34,8 +34,7 @@ def test_offline_and_back(visits: Visits, store: Store) -> None:
     visits.trouble_is_wanted = True
     poll = store.poll()
     store.text("Before")
-    page = visits.as_person(RAVI, GROUP_PAGE)
-    page.wait_for_timeout(300)
+    page = visits.listening(RAVI, GROUP_PAGE)
     page.context.set_offline(True)
     expect(page.get_by_text(t("group.lost"))).to_be_visible()
 
@@ -67,8 +66,7 @@ def test_offline_and_back(visits: Visits, store: Store) -> None:
 def test_own_and_others_posts_stand_in_the_order_they_were_sent(visits: Visits, store: Store) -> None:
     """Even if what another one sent before is heard of after one's own."""
     store.text("Before")
-    page = visits.as_person(RAVI, GROUP_PAGE)
-    page.wait_for_timeout(300)
+    page = visits.listening(RAVI, GROUP_PAGE)
     page.route("**/live", lambda route: route.abort())
     page.evaluate("dispatchEvent(new Event('online'))")  # it listens anew, and hears nothing
     visits.trouble_is_wanted = True
@@ -81,16 +79,14 @@ def test_own_and_others_posts_stand_in_the_order_they_were_sent(visits: Visits, 
 def test_a_change_that_could_not_be_loaded_is_loaded_later(visits: Visits, store: Store) -> None:
     visits.trouble_is_wanted = True
     poll = store.poll()
-    page = visits.as_person(RAVI, GROUP_PAGE)
-    page.wait_for_timeout(300)
+    page = visits.listening(RAVI, GROUP_PAGE)
     page.route("**/posts/*", lambda route: route.abort(), times=1)
     store.as_person(MEERA, f"/actions/{poll['actionId']}/votes", choice="Friday")
     expect(page.get_by_role("button", name="Friday")).to_contain_text(t("poll.votes", n=1))
 
 
 def test_a_hidden_page_lets_go_of_its_connection_and_catches_up(visits: Visits, store: Store) -> None:
-    page = visits.as_person(RAVI, GROUP_PAGE)
-    page.wait_for_timeout(300)
+    page = visits.listening(RAVI, GROUP_PAGE)
     hide = """(is) => {
         Object.defineProperty(document, 'hidden', { value: is, configurable: true });
         document.dispatchEvent(new Event('visibilitychange'));
@@ -141,9 +137,8 @@ def test_the_server_restarts(browser: Browser, tmp_path: Path) -> None:
     store = Store(KaizalaServer(url))
     try:
         store.survey()
-        ravi, asha = visits.as_person(RAVI, GROUP_PAGE), visits.as_person(ASHA, GROUP_PAGE)
+        ravi, asha = visits.listening(RAVI, GROUP_PAGE), visits.listening(ASHA, GROUP_PAGE)
         ravi.get_by_label("How many of us are here?").fill("3")
-        ravi.wait_for_timeout(300)
         server.stop()
         expect(asha.get_by_text(t("group.lost"))).to_be_visible()
         ravi.get_by_role("button", name=t("survey.send")).click()

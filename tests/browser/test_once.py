@@ -113,8 +113,7 @@ def test_what_was_stored_but_not_answered_is_sent_again_and_stands_there_once(
 ) -> None:
     visits.trouble_is_wanted = True
     survey = store.survey()
-    page = visits.as_person(RAVI, GROUP_PAGE)
-    page.wait_for_timeout(300)
+    page = visits.listening(RAVI, GROUP_PAGE)
     button = fill(page)
     lose_reply(page, path)
     page.route("**/posts/*", lambda route: route.abort())  # nor does it hear of it in another way

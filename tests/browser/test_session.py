@@ -146,8 +146,7 @@ def test_what_one_person_wrote_is_not_sent_as_another(visits: Visits, store: Sto
 
 
 def test_a_page_nobody_types_in_asks_to_sign_in_when_the_session_ends(visits: Visits, store: Store) -> None:
-    page = visits.as_person(RAVI, GROUP_PAGE)
-    page.wait_for_timeout(300)
+    page = visits.listening(RAVI, GROUP_PAGE)
     store.server.advance(LONG)
     store.text("Nobody here may read this")
     expect(page.get_by_label(t("phone"))).to_be_visible()

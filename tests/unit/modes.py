@@ -11,6 +11,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pkgutil import resolve_name
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -28,7 +29,7 @@ from airflow_provider_kaizala import compat
 from airflow_provider_kaizala import operators as ops
 from airflow_provider_kaizala.client.async_client import AsyncKaizalaClient
 from airflow_provider_kaizala.client.client import KaizalaClient
-from airflow_provider_kaizala.client.effects import TransportFailure
+from airflow_provider_kaizala.client.effects import Send, TransportFailure
 from airflow_provider_kaizala.client.policy import Policy
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.sensors import KaizalaResponseSensor
@@ -116,9 +117,7 @@ class Clock:
             heapq.heapify(self._due)
 
     def interrupt(self, what: Interruption | AirflowTaskTimeout) -> None:
-        """Interrupt the task, whatever it is doing; an answer in Airflow does so only in the triggerer."""
-        if isinstance(what, Answered) and self.on_interrupt is None:
-            return
+        """Interrupt the task, whatever it is doing."""
         self.interruption = what
         if self.on_interrupt is not None:
             self.on_interrupt()
@@ -209,6 +208,7 @@ class World:
         self.latency = 0.0
         self.broken: Any = None
         self.triggerer_runs_from = 0.0
+        self.task_is_deferred = False
         self.connection_is_gone = False
         self.records: dict[UUID, Record] = {}
         self._answer = kaizala.answer
@@ -291,28 +291,35 @@ class World:
         if self.records:
             record = list(self.records.values())[-1]
             record.answer, record.user = [choice], "admin"
-            self.clock.interrupt(Answered())
+            if self.task_is_deferred:
+                self.clock.interrupt(Answered())
 
     def install(self, monkeypatch: Any) -> None:
         """Let calls take as long as they do here, and the connection come from here."""
-        exchange, async_exchange = KaizalaClient._exchange, AsyncKaizalaClient._exchange
+        do, async_do = KaizalaClient._do, AsyncKaizalaClient._do
         world, clock = self, self.clock
 
-        def duration(send: Any) -> float:
-            return min(world.latency, send.total_timeout)
+        def cut_off(send: Send) -> bool:
+            return world.latency > send.total_timeout
 
-        def outcome(send: Any) -> Any:
-            if world.latency > send.total_timeout:
-                raise TransportFailure("the time for the whole call is over", sent=True)
+        def unhurried(send: Send) -> Send:
             return replace(send, total_timeout=600)  # in the real time of the transport
 
-        def slow(client: Any, send: Any) -> Any:
-            clock.sleep(duration(send))
-            return exchange(client, outcome(send))
+        def slow(client: Any, effect: Any, steps: Any) -> Any:
+            if not isinstance(effect, Send):
+                return do(client, effect, steps)
+            clock.sleep(min(world.latency, effect.total_timeout))
+            if cut_off(effect):
+                return partial(steps.throw, TransportFailure.timed_out(sent=True))
+            return do(client, unhurried(effect), steps)
 
-        async def slow_async(client: Any, send: Any) -> Any:
-            await asyncio.sleep(duration(send))
-            return await async_exchange(client, outcome(send))
+        async def slow_async(client: Any, effect: Any, steps: Any) -> Any:
+            if not isinstance(effect, Send):
+                return await async_do(client, effect, steps)
+            await asyncio.sleep(min(world.latency, effect.total_timeout))
+            if cut_off(effect):
+                return partial(steps.throw, TransportFailure.timed_out(sent=True))
+            return await async_do(client, unhurried(effect), steps)
 
         get_connection = KaizalaHook.get_connection
 
@@ -328,8 +335,8 @@ class World:
         async def inline(function: Any, *args: Any) -> Any:
             return function(*args)
 
-        monkeypatch.setattr(KaizalaClient, "_exchange", slow)
-        monkeypatch.setattr(AsyncKaizalaClient, "_exchange", slow_async)
+        monkeypatch.setattr(KaizalaClient, "_do", slow)
+        monkeypatch.setattr(AsyncKaizalaClient, "_do", slow_async)
         monkeypatch.setattr(KaizalaHook, "get_connection", staticmethod(connection))
         monkeypatch.setattr(KaizalaHook, "async_connection", async_connection)
         monkeypatch.setattr(asyncio, "to_thread", inline)
@@ -564,14 +571,21 @@ class Run:
 
     def _defer(self, deferred: TaskDeferred) -> tuple[str, dict[str, Any]]:
         """Wait in the triggerer; return how the task is resumed."""
+        self.world.task_is_deferred = True
+        try:
+            return self._wait_deferred(deferred)
+        finally:
+            self.world.task_is_deferred = False
+
+    def _wait_deferred(self, deferred: TaskDeferred) -> tuple[str, dict[str, Any]]:
         path, kwargs = json.loads(json.dumps(deferred.trigger.serialize()))
         kept = json.loads(json.dumps(deferred.kwargs or {}))
         ends = float("inf")
         if deferred.timeout is not None:
             ends = self.clock.seconds + deferred.timeout.total_seconds()
         while self.clock.seconds < ends:
-            self._gap(min(self.world.triggerer_runs_from, ends) - self.clock.seconds)
             try:
+                self._gap(min(self.world.triggerer_runs_from, ends) - self.clock.seconds)
                 event = self._triggerer(path, kwargs, ends)
             except Answered:
                 return deferred.method_name, {**kept, "event": self._answered_in_airflow()}

@@ -113,7 +113,7 @@ class Expected:
         if self.error is not None:
             assert self.error in [each.__name__ for each in type(end.error).__mro__]
         assert self.says in str(end.error or "")
-        if end.value is not None:
+        if self.result:
             assert {name: end.value[name] for name in self.result} == self.result
 
 
@@ -123,12 +123,12 @@ def success(at: float, late: float = INTERVAL + 1, **result: Any) -> Expected:
 
 
 def failure(at: float, says: str, late: float = INTERVAL + 1) -> Expected:
-    """A failure that no retry can mend."""
+    """A failure that no retry can fix."""
     return Expected("failed", at, late, says, "AirflowFailException")
 
 
 def timeout(at: float, says: str, late: float = 0.1) -> Expected:
-    """A failure since time is up, then and not later."""
+    """A failure because time is up, at that very second."""
     return Expected("failed", at, late, says, "AirflowSensorTimeout")
 
 
@@ -137,7 +137,7 @@ def skip(at: float, says: str, late: float = 0.1) -> Expected:
 
 
 def no_answer(at: float, late: float = 0.1) -> Expected:
-    """How HITL fails since time is up."""
+    """How HITL fails when time is up."""
     return Expected("failed", at, late, "No one has answered in time", "HITLTimeoutError")
 
 
@@ -196,7 +196,6 @@ def deferrable(way: Way) -> bool:
 
 SEEN_ONE = {"complete": False, "met": False, "answered_by": ["Name of 2"], "tally": {"Yes": 1, "No": 0}}
 HOURS = {"timeout": 7200, "poke_interval": 600}
-NO_ONE = "0 of 1 answered"
 TIMED_OUT = "Timed out after 100 s: 0 of 1 answered"
 
 TABLE = [
@@ -207,6 +206,12 @@ TABLE = [
         success(
             15, complete=True, met=True, tally={"Yes": 1, "No": 0}, winner="Yes", answered_by=["Name of 2"]
         ),
+    ),
+    Row(
+        "an answer that was there before",
+        {0: votes(RAVI)},
+        success(0, late=0, complete=True, answered_by=["Name of 2"]),
+        ways=sensors,
     ),
     Row(
         "an answer within the interval before the deadline",
@@ -242,7 +247,13 @@ TABLE = [
     Row(
         "an answer in Airflow",
         {15: in_airflow("No")},
-        answer(15, "No", "airflow"),
+        answer(15, "No", "airflow", late=0),
+        ways=hitl_alone,
+    ),
+    Row(
+        "an answer in Airflow while no triggerer runs",
+        {15: no_triggerer(until=2000), 45: in_airflow("No")},
+        answer(45, "No", "airflow", late=0),
         ways=hitl_alone,
     ),
     # --- the question ends ------------------------------------------------------------------------------------------
@@ -267,6 +278,13 @@ TABLE = [
     Row(
         "the question expires",
         {6000: in_airflow("No")},
+        timeout(3605, "The question ended at"),
+        hitl=answer(6000, "No", "airflow"),
+        given=HOURS,
+    ),
+    Row(
+        "the question expires, of which nothing could be read at first",
+        {0: breaks(500, "Internal"), 25: recovers, 6000: in_airflow("No")},
         timeout(3605, "The question ended at"),
         hitl=answer(6000, "No", "airflow"),
         given=HOURS,
@@ -414,6 +432,26 @@ TABLE = [
     Row(
         "a try fails, and the next has the same deadline",
         {25: fails},
+        timeout(100, TIMED_OUT),
+        hitl=no_answer(100),
+        given={"retries": 1},
+    ),
+    Row(
+        "a try fails, and time is up before the next begins",
+        {95: fails},
+        timeout(105, TIMED_OUT),
+        hitl=no_answer(105, late=9),
+        given={"retries": 1},
+    ),
+    Row(
+        "a try fails, and an answer comes before the next begins",
+        {95: fails, 98: votes(RAVI)},
+        success(105, late=9, complete=True),
+        given={"retries": 1},
+    ),
+    Row(
+        "a try fails before it could read anything, and the next has the same deadline",
+        {0: breaks(500, "Internal"), 25: fails, 75: recovers},
         timeout(100, TIMED_OUT),
         hitl=no_answer(100),
         given={"retries": 1},
