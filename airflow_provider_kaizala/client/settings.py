@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from airflow_provider_kaizala.client.errors import KaizalaGrantError, KaizalaInputError
 
@@ -151,8 +151,6 @@ class Settings:
 
     def secrets(self) -> tuple[str, ...]:
         """Return every configured secret, for masking and redaction."""
-        from urllib.parse import unquote
-
         found = [self.connector_secret, self.refresh_token, *self.group_refresh_tokens.values()]
         for proxy in (self.proxies or {}).values():
             password = urlsplit(proxy).password

@@ -8,7 +8,7 @@ from typing import Any
 from airflow_provider_kaizala.client.models.wire import Wire
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Person:
     """A person, as far as Kaizala identifies them: of an anonymous respondent nothing is known."""
 
