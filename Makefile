@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CONSTRAINTS := constraints-py311-airflow332.txt
 MOTO := .build/moto
 # Each file of tests runs in one of two processes, since fixtures are shared within a file
-PARALLEL := -n 2 --dist loadfile
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help venv demo unit test lint e2e browser screenshots postgres matrix bench clean
 

@@ -7,12 +7,11 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
+
+import pytest
 
 from airflow_provider_kaizala.server import hashing
-
-if TYPE_CHECKING:
-    import pytest
 
 # Before anything imports Airflow.
 _home = Path(tempfile.mkdtemp(prefix="kaizala-tests-airflow-"))
@@ -54,17 +53,48 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(_home, ignore_errors=True)
 
 
+# --- in parallel: pytest -n 2 --dist loadfile -----------------------------------------------------------------------------
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what starts real components: it takes longest and mostly waits, so the rest runs beside it."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep each file on one worker, and all files that start real components on the same one."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class OneStackAtATime(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return "stack" if file.startswith(("tests/e2e/", "tests/browser/test_dag.py")) else file
+
+    return OneStackAtATime(config, log)
+
+
+# --- in CI ----------------------------------------------------------------------------------------------------------------
+
 _skipped: list[str] = []
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Remember what was skipped."""
+    """Remember what was skipped; of parallel workers the process that started them is told."""
     if report.skipped and not hasattr(report, "wasxfail"):
+        _skipped.append(report.nodeid)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """Remember whole files that were skipped."""
+    if report.skipped:
         _skipped.append(report.nodeid)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """What the machine lacks may be skipped on a developer's machine; in CI it is a failure."""
-    if _skipped and os.environ.get("CI") == "true":
+    if _skipped and os.environ.get("CI") == "true" and "PYTEST_XDIST_WORKER" not in os.environ:
         print("\nskipped, which CI does not allow:", *_skipped, sep="\n  ")
         session.exitstatus = 1

@@ -85,7 +85,7 @@ class KaizalaApiOperator(KaizalaCreateOperator):
             body={"role": "Admin"},
         )
 
-    Operations that trade in tokens are refused: signing in is the hook's work. An operation that is not safe to repeat is called
+    Operations that exchange secrets are refused: the hook obtains tokens. An operation that is not safe to repeat is called
     once, however often the task is tried: on Airflow 3.3 and newer a retry returns the reply that an earlier try has received. If
     it is unknown whether the call was carried out, ``on_unknown_outcome`` decides.
 

@@ -192,8 +192,8 @@ class PostOnce:
             raise
         else:
             done = outcome(value)
-            log.info("Finished %s: %s", self._what, _ids(done))
             self._state.set("posted", done)
+            log.info("Finished %s: %s", self._what, _ids(done))
             return Done(done, value)
         return self._send(call, outcome, find, intent, again=True)
 
@@ -225,7 +225,8 @@ class PostOnce:
 
 
 def _ids(outcome: Outcome) -> str:
-    return ", ".join(f"{name} {value}" for name, value in outcome.items() if name.endswith("_id") and value)
+    ids = ", ".join(f"{name} {value}" for name, value in outcome.items() if name.endswith("_id") and value)
+    return ids or "no ids"
 
 
 # --- finding actions -----------------------------------------------------------------------------------------------------

@@ -190,7 +190,7 @@ def test_notifier_never_fails_a_task(
     )
     with a_dag() as dag:
 
-        @task(on_success_callback=KaizalaNotifier("done", bound=2))
+        @task(on_success_callback=KaizalaNotifier("done", total_timeout=2))
         def fine() -> int:
             return 1
 

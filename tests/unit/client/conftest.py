@@ -11,7 +11,6 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-import hypothesis
 import pytest
 
 from airflow_provider_kaizala.client.async_client import AsyncKaizalaClient
@@ -26,10 +25,6 @@ SECRET = "s3cret-of-the-connector"
 REFRESH = "refresh-token-of-the-user"
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 CLOCK, WALL = 5_000.0, 1_700_000_000.0
-
-
-hypothesis.settings.register_profile("same everywhere", deadline=None, derandomize=True)
-hypothesis.settings.load_profile("same everywhere")
 
 
 @pytest.fixture(autouse=True)

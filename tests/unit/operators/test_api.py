@@ -94,18 +94,24 @@ def test_files_are_uploaded(kaizala, run_task, tmp_path):
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"operation": "listMember"}, "operation: 'listMember' is no operationId; do you mean listMembers"),
-        ({"operation": "getAccessToken"}, "operation: getAccessToken trades in secrets"),
-        ({"operation": "getBotAccessToken"}, "trades in secrets"),
-        ({"parameters": {}}, "parameters: listMembers needs groupId as well"),
-        ({"parameters": None}, "parameters: listMembers needs groupId as well"),
-        ({"parameters": {"groupId": "{{ x }}", "page": 2}}, "parameters: listMembers knows no page"),
+        (
+            {"operation": "listMember"},
+            "operation: 'listMember' is not a known operationId; did you mean listMembers",
+        ),
+        ({"operation": "getAccessToken"}, "operation: getAccessToken exchanges secrets"),
+        ({"operation": "getBotAccessToken"}, "getBotAccessToken exchanges secrets"),
+        ({"parameters": {}}, "parameters: listMembers also needs groupId"),
+        ({"parameters": None}, "parameters: listMembers also needs groupId"),
+        (
+            {"parameters": {"groupId": "{{ x }}", "page": 2}},
+            "parameters: listMembers has no page; it accepts groupId",
+        ),
         ({"parameters": {"groupId": " "}}, "parameters: groupId is empty"),
         ({"parameters": ["g1"]}, "parameters must be a dict of names and values"),
-        ({"body": {"a": 1}}, "body: listMembers takes no JSON body"),
+        ({"body": {"a": 1}}, "body: listMembers has no JSON body"),
         ({"body": "{no json"}, "body is not valid JSON"),
         ({"body": "[1]"}, "body must be a dict, or JSON text of one"),
-        ({"files": "a.png"}, "files: listMembers takes no files"),
+        ({"files": "a.png"}, "files: listMembers has no files"),
         ({"files": "a.exe"}, "files: .*exe"),
         ({"operation": "uploadMedia", "parameters": None}, "files: uploadMedia needs at least one"),
         (

@@ -188,6 +188,11 @@ def test_two_new_groups_of_that_name_are_not_guessed_between(server, a_try, stor
         a_try(store)
 
 
+def test_a_group_of_a_similar_name_is_not_taken_for_the_new_one(kaizala, run_task):
+    kaizala.script = [listing(), (500, {}), listing(("g1", "north"), ("g2", "North 2"), ("g3", " North "))]
+    assert run_task(create())["group_id"] == "g3"
+
+
 def test_groups_that_cannot_be_listed_leave_it_to_on_unknown_outcome(server, a_try, store, logs):
     server.fault("listGroups", status=403)
     server.fault("createGroup", drop="after", count=2)
@@ -256,12 +261,12 @@ def test_groups_are_attached_in_one_call_with_the_grant_of_the_user(kaizala, run
 
 
 def test_only_groups_that_are_below_are_detached(kaizala, run_task, group):
-    below = {"groupId": group, "subGroups": [{"groupId": "G2"}, {"groupId": "g4"}]}
-    kaizala.script = [(200, below), (200, {})]
-    task = KaizalaDetachSubGroupsOperator(task_id="t", sub_groups=["g2", "g3"])
-    assert run_task(task) == {"group_id": group, "sub_groups": ["g2"]}
+    below = {"groupId": group, "subGroups": [{"groupId": "a2"}, {"groupId": "B3"}, {"groupId": "g4"}]}
+    kaizala.script = [(200, below), (200, {}), (200, {})]
+    task = KaizalaDetachSubGroupsOperator(task_id="t", sub_groups=["A2", "b3", "g5"])
+    assert run_task(task) == {"group_id": group, "sub_groups": ["A2", "b3"]}
     assert [call.path for call in kaizala.calls() if call.method == "DELETE"] == [
-        f"/groups/{group}/subGroups/g2"
+        f"/groups/{group}/subGroups/{each}" for each in ("A2", "b3")
     ]
 
 

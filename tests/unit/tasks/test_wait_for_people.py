@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from airflow.providers.common.compat.sdk import (
     AirflowFailException,
@@ -157,6 +159,22 @@ def test_a_task_does_what_is_due_between_two_looks(kaizala, begin):
 def test_an_answer_of_the_last_moment_counts(kaizala, begin):
     kaizala.poll({RAVI: "Yes"})
     assert begin(left=-5)[0]["complete"] is True
+
+
+def test_an_answer_that_comes_while_time_runs_out_counts(kaizala, begin, monkeypatch):
+    """A look that began before the end is followed by one after it."""
+    times = [datetime.now(tz=UTC)]
+    monkeypatch.setattr(Wait, "now", staticmethod(lambda: times[-1]))
+    kaizala.poll({})
+
+    def slow(request):
+        answer = kaizala.default(request)
+        times.append(times[-1] + timedelta(minutes=2))
+        kaizala.poll({RAVI: "Yes"})
+        return answer
+
+    kaizala.otherwise = slow
+    assert begin()[0]["complete"] is True
 
 
 def test_time_is_up(kaizala, begin):

@@ -51,6 +51,13 @@ def test_a_deferrable_task_leaves_its_worker_after_the_first_look(kaizala, defer
     assert sleeps == []
 
 
+def test_the_wait_is_kept_before_the_task_leaves_its_worker(kaizala, defer):
+    kaizala.poll({})
+    store = Store()
+    deferred = defer({"task_state_store": store}, until="all")
+    assert store.get("kaizala_wait")["value"] == deferred.kwargs["wait"]
+
+
 def test_a_deferrable_task_whose_rule_is_met_does_not_defer(kaizala, begin):
     kaizala.poll({RAVI: "Yes"})
     assert begin(deferrable=True)[0]["complete"] is True

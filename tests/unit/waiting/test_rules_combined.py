@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
@@ -72,7 +72,6 @@ countable = st.one_of(
 
 
 @given(countable, countable, votes_of_three)
-@settings(deadline=None)
 def test_rules_combine_as_logic_does(one, other, votes):
     details = poll(*votes)
     a, b = one.progress(details), other.progress(details)
@@ -255,6 +254,5 @@ def test_a_wrong_dict_is_refused(wire, says):
 
 
 @given(rules)
-@settings(deadline=None)
 def test_every_rule_survives_the_way_to_a_trigger(rule):
     assert read_rule(json.loads(json.dumps(rule.to_wire()))) == rule

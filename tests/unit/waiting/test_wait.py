@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError, KaizalaServerError
@@ -75,7 +75,6 @@ def test_a_field_that_a_later_version_added_is_optional_in_older_rows():
         closes_at=st.none() | moments,
     )
 )
-@settings(deadline=None)
 def test_every_wait_survives_the_way_to_a_trigger(wait):
     assert travelled(wait) == wait
 
