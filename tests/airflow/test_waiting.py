@@ -432,7 +432,7 @@ def test_a_rule_that_can_never_be_met_fails_at_once(
 ) -> None:
     rules: dict[str, tuple[Any, str]] = {
         "stranger": ([STRANGER], f"until: {STRANGER} cannot answer: not among the members of the group"),
-        "too_many": (4, "until: 4 answers can never come, the group has 3 people"),
+        "too_many": (4, "until: 4 people can never answer, there are 3 members of the group"),
         "no_such_option": (Quorum("Maybe", 1), "until: the Poll has no option 'Maybe'; it has 'Yes', 'No'"),
         "too_many_for_one": (
             Quorum("Yes", 4),
