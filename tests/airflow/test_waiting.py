@@ -436,7 +436,7 @@ def test_a_rule_that_can_never_be_met_fails_at_once(
         "no_such_option": (Quorum("Maybe", 1), "until: the Poll has no option 'Maybe'; it has 'Yes', 'No'"),
         "too_many_for_one": (
             Quorum("Yes", 4),
-            "until: a quorum of 4 can never come from the 3 people of the group",
+            "until: 4 people can never answer, there are 3 members of the group",
         ),
     }
     with a_dag() as dag:

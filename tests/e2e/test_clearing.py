@@ -26,6 +26,7 @@ from airflow.sdk import DAG, get_current_context
 from airflow_provider_kaizala.operators import (
     KaizalaAskPollOperator, KaizalaSendMessageOperator, KaizalaSendPollOperator
 )
+from airflow_provider_kaizala.tasks.state import TaskState
 
 
 def die():
@@ -35,17 +36,17 @@ def die():
 
 
 class DiesAfterNoting(KaizalaSendMessageOperator):
-    def post(self, memory, **given):
-        posted = super().post(memory, **given)
+    def post(self, context, **given):
+        posted = super().post(context, **given)
         die()
         return posted
 
 
 class DiesBeforeNoting:
-    def post(self, memory, **given):
-        note = memory.set
-        memory.set = lambda name, value: die() if name == "posted" else note(name, value)
-        return super().post(memory, **given)
+    def post(self, context, **given):
+        note = TaskState.set
+        TaskState.set = lambda state, name, value: die() if name == "posted" else note(state, name, value)
+        return super().post(context, **given)
 
 
 class PollThatIsNotNoted(DiesBeforeNoting, KaizalaSendPollOperator):
@@ -67,7 +68,7 @@ with DAG("posts_once", schedule=None, start_date=datetime(2026, 1, 1), default_a
     ]
 
 with DAG("cleared", schedule=None, start_date=datetime(2026, 1, 1)):
-    waits = {"choices": choices, "until": "any", "deferrable": True, "poke_interval": 1, "timeout": 600}
+    waits = {"options": choices, "until": "any", "deferrable": True, "poke_interval": 1, "timeout": 600}
     KaizalaAskPollOperator(task_id="resume", question="Resume?", when_cleared="resume", **waits)
     KaizalaAskPollOperator(task_id="again", question="Again?", when_cleared="ask_again", **waits)
     KaizalaSendMessageOperator(task_id="tell", text="Told")
@@ -125,11 +126,11 @@ def test_an_answer_that_is_lost_and_workers_that_die(stack: Stack, kaizala: Kaiz
         }
         instance = stack.api("GET", f"/dags/posts_once/dagRuns/{run}/taskInstances/{task}")
         assert instance["try_number"] == number
-    assert "what was posted: reference" in stack.task_log("posts_once", run, "lost")
-    assert "Posted at" in stack.task_log("posts_once", run, "noted", 2)
-    assert "what was posted: reference" in stack.task_log("posts_once", run, "poll", 2)
+    assert "Found in Kaizala that posting poll" in stack.task_log("posts_once", run, "lost")
+    assert "An earlier try has finished posting message" in stack.task_log("posts_once", run, "noted", 2)
+    assert "Found in Kaizala that posting poll" in stack.task_log("posts_once", run, "poll", 2)
     assert len(posted(kaizala, "Not noted")) == 1, "nobody knows, so it is not repeated"
-    assert "an earlier try began to post" in stack.task_log("posts_once", run, "text", 2)
+    assert "an earlier try began posting message" in stack.task_log("posts_once", run, "text", 2)
     assert stack.api("GET", f"/dags/posts_once/dagRuns/{run}/taskInstances/text")["try_number"] == 2
 
 

@@ -31,6 +31,11 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+def package_id(name: str, value: Any) -> str:
+    """The id of an action package: free text, without the whitespace that a template may leave around it."""
+    return title(name, value).strip()
+
+
 def optional(check: Check) -> Check:
     """Return a check that accepts None, and applies *check* to anything else."""
     return lambda name, value: None if value is None else check(name, value)
