@@ -66,7 +66,7 @@ class KaizalaPostResponseOperator(KaizalaCreateOperator):
         "action_id": checks.identifier,
         "answers": checks.optional(_answers),
         "completed": checks.optional(checks.flag),
-        "package_id": checks.optional(checks.identifier),
+        "package_id": checks.optional(checks.title),
         "response_id": checks.optional(checks.identifier),
         "name": checks.optional(checks.title),
         "location": checks.optional(forms.location),

@@ -76,7 +76,9 @@ def cards(server: KaizalaServer, group_id: str = GROUP) -> list[str]:
 
 
 def reminders(server: KaizalaServer) -> int:
-    return len(server.journal(operation="sendActionReminder"))
+    """How many reminders the connection's own group got."""
+    sent = server.journal(operation="sendActionReminder")
+    return sum(server.default_group() in each["path"] for each in sent)
 
 
 @contextmanager

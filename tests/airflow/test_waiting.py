@@ -431,8 +431,8 @@ def test_a_rule_that_can_never_be_met_fails_at_once(
     mode: dict[str, Any], telling: Any, told: list[str], outcome: Any
 ) -> None:
     rules: dict[str, tuple[Any, str]] = {
-        "stranger": ([STRANGER], f"until: {STRANGER} cannot answer, being no member of the group"),
-        "too_many": (4, "until: 4 answers can never come, the group has 3 people"),
+        "stranger": ([STRANGER], f"until: {STRANGER} cannot answer: not among the members of the group"),
+        "too_many": (4, "until: 4 people can never answer, there are 3 members of the group"),
         "no_such_option": (Quorum("Maybe", 1), "until: the Poll has no option 'Maybe'; it has 'Yes', 'No'"),
         "too_many_for_one": (
             Quorum("Yes", 4),
@@ -530,8 +530,8 @@ class Crashes(KaizalaResponseSensor):
 
     template_fields = KaizalaResponseSensor.template_fields
 
-    def look_once(self, wait: Any, context: Any) -> Any:
-        found = super().look_once(wait, context)
+    def look(self, wait: Any, context: Any) -> Any:
+        found = super().look(wait, context)
         if context["ti"].try_number == 1:
             time.sleep(1)
             raise RuntimeError("killed")
@@ -546,10 +546,10 @@ def test_a_retry_keeps_the_deadline(mode: dict[str, Any], outcome: Any) -> None:
     class Noted(Crashes):
         template_fields = KaizalaResponseSensor.template_fields
 
-        def look_once(self, wait: Any, context: Any) -> Any:
+        def look(self, wait: Any, context: Any) -> Any:
             deadlines.append(wait.deadline)
-            lasts.append(TaskState(context).lasts)
-            return super().look_once(wait, context)
+            lasts.append(TaskState(context).is_kept)
+            return super().look(wait, context)
 
     with a_dag() as dag:
         ask = ask_poll()

@@ -425,8 +425,9 @@ class Captured(KaizalaClient):
             Settings("app", "secret", refresh_token="r", calls_per_minute=0, retries=0, proxies={})
         )
         self.sends: list[Send] = []
+        self._transport.exchange = self.note  # type: ignore[method-assign]
 
-    def _exchange(self, send: Send) -> Reply:
+    def note(self, send: Send) -> Reply:
         self.sends.append(send)
         if "/accessToken" not in send.url or "/bot/" in send.url:
             return Reply(400, {}, b'{"message": "no", "errorCode": "No"}')
@@ -528,8 +529,10 @@ class Watched(KaizalaClient):
 
     seen: Seen
 
-    def _exchange(self, send: Send) -> Reply:
-        return self.seen.check(send, super()._exchange(send))
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        exchange = self._transport.exchange
+        self._transport.exchange = lambda send: self.seen.check(send, exchange(send))  # type: ignore[method-assign]
 
 
 class WatchedAsync(AsyncKaizalaClient):

@@ -337,7 +337,7 @@ class Package(Action):
     accept_multiple_responses: bool = False
 
     checks: ClassVar[Mapping[str, Check]] = {
-        "package_id": checks.identifier,
+        "package_id": checks.title,
         "title": checks.optional(checks.title),
         "questions": forms.maybe_questions,
         "properties": forms.properties,
