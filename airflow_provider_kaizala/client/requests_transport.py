@@ -87,10 +87,8 @@ class RequestsTransport:
         request.prepare_method(send.method)
         request.prepare_url(send.url, None)
         headers = request.headers = CaseInsensitiveDict({**self._headers, **send.headers})
-        for name, value in send.headers.items():
-            requests.utils.check_header_validity((name, value))
         request.body = send.content  # type: ignore[assignment]
-        if send.method != "GET":
+        if send.content is not None:
             headers["Content-Length"] = str(length)
         return request
 

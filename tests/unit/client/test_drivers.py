@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import io
+import json
 import threading
 import time
 
@@ -76,6 +78,14 @@ class TestOk:
         assert request.method == verb.upper()
         if verb == "delete":
             assert request.target == f"/v1/groups/{group}/members/u1%2F2@1"
+
+    def test_a_compressed_reply_is_asked_for_and_read(self, drive, server, post):
+        packed = gzip.compress(json.dumps({"referenceId": "ref-1"}).encode())
+        server.script = [server.answer(200, packed, Content_Encoding="gzip")]
+        assert drive(server).run(post).reference_id == "ref-1"
+        (sent,) = server.calls
+        assert "gzip" in sent.headers["accept-encoding"]
+        assert sent.headers["user-agent"]
 
     def test_an_error_body_becomes_an_exception(self, drive, server, get):
         server.script = [server.answer(404, {"message": "no such group", "errorCode": "GroupNotFound"})]
