@@ -31,7 +31,7 @@ with DAG("shop_day", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC))
     poll = KaizalaAskPollOperator(
         task_id="poll",
         question="Which day for the stock count?",
-        choices=["Friday", "Saturday"],
+        options=["Friday", "Saturday"],
         until=2,
         **patiently,
     )

@@ -41,11 +41,11 @@ with DAG(
 class DiesAfterAsking(KaizalaAskPollOperator):
     """Its first try dies as soon as it has asked, as a worker does that is killed."""
 
-    def look_once(self, wait, context):
+    def look(self, wait, context):
         """Die, the first time."""
         if context["ti"].try_number == 1:
             raise RuntimeError("the worker was killed")
-        return super().look_once(wait, context)
+        return super().look(wait, context)
 
 
 with DAG("asks_once", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
