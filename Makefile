@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CONSTRAINTS := constraints-py311-airflow332.txt
 MOTO := .build/moto
 # Each file of tests runs in one of two processes, since fixtures are shared within a file
-# Its plugin collects nothing in a worker of xdist.
+# The ids of its generated tests repeat, and xdist would run only one of each.
 SERIAL := tests/contract/test_schemathesis.py
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
