@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CONSTRAINTS := constraints-py311-airflow332.txt
 MOTO := .build/moto
-# Each file of tests runs in one of two processes, since fixtures are shared within a file
-# The ids of its generated tests repeat, and xdist would run only one of each.
+# Each file of tests runs in one of two processes, since fixtures are shared within a file.
+# The generated contract tests run alone: their ids repeat, and xdist would run only one of each.
 SERIAL := tests/contract/test_schemathesis.py
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -36,7 +36,7 @@ test: $(STAMP) ## all tests
 	$(BIN)/python -m pytest -q $(SERIAL) tests/browser tests/e2e
 
 # The provider's unit tests: neither the server's, nor any that start components.
-unit: $(STAMP) ## the provider's unit tests, in less than a minute
+unit: $(STAMP) ## the provider's unit tests
 	$(BIN)/python -m pytest -q $(PARALLEL) tests/unit --ignore tests/unit/server --ignore tests/unit/testing $(ARGS)
 
 e2e: $(STAMP) ## the tests that start all components of Airflow and the server

@@ -7,7 +7,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from airflow_provider_kaizala.client.effects import Effect, Load, Reply, Save, Send, Sleep, TransportFailure
+from airflow_provider_kaizala.client.effects import Effect, Load, Save, Send, Sleep, TransportFailure
 from airflow_provider_kaizala.client.paging import Walk, single
 from airflow_provider_kaizala.client.policy import Policy
 from airflow_provider_kaizala.client.requests_transport import RequestsTransport
@@ -74,7 +74,7 @@ class KaizalaClient:
         match effect:
             case Send():
                 try:
-                    return partial(steps.send, self._exchange(effect))
+                    return partial(steps.send, self._transport.exchange(effect))
                 except TransportFailure as failure:
                     return partial(steps.throw, failure)
             case Sleep(seconds):
@@ -85,9 +85,6 @@ class KaizalaClient:
             case Save(grant, tokens):
                 self._store.save(grant, tokens)
                 return partial(steps.send, None)
-
-    def _exchange(self, send: Send) -> Reply:
-        return self._transport.exchange(send)
 
     def iterate(self, paged: Paged[T]) -> Iterator[T]:
         """Yield the items of a paged read; a page is fetched when its first item is needed.

@@ -17,6 +17,7 @@ from airflow_provider_kaizala import client, hooks
 from airflow_provider_kaizala.client import calls, models
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.multipart import Part
+from airflow_provider_kaizala.client.readings import follow
 from airflow_provider_kaizala.hooks.fields import FIELDS, HIDDEN_FIELDS, PLACEHOLDERS, RELABELING
 
 if TYPE_CHECKING:
@@ -183,8 +184,6 @@ class KaizalaHook(BaseHook):
 
     def read(self, reading: Reading[T]) -> T:
         """Make the calls of a reading of :mod:`airflow_provider_kaizala.client.readings` and return its result."""
-        from airflow_provider_kaizala.client.readings import follow
-
         return follow(reading, self.run)
 
     def close(self) -> None:

@@ -239,14 +239,13 @@ class KaizalaPostOperator(KaizalaCreateOperator):
 
         :param across_clearing: whether what was posted before the task was cleared by hand counts
         """
-        what = f"posting {self.sends.__name__.lower()}"
-        earlier = self.once(context, what, across_clearing=across_clearing).earlier_outcome()
-        if (
-            earlier is not None
-        ):  # asked before the connection, which may not be readable now, is needed for its default group
+        once = self.once(context, f"posting {self.sends.__name__.lower()}", across_clearing=across_clearing)
+        # before the connection is read for its default group, since it may not be readable now
+        earlier = once.earlier_outcome()
+        if earlier is not None:
             return earlier
         group_id = self.group()
-        once = self.once(context, f"{what} to group {group_id}", across_clearing=across_clearing)
+        once.what += f" to group {group_id}"
         audience = Audience(**self.given(Audience))
         content = self.content(group_id)
         wanted = fingerprint(content)

@@ -285,7 +285,7 @@ class KaizalaBranchOperator(compat.SkipBelow, KaizalaAskPollOperator, BranchMixI
                 f"{self.question!r} has no winner ({counts or 'no votes'}); give defaults= to say which option is taken then"
             )
         branch = self.branches[winner]
-        self.log.info("%r wins: going on with %s", winner, ", ".join(branch))
+        self.log.info("%r wins: continuing with %s", winner, ", ".join(branch))
         outcome = {**super().finish(result, context), "branch": branch}
         compat.push_result(self, context, outcome)
         self.branch_below(context, branch)

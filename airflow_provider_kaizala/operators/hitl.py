@@ -13,7 +13,6 @@ from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Audience, Poll, Sent, Survey
 from airflow_provider_kaizala.client.models.wire import iso
-from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.operators.ask import Asked, KaizalaQuestionOperator, QuestionArguments
 from airflow_provider_kaizala.operators.base import KaizalaPostOperator
 from airflow_provider_kaizala.operators.decision import ApprovalMixin
@@ -241,7 +240,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         asked = self._asked = self.ask(context)
         answered = state.get("answer")
         if answered is not None:
-            self.log.info("An earlier try was answered; going on with that")
+            self.log.info("An earlier try was answered; continuing with that")
             return self._go_on(dict(answered), context)
         length = self.response_timeout.total_seconds() if self.response_timeout else None
         wait = self.begin(state, asked, rule, deadline(context, length, state) if length else None)
@@ -364,19 +363,16 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         text = (
             f"Answered in Airflow by {user['name'] or user['id']}: {chosen}"
             if user
-            else f"There was no answer in time. Going on with: {chosen}"
+            else f"No one answered in time. Continuing with: {chosen}"
         )
         try:
             state = TaskState(context)
             if state.get("told") == text:
                 return
             state.set("told", text)
-            hook = KaizalaHook(self.kaizala_conn_id, total_timeout=TELLING)
             reply = Audience(**{**self.given(Audience), "reply_to_reference_id": asked.reference_id})
-            try:
-                hook.read(tell(asked.group_id, text, reply))
-            finally:
-                hook.close()
+            with self.hook.within(TELLING):
+                self.hook.read(tell(asked.group_id, text, reply))
         except Exception as error:  # noqa: BLE001  it is decided; nothing here may undo that
             self.log.warning("The reply to the group may not have been posted: %s", error)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
@@ -46,7 +47,7 @@ class SyncResult(TypedDict):
 # --- the people of a group -----------------------------------------------------------------------------------------------
 
 
-class People:
+class People(ABC):
     """The people of one group who have a phone number. Everything here is safe to repeat.
 
     A subclass says how they are read, added and removed.
@@ -58,17 +59,17 @@ class People:
         self.hook = hook
         self.group_id = group_id
 
+    @abstractmethod
     def present(self) -> Present:
         """Return who is in the group."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _add(self, numbers: Sequence[str]) -> list[str]:
         """Add at most 100 people; return who was not added, and why."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _remove(self, people: Present) -> list[str]:
         """Remove at most 100 people; return who was not removed, and why."""
-        raise NotImplementedError
 
     def add(self, numbers: Sequence[str]) -> None:
         """Add people who are not in the group.

@@ -16,6 +16,7 @@ from airflow_provider_kaizala.operators.base import (
     KaizalaGroupOperator,
     KaizalaOperator,
 )
+from airflow_provider_kaizala.tasks.arguments import is_literal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -115,10 +116,12 @@ class KaizalaCreateWebhookOperator(KaizalaCreateOperator):
         super().check_arguments()
         if self.event_types is None or self.callback_url is None:
             raise KaizalaInputError("event_types and callback_url are both needed")
-        is_group = isinstance(self.object_type, str) and self.object_type.strip().lower() == "group"
-        if self.object_id is None and not is_group and "{" not in str(self.object_type):
-            raise KaizalaInputError(f"object_id is missing; a webhook on an {self.object_type} needs it")
-        if self.object_id is not None and is_group:
+        if not is_literal(self.object_type):
+            return
+        object_type = self.checked("object_type")
+        if self.object_id is None and object_type != "Group":
+            raise KaizalaInputError(f"object_id is missing; a webhook on an {object_type} needs it")
+        if self.object_id is not None and object_type == "Group":
             raise KaizalaInputError("object_id: a webhook on a group takes group_id; leave object_id out")
 
     def run_task(self, context: Context) -> dict[str, Any]:
@@ -214,7 +217,7 @@ class KaizalaUpdateWebhookOperator(KaizalaGroupOperator):
         self.expires = expires
 
     def run_task(self, context: Context) -> dict[str, Any]:
-        """Change it."""
+        """Change the webhook."""
         group_id, webhook_id = self.group(), self.checked("webhook_id")
         change = WebhookChange(active=self.checked("active"), **_settings(self))
         self.hook.run(calls.update_webhook(webhook_id, change, group_id))
@@ -243,7 +246,7 @@ class KaizalaDeleteWebhookOperator(KaizalaGroupOperator):
         self.webhook_id = webhook_id
 
     def run_task(self, context: Context) -> dict[str, Any]:
-        """Delete it."""
+        """Delete the webhook."""
         webhook_id = self.checked("webhook_id")
         try:
             self.hook.run(calls.delete_webhook(webhook_id, self.group()))

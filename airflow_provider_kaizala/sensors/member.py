@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
-from airflow_provider_kaizala.sensors.base import KaizalaSensor, SensorArguments
+from airflow_provider_kaizala.sensors.base import KaizalaSensor
 from airflow_provider_kaizala.waiting.rules import Everyone, read_rule
 from airflow_provider_kaizala.waiting.subjects import NewMembers, Subject
 
 if TYPE_CHECKING:
-    from typing import Unpack
-
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_kaizala.waiting.rules import Rule
@@ -28,9 +26,6 @@ class KaizalaMemberSensor(KaizalaSensor):
     :return: :class:`~airflow_provider_kaizala.waiting.results.ResultDict`, where each answer is one of those members, with
         ``{"role": ...}``
     """
-
-    def __init__(self, **kwargs: Unpack[SensorArguments]) -> None:
-        super().__init__(**kwargs)
 
     def check_rule(self, rule: Rule) -> None:
         """Refuse what joining a group can never meet, and what would count people who are in it already."""

@@ -102,7 +102,7 @@ class PostOnce:
     ) -> None:
         self._hook = hook
         self._state = state
-        self._what = what
+        self.what = what
         self._resend = resend
         self._recall = state.get_ever if across_clearing else state.get
 
@@ -115,7 +115,7 @@ class PostOnce:
         """Return the outcome that an earlier try has noted, None if there is none."""
         kept: Outcome | None = self._recall("posted")
         if kept is not None:
-            log.info("An earlier try has finished %s: %s", self._what, _ids(kept))
+            log.info("An earlier try has finished %s: %s", self.what, _ids(kept))
         return kept
 
     def send(
@@ -149,7 +149,7 @@ class PostOnce:
         return self._send(call, outcome, find, doubtful)
 
     def _refuse_to_repeat(self, doubtful: Intent) -> None:
-        what = f"an earlier try began {self._what} at {doubtful.since} and ended before it knew the outcome"
+        what = f"an earlier try began {self.what} at {doubtful.since} and ended before it knew the outcome"
         if not self._resend:
             raise AirflowFailException(
                 f"{what}. It may have been carried out, so it is not repeated: look in Kaizala, then clear the task to do it again"
@@ -193,7 +193,7 @@ class PostOnce:
         else:
             done = outcome(value)
             self._state.set("posted", done)
-            log.info("Finished %s: %s", self._what, _ids(done))
+            log.info("Finished %s: %s", self.what, _ids(done))
             return Done(done, value)
         return self._send(call, outcome, find, intent, again=True)
 
@@ -206,20 +206,20 @@ class PostOnce:
         try:
             found = find(intent)
         except KaizalaError as error:
-            what = f"whether {self._what} succeeded cannot be looked up: {error}"
+            what = f"whether {self.what} succeeded cannot be looked up: {error}"
             if self._state.is_kept and not self._resend:
                 raise AirflowException(f"{what}. A retry looks again before it sends anything") from error
             log.warning("%s", what)
             return None, False
         if len(found) > 1:
             raise AirflowFailException(
-                f"{self._what} may have succeeded, and {len(found)} things like it appeared since {intent.since}: look which one "
+                f"{self.what} may have succeeded, and {len(found)} things like it appeared since {intent.since}: look which one "
                 "is yours; KaizalaResponseSensor waits for the answers to one of them"
             )
         if not found:
-            log.info("Kaizala shows nothing of %s, so it did not happen", self._what)
+            log.info("Kaizala shows nothing of %s, so it did not happen", self.what)
             return None, True
-        log.info("Found in Kaizala that %s succeeded: %s", self._what, _ids(found[0]))
+        log.info("Found in Kaizala that %s succeeded: %s", self.what, _ids(found[0]))
         self._state.set("posted", found[0])
         return found[0], True
 

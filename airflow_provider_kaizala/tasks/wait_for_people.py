@@ -22,7 +22,7 @@ from airflow_provider_kaizala.tasks.arguments import is_literal
 from airflow_provider_kaizala.tasks.base import KaizalaGroupTask
 from airflow_provider_kaizala.tasks.state import TaskState
 from airflow_provider_kaizala.waiting.rules import Rule, read_rule
-from airflow_provider_kaizala.waiting.wait import Update, Wait
+from airflow_provider_kaizala.waiting.wait import LAST_LOOK, Update, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,8 +36,6 @@ Until: TypeAlias = "str | int | Sequence[str] | Mapping[str, Any] | Rule"
 
 #: the trigger watches the deadline itself; Airflow's own timeout of a deferral only catches a triggerer that is gone
 GRACE = timedelta(minutes=10)
-#: seconds that the look at the end of a wait may take
-LAST_LOOK = 20.0
 check_on_timeout = checks.one_of("fail", "skip", "return")
 
 
@@ -104,7 +102,7 @@ class WaitMixin(KaizalaGroupTask):
         return None
 
     def wake(self, wait: Wait, context: Context) -> None:
-        """Do it."""
+        """Do what is due at :meth:`next_waking`."""
 
     def carried(self) -> dict[str, Any]:
         """Return what the deferred task needs beside the wait, plain."""

@@ -21,7 +21,7 @@ from airflow_provider_kaizala.client.models.wire import iso
 from airflow_provider_kaizala.triggers.polls import polls
 from airflow_provider_kaizala.triggers.wait import KaizalaWaitTrigger
 from airflow_provider_kaizala.waiting.decision import decide
-from airflow_provider_kaizala.waiting.wait import Wait
+from airflow_provider_kaizala.waiting.wait import LAST_LOOK, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,8 +42,6 @@ log = logging.getLogger(__name__)
 BY_NAME, BY_ID = "answered_in_kaizala_by", "answered_in_kaizala_id"
 #: seconds after which an answer that Airflow did not take is offered again
 OFFER_AGAIN = 5.0
-#: seconds that the last look at the group may take
-LAST_LOOK = 20.0
 
 
 class KaizalaHITLTrigger(KaizalaWaitTrigger):

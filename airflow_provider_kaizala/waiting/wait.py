@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 #: how far the clocks of Airflow and Kaizala may be apart when a question ends
 CLOCK_SKEW = timedelta(seconds=5)
+#: seconds that the look at the end of a wait may take
+LAST_LOOK = 20.0
 #: these still take answers when they are due, or are never due
 _ALWAYS_OPEN = ("job", "letsmeet")
 

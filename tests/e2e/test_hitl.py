@@ -215,7 +215,7 @@ def test_time_is_up(stack: Stack, kaizala: KaizalaServer, run: str) -> None:
     assert found["answered_in"] is None
     record = details(stack, run, "nobody")
     assert (record["chosen_options"], record["responded_by_user"]) == (["Stop"], None)
-    assert replies(kaizala, found["reference_id"]) == ["There was no answer in time. Going on with: Stop"]
+    assert replies(kaizala, found["reference_id"]) == ["No one answered in time. Continuing with: Stop"]
 
 
 def test_both_at_once(stack: Stack, kaizala: KaizalaServer, run: str) -> None:

@@ -105,7 +105,7 @@ def _hub(op: Operation, group_id: str) -> GroupAccess:
 
 def _named(op: Operation, group_id: str, fields: Fields) -> tuple[GroupAccess, list[str]]:
     access = need_admin(_hub(op, group_id))
-    # What is no number fails alone, as the rest of the reply is per number too.
+    # An invalid number fails by itself: the reply has one entry for each number.
     given = fields.split_texts("subscribers")
     phones = list(dict.fromkeys(phone[:_MAX_SHOWN] for phone in given if phone))
     if not phones:

@@ -88,7 +88,7 @@ async def _write(
 
         return first() if is_repeatable else once(op, key, first)
 
-    # Files are removed where nothing refers to them. If this task is cancelled nobody knows: then they stay.
+    # Files are removed if nothing refers to them. If this task is cancelled, that is unknown, so they are kept.
     try:
         for name, uploads in form.files.items():
             stored[name] = await store_files(server, uploads, images_only=takes[name])

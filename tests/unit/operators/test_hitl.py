@@ -396,7 +396,7 @@ def test_time_was_up(carry, kaizala):
     event = {**in_group("No", carry), "responded_by_user": None, "timedout": True, "answered_in": None}
     result = goes_on(event)
     assert (result["timedout"], result["responded_by_user"], result["answered_in"]) == (True, None, None)
-    assert texts(kaizala)[0]["message"] == "There was no answer in time. Going on with: No"
+    assert texts(kaizala)[0]["message"] == "No one answered in time. Continuing with: No"
 
 
 def test_time_was_up_without_defaults(carry, kaizala):

@@ -214,3 +214,9 @@ def test_wrong_arguments_of_a_change_are_refused_when_the_dag_is_parsed():
         update(active="perhaps")
     with pytest.raises(KaizalaInputError, match="webhook_id is empty"):
         KaizalaDeleteWebhookOperator(task_id="t", webhook_id="")
+
+
+@pytest.mark.parametrize("object_type", ["kind.j2", "{{ params.kind }}"])
+def test_a_templated_object_type_is_not_compared_when_the_dag_is_parsed(object_type):
+    create(object_type=object_type)
+    create(object_type=object_type, object_id="a1")

@@ -12,14 +12,10 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-from airflow_provider_kaizala.tasks.wait_for_people import (
-    LAST_LOOK,
-    check_times,
-    literal_rule,
-)
+from airflow_provider_kaizala.tasks.wait_for_people import check_times, literal_rule
 from airflow_provider_kaizala.waiting.rules import AtLeast, Everyone, People
 from airflow_provider_kaizala.waiting.subjects import Responses
-from airflow_provider_kaizala.waiting.wait import Wait
+from airflow_provider_kaizala.waiting.wait import LAST_LOOK, Wait
 from tests.unit.tasks.store import Store
 from tests.unit.tasks.waits import ago
 

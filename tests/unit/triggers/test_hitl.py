@@ -14,6 +14,7 @@ pytest.importorskip("airflow.sdk.execution_time.hitl", reason="Airflow below 3.1
 
 from airflow_provider_kaizala.triggers import hitl
 from airflow_provider_kaizala.triggers.hitl import KaizalaHITLTrigger
+from airflow_provider_kaizala.waiting.wait import LAST_LOOK
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 TI = "01234567-89ab-7def-8123-456789abcdef"
@@ -380,7 +381,7 @@ class TestTime:
         kaizala.poll({RAVI: "Yes"})
         stage.latency = 600
         found = stage.event(trigger(defaults=["No"], deadline=in_seconds(60), settled=settled))
-        assert (found["timedout"], stage.fired_at) == (True, 60 + hitl.LAST_LOOK)
+        assert (found["timedout"], stage.fired_at) == (True, 60 + LAST_LOOK)
 
     def test_airflow_is_down_at_the_end(self, stage, trigger, kaizala, record, in_seconds):
         """Every five seconds the end is tried again: reads the record, writes to it, and reads it again."""
