@@ -90,7 +90,7 @@ class Outcomes:
         retry_after = self._retry_after(reply)
         if reply.status == 429 or (reply.status == 503 and retry_after is not None):
             throttle = throttled(call, reply.status, error_code, message, retry_after)
-            return Failed(throttle, retry_after or "backoff")  # 0 is no permission to repeat at once
+            return Failed(throttle, retry_after or "backoff")  # 0 does not allow a repeat at once
         failure = error_for(call.operation, reply.status, error_code, message, call.group_id)
         if not isinstance(failure, KaizalaServerError):
             return Failed(failure, None)

@@ -106,7 +106,7 @@ class KaizalaNotifier(KeepLiterals, BaseNotifier):
         return tell(hook.group(self.group_id), str(self.text), audience)
 
     def notify(self, context: Context) -> None:
-        """Post it."""
+        """Post the text."""
         hook = KaizalaHook(self.kaizala_conn_id, total_timeout=self.total_timeout)
         with hook.get_conn() as client:
             follow(self._calls(hook), client.run)

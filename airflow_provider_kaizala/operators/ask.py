@@ -239,7 +239,7 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
 class KaizalaAskOperator(TimeoutMixin, KaizalaQuestionOperator):
     """Base of the operators that ask and wait for the answers.
 
-    On Airflow 3.3 and newer a retry finds what was posted, also if the worker died right after posting, and goes on waiting with
+    On Airflow 3.3 and newer a retry finds what was posted, also if the worker died right after posting, and continues to wait with
     the same deadline. Before, a retry asks again: there, post and wait with two tasks, a ``KaizalaSend…Operator`` and a
     ``KaizalaResponseSensor``, so that a retry of the wait asks no one twice. ``execution_timeout`` ends a try, in the worker and in
     the triggerer alike.
@@ -249,7 +249,7 @@ class KaizalaAskOperator(TimeoutMixin, KaizalaQuestionOperator):
     :param timeout: how long to wait: seconds or a timedelta; the question itself ends then too, unless ``due`` says otherwise
     :param on_timeout: ``"fail"``, ``"skip"``, or ``"return"`` what has come, with ``complete`` False; also for a question that ends
         before the timeout
-    :param remind_every: seconds or a timedelta between two reminders to the group while the wait goes on; None for none
+    :param remind_every: seconds or a timedelta between two reminders to the group during the wait; None for none
     :param poke_interval: seconds or a timedelta between two looks
     :param when_cleared: what to do if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` waits on with the
         question that was posted, ``"ask_again"`` posts it again

@@ -1,4 +1,4 @@
-"""Let people decide: approve or reject, or choose the branch that goes on."""
+"""Let people decide: approve or reject, or choose the branch to follow."""
 
 from __future__ import annotations
 
@@ -254,7 +254,7 @@ class KaizalaBranchOperator(compat.SkipBelow, KaizalaAskPollOperator, BranchMixI
         self.defaults = defaults
 
     def run_task(self, context: Context) -> Any:
-        """Ask, wait, and go on with the branch that won."""
+        """Ask, wait, and continue with the branch that won."""
         self._check_branches()
         return super().run_task(context)
 

@@ -74,7 +74,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
     answer at the same moment. The other side is told: the Required Action is closed, with the name of the person who answered in
     the group; the group gets a reply to the question that says who answered in Airflow, and what.
 
-    The task waits in the triggerer, which must run. On Airflow 3.3 and newer a retry goes on waiting with the same question and
+    The task waits in the triggerer, which must run. On Airflow 3.3 and newer a retry continues to wait with the same question and
     the same deadline; before, a retry asks the group again. Give it a retry: Airflow itself may fail a task that is answered
     within the second in which it is deferred.
 
@@ -97,14 +97,14 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
     :param response_timeout: how long to wait: seconds or a timedelta; None for no end
     :param until: when the group has decided: ``"any"`` answer, the first of which then counts, or another rule, see
         :mod:`airflow_provider_kaizala.waiting.rules`. A quorum decides for its option, everything else for what most people chose;
-        with ``multiple``, for what more than half of them did. A tie decides nothing: the wait goes on (templated)
+        with ``multiple``, for what more than half of them did. A tie decides nothing: the wait continues (templated)
     :param due: when the question in the group ends: datetime, ISO 8601 text, or timedelta; by default with the
         ``response_timeout``, or else after 30 days (templated)
     :param remind_every: seconds or a timedelta between two reminders to the group; None for none
     :param tell_group: whether the group is told that it was answered in Airflow, or that time was up. This cannot fail the task,
         and is not repeated if it is unknown whether it was posted
     :param poke_interval: seconds or a timedelta between two looks at the group
-    :param when_cleared: what to do in the group if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` goes on
+    :param when_cleared: what to do in the group if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` continues
         with the question that was posted, where an answer counts that is there already; ``"ask_again"`` posts it again
     :return: ``chosen_options``, ``params_input``, ``responded_at`` (ISO 8601), ``responded_by_user`` (``{"id", "name"}``; the id of
         a person in the group is ``kaizala:`` and the phone number; None after a timeout), ``timedout``, ``answered_in``
@@ -280,7 +280,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         """Return what the task needs if it is answered in Airflow, which then resumes it without the trigger."""
         return {"carry": carry}
 
-    # --- going on --------------------------------------------------------------------------------------------------------
+    # --- continuing ------------------------------------------------------------------------------------------------------
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on; if Airflow has ended the wait since no triggerer ran when time was up, wait for one, which then ends it.

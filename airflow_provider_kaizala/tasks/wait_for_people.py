@@ -207,7 +207,7 @@ class WaitMixin(KaizalaGroupTask):
     # --- in the triggerer ------------------------------------------------------------------------------------------------
 
     def park(self, wait: Wait, context: Context) -> Any:
-        """Leave the worker; the task goes on in :meth:`execute_complete`.
+        """Leave the worker; the task continues in :meth:`execute_complete`.
 
         What it needs then travels with the trigger, since ``dag.test()`` loses what Airflow offers for that.
         """
