@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Self
+
+from airflow_provider_kaizala.client.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,8 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.client.tokens import Tokens
 
 
-@dataclass(frozen=True)
-class Send:
+class Send(Value):
     """Send this HTTP request; resume with a :class:`Reply`, or throw :class:`TransportFailure`. Redirects are not followed."""
 
     method: str
@@ -27,22 +28,19 @@ class Send:
     total_timeout: float
 
 
-@dataclass(frozen=True)
-class Sleep:
+class Sleep(Value):
     """Wait this many seconds; resume with None."""
 
     seconds: float
 
 
-@dataclass(frozen=True)
-class Load:
+class Load(Value):
     """Resume with what the token store has for this grant."""
 
     grant: Grant
 
 
-@dataclass(frozen=True)
-class Save:
+class Save(Value):
     """Put tokens into the token store; resume with None."""
 
     grant: Grant
@@ -52,8 +50,7 @@ class Save:
 Effect = Send | Sleep | Load | Save
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(Value):
     """A whole reply. Header names are lower case."""
 
     status: int

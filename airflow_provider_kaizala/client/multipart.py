@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from airflow_provider_kaizala.client import models
 from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 CHUNK = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Value):
     """One file.
 
     :param file_name: the name shown in the group

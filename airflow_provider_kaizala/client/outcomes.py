@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +21,7 @@ from airflow_provider_kaizala.client.errors import (
     error_for,
 )
 from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire
+from airflow_provider_kaizala.client.value import Value
 
 if TYPE_CHECKING:
     from airflow_provider_kaizala.client.calls.call import Call
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Failed:
+class Failed(Value):
     """A failed attempt.
 
     :param again: seconds after which to repeat it, ``"backoff"``, or None for not at all

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError, KaizalaNoReplyError
+from airflow_provider_kaizala.client.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class Page(Value, Generic[T]):
     """One page.
 
     :ivar items: in the order in which Kaizala returned them
@@ -27,8 +26,7 @@ class Page(Generic[T]):
     next: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Paged(Generic[T]):
+class Paged(Value, Generic[T]):
     """A read that takes several calls; ``client.iterate(paged)`` makes each when its items are needed.
 
     :param call: returns the call for a page; its argument is None for the first page, else :attr:`Page.next`

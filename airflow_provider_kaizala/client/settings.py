@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_kaizala.client.errors import KaizalaGrantError, KaizalaInputError
+from airflow_provider_kaizala.client.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +23,7 @@ USER_GRANT = "user"
 _HOST_NAME = re.compile(r"[a-z0-9.-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(Value):
     """Bounds in seconds.
 
     :param connect: for opening a connection
@@ -42,8 +42,7 @@ class Timeouts:
                 raise KaizalaInputError(f"timeout: {name} must be a number of seconds above 0, not {value!r}")
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Value):
     """A refresh token, and whose it is.
 
     :param name: ``"user"``, or the id of the group that granted it; used in logs and in the token store
@@ -67,8 +66,7 @@ class Grant:
         return hashlib.sha256(self.refresh_token.encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(Value):
     """A connector, and how it reaches Kaizala.
 
     :param connector_id: the connector's (application's) id

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import TYPE_CHECKING, Protocol
+
+from airflow_provider_kaizala.client.value import Value
 
 if TYPE_CHECKING:
     from airflow_provider_kaizala.client.settings import Grant
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(Value):
     """The current tokens of one grant.
 
     :param access_token: authenticates calls

@@ -5,20 +5,20 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.settings import DEFAULT_API_ROOT, Settings, Timeouts, is_loopback
+from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.hooks.fields import FIELDS
 
 #: the total timeout of a call, as a multiple of the extra ``timeout``
 TOTAL = 10
 
 
-@dataclass(frozen=True)
-class KaizalaConnection:
+class KaizalaConnection(Value):
     """An Airflow connection, read and checked.
 
     :param settings: settings of the client

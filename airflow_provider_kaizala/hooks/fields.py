@@ -5,12 +5,10 @@ Plain data without imports, so that the API server shows the form without loadin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """An extra.
 
     :param schema: JSON Schema of its value; ``format: password`` for a secret

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,6 +12,7 @@ from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Audience, Survey
+from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.operators.action import (
     KaizalaSendJobOperator,
     KaizalaSendPollOperator,
@@ -49,8 +50,7 @@ if TYPE_CHECKING:
 _when_cleared = checks.one_of("resume", "ask_again")
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(Value):
     """The question, as its task remembers it.
 
     :param at: ISO 8601 time of the post

@@ -8,7 +8,6 @@ that as its own if exactly one thing fits. Before Airflow 3.3 nothing is kept be
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -18,6 +17,7 @@ from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaUnknownOutcomeError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Job, Meeting, Poll, Survey
+from airflow_provider_kaizala.client.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,8 +39,7 @@ CLOCK_SKEW = timedelta(seconds=30)
 on_unknown_outcome = checks.one_of("fail", "resend")
 
 
-@dataclass(frozen=True)
-class Intent:
+class Intent(Value):
     """When a call may have been carried out, by Airflow's clock.
 
     :param since: when it was first sent
@@ -232,8 +231,7 @@ def _ids(outcome: Outcome) -> str:
 # --- finding actions -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Fingerprint:
+class Fingerprint(Value):
     """What identifies an action among others, as far as Kaizala's list of actions shows it."""
 
     action_type: str

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.waiting.people import latest, names
 from airflow_provider_kaizala.waiting.rules import AnyAnswer, AnyOf, AtLeast, People, Quorum
 from airflow_provider_kaizala.waiting.tally import as_offered, chosen
@@ -34,8 +34,7 @@ def approval_rule(approve: str, reject: str, quorum: int, approvers: Sequence[st
     return AnyOf((Quorum(approve, quorum), Quorum(reject, 1)), strict=True)
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(Value):
     """What a group has decided.
 
     :param chosen: the options
@@ -59,8 +58,7 @@ class Decision:
         return f"{', '.join(self.chosen)} by {by}"
 
 
-@dataclass(frozen=True)
-class _Vote:
+class _Vote(Value):
     by: Person
     chosen: tuple[str, ...]
     at: datetime | None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models.people import Person
+from airflow_provider_kaizala.client.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -88,8 +89,7 @@ def list_names(people: Iterable[Person]) -> str:
     return ", ".join(person.name or person.mobile_number or "somebody" for person in people)
 
 
-@dataclass(frozen=True)
-class Eligible:
+class Eligible(Value):
     """Who can answer.
 
     :param asked: those who are asked, without the sender: phone number to name, or to None if the name is unknown

@@ -24,11 +24,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.waiting.people import (
     answers_of,
     by_number,
@@ -47,8 +48,7 @@ _check_count = checks.whole_number(1)
 _check_need = checks.one_of("all", "any")
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(Value):
     """How far a wait has come.
 
     :param met: whether the rule is met
@@ -80,8 +80,7 @@ class Progress:
         return f"{text}; missing: {list_names(self.missing)}" if self.missing else text
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(Value):
     """Base of the rules."""
 
     kind: ClassVar[str]
@@ -164,7 +163,6 @@ def _plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
 
-@dataclass(frozen=True)
 class AnyAnswer(Rule):
     """One person has answered."""
 
@@ -175,7 +173,6 @@ class AnyAnswer(Rule):
         return AtLeast(1).progress(details)
 
 
-@dataclass(frozen=True)
 class AtLeast(Rule):
     """So many different people have answered.
 
@@ -201,7 +198,6 @@ class AtLeast(Rule):
         return self
 
 
-@dataclass(frozen=True)
 class Everyone(Rule):
     """All who must answer have: the assignees of a job, or else the people who were asked.
 
@@ -247,7 +243,6 @@ class Everyone(Rule):
         return replace(self, people=people, names=self.names or eligible.known_names(people))
 
 
-@dataclass(frozen=True)
 class People(Rule):
     """Named people have answered.
 
@@ -280,7 +275,6 @@ class People(Rule):
         return replace(self, names=self.names or eligible.known_names(self.people))
 
 
-@dataclass(frozen=True)
 class Quorum(Rule):
     """So many people have chosen one option. Also over when so many no longer can.
 
@@ -367,7 +361,6 @@ class Quorum(Rule):
         return replace(self, names=self.names or eligible.known_names(self.people))
 
 
-@dataclass(frozen=True)
 class _Combined(Rule):
     """Base of rules that consist of rules."""
 
@@ -415,7 +408,6 @@ class _CombinedProgress(Progress):
         return self.text
 
 
-@dataclass(frozen=True)
 class AllOf(_Combined):
     """Each of several rules is met: ``a & b``."""
 
@@ -428,7 +420,6 @@ class AllOf(_Combined):
         return self._combine(each, all(one.met for one in each), any(one.hopeless for one in each))
 
 
-@dataclass(frozen=True)
 class AnyOf(_Combined):
     """One of several rules is met: ``a | b``.
 

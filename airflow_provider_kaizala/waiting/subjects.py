@@ -8,13 +8,14 @@ done something is a responder, what they did is their answers. A subclass of :cl
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_kaizala.client import calls, models
 from airflow_provider_kaizala.client.errors import KaizalaForbiddenError
 from airflow_provider_kaizala.client.models.people import Person
+from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.waiting.people import as_person
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ log = logging.getLogger(__name__)
 _SUBJECTS: dict[str, type[Subject]] = {}
 
 
-@dataclass(frozen=True)
-class Subject:
+class Subject(Value):
     """Base: something in a group that people act on."""
 
     group_id: str
@@ -88,7 +88,6 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-@dataclass(frozen=True)
 class Responses(Subject):
     """Responses to a poll, a survey, a job, a meeting or a custom action.
 
@@ -122,7 +121,6 @@ class Responses(Subject):
         return replace(self, action_type=details.action_type, sent_at=details.sent_at), details
 
 
-@dataclass(frozen=True)
 class Reactions(Subject):
     """Likes or comments on a message or an action.
 
@@ -167,7 +165,6 @@ class Reactions(Subject):
         )
 
 
-@dataclass(frozen=True)
 class Listed(Subject):
     """Base of subjects for which one list serves all waits in a group."""
 
@@ -184,7 +181,6 @@ class Listed(Subject):
         return self.counted((yield from self.read_list([self])))
 
 
-@dataclass(frozen=True)
 class NewActions(Listed):
     """Actions of a type that people post from a moment on.
 
@@ -257,7 +253,6 @@ class NewActions(Listed):
         return replace(self, ignored=ignored), replace(details, responses=kept)
 
 
-@dataclass(frozen=True)
 class NewMembers(Listed):
     """People who join a group.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaForbiddenError, KaizalaInputError
+from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.waiting.people import Eligible, answers_of, as_person
 from airflow_provider_kaizala.waiting.results import result_dict
 from airflow_provider_kaizala.waiting.rules import read_rule
@@ -34,8 +35,7 @@ LAST_LOOK = 20.0
 _ALWAYS_OPEN = ("job", "letsmeet")
 
 
-@dataclass(frozen=True)
-class Update:
+class Update(Value):
     """What one look has found.
 
     :param details: what was read
@@ -61,8 +61,7 @@ class Update:
         return cls(None, None, wire["result"], wire["text"])
 
 
-@dataclass(frozen=True)
-class Wait:
+class Wait(Value):
     """One wait.
 
     :param subject: what it is about

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
@@ -11,6 +11,7 @@ from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models.checks import identifier, sendable
 from airflow_provider_kaizala.client.models.wire import Wire
 from airflow_provider_kaizala.client.operations import OPERATIONS
+from airflow_provider_kaizala.client.value import Value
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,8 +22,7 @@ T = TypeVar("T")
 Body = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Call(Generic[T]):
+class Call(Value, Generic[T]):
     """A call that a client can make.
 
     :param operation: operationId

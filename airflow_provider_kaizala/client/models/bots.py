@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_kaizala.client.models.wire import Wire
+from airflow_provider_kaizala.client.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Bot:
+class Bot(Value):
     """A user without a phone, created by a connector."""
 
     bot_user_id: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
@@ -17,6 +16,7 @@ from airflow_provider_kaizala.client.models.checks import (
     shown,
     title,
 )
+from airflow_provider_kaizala.client.value import Value
 
 QUESTION_TYPES = (
     "SingleOption",
@@ -44,8 +44,7 @@ _question_type = one_of(*QUESTION_TYPES)
 _property_type = one_of(*PROPERTY_TYPES)
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(Value):
     """A question of a survey or a custom action.
 
     :param title: the question; answers are keyed by it
@@ -79,8 +78,7 @@ class Question:
         return body
 
 
-@dataclass(frozen=True)
-class Property:
+class Property(Value):
     """A property of a custom action's card. Its value travels as text, whatever the type."""
 
     name: str
@@ -96,8 +94,7 @@ class Property:
         return {"name": self.name, "type": self.type, "value": self.value}
 
 
-@dataclass(frozen=True)
-class Location:
+class Location(Value):
     """A place on earth, in degrees."""
 
     latitude: float

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire
+from airflow_provider_kaizala.client.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Value):
     """A member of a group."""
 
     id: str
@@ -32,8 +31,7 @@ class Member:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Subscriber:
+class Subscriber(Value):
     """A subscriber of a hub group."""
 
     id: str | None
@@ -53,8 +51,7 @@ class Subscriber:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriberOutcome:
+class SubscriberOutcome(Value):
     """Whether one phone number was added to the subscribers or removed, and if not, why."""
 
     mobile_number: str
@@ -80,8 +77,7 @@ class SubscriberOutcome:
         return cls(number, not (reason or error_code) if flag is None else flag, reason, error_code)
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Value):
     """A group. Role and count are None where the reply leaves them out."""
 
     group_id: str
@@ -109,8 +105,7 @@ class Group:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class GroupTree:
+class GroupTree(Value):
     """A group and its sub-groups."""
 
     group: Group
@@ -130,8 +125,7 @@ def _unwrapped(body: Any) -> Wire:
     return wire
 
 
-@dataclass(frozen=True, slots=True)
-class CreatedGroup:
+class CreatedGroup(Value):
     """A group that was just created."""
 
     group_id: str

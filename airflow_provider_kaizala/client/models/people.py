@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_kaizala.client.models.wire import Wire
+from airflow_provider_kaizala.client.value import Value
 
 
-@dataclass(frozen=True)
-class Person:
+class Person(Value):
     """A person, as far as Kaizala identifies them: of an anonymous respondent nothing is known."""
 
     mobile_number: str | None = None

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kaizala.client.models.wire import Wire
+from airflow_provider_kaizala.client.value import Value
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ReactionCounts:
+class ReactionCounts(Value):
     """How often a post was liked and commented on."""
 
     reference_id: str
@@ -27,8 +26,7 @@ class ReactionCounts:
         return cls(wire.need("referenceId"), counts.integer("like") or 0, counts.integer("comment") or 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Reaction:
+class Reaction(Value):
     """One person's like or comment. ``comment`` is None for a like, and where the reply leaves the text out."""
 
     reaction_id: str

@@ -6,11 +6,12 @@ import itertools
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kaizala.client.models.people import Person
 from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire, iso, read_time
+from airflow_provider_kaizala.client.value import Value
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,8 +22,7 @@ _DONE = frozenset({"completed", "complete", "done", "closed", "true"})
 _SYSTEM_QUESTIONS = frozenset({"responderlocation", "responsetime", "respondername"})
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Value):
     """A subscriber that a message did not reach, and why."""
 
     subscriber: str | None
@@ -39,8 +39,7 @@ class Failure:
         return f"{self.subscriber or 'unknown subscriber'}: {self.reason or self.error_code or 'no reason given'}"
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(Value):
     """A post. ``action_id`` is None for texts and media; ``failed`` lists the subscribers that it did not reach."""
 
     reference_id: str
@@ -54,8 +53,7 @@ class Posted:
         return cls(wire.need("referenceId"), wire.text("actionId"), wire.items("failedResult", Failure.read))
 
 
-@dataclass(frozen=True, slots=True)
-class ListedAction:
+class ListedAction(Value):
     """An item of an action list; ``raw`` is its ``actionBody``, unchanged."""
 
     reference_id: str
@@ -100,8 +98,7 @@ class ListedAction:
         return Wire(self.raw).time("startingTime")
 
 
-@dataclass(frozen=True, slots=True)
-class ActionPage:
+class ActionPage(Value):
     """One page of an action list."""
 
     actions: tuple[ListedAction, ...]
@@ -114,8 +111,7 @@ class ActionPage:
         return cls(wire.items("actions", ListedAction.read, required=True), wire.flag("hasMore") is True)
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Value):
     """One person's response.
 
     :ivar answers: question title to answer, in plain JSON values: text, number, list of texts, ISO 8601 time,
@@ -228,8 +224,7 @@ def _file(item: Any) -> Any:
     return {"url": wire.text("mediaUrl", "url"), "file_name": wire.text("mediaFileName", "fileName")}
 
 
-@dataclass(frozen=True, slots=True)
-class ActionDetails:
+class ActionDetails(Value):
     """An action and its responses, which a reply contains only if they were asked for.
 
     :ivar sent_at: when it was posted; None where the reply leaves that out, as most captured replies do
@@ -293,8 +288,7 @@ def _titles(wire: Wire, name: str) -> tuple[str, ...]:
     return tuple(each.text("title") or "" for each in wire.items(name, Wire))
 
 
-@dataclass(frozen=True, slots=True)
-class Webhook:
+class Webhook(Value):
     """A webhook that exists."""
 
     id: str

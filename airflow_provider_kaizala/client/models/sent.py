@@ -6,13 +6,14 @@ templates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks, forms
 from airflow_provider_kaizala.client.models.wire import hours_from, iso, read_due, read_moment
+from airflow_provider_kaizala.client.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,8 +56,7 @@ def media_type(file_name: str) -> tuple[str, str]:
     raise KaizalaInputError(f"file {file_name!r}: Kaizala does not accept {refused}. It accepts {accepted}")
 
 
-@dataclass(frozen=True)
-class Sent:
+class Sent(Value):
     """Base of what is sent. Each field listed in ``checks`` is checked and normalised."""
 
     checks: ClassVar[Mapping[str, Check]] = {}
@@ -76,7 +76,6 @@ class Sent:
         return check(name, value) if check else value
 
 
-@dataclass(frozen=True)
 class Audience(Sent):
     """Who receives a post, and what it replies to.
 
@@ -113,7 +112,6 @@ class Audience(Sent):
         return body
 
 
-@dataclass(frozen=True)
 class Message(Sent):
     """A text of up to 4,000 characters."""
 
@@ -122,7 +120,6 @@ class Message(Sent):
     checks: ClassVar[Mapping[str, Check]] = {"text": checks.text}
 
 
-@dataclass(frozen=True)
 class Action(Sent):
     """Base of the actions that can be posted."""
 
@@ -137,7 +134,6 @@ class Action(Sent):
         return {"actionType": self.action_type, "actionBody": self.body(now)}
 
 
-@dataclass(frozen=True)
 class Announcement(Action):
     """A notice with an optional title and files; ``media`` lists media resources that were uploaded before."""
 
@@ -156,7 +152,6 @@ class Announcement(Action):
         return body | {"MediaResources": list(self.media)} if self.media else body
 
 
-@dataclass(frozen=True)
 class Poll(Action):
     """One question with two or more options. ``due``: Kaizala's default is 30 days."""
 
@@ -202,7 +197,6 @@ def _form(
     return body
 
 
-@dataclass(frozen=True)
 class Survey(Action):
     """Questions that each person answers. ``due``: Kaizala's default is 24 hours."""
 
@@ -233,7 +227,6 @@ class Survey(Action):
         return body | _form(now, self.due, self.anonymous, self.sender_only, self.accept_multiple_responses)
 
 
-@dataclass(frozen=True)
 class Job(Action):
     """A job for named people, complete when all have done it. ``due``: Kaizala's default is 24 hours."""
 
@@ -256,7 +249,6 @@ class Job(Action):
         return body
 
 
-@dataclass(frozen=True)
 class Meeting(Action):
     """A meeting (Let's Meet), which people accept or decline. ``duration`` is in minutes."""
 
@@ -294,7 +286,6 @@ class Meeting(Action):
         return body | {"isSenderOnly": True} if self.sender_only else body
 
 
-@dataclass(frozen=True)
 class Media(Action):
     """A file, or an album of several, that was uploaded before."""
 
@@ -318,7 +309,6 @@ class Media(Action):
         return {"actionType": self.kind, "actionBody": self.body(now)}
 
 
-@dataclass(frozen=True)
 class Package(Action):
     """A custom action: an action package with its own questions and properties.
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire
+from airflow_provider_kaizala.client.value import Value
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 
-@dataclass(frozen=True, slots=True)
-class AccessToken:
+class AccessToken(Value):
     """An access token; ``refresh_token`` is set only when Kaizala rotates it."""
 
     access_token: str = field(repr=False)
@@ -37,8 +37,7 @@ class AccessToken:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshToken:
+class RefreshToken(Value):
     """A user's refresh token, valid for 365 days, from a sign-in with a PIN."""
 
     refresh_token: str = field(repr=False)
@@ -58,8 +57,7 @@ class RefreshToken:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class BotToken:
+class BotToken(Value):
     """An access token of a bot; make the call again to renew it."""
 
     access_token: str = field(repr=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import unquote, unquote_plus, urlsplit
@@ -81,7 +81,6 @@ def url_secrets(url: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each for each in written if len(each) >= SHORTEST_SECRET))
 
 
-@dataclass(frozen=True)
 class WebhookChange(Sent):
     """A change of a webhook; None leaves a field unchanged.
 
@@ -139,7 +138,6 @@ class WebhookChange(Sent):
         return int(moment.timestamp() * 1000)
 
 
-@dataclass(frozen=True)
 class NewWebhook(WebhookChange):
     """A new webhook: a :class:`WebhookChange` that names object, events and address."""
 
