@@ -14,16 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_kaizala.server.config import ServerConfig
-from airflow_provider_kaizala.server.control import routes as control
-from airflow_provider_kaizala.server.control.layer import ControlLayer
-from airflow_provider_kaizala.server.control.plane import ControlPlane
-from airflow_provider_kaizala.server.delivery.deliverer import Deliverer
-from airflow_provider_kaizala.server.page import routes as page
-from airflow_provider_kaizala.server.page.live import Live
-from airflow_provider_kaizala.server.page.render import error_page
-from airflow_provider_kaizala.server.people import routes as people
-from airflow_provider_kaizala.server.routes import (
+from airflow_provider_kaizala.server.api import (
     actions,
     auth,
     bots,
@@ -33,11 +24,20 @@ from airflow_provider_kaizala.server.routes import (
     oauth,
     webhooks,
 )
+from airflow_provider_kaizala.server.api.bodies import error_reply, json_reply
+from airflow_provider_kaizala.server.api.paths import TidyPaths
+from airflow_provider_kaizala.server.config import ServerConfig
+from airflow_provider_kaizala.server.control import routes as control
+from airflow_provider_kaizala.server.control.layer import ControlLayer
+from airflow_provider_kaizala.server.control.plane import ControlPlane
+from airflow_provider_kaizala.server.delivery.deliverer import Deliverer
+from airflow_provider_kaizala.server.domain.errors import ApiError, not_found
+from airflow_provider_kaizala.server.page import routes as page
+from airflow_provider_kaizala.server.page.live import Live
+from airflow_provider_kaizala.server.page.render import error_page
+from airflow_provider_kaizala.server.people import routes as people
 from airflow_provider_kaizala.server.startup import open_state
 from airflow_provider_kaizala.server.state import ServerState, state_of
-from airflow_provider_kaizala.server.wire.bodies import error_reply, json_reply
-from airflow_provider_kaizala.server.wire.errors import ApiError, not_found
-from airflow_provider_kaizala.server.wire.paths import TidyPaths
 
 log = logging.getLogger(__name__)
 # Below these a refusal is always JSON.

@@ -11,14 +11,14 @@ from pydantic import ValidationError
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from airflow_provider_kaizala.server.api.mistakes import first_mistake, sentence
 from airflow_provider_kaizala.server.clock import Clock
+from airflow_provider_kaizala.server.domain.errors import ApiError
 from airflow_provider_kaizala.server.seeds.apply import apply_seed
 from airflow_provider_kaizala.server.seeds.load import SeedError
 from airflow_provider_kaizala.server.seeds.model import Seed
 from airflow_provider_kaizala.server.store.engine import WRITES, DatabaseUnusable, open_engine, parse_url
 from airflow_provider_kaizala.server.store.migrate import is_current
-from airflow_provider_kaizala.server.wire.errors import ApiError
-from airflow_provider_kaizala.server.wire.mistakes import first_mistake, sentence
 
 
 class AdminError(Exception):

@@ -18,8 +18,8 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import Connection, Transaction
 from sqlalchemy.exc import SQLAlchemyError
 
+from airflow_provider_kaizala.server.domain.errors import unavailable
 from airflow_provider_kaizala.server.store.engine import WRITES
-from airflow_provider_kaizala.server.wire.errors import unavailable
 
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from airflow_provider_kaizala.server.admin.session import AdminError, administration
 from airflow_provider_kaizala.server.config import DEFAULT_DATABASE
-from airflow_provider_kaizala.server.wire.fields import PHONE
+from airflow_provider_kaizala.server.domain.fields import PHONE
 
 DATABASE_VARIABLE = "KAIZALA_SERVER_DATABASE"
 
