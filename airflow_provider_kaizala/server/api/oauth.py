@@ -42,21 +42,20 @@ async def authorize(request: Request) -> Response:
 async def sign_in(request: Request) -> Response:
     """Check phone number and PIN, and send the browser back with a code."""
     server, fields = state_of(request), await _form(request)
-    name = await _connector(request, fields)
-    client_id, redirect_uri = _asked(fields)
+    connector = await _connector(request, fields)
+    _, redirect_uri = _asked(fields)
     mobile, pin = (fields.optional_text(name, most=100) or "" for name in ("mobileNumber", "pin"))
 
     def work(conn: Connection) -> str | ApiError:
         now_ms = server.clock.now_ms()
-        connector_id, _ = oauth.find_connector(conn, client_id, redirect_uri)
         person_id = check_person_pin(conn, now_ms, mobile, pin, client_of(request))
         if isinstance(person_id, ApiError):
             return person_id
-        return oauth.issue_code(conn, now_ms, connector_id, person_id, redirect_uri)
+        return oauth.issue_code(conn, now_ms, connector.id, person_id, redirect_uri)
 
     code = await server.database.write(work)
     if isinstance(code, ApiError):
-        return _page(request, fields, name, code)
+        return _page(request, fields, connector, code)
     state = fields.optional_text("state")
     query = f"code={quote(code, safe='')}" + (f"&state={quote(state, safe='')}" if state else "")
     base, mark, fragment = redirect_uri.partition("#")
@@ -80,13 +79,12 @@ def _asked(fields: Fields) -> tuple[str, str]:
     return fields.text("client_id", most=128), fields.text("redirect_uri")
 
 
-async def _connector(request: Request, fields: Fields) -> str:
-    """Return the connector's name; nobody is sent to a redirect URL that is not its own."""
+async def _connector(request: Request, fields: Fields) -> oauth.Asking:
+    """Return the connector; nobody is sent to a redirect URL that is not its own."""
     client_id, redirect_uri = _asked(fields)
-    _, name = await state_of(request).database.read(
+    return await state_of(request).database.read(
         lambda conn: oauth.find_connector(conn, client_id, redirect_uri)
     )
-    return name
 
 
 async def _form(request: Request) -> Fields:
@@ -100,7 +98,9 @@ async def _form(request: Request) -> Fields:
     return Fields(dict(pairs))
 
 
-def _page(request: Request, fields: Fields, connector: str, error: ApiError | None = None) -> Response:
+def _page(
+    request: Request, fields: Fields, connector: oauth.Asking, error: ApiError | None = None
+) -> Response:
     client_id, redirect_uri = _asked(fields)
     visitor = visitor_of(request)
     reply = html(

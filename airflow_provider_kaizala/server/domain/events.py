@@ -96,7 +96,7 @@ def emit(
     for hook in found:
         if event_type not in json.loads(hook.events_json) or hook.object_type != objects[hook.object_id]:
             continue
-        if hook.tenant_id != op.caller.tenant_id or (hook.group_id and hook.group_id != group_id):
+        if hook.group_id and hook.group_id != group_id:
             continue
         role = _role(op, hook, group_id)
         if role not in (ADMIN, MEMBER) or (sees is not None and not sees(hook.person_id, role)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
@@ -17,8 +19,16 @@ _KEPT_MS = 24 * 60 * MINUTE
 _c, _o = connector.c, oauth_code.c
 
 
-def find_connector(conn: Connection, client_id: str, redirect_uri: str) -> tuple[str, str]:
-    """Return id and name of a connector; its stored redirect URL must be exactly the one given."""
+class Asking(NamedTuple):
+    """The connector that asks somebody to sign in."""
+
+    id: str
+    name: str
+    permissions: list[str]
+
+
+def find_connector(conn: Connection, client_id: str, redirect_uri: str) -> Asking:
+    """Return the connector that asks; its stored redirect URL must be exactly the one given."""
     found = conn.execute(
         select(_c.id, _c.name, _c.redirect_url).where(
             _c.id == canonical(client_id)[:128], _c.deleted_ms.is_(None)
@@ -28,7 +38,7 @@ def find_connector(conn: Connection, client_id: str, redirect_uri: str) -> tuple
         raise bad_request("client_id is not the id of a connector")
     if not found.redirect_url or found.redirect_url != redirect_uri:
         raise bad_request("redirect_uri is not the redirect URL of the connector")
-    return found.id, found.name
+    return Asking(found.id, found.name, tokens.permissions_of(conn, found.id))
 
 
 def issue_code(conn: Connection, now_ms: int, connector_id: str, person_id: str, redirect_uri: str) -> str:

@@ -6,6 +6,16 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from airflow_provider_kaizala.server.clock import DAY, HOUR
+from airflow_provider_kaizala.server.domain.context import (
+    ACTION_AND_RESPONSES,
+    GROUP_INFORMATION,
+    GROUP_MEMBER_LIST,
+    MEDIA,
+    OUTGOING_WEBHOOKS,
+    PERMISSIONS,
+    TEXT_MESSAGE,
+    USER_PROFILE,
+)
 from airflow_provider_kaizala.server.domain.errors import wrong_connector
 from airflow_provider_kaizala.server.domain.ids import canonical, new_id
 from airflow_provider_kaizala.server.hashing import fingerprint, new_token, same_secret
@@ -15,11 +25,16 @@ ACCESS_LIFE_MS = 24 * HOUR
 REFRESH_LIFE_MS = 365 * DAY
 ROTATION_AFTER_MS = 328 * DAY
 SCOPE = "token.write"
-GRANTED_SCOPE = (
-    "groupinfo.read,groupinfo.write,groupinfo.update,groupinfo.remove,groupmember.read,groupmember.write,"
-    "groupmember.remove,textmessage.read,action.read,action.write,action.update,profile.write,media.read,"
-    "webhook.read,webhook.write,webhook.update,webhook.remove"
-)
+# What a sign-in says was granted, by permission of the connector and in the order of the captured reply.
+_SCOPES = {
+    GROUP_INFORMATION: "groupinfo.read,groupinfo.write,groupinfo.update,groupinfo.remove",
+    GROUP_MEMBER_LIST: "groupmember.read,groupmember.write,groupmember.remove",
+    TEXT_MESSAGE: "textmessage.read",
+    ACTION_AND_RESPONSES: "action.read,action.write,action.update",
+    USER_PROFILE: "profile.write",
+    MEDIA: "media.read",
+    OUTGOING_WEBHOOKS: "webhook.read,webhook.write,webhook.update,webhook.remove",
+}
 
 
 def find_grant(
@@ -113,6 +128,13 @@ def check_connector(conn: Connection, connector_id: str, secret: str | None) -> 
     return str(found.id)
 
 
+def permissions_of(conn: Connection, connector_id: str) -> list[str]:
+    """Return what a connector may do, in the order of the contract."""
+    p = t.connector_permission.c
+    held = set(conn.execute(select(p.permission).where(p.connector_id == connector_id)).scalars())
+    return [one for one in PERMISSIONS if one in held]
+
+
 def exchange(
     conn: Connection,
     now_ms: int,
@@ -166,7 +188,9 @@ def sign_in(
     token, expires_ms = issue_refresh_token(conn, now_ms, grant_id)
     return {
         "refreshToken": token,
-        "grantedScope": GRANTED_SCOPE,
+        "grantedScope": ",".join(
+            _SCOPES[one] for one in permissions_of(conn, connector_id) if one in _SCOPES
+        ),
         "refreshTokenExpiry": expires_ms,
         # Clients append v1/accessToken without a slash of their own.
         "endpointUrl": endpoint_url + "/",

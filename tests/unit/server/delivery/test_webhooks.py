@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 
+import httpx
 import pytest
 
 from airflow_provider_kaizala.server.delivery import posting
@@ -397,3 +398,17 @@ class TestFlow:
             400, "POST", "/webhook/Tenant/TextMessageCreated", params={"objectId": GROUP}, json=callback
         )
         api.refused(404, "POST", path, params={"objectId": GROUP.replace("1", "5")}, json=callback)
+
+
+def test_a_message_of_a_guest_reaches_the_webhooks_of_the_group(
+    server, api, sign_in, subscribe, listener
+) -> None:
+    guest = "+440000000001"
+    people = [{"mobileNumber": guest, "name": "Guest", "pin": "1234", "tenant": "other"}]
+    seed = {"tenants": [{"id": "other", "name": "Other"}], "people": people}
+    httpx.post(server.url + "/_test/seed", json=seed).raise_for_status()
+    api.ok("PUT", f"/groups/{GROUP}/members", json={"members": [guest]})
+    subscribe(api)
+    sign_in(guest).ok("POST", f"/groups/{GROUP}/messages", json={"text": "Hello from outside"})
+    [event] = listener.wait(1, 5)
+    assert (event["data"], event["fromUser"]) == ({"text": "Hello from outside"}, guest)

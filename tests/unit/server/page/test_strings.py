@@ -14,6 +14,7 @@ from babel import Locale
 from jinja2 import Environment, nodes
 from starlette.requests import Request
 
+from airflow_provider_kaizala.server.domain.context import PERMISSIONS
 from airflow_provider_kaizala.server.page.strings import (
     FOLDER,
     languages,
@@ -26,7 +27,8 @@ SERVER = Path(__file__).parents[4] / "airflow_provider_kaizala" / "server"
 TEMPLATES = sorted((SERVER / "page" / "templates").glob("*.html"))
 Text = str | dict[str, str]
 
-#: what a key that a template puts together may end with: kinds of the feed, of media, the answers to a meeting
+#: what a key that a template puts together may end with: kinds of the feed, of media, the answers to a meeting,
+#: permissions
 PUT_TOGETHER = {
     "kind.": {
         *("text", "announcement", "media", "poll", "survey"),
@@ -34,6 +36,7 @@ PUT_TOGETHER = {
     },
     "media.": {"Image", "Album", "Document", "Audio", "Video"},
     "meet.": {"Yes", "No", "Maybe"},
+    "permission.": {*PERMISSIONS, "none"},
 }
 
 
