@@ -67,6 +67,7 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
         yield
         await deliverer.stop()
         await server.outbound.close()
+        server.pins.close()
         server.database.close()
 
     app = FastAPI(

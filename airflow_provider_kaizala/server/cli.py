@@ -39,6 +39,18 @@ def _a_base(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     return value
 
 
+def _networks(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Check addresses and networks."""
+    for one in value:
+        try:
+            ipaddress.ip_network(one)
+        except ValueError:
+            raise click.BadParameter(
+                f"{one!r} is not an address or a network, such as 10.0.0.5 or 10.0.0.0/8"
+            ) from None
+    return value
+
+
 def _a_number(_ctx: click.Context, _param: click.Parameter, value: float) -> float:
     """Refuse NaN, which is in no range and yet passes."""
     if math.isnan(value):
@@ -67,6 +79,13 @@ def _a_number(_ctx: click.Context, _param: click.Parameter, value: float) -> flo
     default=None,
     callback=_a_base,
     help="The server's address as clients see it, behind a proxy.",
+)
+@click.option(
+    "--trusted-proxy",
+    "trusted_proxies",
+    multiple=True,
+    callback=_networks,
+    help="Address or network of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed, once for each.",
 )
 @click.option("--media-dir", default=None, help="Where uploads lie; by default beside the SQLite file.")
 @click.option(

@@ -16,6 +16,7 @@ class ServerConfig:
     :param seed: name of a built-in seed, or the path of a seed file; applied only to an empty database
     :param test_mode: opens the control plane under ``/_test/``
     :param public_url: base of ``endpointUrl`` and of media links behind a proxy; else taken from each request
+    :param trusted_proxies: addresses or networks whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed
     :param media_dir: where uploaded files lie; by default a folder beside the SQLite file
     :param connector_limit: calls a minute per connector, 0 for no limit
     :param tenant_limit: calls a minute per tenant, 0 for no limit
@@ -30,6 +31,7 @@ class ServerConfig:
     seed: str | None = None
     test_mode: bool = False
     public_url: str | None = None
+    trusted_proxies: tuple[str, ...] = ()
     media_dir: str | None = None
     connector_limit: int = 100
     tenant_limit: int = 300

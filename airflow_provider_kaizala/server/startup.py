@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 from airflow_provider_kaizala.server.clock import Clock
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.delivery.calls import Outbound
-from airflow_provider_kaizala.server.seeds.apply import apply_seed, clear, is_empty
+from airflow_provider_kaizala.server.seeds.apply import apply_seed, clear, hash_pins, is_empty
 from airflow_provider_kaizala.server.seeds.load import SeedError, load_seed
 from airflow_provider_kaizala.server.seeds.model import Seed
 from airflow_provider_kaizala.server.state import ServerState, media_folder
@@ -47,6 +47,7 @@ def _seed_if_empty(engine: Engine, config: ServerConfig, now_ms: int) -> None:
     if config.seed is None:
         return
     seed = load_seed(config.seed)
+    hash_pins(seed)
     with engine.connect().execution_options(**WRITES) as connection, connection.begin():
         if is_empty(connection):
             _apply(connection, seed, config.seed, now_ms)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -14,6 +14,7 @@ from starlette.requests import Request
 from airflow_provider_kaizala.server.clock import Clock
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.delivery.calls import Outbound
+from airflow_provider_kaizala.server.pin_sign_in import PinHashing
 from airflow_provider_kaizala.server.store.database import Database
 from airflow_provider_kaizala.server.store.media_files import MediaFiles
 
@@ -37,6 +38,7 @@ class ServerState:
     database: Database
     media: MediaFiles
     outbound: Outbound
+    pins: PinHashing = field(default_factory=PinHashing)
     on_delivery: Callable[[Mapping[str, object]], None] | None = None
     rotation_ends_old_token: bool = False
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from sqlalchemy import RowMapping, func, select, update
 
 from airflow_provider_kaizala.server.admin.session import Admin, AdminError
+from airflow_provider_kaizala.server.domain.pins import forget_number
 from airflow_provider_kaizala.server.domain.times import iso
-from airflow_provider_kaizala.server.hashing import hash_pin
+from airflow_provider_kaizala.server.people.sessions import forget_sessions
 from airflow_provider_kaizala.server.store import tables as t
 
 _p = t.person.c
@@ -14,23 +15,22 @@ Shown = dict[str, object]
 
 
 def create(
-    admin: Admin, mobile: str, name: str, *, pin: str | None, tenant_admin: bool, tenant: str | None
+    admin: Admin, mobile: str, name: str, *, pin_hash: str | None, tenant_admin: bool, tenant: str | None
 ) -> Shown:
     """Make a person. One that a group named before is not new, but has neither name nor PIN yet: it gets them."""
     known = admin.conn.execute(select(t.person).where(_p.mobile == mobile)).mappings().first()
     if known is not None and not known["is_provisioned"] and known["pin_hash"] is None:
         values = {"name": name, "is_tenant_admin": tenant_admin, "is_provisioned": True}
-        hashed = None if pin is None else hash_pin(pin)
-        admin.conn.execute(update(t.person).where(_p.id == known["id"]).values(pin_hash=hashed, **values))
+        admin.conn.execute(update(t.person).where(_p.id == known["id"]).values(**values))
     else:
         entry: dict[str, object] = {
             "mobileNumber": mobile,
             "name": name,
-            "pin": pin,
             "tenantAdmin": tenant_admin,
             "tenant": tenant,
         }
         admin.add(people=[entry])
+    admin.conn.execute(update(t.person).where(_p.mobile == mobile).values(pin_hash=pin_hash))
     return _shown(find(admin, mobile))
 
 
@@ -43,17 +43,12 @@ def list_all(admin: Admin) -> list[Shown]:
     return [{**_shown(one), "groups": groups.get(one["id"], 0)} for one in people.mappings()]
 
 
-def set_pin(admin: Admin, mobile: str, pin: str) -> Shown:
+def set_pin(admin: Admin, mobile: str, pin_hash: str) -> Shown:
     """Give a person a new PIN; whoever is signed in with the old one is signed out."""
     found = find(admin, mobile)
-    s, a = t.person_session.c, t.pin_attempt.c
-    admin.conn.execute(update(t.person).where(_p.id == found["id"]).values(pin_hash=hash_pin(pin)))
-    admin.conn.execute(
-        update(t.person_session)
-        .where(s.person_id == found["id"], s.ended_ms.is_(None))
-        .values(ended_ms=admin.now_ms)
-    )
-    admin.conn.execute(t.pin_attempt.delete().where(a.mobile == mobile))
+    admin.conn.execute(update(t.person).where(_p.id == found["id"]).values(pin_hash=pin_hash))
+    forget_sessions(admin.conn, found["id"])
+    forget_number(admin.conn, mobile)
     return _shown(find(admin, mobile))
 
 

@@ -12,7 +12,7 @@ from airflow_provider_kaizala.server.api.operation import read_fields
 from airflow_provider_kaizala.server.domain import tokens
 from airflow_provider_kaizala.server.domain.errors import ApiError, bad_request, wrong_connector
 from airflow_provider_kaizala.server.domain.fields import PHONE, Fields
-from airflow_provider_kaizala.server.people.sessions import check_person_pin, client_of
+from airflow_provider_kaizala.server.pin_sign_in import sign_in
 from airflow_provider_kaizala.server.state import base_url, state_of
 
 router = APIRouter()
@@ -68,19 +68,17 @@ async def login_with_pin(request: Request) -> Response:
     secret = fields.optional_text("applicationSecret", most=500)
     endpoint = base_url(request)
 
-    def work(conn: Connection) -> dict[str, object] | ApiError:
-        now_ms = server.clock.now_ms()
-        known_id = tokens.check_connector(conn, connector_id, secret)
-        person_id = check_person_pin(
-            conn, now_ms, mobile, pin, client_of(request), is_number=isinstance(fields.raw("pin"), int)
-        )
-        if isinstance(person_id, ApiError):
-            return person_id
-        return tokens.sign_in(conn, now_ms, known_id, person_id, endpoint)
-
-    reply = await server.database.write(work)
-    if isinstance(reply, ApiError):
-        raise reply
+    connector = await server.database.read(lambda conn: tokens.check_connector(conn, connector_id, secret))
+    reply = await sign_in(
+        server,
+        request,
+        mobile,
+        pin,
+        lambda conn, now_ms, person_id: tokens.sign_in(conn, now_ms, connector.id, person_id, endpoint),
+        via="api",
+        connector=(connector.id, connector.tenant_id),
+        is_number=isinstance(fields.raw("pin"), int),
+    )
     return json_reply(reply)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from fastapi import APIRouter
-from sqlalchemy.engine import Connection
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from airflow_provider_kaizala.server import pin_sign_in
 from airflow_provider_kaizala.server.api.bodies import json_reply, read_bounded
 from airflow_provider_kaizala.server.api.lenient_json import check_text
 from airflow_provider_kaizala.server.api.operation import query_fields
@@ -17,8 +17,7 @@ from airflow_provider_kaizala.server.domain.errors import ApiError, bad_request
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.page.problems import sentence
 from airflow_provider_kaizala.server.page.render import html
-from airflow_provider_kaizala.server.page.visitor import visitor_of
-from airflow_provider_kaizala.server.people.sessions import check_person_pin, client_of
+from airflow_provider_kaizala.server.page.visitor import known_device, visitor_of
 from airflow_provider_kaizala.server.state import base_url, state_of
 
 router = APIRouter(prefix="/api/oauth")
@@ -45,17 +44,21 @@ async def sign_in(request: Request) -> Response:
     connector = await _connector(request, fields)
     _, redirect_uri = _asked(fields)
     mobile, pin = (fields.optional_text(name, most=100) or "" for name in ("mobileNumber", "pin"))
-
-    def work(conn: Connection) -> str | ApiError:
-        now_ms = server.clock.now_ms()
-        person_id = check_person_pin(conn, now_ms, mobile, pin, client_of(request))
-        if isinstance(person_id, ApiError):
-            return person_id
-        return oauth.issue_code(conn, now_ms, connector.id, person_id, redirect_uri)
-
-    code = await server.database.write(work)
-    if isinstance(code, ApiError):
-        return _page(request, fields, connector, code)
+    try:
+        code = await pin_sign_in.sign_in(
+            server,
+            request,
+            mobile,
+            pin,
+            lambda conn, now_ms, person_id: oauth.issue_code(
+                conn, now_ms, connector.id, person_id, redirect_uri
+            ),
+            via="oauth",
+            connector=(connector.id, connector.tenant_id),
+            device=known_device(request),
+        )
+    except ApiError as error:
+        return _page(request, fields, connector, error)
     state = fields.optional_text("state")
     query = f"code={quote(code, safe='')}" + (f"&state={quote(state, safe='')}" if state else "")
     base, mark, fragment = redirect_uri.partition("#")

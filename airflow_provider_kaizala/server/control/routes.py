@@ -42,7 +42,7 @@ from airflow_provider_kaizala.server.domain.errors import bad_request
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.ids import canonical
 from airflow_provider_kaizala.server.domain.times import from_iso, iso_ms
-from airflow_provider_kaizala.server.seeds.apply import apply_seed, clear
+from airflow_provider_kaizala.server.seeds.apply import apply_seed, clear, hash_pins
 from airflow_provider_kaizala.server.seeds.load import SeedError, parse_seed
 from airflow_provider_kaizala.server.startup import start_over
 from airflow_provider_kaizala.server.state import state_of
@@ -91,6 +91,7 @@ async def add_seed(request: Request) -> Response:
         raise bad_request("The seed is not text in UTF-8") from None
     try:
         seed = parse_seed(text, "body")
+        await asyncio.to_thread(hash_pins, seed)
 
         def work(conn: Connection) -> None:
             if replace:

@@ -57,6 +57,8 @@ _TOKEN = (
         t.access_token.c.revoked_ms.is_(None),
         t.connector_grant.c.revoked_ms.is_(None),
         t.connector.c.deleted_ms.is_(None),
+        t.connector.c.disabled_ms.is_(None),
+        t.person.c.deactivated_ms.is_(None),
     )
 )
 

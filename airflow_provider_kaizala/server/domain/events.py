@@ -60,6 +60,7 @@ _LISTENING = (
         webhook.c.validity_ms > bindparam("now_ms"),
         connector_grant.c.revoked_ms.is_(None),
         connector.c.deleted_ms.is_(None),
+        connector.c.disabled_ms.is_(None),
     )
 )
 Sees = Callable[[str, str], bool]

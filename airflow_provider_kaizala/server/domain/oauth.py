@@ -24,21 +24,22 @@ class Asking(NamedTuple):
 
     id: str
     name: str
+    tenant_id: str
     permissions: list[str]
 
 
 def find_connector(conn: Connection, client_id: str, redirect_uri: str) -> Asking:
     """Return the connector that asks; its stored redirect URL must be exactly the one given."""
     found = conn.execute(
-        select(_c.id, _c.name, _c.redirect_url).where(
-            _c.id == canonical(client_id)[:128], _c.deleted_ms.is_(None)
+        select(_c.id, _c.name, _c.tenant_id, _c.redirect_url).where(
+            _c.id == canonical(client_id)[:128], _c.deleted_ms.is_(None), _c.disabled_ms.is_(None)
         )
     ).first()
     if found is None:
         raise bad_request("client_id is not the id of a connector")
     if not found.redirect_url or found.redirect_url != redirect_uri:
         raise bad_request("redirect_uri is not the redirect URL of the connector")
-    return Asking(found.id, found.name, tokens.permissions_of(conn, found.id))
+    return Asking(found.id, found.name, found.tenant_id, tokens.permissions_of(conn, found.id))
 
 
 def issue_code(conn: Connection, now_ms: int, connector_id: str, person_id: str, redirect_uri: str) -> str:
@@ -62,7 +63,7 @@ def redeem(
     conn: Connection, now_ms: int, client_id: str, secret: str, code: str, endpoint_url: str
 ) -> dict[str, object]:
     """Trade a code for an access token and a user refresh token; the code is gone then."""
-    connector_id = tokens.check_connector(conn, client_id, secret)
+    connector_id = tokens.check_connector(conn, client_id, secret).id
     person_id = conn.execute(
         update(oauth_code)
         .where(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
@@ -117,15 +119,24 @@ def issue_access_token(conn: Connection, now_ms: int, grant_id: str, person_id: 
     return token, expires_ms
 
 
-def check_connector(conn: Connection, connector_id: str, secret: str | None) -> str:
-    """Check a connector's id and secret and return the id; without a secret only the id is checked."""
+class KnownConnector(NamedTuple):
+    """A connector whose credentials were right."""
+
+    id: str
+    tenant_id: str
+
+
+def check_connector(conn: Connection, connector_id: str, secret: str | None) -> KnownConnector:
+    """Check a connector's id and secret and return it; without a secret only the id is checked."""
     c = t.connector.c
     found = conn.execute(
-        select(c.id, c.secret_hash).where(c.id == canonical(connector_id), c.deleted_ms.is_(None))
+        select(c.id, c.tenant_id, c.secret_hash).where(
+            c.id == canonical(connector_id), c.deleted_ms.is_(None), c.disabled_ms.is_(None)
+        )
     ).first()
     if found is None or (secret is not None and not same_secret(secret, found.secret_hash)):
         raise wrong_connector()
-    return str(found.id)
+    return KnownConnector(found.id, found.tenant_id)
 
 
 def permissions_of(conn: Connection, connector_id: str) -> list[str]:
@@ -146,7 +157,7 @@ def exchange(
     rotation_ends_old_token: bool = False,
 ) -> dict[str, object]:
     """Trade a connector's credentials and a refresh token for an access token (``GET /accessToken``)."""
-    connector_id = check_connector(conn, connector_id, secret)
+    connector_id = check_connector(conn, connector_id, secret).id
     r, g = t.refresh_token.c, t.connector_grant.c
     found = conn.execute(
         select(g.id, g.person_id, r.issued_ms)

@@ -18,17 +18,15 @@ from airflow_provider_kaizala.server.page.visitor import (
     Visitor,
     check_form,
     check_origin,
+    known_device,
     language_cookie,
     sign_in_cookie,
     sign_out_cookie,
     visitor_of,
 )
-from airflow_provider_kaizala.server.people.sessions import (
-    check_person_pin,
-    client_of,
-    end_session,
-    open_session,
-)
+from airflow_provider_kaizala.server.people.sessions import end_session, open_session
+from airflow_provider_kaizala.server.pin_sign_in import client_of
+from airflow_provider_kaizala.server.pin_sign_in import sign_in as sign_in_with_pin
 from airflow_provider_kaizala.server.state import state_of
 
 #: fields of the sign-in form itself
@@ -100,18 +98,23 @@ async def sign_in(request: Request) -> Response:
         return _page(request, back, form, kept, error, visitor)
     mobile = "".join(form.one("mobileNumber").split()).replace("-", "")
 
-    def work(conn: Connection) -> str | ApiError:
-        now_ms = server.clock.now_ms()
-        person_id = check_person_pin(conn, now_ms, mobile, form.one("pin"), client_of(request))
-        if isinstance(person_id, ApiError):
-            return person_id
+    def start_session(conn: Connection, now_ms: int, person_id: str) -> str:
         if visitor.session:
-            end_session(conn, now_ms, visitor.session)
+            end_session(conn, now_ms, visitor.session, client_of(request))
         return open_session(conn, now_ms, person_id)
 
-    token = await server.database.write(work)
-    if isinstance(token, ApiError):
-        return _page(request, back, form, kept, token, visitor)
+    try:
+        token = await sign_in_with_pin(
+            server,
+            request,
+            mobile,
+            form.one("pin"),
+            start_session,
+            via="page",
+            device=known_device(request),
+        )
+    except ApiError as error:
+        return _page(request, back, form, kept, error, visitor)
     signed_in = Visitor(token, visitor.visit, visitor.words, visitor.zone)
     if kept.values:
         try:
@@ -141,9 +144,11 @@ async def sign_out(request: Request) -> Response:
     check_form(visitor, form.one("csrf"))
     token = visitor.session
     if token:
-        await server.database.write(lambda conn: end_session(conn, server.clock.now_ms(), token))
+        await server.database.write(
+            lambda conn: end_session(conn, server.clock.now_ms(), token, client_of(request))
+        )
     reply = go_to("/sign-in")
-    sign_out_cookie(reply)
+    sign_out_cookie(request, reply, token)
     # Nothing of what was read stays in this browser.
     reply.headers["Clear-Site-Data"] = '"cache", "storage"'
     return reply

@@ -21,6 +21,8 @@ from airflow_provider_kaizala.server.state import base_url
 SESSION = "kaizala_session"
 #: of somebody who has not signed in yet, so that the form for that is guarded too
 VISIT = "kaizala_visit"
+#: the token of a session that was signed out of: it opens nothing, but shows that this browser is known, see domain/pins.py
+DEVICE = "kaizala_device"
 LANGUAGE = "kaizala_language"
 #: set by the script; without it times are shown in UTC
 ZONE = "kaizala_zone"
@@ -110,9 +112,16 @@ def sign_in_cookie(request: Request, reply: Response, token: str) -> None:
     reply.delete_cookie(VISIT, httponly=True, samesite="lax")
 
 
-def sign_out_cookie(reply: Response) -> None:
-    """Forget the session."""
+def sign_out_cookie(request: Request, reply: Response, token: str | None) -> None:
+    """Forget the session, but not that this device had one."""
     reply.delete_cookie(SESSION, httponly=True, samesite="lax")
+    if token:
+        _set(request, reply, DEVICE, token, YEAR)
+
+
+def known_device(request: Request) -> str | None:
+    """Return the token of a session that this browser had before; it may have ended."""
+    return request.cookies.get(SESSION) or request.cookies.get(DEVICE) or None
 
 
 def language_cookie(request: Request, reply: Response, language: str) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from airflow_provider_kaizala.server import pin_sign_in
 from airflow_provider_kaizala.server.api.bodies import json_reply
 from airflow_provider_kaizala.server.api.operation import query_fields, read_fields
 from airflow_provider_kaizala.server.domain.context import Caller, Operation
@@ -64,22 +65,17 @@ async def _write(request: Request, operate: Callable[[Operation, Fields], Reply]
 
 @router.post("/session")
 async def sign_in(request: Request) -> Response:
-    """Trade phone number and PIN for a session's token."""
+    """Trade phone number and PIN for a session's token; the token of an earlier one may be sent along."""
     server = state_of(request)
     fields = await read_fields(request)
     if isinstance(fields, ApiError):
         raise fields
     mobile, pin = fields.text("mobileNumber", most=100), fields.text("pin", most=100)
-
-    def work(conn: Connection) -> str | ApiError:
-        now_ms = server.clock.now_ms()
-        found = sessions.check_person_pin(conn, now_ms, mobile, pin, sessions.client_of(request))
-        return found if isinstance(found, ApiError) else "." + sessions.open_session(conn, now_ms, found)
-
-    token = await server.database.write(work)
-    if isinstance(token, ApiError):
-        raise token
-    return json_reply({"token": token[1:]})
+    device = _bearer(request) or None
+    token = await pin_sign_in.sign_in(
+        server, request, mobile, pin, sessions.open_session, via="people", device=device
+    )
+    return json_reply({"token": token})
 
 
 @router.delete("/session")
@@ -87,7 +83,7 @@ async def sign_out(request: Request) -> Response:
     """End the session."""
 
     def work(op: Operation, _fields: Fields) -> Reply:
-        sessions.end_session(op.conn, op.now_ms, _bearer(request))
+        sessions.end_session(op.conn, op.now_ms, _bearer(request), pin_sign_in.client_of(request))
         return {}
 
     return await _write(request, work)

@@ -23,6 +23,7 @@ from pydantic.alias_generators import to_camel
 
 from airflow_provider_kaizala.server.domain.context import PERMISSIONS
 from airflow_provider_kaizala.server.domain.ids import canonical
+from airflow_provider_kaizala.server.domain.pins import MAX_PIN, MIN_PIN
 
 
 def _phone(value: str) -> str:
@@ -40,6 +41,12 @@ def _id(value: str) -> str:
 def _said(value: str) -> str:
     if not value.strip():
         raise ValueError("must not be blank")
+    return value
+
+
+def _pin(value: str) -> str:
+    if len(value.strip()) < MIN_PIN:
+        raise ValueError(f"must have at least {MIN_PIN} digits or letters")
     return value
 
 
@@ -65,7 +72,7 @@ Phone = Annotated[str, AfterValidator(_phone)]
 Id = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_id)]
 Permissions = Annotated[Literal["all"] | list[str], BeforeValidator(_permissions)]
 Name = Annotated[str, AfterValidator(_said)]
-Pin = Annotated[str, Field(max_length=100), AfterValidator(_said)]
+Pin = Annotated[str, Field(max_length=MAX_PIN), AfterValidator(_pin)]
 Secret = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_said)]
 
 

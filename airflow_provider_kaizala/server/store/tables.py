@@ -32,6 +32,7 @@ __all__ = [
     "access_token",
     "action",
     "action_property",
+    "audit_entry",
     "bot",
     "chat_group",
     "connector",
@@ -48,7 +49,7 @@ __all__ = [
     "oauth_code",
     "person",
     "person_session",
-    "pin_attempt",
+    "pin_backoff",
     "post",
     "post_recipient",
     "question",
@@ -81,6 +82,7 @@ connector = Table(
     key_column("secret_hash"),
     text_column("redirect_url"),
     time_column("created_ms"),
+    time_column("disabled_ms", required=False),
     time_column("deleted_ms", required=False),
 )
 
@@ -104,6 +106,8 @@ person = Table(
     flag_column("is_provisioned"),
     flag_column("is_tenant_admin"),
     time_column("created_ms"),
+    # Signs in nowhere, and nobody acts as them. Of somebody deleted there is no number either; posts still name them.
+    time_column("deactivated_ms", required=False),
 )
 
 bot = Table(
@@ -183,14 +187,27 @@ form_sent = Table(
     Column("at_ms", BigInteger, nullable=False, index=True),
 )
 
-pin_attempt = Table(
-    "pin_attempt",
+# Tries of PINs that were not right, see domain/pins.py.
+pin_backoff = Table(
+    "pin_backoff",
+    metadata,
+    Column("counter", String(80), primary_key=True),
+    Column("tries", Integer, nullable=False),
+    time_column("until_ms"),
+    Column("changed_ms", BigInteger, nullable=False, index=True),
+)
+
+# No foreign keys: what it tells of may be gone.
+audit_entry = Table(
+    "audit_entry",
     metadata,
     Column("id", Serial, primary_key=True),
-    # What was typed, known or not, so that both are answered alike.
-    Column("mobile", String(64), nullable=False),
-    time_column("at_ms"),
-    Index("ix_pin_attempt_mobile_at_ms", "mobile", "at_ms"),
+    Column("at_ms", BigInteger, nullable=False, index=True),
+    Column("kind", String(20), nullable=False),
+    Column("mobile", String(16), nullable=True),
+    key_column("person_id", required=False),
+    Column("client", String(64), nullable=False),
+    text_column("detail_json"),
 )
 
 throttle_counter = Table(

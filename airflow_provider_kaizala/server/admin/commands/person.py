@@ -15,12 +15,12 @@ from airflow_provider_kaizala.server.admin.commands.shown import (
     named,
 )
 from airflow_provider_kaizala.server.admin.session import Admin
-
-MAX_PIN = 100
+from airflow_provider_kaizala.server.domain.pins import MAX_PIN, MIN_PIN
+from airflow_provider_kaizala.server.hashing import hash_pin
 
 
 def _pin(ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    """Take a PIN from the option, or ask for it, without showing it, before the database is touched."""
+    """Take a PIN from the option, or ask for it, without showing it, and hash it before the database is touched."""
     if ctx.params.get("no_pin"):
         if value is not None:
             raise click.UsageError("--pin and --no-pin exclude each other.")
@@ -30,11 +30,11 @@ def _pin(ctx: click.Context, _param: click.Parameter, value: str | None) -> str 
             value = click.prompt("PIN", hide_input=True, confirmation_prompt=True, err=True)
         else:
             value = sys.stdin.readline().rstrip("\n")
-    if not value or not value.strip() or len(value) > MAX_PIN:
+    if not MIN_PIN <= len(value.strip()) <= len(value) <= MAX_PIN:
         raise click.BadParameter(
-            f"a PIN has 1 to {MAX_PIN} characters; give it with --pin, on stdin or when asked"
+            f"a PIN has {MIN_PIN} to {MAX_PIN} digits or letters; give it with --pin, on stdin or when asked"
         )
-    return value
+    return hash_pin(value)
 
 
 @click.group()
@@ -46,7 +46,9 @@ def person() -> None:
 @click.argument("mobile", callback=a_phone)
 @named("--name", required=True, help="What others see.")
 @click.option("--no-pin", is_flag=True, is_eager=True, help="Without a PIN: cannot sign in until one is set.")
-@click.option("--pin", callback=_pin, help="The PIN; asked for (or read from stdin) if it is not given.")
+@click.option(
+    "--pin", "pin_hash", callback=_pin, help="The PIN; asked for (or read from stdin) if it is not given."
+)
 @click.option("--tenant-admin", is_flag=True, help="May get tenant-level tokens.")
 @named("--tenant", help="The tenant's id, where there are several.")
 @administers
@@ -64,8 +66,10 @@ def list_(admin: Admin) -> Listing:
 
 @person.command("set-pin")
 @click.argument("mobile", callback=a_phone)
-@click.option("--pin", callback=_pin, help="The PIN; asked for (or read from stdin) if it is not given.")
+@click.option(
+    "--pin", "pin_hash", callback=_pin, help="The PIN; asked for (or read from stdin) if it is not given."
+)
 @administers
-def set_pin(admin: Admin, mobile: str, pin: str) -> Record:
+def set_pin(admin: Admin, mobile: str, pin_hash: str) -> Record:
     """Give MOBILE a new PIN, and sign them out everywhere."""
-    return Record(people.set_pin(admin, mobile, pin))
+    return Record(people.set_pin(admin, mobile, pin_hash))

@@ -14,22 +14,33 @@ depends_on = None
 
 SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TABLES = (
-    "pin_attempt", "setting", "tenant", "throttle_counter", "webhook_delivery", "connector",
-    "person", "bot", "chat_group", "connector_permission", "form_sent", "media_resource",
-    "oauth_code", "person_session", "webhook", "connector_grant", "group_parent", "media_file",
-    "membership", "post", "subscription", "access_token", "action", "feed_entry",
-    "post_recipient", "reaction", "refresh_token", "action_property", "job_assignment", "question",
-    "response",
+    "audit_entry", "pin_backoff", "setting", "tenant", "throttle_counter", "webhook_delivery",
+    "connector", "person", "bot", "chat_group", "connector_permission", "form_sent",
+    "media_resource", "oauth_code", "person_session", "webhook", "connector_grant", "group_parent",
+    "media_file", "membership", "post", "subscription", "access_token", "action",
+    "feed_entry", "post_recipient", "reaction", "refresh_token", "action_property", "job_assignment",
+    "question", "response",
 )
 
 
 def upgrade() -> None:
-    op.create_table('pin_attempt',
+    op.create_table('audit_entry',
     sa.Column('id', SERIAL, nullable=False),
-    sa.Column('mobile', sa.String(length=64), nullable=False),
     sa.Column('at_ms', sa.BigInteger(), nullable=False),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_pin_attempt')))
-    op.create_index('ix_pin_attempt_mobile_at_ms', 'pin_attempt', ['mobile', 'at_ms'], unique=False)
+    sa.Column('kind', sa.String(length=20), nullable=False),
+    sa.Column('mobile', sa.String(length=16), nullable=True),
+    sa.Column('person_id', sa.String(length=128), nullable=True),
+    sa.Column('client', sa.String(length=64), nullable=False),
+    sa.Column('detail_json', sa.Text(), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_audit_entry')))
+    op.create_index(op.f('ix_audit_entry_at_ms'), 'audit_entry', ['at_ms'], unique=False)
+    op.create_table('pin_backoff',
+    sa.Column('counter', sa.String(length=80), nullable=False),
+    sa.Column('tries', sa.Integer(), nullable=False),
+    sa.Column('until_ms', sa.BigInteger(), nullable=False),
+    sa.Column('changed_ms', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('counter', name=op.f('pk_pin_backoff')))
+    op.create_index(op.f('ix_pin_backoff_changed_ms'), 'pin_backoff', ['changed_ms'], unique=False)
     op.create_table('setting',
     sa.Column('name', sa.String(length=64), nullable=False),
     sa.Column('value', sa.Text(), nullable=False),
@@ -68,6 +79,7 @@ def upgrade() -> None:
     sa.Column('secret_hash', sa.String(length=128), nullable=False),
     sa.Column('redirect_url', sa.Text(), nullable=True),
     sa.Column('created_ms', sa.BigInteger(), nullable=False),
+    sa.Column('disabled_ms', sa.BigInteger(), nullable=True),
     sa.Column('deleted_ms', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['tenant_id'], ['tenant.id'], name=op.f('fk_connector_tenant_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_connector')))
@@ -82,6 +94,7 @@ def upgrade() -> None:
     sa.Column('is_provisioned', sa.Boolean(), nullable=False),
     sa.Column('is_tenant_admin', sa.Boolean(), nullable=False),
     sa.Column('created_ms', sa.BigInteger(), nullable=False),
+    sa.Column('deactivated_ms', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['tenant_id'], ['tenant.id'], name=op.f('fk_person_tenant_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_person')),
     sa.UniqueConstraint('mobile', name=op.f('uq_person_mobile')))

@@ -132,7 +132,7 @@ def test_people(shell, server, asha) -> None:
     assert sign_in(ASHA, "1234") == 401
     listed = {row["mobileNumber"]: row for row in shell.json("person", "list")}
     assert (listed[ASHA]["groups"], listed[ZOYA]["groups"], listed[ZOYA]["hasPin"]) == (1, 0, True)
-    assert "exists already" in shell.refused("person", "create", ZOYA, "--name", "Z", "--pin", "1")
+    assert "exists already" in shell.refused("person", "create", ZOYA, "--name", "Z", "--pin", "1111")
 
 
 def test_people_that_a_group_named_first(shell, server, api) -> None:
@@ -272,11 +272,12 @@ def test_a_webhook_that_gave_up_is_brought_back(shell, server, api, callback) ->
         (["person", "create", ZOYA, "--name", "\udcff", "--no-pin"], "not text in UTF-8"),
         (["connector", "delete", "none"], "no connector 'none'"),
         (["connector", "renew-secret", "none"], "no connector 'none'"),
-        (["person", "create", "0123", "--name", "x", "--pin", "1"], "phone number"),
+        (["person", "create", "0123", "--name", "x", "--pin", "1111"], "phone number"),
+        (["person", "create", ZOYA, "--name", "x", "--pin", "123"], "4 to 100 digits or letters"),
         (["person", "create", ZOYA, "--name", "x"], "PIN"),
         (["person", "create", ZOYA, "--name", "x", "--pin", ""], "PIN"),
-        (["person", "create", ZOYA, "--name", "x", "--pin", "1", "--no-pin"], "exclude"),
-        (["person", "set-pin", ZOYA, "--pin", "1"], "nobody with the number"),
+        (["person", "create", ZOYA, "--name", "x", "--pin", "1111", "--no-pin"], "exclude"),
+        (["person", "set-pin", ZOYA, "--pin", "1111"], "nobody with the number"),
         (["group", "create", "--name", "x", "--member", ZOYA], "not among the people"),
         (["group", "create", "--name", "x", "--id", GROUP], "exists already"),
         (["group", "create", "--name", "x", "--subscriber", RAVI], "ConnectGroup"),

@@ -345,9 +345,20 @@ def test_every_cookie_is_out_of_reach_of_script(reader):
     cookies = [cookie for reply in replies for cookie in reply.headers.get_list("set-cookie")]
     assert {cookie.partition("=")[0] for cookie in cookies} == {
         "kaizala_session",
+        "kaizala_device",
         "kaizala_visit",
         "kaizala_language",
     }
     for cookie in cookies:
         assert "httponly" in cookie.lower()
         assert "samesite=lax" in cookie.lower()
+
+
+def test_a_browser_that_was_signed_in_gets_in_while_others_guess(server, reader):
+    server.state.clock.freeze()
+    known = reader(RAVI)
+    known.send("/", "/sign-out")
+    stranger = reader()
+    assert [stranger.sign_in(RAVI, "0000").status_code for _ in range(6)] == [401] * 5 + [429]
+    assert stranger.sign_in(RAVI).status_code == 429
+    assert known.sign_in(RAVI).status_code == 303

@@ -5,7 +5,7 @@ import pytest
 from airflow_provider_kaizala.server.seeds.apply import apply_seed
 from airflow_provider_kaizala.server.seeds.load import SeedError, load_seed, parse_seed
 
-PERSON = {"mobileNumber": "+910000000001", "name": "A", "pin": "1"}
+PERSON = {"mobileNumber": "+910000000001", "name": "A", "pin": "1234"}
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,14 @@ PERSON = {"mobileNumber": "+910000000001", "name": "A", "pin": "1"}
         ('people:\n - {mobileNumber: "+910000000001"}', "people.0.name: is required"),
         ('people:\n - {mobileNumber: "+910000000001", name: A, pin: 0123}', "people.0.pin: must be text"),
         ('people:\n - {mobileNumber: "+910000000001", name: " "}', "people.0.name: must not be blank"),
-        ('people:\n - {mobileNumber: "+910000000001", name: A, pin: ""}', "people.0.pin: must not be blank"),
+        (
+            'people:\n - {mobileNumber: "+910000000001", name: A, pin: ""}',
+            "people.0.pin: must have at least 4",
+        ),
+        (
+            'people:\n - {mobileNumber: "+910000000001", name: A, pin: "123 "}',
+            "people.0.pin: must have at least 4",
+        ),
         ("groups: [{id: a/b, name: G}]", "groups.0.id: must be an id that can stand in a path"),
         ('connectors: [{id: c, secret: " "}]', "connectors.0.secret: must not be blank"),
         ("people: {a: b}", "people: must be a list"),
