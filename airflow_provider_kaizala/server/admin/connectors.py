@@ -1,4 +1,4 @@
-"""Connectors: made, listed, given a new secret, deleted."""
+"""Connectors: made, listed, given a new secret, disabled, deleted."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from airflow_provider_kaizala.server.admin.session import Admin, AdminError
 from airflow_provider_kaizala.server.domain.context import PERMISSIONS
 from airflow_provider_kaizala.server.domain.ids import canonical, new_unit_id
 from airflow_provider_kaizala.server.domain.times import iso
+from airflow_provider_kaizala.server.domain.tokens import end_grants
 from airflow_provider_kaizala.server.hashing import fingerprint, new_secret
 from airflow_provider_kaizala.server.store import tables as t
 
@@ -68,6 +69,7 @@ def list_all(admin: Admin) -> list[Shown]:
             "tenant": row["tenant_id"],
             "permissions": [one for one in PERMISSIONS if one in granted.get(row["id"], ())],
             "grants": grants.get(row["id"], 0),
+            "disabled": row["disabled_ms"] is not None,
             "redirectUrl": row["redirect_url"] or "",
             "created": iso(row["created_ms"]),
         }
@@ -75,8 +77,24 @@ def list_all(admin: Admin) -> list[Shown]:
     ]
 
 
-def renew_secret(admin: Admin, connector_id: str) -> Shown:
-    """Give a connector a new secret; the one before it ends."""
+def disable(admin: Admin, connector_id: str) -> Shown:
+    """Refuse a connector all calls and tokens, and tell its webhooks nothing, until :func:`enable`."""
+    return _set_disabled(admin, connector_id, admin.now_ms)
+
+
+def enable(admin: Admin, connector_id: str) -> Shown:
+    """Let a connector call again; its grants and tokens are as before."""
+    return _set_disabled(admin, connector_id, None)
+
+
+def _set_disabled(admin: Admin, connector_id: str, disabled_ms: int | None) -> Shown:
+    found = find(admin, connector_id)
+    admin.conn.execute(update(t.connector).where(_c.id == found["id"]).values(disabled_ms=disabled_ms))
+    return {"connectorId": found["id"], "name": found["name"], "disabled": disabled_ms is not None}
+
+
+def rotate_secret(admin: Admin, connector_id: str) -> Shown:
+    """Give a connector a new secret; the one before it ends. Access tokens live on to their end, within a day."""
     found = find(admin, connector_id)
     secret = new_secret()
     admin.conn.execute(
@@ -88,15 +106,11 @@ def renew_secret(admin: Admin, connector_id: str) -> Shown:
 def delete(admin: Admin, connector_id: str) -> Shown:
     """Delete a connector: all its tokens end, and its webhooks hear nothing any more."""
     found = find(admin, connector_id)
-    g, w = t.connector_grant.c, t.webhook.c
+    w = t.webhook.c
     admin.conn.execute(update(t.connector).where(_c.id == found["id"]).values(deleted_ms=admin.now_ms))
-    admin.conn.execute(
-        update(t.connector_grant)
-        .where(g.connector_id == found["id"], g.revoked_ms.is_(None))
-        .values(revoked_ms=admin.now_ms)
-    )
+    ended = end_grants(admin.conn, admin.now_ms, connector_id=found["id"])
     admin.conn.execute(update(t.webhook).where(w.connector_id == found["id"]).values(active=False))
-    return {"connectorId": found["id"], "deleted": True}
+    return {"connectorId": found["id"], "deleted": True, "grantsEnded": ended}
 
 
 def find(admin: Admin, connector_id: str) -> RowMapping:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from airflow_provider_kaizala.server.admin import connectors, groups, people
@@ -29,7 +29,7 @@ def grant_group(admin: Admin, connector_id: str, group_id: str, mobile: str | No
         if who is None:
             raise AdminError("the group has no admin who could grant it; add one with group add --admin")
     else:
-        who = people.find(admin, mobile)
+        who = people.find_active(admin, mobile)
         m = t.membership.c
         role = admin.conn.execute(
             select(m.role).where(m.group_id == group["id"], m.person_id == who["id"])
@@ -41,7 +41,7 @@ def grant_group(admin: Admin, connector_id: str, group_id: str, mobile: str | No
 
 def issue_user_token(admin: Admin, connector_id: str, mobile: str, *, tenant_level: bool) -> Shown:
     """Issue a user or tenant-level refresh token; an earlier one of this kind and person ends."""
-    connector, who = connectors.find(admin, connector_id), people.find(admin, mobile)
+    connector, who = connectors.find(admin, connector_id), people.find_active(admin, mobile)
     if connector["tenant_id"] != who["tenant_id"]:
         raise AdminError("the connector and the person belong to different tenants")
     if tenant_level and not who["is_tenant_admin"]:
@@ -130,10 +130,12 @@ def revoke(
 
     :param kinds: which of a person's grants
     """
-    wanted = [_g.connector_id == canonical(connector_id), _g.revoked_ms.is_(None)]
+    connector_id = canonical(connector_id)
     if group_id is not None:
-        wanted.append(_g.group_id == canonical(group_id))
-    else:
-        who = select(t.person.c.id).where(t.person.c.mobile == mobile)
-        wanted += [_g.group_id.is_(None), _g.kind.in_(kinds), _g.person_id.in_(who)]
-    return int(conn.execute(update(t.connector_grant).where(*wanted).values(revoked_ms=now_ms)).rowcount)
+        return tokens.end_grants(
+            conn, now_ms, connector_id=connector_id, group_id=canonical(group_id), kinds=(GROUP,)
+        )
+    person_id = conn.execute(select(t.person.c.id).where(t.person.c.mobile == mobile)).scalar()
+    if person_id is None:
+        return 0
+    return tokens.end_grants(conn, now_ms, connector_id=connector_id, person_id=person_id, kinds=kinds)

@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, func, select, update
 
 from airflow_provider_kaizala.server.admin.session import Admin, AdminError
 from airflow_provider_kaizala.server.domain import members, subscribers
-from airflow_provider_kaizala.server.domain.context import ADMIN, TENANT, Caller, Operation
+from airflow_provider_kaizala.server.domain.context import ADMIN, MEMBER, TENANT, Caller, Operation
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.groups import MAX_MEMBERS
 from airflow_provider_kaizala.server.domain.ids import canonical, new_unit_id
@@ -109,6 +109,14 @@ def remove_people(admin: Admin, group_id: str, phones: Sequence[str]) -> Shown:
     return _shown(admin, group)
 
 
+def demote(admin: Admin, group_id: str, mobile: str) -> Shown:
+    """Make an admin of a group a member; what they granted of it ends."""
+    group = find(admin, group_id)
+    op = _acting(admin, group, mobile)
+    members.update_member(op, group["id"], mobile, Fields({"role": MEMBER}))
+    return _shown(admin, group)
+
+
 def delete(admin: Admin, group_id: str) -> Shown:
     """Delete a group; nobody sees or reaches it any more."""
     group = find(admin, group_id)
@@ -130,12 +138,17 @@ def find(admin: Admin, group_id: str) -> RowMapping:
 
 
 def first_admin(admin: Admin, group_id: str) -> RowMapping | None:
-    """Return who has been admin of a group for longest."""
+    """Return who has been admin of a group for longest, of those who are active."""
     return (
         admin.conn.execute(
             select(t.person)
             .join(t.membership, _m.person_id == _p.id)
-            .where(_m.group_id == group_id, _m.role == ADMIN, _p.mobile.is_not(None))
+            .where(
+                _m.group_id == group_id,
+                _m.role == ADMIN,
+                _p.mobile.is_not(None),
+                _p.deactivated_ms.is_(None),
+            )
             .order_by(_m.joined_ms, _p.mobile)
         )
         .mappings()

@@ -46,6 +46,7 @@ _TURN = (
         _w.validity_ms,
         connector_grant.c.revoked_ms,
         connector.c.deleted_ms,
+        connector.c.disabled_ms,
     )
     .join(connector_grant, connector_grant.c.id == _w.grant_id)
     .join(connector, connector.c.id == _w.connector_id)
@@ -159,6 +160,8 @@ def _next(conn: Connection, webhook_id: str, now_ms: int) -> Delivery | None:
     reason = None
     if hook is None or hook.revoked_ms is not None or hook.deleted_ms is not None:
         reason = "the webhook's connector or grant has ended"
+    elif hook.disabled_ms is not None:
+        reason = "the webhook's connector is disabled"
     elif not hook.active:
         reason = "the webhook is inactive"
     elif hook.validity_ms <= now_ms:

@@ -13,6 +13,7 @@ from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.groups import MAX_MEMBERS
 from airflow_provider_kaizala.server.domain.ids import canonical
 from airflow_provider_kaizala.server.domain.posts import add_post
+from airflow_provider_kaizala.server.domain.tokens import end_grants
 from airflow_provider_kaizala.server.store.tables import membership, person
 
 DONE: dict[str, object] = {"result": "true"}
@@ -74,6 +75,7 @@ def remove_member(op: Operation, group_id: str, member_id: str) -> dict[str, obj
     if who.id != op.caller.person_id or op.caller.scope_group_id:
         need_admin(access)
     op.conn.execute(membership.delete().where(_m.group_id == access.id, _m.person_id == who.id))
+    _end_grants(op, access, who)
     _tell_group(op, access, "memberRemoved", [who])
     emit(op, access.id, "MemberRemoved", member_event(who, role))
     return DONE
@@ -89,7 +91,14 @@ def update_member(op: Operation, group_id: str, member_id: str, fields: Fields) 
     op.conn.execute(
         update(membership).where(_m.group_id == access.id, _m.person_id == who.id).values(role=role)
     )
+    if role != ADMIN:
+        _end_grants(op, access, who)
     return DONE
+
+
+def _end_grants(op: Operation, access: GroupAccess, who: persons.Person) -> None:
+    """A group is granted by one of its admins; when they are that no more, what they granted ends."""
+    end_grants(op.conn, op.now_ms, person_id=who.id, group_id=access.id)
 
 
 def find_member(op: Operation, access: GroupAccess, member_id: str) -> tuple[persons.Person, str]:

@@ -12,7 +12,7 @@ from airflow_provider_kaizala.server.domain import tokens
 from airflow_provider_kaizala.server.domain.errors import bad_request
 from airflow_provider_kaizala.server.domain.ids import canonical
 from airflow_provider_kaizala.server.hashing import fingerprint, new_token
-from airflow_provider_kaizala.server.store.tables import connector, oauth_code
+from airflow_provider_kaizala.server.store.tables import connector, oauth_code, person
 
 CODE_LIFE_MS = 5 * MINUTE
 _KEPT_MS = 24 * 60 * MINUTE
@@ -71,6 +71,7 @@ def redeem(
             _o.connector_id == connector_id,
             _o.used_ms.is_(None),
             _o.expires_ms > now_ms,
+            _o.person_id.in_(select(person.c.id).where(person.c.deactivated_ms.is_(None))),
         )
         .values(used_ms=now_ms)
         .returning(_o.person_id)

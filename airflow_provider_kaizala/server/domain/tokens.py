@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.engine import Connection
 
 from airflow_provider_kaizala.server.clock import DAY, HOUR
+from airflow_provider_kaizala.server.domain import audit
 from airflow_provider_kaizala.server.domain.context import (
     ACTION_AND_RESPONSES,
+    GROUP,
     GROUP_INFORMATION,
     GROUP_MEMBER_LIST,
     MEDIA,
     OUTGOING_WEBHOOKS,
     PERMISSIONS,
+    TENANT,
     TEXT_MESSAGE,
+    USER,
     USER_PROFILE,
 )
 from airflow_provider_kaizala.server.domain.errors import wrong_connector
@@ -27,6 +32,8 @@ ACCESS_LIFE_MS = 24 * HOUR
 REFRESH_LIFE_MS = 365 * DAY
 ROTATION_AFTER_MS = 328 * DAY
 SCOPE = "token.write"
+_g = t.connector_grant.c
+_GRANT = select(_g.kind, _g.person_id, _g.connector_id, _g.group_id)
 # What a sign-in says was granted, by permission of the connector and in the order of the captured reply.
 _SCOPES = {
     GROUP_INFORMATION: "groupinfo.read,groupinfo.write,groupinfo.update,groupinfo.remove",
@@ -86,6 +93,7 @@ def issue_refresh_token(
             .where(r.grant_id == grant_id, r.revoked_ms.is_(None))
             .values(revoked_ms=now_ms)
         )
+        _note(conn, now_ms, audit.GRANTED, conn.execute(_GRANT.where(_g.id == grant_id)).one())
     token = token or new_token()
     expires_ms = now_ms + REFRESH_LIFE_MS
     conn.execute(
@@ -162,12 +170,14 @@ def exchange(
     found = conn.execute(
         select(g.id, g.person_id, r.issued_ms)
         .join(t.connector_grant, g.id == r.grant_id)
+        .join(t.person, t.person.c.id == g.person_id)
         .where(
             r.token_hash == fingerprint(refresh),
             r.revoked_ms.is_(None),
             r.expires_ms > now_ms,
             g.connector_id == connector_id,
             g.revoked_ms.is_(None),
+            t.person.c.deactivated_ms.is_(None),
         )
     ).first()
     if found is None:
@@ -183,6 +193,42 @@ def exchange(
         "refreshToken": rotated,
         "scope": SCOPE,
     }
+
+
+def end_grants(
+    conn: Connection,
+    now_ms: int,
+    *,
+    person_id: str | None = None,
+    connector_id: str | None = None,
+    group_id: str | None = None,
+    kinds: Sequence[str] = (USER, GROUP, TENANT),
+) -> int:
+    """End grants, and with them their refresh and access tokens and what their webhooks hear; return how many there were.
+
+    :param person_id: those of one person: what acts as them, and the groups they granted
+    """
+    wanted: list[ColumnElement[bool]] = [_g.kind.in_(kinds), _g.revoked_ms.is_(None)]
+    given = ((_g.person_id, person_id), (_g.connector_id, connector_id), (_g.group_id, group_id))
+    wanted += [column == value for column, value in given if value is not None]
+    ended = conn.execute(
+        update(t.connector_grant).where(*wanted).values(revoked_ms=now_ms).returning(*_GRANT.selected_columns)
+    ).all()
+    for grant in ended:
+        _note(conn, now_ms, audit.GRANT_ENDED, grant)
+    return len(ended)
+
+
+def _note(conn: Connection, now_ms: int, kind: str, grant: Any) -> None:
+    audit.record(
+        conn,
+        now_ms,
+        kind,
+        person_id=grant.person_id,
+        grant=grant.kind,
+        connector=grant.connector_id,
+        group=grant.group_id,
+    )
 
 
 def end_access_tokens(conn: Connection, now_ms: int, person_id: str) -> None:

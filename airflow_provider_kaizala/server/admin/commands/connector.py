@@ -43,12 +43,28 @@ def list_(admin: Admin) -> Listing:
     return Listing(connectors.list_all(admin), "There is no connector.")
 
 
-@connector.command("renew-secret")
+@connector.command("disable")
 @click.argument("connector_id", metavar="CONNECTOR")
 @administers
-def renew_secret(admin: Admin, connector_id: str) -> Record:
-    """Give CONNECTOR a new secret; prints it, once. The one before it ends."""
-    return Record(connectors.renew_secret(admin, connector_id), ONCE)
+def disable(admin: Admin, connector_id: str) -> Record:
+    """Refuse CONNECTOR everything, at once, until it is enabled again."""
+    return Record(connectors.disable(admin, connector_id))
+
+
+@connector.command("enable")
+@click.argument("connector_id", metavar="CONNECTOR")
+@administers
+def enable(admin: Admin, connector_id: str) -> Record:
+    """Let CONNECTOR call again, with the tokens it had."""
+    return Record(connectors.enable(admin, connector_id))
+
+
+@connector.command("rotate-secret")
+@click.argument("connector_id", metavar="CONNECTOR")
+@administers
+def rotate_secret(admin: Admin, connector_id: str) -> Record:
+    """Give CONNECTOR a new secret; prints it, once. The one before it ends; access tokens live on, for a day at most."""
+    return Record(connectors.rotate_secret(admin, connector_id), ONCE)
 
 
 @connector.command("delete")

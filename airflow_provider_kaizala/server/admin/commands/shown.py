@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import getpass
 import json
+import os
 import re
+import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +18,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from airflow_provider_kaizala.server.admin.session import AdminError, administration
+from airflow_provider_kaizala.server.admin.session import Admin, AdminError, administration
 from airflow_provider_kaizala.server.config import DEFAULT_DATABASE
+from airflow_provider_kaizala.server.domain import audit
 from airflow_provider_kaizala.server.domain.fields import PHONE
 
+#: options that never reach the audit log
+SECRETS = ("pin_hash",)
 DATABASE_VARIABLE = "KAIZALA_SERVER_DATABASE"
 
 
@@ -49,7 +55,10 @@ class Failed(click.ClickException):
 
 
 def administers(carry_out: Callable[..., Listing | Record]) -> Callable[..., None]:
-    """Give a command the options of all, a transaction as its first argument, and show what it returns once it is committed."""
+    """Give a command the options of all, a transaction as its first argument, and show what it returns once it is committed.
+
+    A command that returns a record changes something, which the audit log is told of.
+    """
 
     @click.option(
         "--database",
@@ -64,11 +73,37 @@ def administers(carry_out: Callable[..., Listing | Record]) -> Callable[..., Non
         try:
             with administration(database) as admin:
                 result = carry_out(admin, **options)
+                if isinstance(result, Record):
+                    _write_audit(admin, options)
         except AdminError as error:
             raise Failed(str(error)) from None
         _show(result, as_json)
 
     return run
+
+
+def _write_audit(admin: Admin, options: Mapping[str, object]) -> None:
+    """Write a change into the audit log, with who made it on which machine; lists are not changes."""
+    given = {
+        name: value
+        for name, value in options.items()
+        if name not in SECRETS and value not in (None, (), False)
+    }
+    try:
+        who = getpass.getuser()
+    except (KeyError, OSError):  # a container without a name for its user
+        who = str(os.getuid())
+    mobile = options.get("mobile")
+    audit.record(
+        admin.conn,
+        admin.now_ms,
+        audit.ADMIN_ACT,
+        mobile=mobile if isinstance(mobile, str) else None,
+        client=socket.gethostname()[:64],
+        by=who,
+        command=click.get_current_context().command_path.partition(" ")[2],
+        given=given,
+    )
 
 
 def _show(result: Listing | Record, as_json: bool) -> None:
@@ -104,6 +139,8 @@ def _plain(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={_plain(one)}" for name, one in value.items())
     if isinstance(value, list):
         return ", ".join(map(_plain, value))
     # Names are people's: what could steer a terminal is not printed.

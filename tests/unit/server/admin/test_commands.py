@@ -66,10 +66,14 @@ def test_connectors(shell, server, fetch_token) -> None:
     token = shell.json("token", "issue", "small", RAVI)["refreshToken"]
     access = fetch_token(server.url, token, "small", secret)["accessToken"]
     assert httpx.get(server.url + "/v1/groups", headers={"accessToken": access}).status_code == 403
-    renewed = shell.json("connector", "renew-secret", "small")["applicationSecret"]
+    renewed = shell.json("connector", "rotate-secret", "small")["applicationSecret"]
     assert status_of_token(server.url, "small", secret, token) == 401
     assert status_of_token(server.url, "small", renewed, token) == 200
-    assert shell.json("connector", "delete", "small") == {"connectorId": "small", "deleted": True}
+    assert shell.json("connector", "delete", "small") == {
+        "connectorId": "small",
+        "deleted": True,
+        "grantsEnded": 1,
+    }
     assert status_of_token(server.url, "small", renewed, token) == 401
     reply = httpx.get(server.url + "/v1/users/me", headers={"accessToken": access})
     assert reply.status_code == 401
@@ -271,7 +275,7 @@ def test_a_webhook_that_gave_up_is_brought_back(shell, server, api, callback) ->
         (["group", "people", "\udcff"], "not text in UTF-8"),
         (["person", "create", ZOYA, "--name", "\udcff", "--no-pin"], "not text in UTF-8"),
         (["connector", "delete", "none"], "no connector 'none'"),
-        (["connector", "renew-secret", "none"], "no connector 'none'"),
+        (["connector", "rotate-secret", "none"], "no connector 'none'"),
         (["person", "create", "0123", "--name", "x", "--pin", "1111"], "phone number"),
         (["person", "create", ZOYA, "--name", "x", "--pin", "123"], "4 to 100 digits or letters"),
         (["person", "create", ZOYA, "--name", "x"], "PIN"),
