@@ -93,7 +93,7 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
     if config.test_mode:
         app.state.kaizala_control = plane = ControlPlane(server.clock, config.seed)
         server.on_delivery = plane.journal.delivered
-        app.add_middleware(ControlLayer, plane=plane)
+        app.add_middleware(ControlLayer, plane=plane, any_host=config.insecure)
     app.add_middleware(TidyPaths)
     return app
 

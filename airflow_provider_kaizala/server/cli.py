@@ -75,6 +75,9 @@ def _a_number(_ctx: click.Context, _param: click.Parameter, value: float) -> flo
 )
 @click.option("--test-mode", is_flag=True, help="Open the control plane under /_test/. Never in production.")
 @click.option(
+    "--insecure", is_flag=True, help="Serve test mode or the demo seed on an address that others reach."
+)
+@click.option(
     "--public-url",
     default=None,
     callback=_a_base,
@@ -120,7 +123,6 @@ def serve_command(**options: object) -> None:
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    _warn_if_exposed(config)
     # Uvicorn raises the signal again after its shutdown; to be stopped is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
@@ -130,20 +132,3 @@ def serve_command(**options: object) -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(0)
-
-
-def _warn_if_exposed(config: ServerConfig) -> None:
-    try:
-        loopback = ipaddress.ip_address(config.host).is_loopback
-    except ValueError:
-        loopback = config.host == "localhost"
-    if loopback:
-        return
-    if config.seed == "demo":
-        click.echo(
-            f"warning: the demo seed's secrets are public, and {config.host} is not loopback", err=True
-        )
-    if config.test_mode:
-        click.echo(
-            f"warning: --test-mode lets anybody who reaches {config.host} control the server", err=True
-        )

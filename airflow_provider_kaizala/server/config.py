@@ -15,6 +15,7 @@ class ServerConfig:
     :param database: SQLAlchemy URL; SQLite file or PostgreSQL (``postgresql+psycopg://``)
     :param seed: name of a built-in seed, or the path of a seed file; applied only to an empty database
     :param test_mode: opens the control plane under ``/_test/``
+    :param insecure: serve test mode or the demo seed on an address that others reach, under any ``Host``
     :param public_url: base of ``endpointUrl`` and of media links behind a proxy; else taken from each request
     :param trusted_proxies: addresses or networks whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed
     :param media_dir: where uploaded files lie; by default a folder beside the SQLite file
@@ -30,6 +31,7 @@ class ServerConfig:
     database: str = DEFAULT_DATABASE
     seed: str | None = None
     test_mode: bool = False
+    insecure: bool = False
     public_url: str | None = None
     trusted_proxies: tuple[str, ...] = ()
     media_dir: str | None = None

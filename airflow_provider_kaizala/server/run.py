@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import ipaddress
 import socket
 import threading
 from collections.abc import Callable
@@ -81,8 +82,30 @@ def _build(config: ServerConfig, state: ServerState, on_ready: Callable[[], None
     return _Uvicorn(settings, on_ready, app.state.kaizala_live)
 
 
+def _need_loopback(config: ServerConfig) -> None:
+    """Refuse to show others what is open to everybody, unless the settings insist."""
+    try:
+        is_loopback = ipaddress.ip_address(config.host).is_loopback
+    except ValueError:
+        is_loopback = config.host == "localhost"
+    opened = [
+        what
+        for what, given in (
+            ("--test-mode, which lets anybody control the server", config.test_mode),
+            ("--seed demo, whose secrets are public", config.seed == "demo"),
+        )
+        if given
+    ]
+    if opened and not is_loopback and not config.insecure:
+        raise StartError(
+            f"{config.host} can be reached from elsewhere, and so can {' and '.join(opened)}; "
+            "listen on 127.0.0.1, or add --insecure to do it all the same"
+        )
+
+
 def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; raises :class:`StartError` if that is impossible."""
+    _need_loopback(config)
     with listen(config.host, config.port) as listener:
         state = open_state(config)
 
@@ -105,6 +128,7 @@ class RunningServer:
     """
 
     def __init__(self, config: ServerConfig) -> None:
+        _need_loopback(config)
         self.config = config
         self.url = ""
         self._listener = listen(config.host, config.port)

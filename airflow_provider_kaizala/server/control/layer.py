@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from airflow_provider_kaizala.server.api.bodies import error_reply, json_reply
 from airflow_provider_kaizala.server.control.cutting import cut, is_cut
 from airflow_provider_kaizala.server.control.faults import Fault
+from airflow_provider_kaizala.server.control.guard import refusal
 from airflow_provider_kaizala.server.control.journal import Body, Exchange
 from airflow_provider_kaizala.server.control.operations import called
 from airflow_provider_kaizala.server.control.plane import ControlPlane
@@ -29,9 +30,10 @@ _AS_PERSON = re.compile(r"/_test/people/(?P<phone>[^/]+)(?P<rest>/.+)", re.IGNOR
 class ControlLayer:
     """Passes requests on, unless a fault strikes; writes down what came and what was answered."""
 
-    def __init__(self, app: ASGIApp, plane: ControlPlane) -> None:
+    def __init__(self, app: ASGIApp, plane: ControlPlane, *, any_host: bool) -> None:
         self.app = app
         self._plane = plane
+        self._any_host = any_host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -41,6 +43,10 @@ class ControlLayer:
         path: str = scope["path"]
         inner = scope
         if _CONTROL.match(path):
+            refused = refusal(Headers(scope=scope), any_host=self._any_host)
+            if refused is not None:
+                await error_reply(refused)(scope, receive, send)
+                return
             person = _AS_PERSON.fullmatch(path)
             if person is None:
                 await self.app(scope, receive, send)

@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from airflow_provider_kaizala.server import cli
-from airflow_provider_kaizala.server.run import serve
+from airflow_provider_kaizala.server.config import ServerConfig
+from airflow_provider_kaizala.server.run import RunningServer, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -182,23 +183,25 @@ def test_without_the_server_extra_it_says_what_to_install() -> None:
     assert "install airflow-provider-kaizala[server]" in done.stderr
 
 
-def test_a_warning_when_exposed(tmp_path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "airflow_provider_kaizala.server",
-        "serve",
-        "--host",
-        "0.0.0.0",
-        "--port",
-        "0",
-    ]
-    command += ["--database", f"sqlite:///{tmp_path}/k.db", "--seed", "demo", "--test-mode"]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert running.stdout.readline().startswith("ready http://0.0.0.0:")
-    running.terminate()
-    _, errors = running.communicate(timeout=15)
-    assert errors.count("warning:") == 2
+@pytest.mark.parametrize(
+    ("options", "said"), [(["--test-mode"], "--test-mode"), (["--seed", "demo"], "--seed demo")]
+)
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "kaizala.example"])
+def test_what_is_open_to_everybody_is_not_shown_to_others(tmp_path, refusal, options, said, host) -> None:
+    database = ("--database", f"sqlite:///{tmp_path}/k.db")
+    message = refusal("--host", host, *database, *options)
+    assert said in message
+    assert "--insecure" in message
+    assert not (tmp_path / "k.db").exists()
+
+
+def test_insecure_serves_it_all_the_same(tmp_path) -> None:
+    settings = {"database": f"sqlite:///{tmp_path}/k.db", "seed": "demo", "test_mode": True, "insecure": True}
+    with RunningServer(ServerConfig(host="0.0.0.0", port=0, **settings)) as server:
+        url = server.url.replace("0.0.0.0", "127.0.0.1")
+        assert httpx.get(url + "/_test/clock", headers={"Host": "kaizala:8787"}).status_code == 200
+        foreign = {"Host": "kaizala:8787", "Origin": "https://evil.example"}
+        assert httpx.get(url + "/_test/clock", headers=foreign).status_code == 403
 
 
 def test_a_seed_is_for_an_empty_database_only(make_server) -> None:

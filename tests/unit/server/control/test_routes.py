@@ -37,6 +37,50 @@ def test_without_test_mode_there_is_no_layer(tmp_path, test_mode: bool) -> None:
     assert (state.on_delivery is not None) is test_mode
 
 
+# --- web pages ---------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "http://localhost:3000"},
+        {"Origin": "null"},
+        {"Origin": "http://[evil"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Host": "evil.example"},
+        {"Host": "evil.example:8787", "Origin": "http://evil.example:8787"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Host": "localhost.evil.example"},
+        {"Host": "localhost@evil.example"},
+        {"Host": "[::1"},
+        {"Host": ""},
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/_test/reset"),
+        ("GET", "/_test/seed"),
+        ("POST", "//_TEST/reset"),
+        ("GET", f"/_test/people/{RAVI}/groups"),
+    ],
+)
+def test_pages_of_other_sites_do_not_reach_the_control_plane(server, api, headers, method, path) -> None:
+    api.ok("POST", f"/groups/{GROUP}/messages", json={"message": "kept"})
+    reply = httpx.request(method, server.url + path, headers=headers)
+    assert reply.status_code == 403, reply.text
+    assert set(reply.json()) == {"message", "errorCode", "errorCategoryKey"}
+    api.ok("GET", "/groups")
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost:8787", "LOCALHOST", "k.localhost", "127.0.0.2:80", "[::1]:8787", "192.0.2.1"]
+)
+def test_loopback_and_plain_addresses_reach_it(server, host) -> None:
+    own = {"Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}
+    assert httpx.get(server.url + "/_test/clock", headers=own).status_code == 200
+
+
 # --- the clock ----------------------------------------------------------------------------------------------------
 
 
