@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from airflow_provider_kaizala.server.api.mistakes import unknown_name
 from airflow_provider_kaizala.server.domain.errors import bad_request
 
+#: of a list of texts, such as phone numbers
+MAX_ENTRIES = 500
 PHONE = re.compile(r"\+[0-9]{6,15}\Z")
 _LARGEST = 2**53
 
@@ -148,17 +150,27 @@ class Fields:
         """Return an array of strings; one string joined by commas counts too."""
         value = self.raw(*names)
         if isinstance(value, str):
-            return [part.strip() for part in value.split(",") if part.strip()]
+            return self._bounded([part.strip() for part in value.split(",") if part.strip()], *names)
         texts = []
         for index, item in enumerate(self.items(*names)):
             if not isinstance(item, str):
                 raise bad_request(f"{self.path(names[0])}[{index}] must be a string")
             texts.append(item)
-        return texts
+        return self._bounded(texts, *names)
 
     def split_texts(self, *names: str) -> list[str]:
         """Return an array of strings, of which each may hold several, joined by commas."""
-        return [part.strip() for text in self.texts(*names) for part in text.split(",")]
+        return self._bounded(
+            [part.strip() for text in self.texts(*names) for part in text.split(",")], *names
+        )
+
+    def _bounded(self, entries: list[str], *names: str) -> list[str]:
+        """Refuse more than one call may name: each of them is looked up while others wait to write."""
+        if len(entries) > MAX_ENTRIES:
+            raise bad_request(
+                f"{self.path(names[0])} holds more than {MAX_ENTRIES} entries; send them in several calls"
+            )
+        return entries
 
     def phones(self, *names: str) -> list[str]:
         """Return phone numbers, each once, in order; an entry may hold several, joined by commas."""

@@ -156,8 +156,11 @@ def _create(
     phones = fields.phones("members")
     admins = fields.phones("admins")
     user_ids = [canonical(one) for one in fields.texts("memberUserIds")]
-    if len(phones) + len(user_ids) > MAX_MEMBERS:
-        raise bad_request(f"members holds more than {MAX_MEMBERS} entries")
+    if len(phones) + len(user_ids) + len(admins) > MAX_MEMBERS:
+        raise bad_request(
+            f"members, memberUserIds and admins hold more than {MAX_MEMBERS} entries together; "
+            "create the group with some, and add the others"
+        )
     known = persons.by_ids(op.conn, user_ids)
     if missing := [one for one in user_ids if one not in known]:
         raise bad_request(f"memberUserIds holds {missing[0][:80]!r}, which is nobody's id")

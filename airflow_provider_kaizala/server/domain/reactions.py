@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, case, func, select, update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 
 from airflow_provider_kaizala.server.domain.access import GroupAccess, find_group
 from airflow_provider_kaizala.server.domain.action_records import was_sent_to
@@ -11,7 +11,13 @@ from airflow_provider_kaizala.server.domain.errors import bad_request, denied, n
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.ids import canonical, new_id
 from airflow_provider_kaizala.server.domain.times import ticks
-from airflow_provider_kaizala.server.store.tables import chat_group, feed_entry, post, reaction
+from airflow_provider_kaizala.server.store.tables import (
+    chat_group,
+    feed_entry,
+    post,
+    post_recipient,
+    reaction,
+)
 
 TYPES = ("Like", "Comment")
 PAGE = 500
@@ -106,7 +112,7 @@ def group_summary(op: Operation, group_id: str, query: Fields) -> dict[str, obje
     cursor = _read_query(op, query)
     changed = (
         select(_r.reference_id, func.max(_r.modified_ticks).label("latest"))
-        .where(_r.group_id == access.id, _r.modified_ticks > cursor)
+        .where(_r.group_id == access.id, _r.modified_ticks > cursor, *_sent_to(op, access))
         .group_by(_r.reference_id)
         .order_by(func.max(_r.modified_ticks))
         .limit(PAGE)
@@ -117,6 +123,15 @@ def group_summary(op: Operation, group_id: str, query: Fields) -> dict[str, obje
         "cursor": rows[-1].latest if rows else cursor,
         "summary": [_summary(row.reference_id, counts) for row in rows],
     }
+
+
+def _sent_to(op: Operation, access: GroupAccess) -> list[ColumnElement[bool]]:
+    """Limit reactions to what was sent to a subscriber; others of the group see all."""
+    if access.role != SUBSCRIBER:
+        return []
+    mine = select(post_recipient.c.reference_id).where(post_recipient.c.person_id == op.caller.person_id)
+    everyones = select(_p.reference_id).where(_p.reference_id == _r.reference_id, _p.audience == "all")
+    return [or_(everyones.exists(), _r.reference_id.in_(mine))]
 
 
 def reference_summary(op: Operation, group_id: str, reference_id: str, query: Fields) -> dict[str, object]:

@@ -14,6 +14,8 @@ from airflow_provider_kaizala.server.domain.groups import create_below, describe
 from airflow_provider_kaizala.server.domain.members import DONE
 from airflow_provider_kaizala.server.store.tables import chat_group
 
+MAX_SUB_GROUPS = 100
+
 
 def list_sub_groups(op: Operation, group_id: str, *, all_levels: bool) -> dict[str, object]:
     """Return a group with its sub-groups, bare and wrapped in ``groups`` at once (C4)."""
@@ -48,6 +50,8 @@ def attach_sub_groups(op: Operation, group_id: str, fields: Fields) -> dict[str,
     ids = fields.texts("subGroups")
     if not ids:
         raise bad_request("subGroups must hold at least one group id")
+    if len(ids) > MAX_SUB_GROUPS:
+        raise bad_request(f"subGroups holds more than {MAX_SUB_GROUPS} entries; attach them in several calls")
     present = set(hierarchy.children(op.conn, parent.id))
     for given in ids:
         child = need_admin(find_group(op, given))

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import time
 
+import httpx
+
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 REACTION = f"/groups/{GROUP}/reaction"
 
@@ -66,3 +68,36 @@ def test_refusals(api, survey) -> None:
     api.refused(400, "GET", f"{REACTION}/summary")
     api.refused(400, "GET", f"{REACTION}/summary", params={"sourceGroupId": GROUP, "cursor": "9" * 40})
     api.refused(404, "GET", f"{REACTION}/nothing/summary", params={"sourceGroupId": GROUP})
+
+
+def test_a_subscriber_of_a_hub_sees_no_reactions_on_what_was_not_sent_to_them(server, call_with) -> None:
+    hub, ravi, meera = "hub@1", "+910000000002", "+910000000003"
+    grants = [
+        {"connector": "demo-connector", "kind": "user", "person": phone, "refreshToken": f"token {phone}"}
+        for phone in (ravi, meera)
+    ]
+    group = {
+        "id": hub,
+        "name": "News",
+        "type": "ConnectGroup",
+        "admins": ["+910000000001"],
+        "subscribers": [ravi, meera],
+    }
+    seed = {"groups": [group], "grants": grants}
+    httpx.post(server.url + "/_test/seed", json=seed).raise_for_status()
+    admin = call_with("demo-refresh-token")
+    secret, open_ = (
+        admin.ok("POST", f"/groups/{hub}/messages", json={"message": "x", **to})["referenceId"]
+        for to in ({"subscribers": [ravi]}, {"sendToAllSubscribers": True})
+    )
+    for reference in (open_, secret):
+        body = {"referenceId": reference, "sourceGroupId": hub, "reactionType": "Like"}
+        admin.ok("POST", f"/groups/{hub}/reaction", json=body)
+
+    def seen(caller):
+        summary = caller.ok("GET", f"/groups/{hub}/reaction/summary", params={"sourceGroupId": hub})
+        return [one["referenceId"] for one in summary["summary"]]
+
+    assert seen(admin) == [open_, secret]
+    assert seen(call_with(f"token {ravi}")) == [open_, secret]
+    assert seen(call_with(f"token {meera}")) == [open_]
