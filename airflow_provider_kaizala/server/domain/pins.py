@@ -25,7 +25,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, NamedTuple
 
-from sqlalchemy import case, select, update
+from sqlalchemy import BigInteger, case, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
@@ -176,7 +176,7 @@ def _count(conn: Connection, now_ms: int, counter: str, backoff: Backoff) -> Non
         .values(fresh)
         .on_conflict_do_update(
             index_elements=[_b.counter],
-            set_={"tries": tries, "until_ms": now_ms + wait_ms, "changed_ms": now_ms},
+            set_={"tries": tries, "until_ms": literal(now_ms, BigInteger) + wait_ms, "changed_ms": now_ms},
             where=_b.until_ms <= now_ms,
         )
         .returning(_b.tries)
