@@ -52,29 +52,24 @@ def by_ids(conn: Connection, ids: Sequence[str]) -> dict[str, Person]:
 def named(op: Operation, phones: Sequence[str]) -> dict[str, Person]:
     """Return the people with these numbers; unknown ones are made, not yet provisioned (they never signed in)."""
     people = by_phones(op.conn, phones)
-    new = [
-        Person(new_unit_id(), phone, phone, "", False)
-        for phone in dict.fromkeys(phones)
-        if phone not in people
-    ]
-    if new:
-        op.conn.execute(
-            person.insert(),
-            [
+    for phone in phones:
+        if phone not in people:
+            who = Person(new_unit_id(), phone, phone, "", False)
+            op.conn.execute(
+                person.insert(),
                 {
                     "id": who.id,
                     "tenant_id": op.caller.tenant_id,
-                    "mobile": who.mobile,
-                    "name": who.name,
+                    "mobile": phone,
+                    "name": phone,
                     "profile_pic": "",
                     "is_provisioned": False,
                     "is_tenant_admin": False,
                     "created_ms": op.now_ms,
-                }
-                for who in new
-            ],
-        )
-    return {**people, **{who.mobile: who for who in new}}
+                },
+            )
+            people[phone] = who
+    return people
 
 
 def caller_as_person(op: Operation) -> Person:
