@@ -136,7 +136,7 @@ class Eligible(Value):
         size = len(self.names)
         if count > size:
             raise KaizalaInputError(
-                f"until: {count} people can never answer, there are {size} {self.described}. Lower the count"
+                f"until: cannot wait for {count} people; number of {self.described}: {size}. Lower the count"
             )
 
     def known_names(self, numbers: Collection[str]) -> dict[str, str]:

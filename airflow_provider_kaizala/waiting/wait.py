@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from airflow_provider_kaizala.client.errors import KaizalaForbiddenError, Kaizal
 from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.waiting.people import Eligible, answers_of, as_person
 from airflow_provider_kaizala.waiting.results import result_dict
-from airflow_provider_kaizala.waiting.rules import read_rule
+from airflow_provider_kaizala.waiting.rules import plain, read_rule
 from airflow_provider_kaizala.waiting.subjects import Responses, read_subject
 
 if TYPE_CHECKING:
@@ -83,15 +83,9 @@ class Wait(Value):
 
     def to_wire(self) -> dict[str, Any]:
         """Return the wait as a plain dict."""
-        return {
-            "subject": self.subject.to_wire(),
-            "until": self.rule.to_wire(),
-            "deadline": self.deadline.isoformat() if self.deadline else None,
-            "interval": self.interval,
-            "voters": None if self.voters is None else list(self.voters),
-            "settled": self.settled,
-            "closes_at": self.closes_at.isoformat() if self.closes_at else None,
-        }
+        wire = {each.name: plain(getattr(self, each.name)) for each in fields(self)}
+        wire["until"] = wire.pop("rule")
+        return wire
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Wait:
@@ -128,10 +122,7 @@ class Wait(Value):
         return None if self.ends_at is None else max(0.0, (self.ends_at - self.now()).total_seconds())
 
     def why_it_ends(self, timeout: float) -> str:
-        """Say why a wait ends that its rule has not ended.
-
-        :param timeout: seconds that the task allows
-        """
+        """Say why the wait ends though its rule is not met, with a task that may wait *timeout* seconds."""
         if self.closes_at and self.ends_at != self.deadline:
             return f"The question ended at {self.closes_at:%Y-%m-%d %H:%M:%S %Z}"
         return f"Timed out after {timeout:g} s"
@@ -156,7 +147,7 @@ class Wait(Value):
         subject, details = yield from self.subject.begin(details)
         if details.is_anonymous and (self.rule.needs_names or self.voters is not None):
             raise KaizalaInputError(
-                f"until: {details.title or subject.id!r} is anonymous, so no one learns who has answered; give a count instead"
+                f"until: {details.title or subject.id!r} is anonymous, so it does not show who has answered; give a count instead"
             )
         rule = self.rule
         if self.voters is not None or (rule.needs_eligible and (details.assignees or subject.is_for_members)):

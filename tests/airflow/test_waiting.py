@@ -432,11 +432,11 @@ def test_a_rule_that_can_never_be_met_fails_at_once(
 ) -> None:
     rules: dict[str, tuple[Any, str]] = {
         "stranger": ([STRANGER], f"until: {STRANGER} cannot answer: not among the members of the group"),
-        "too_many": (4, "until: 4 people can never answer, there are 3 members of the group"),
+        "too_many": (4, "until: cannot wait for 4 people; number of members of the group: 3"),
         "no_such_option": (Quorum("Maybe", 1), "until: the Poll has no option 'Maybe'; it has 'Yes', 'No'"),
         "too_many_for_one": (
             Quorum("Yes", 4),
-            "until: 4 people can never answer, there are 3 members of the group",
+            "until: cannot wait for 4 people; number of members of the group: 3",
         ),
     }
     with a_dag() as dag:
@@ -470,7 +470,7 @@ def test_an_anonymous_survey_tells_no_names(
         )
     states, values = outcome(dag)
     assert states == {"ask": "success", "count": "success", "named": "failed"}
-    assert "'Happy?' is anonymous, so no one learns who has answered; give a count instead" in told[0]
+    assert "'Happy?' is anonymous, so it does not show who has answered; give a count instead" in told[0]
     assert [each["responder"] for each in values["count"]["answers"]] == [None]
     assert values["count"]["answered_by"] == []
     assert values["count"]["winner"] == {"Happy?": "Yes"}

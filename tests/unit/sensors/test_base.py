@@ -214,12 +214,12 @@ def test_what_kaizala_refuses_fails_at_once(kaizala, run_task, status, says):
 def test_a_rule_that_does_not_fit_fails_at_once(kaizala, run_task):
     kaizala.survey(ASHA)
     with pytest.raises(
-        AirflowFailException, match="4 people can never answer, there are 3 members of the group"
+        AirflowFailException, match="cannot wait for 4 people; number of members of the group: 3"
     ):
         run_task(wait(until=4))
     kaizala.job([ASHA])
     with pytest.raises(
-        AirflowFailException, match="2 people can never answer, there are 1 assignees of the job"
+        AirflowFailException, match="cannot wait for 2 people; number of assignees of the job: 1"
     ):
         run_task(wait(until=2))
 
