@@ -80,24 +80,17 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
     ) -> None:
         super().__init__(wait, kaizala_conn_id, wake_at, carry)
         self.ti_id = ti_id
-        self.options = options
+        self.options = list(options)
         self.multiple = multiple
-        self.defaults = defaults
-        self.params_input = params_input
+        self.defaults = None if defaults is None else list(defaults)
+        self.params_input = None if params_input is None else dict(params_input)
         self.look_interval = look_interval
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the path and the arguments."""
         path, given = super().serialize()
-        return path, {
-            **given,
-            "ti_id": self.ti_id,
-            "options": list(self.options),
-            "multiple": self.multiple,
-            "defaults": None if self.defaults is None else list(self.defaults),
-            "params_input": None if self.params_input is None else dict(self.params_input),
-            "look_interval": self.look_interval,
-        }
+        names = ("ti_id", "options", "multiple", "defaults", "params_input", "look_interval")
+        return path, {**given, **{name: getattr(self, name) for name in names}}
 
     async def event(self) -> TriggerEvent:
         """Poll the group and Airflow until one of them has an answer. What counts is Airflow's record, so a restart loses nothing."""
@@ -176,9 +169,7 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
         by: dict[str, Any] | None = {"id": user.id, "name": user.name} if user else None
         if in_group:
             by = {"id": given.pop(BY_ID), "name": given.pop(BY_NAME, None)}
-        return self._answered(
-            list(record.chosen_options or []), by, record.responded_at, given, in_group=in_group
-        )
+        return self._answered(record.chosen_options or (), by, record.responded_at, given, in_group=in_group)
 
     async def _write(self, chosen: Sequence[str], given: Mapping[str, Any]) -> tuple[datetime | None, bool]:
         """Answer in Airflow's record; return when, and whether it was taken."""
@@ -199,7 +190,7 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
         if not taken:
             return await self._from_airflow()
         log.info("Answered in the group: %s", decision)
-        return self._answered(list(decision.chosen), user, at, given, in_group=True)
+        return self._answered(decision.chosen, user, at, given, in_group=True)
 
     async def _time_is_up(self, wait: Wait) -> TriggerEvent | None:
         """Wake the task, or end the wait: with an answer of the last moment, the defaults, or an error."""
@@ -218,13 +209,13 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
         at, taken = await self._write(self.defaults, given)
         if not taken:
             return await self._from_airflow()
-        return self._answered(list(self.defaults), None, at, given)
+        return self._answered(self.defaults, None, at, given)
 
     # --- events ------------------------------------------------------------------------------------------------------------
 
     def _answered(
         self,
-        chosen: list[str],
+        chosen: Sequence[str],
         by: Mapping[str, Any] | None,
         at: datetime | None,
         given: Mapping[str, Any],
@@ -234,7 +225,7 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
         somewhere = "kaizala" if in_group else "airflow"
         return self._final(
             {
-                "chosen_options": chosen,
+                "chosen_options": list(chosen),
                 "params_input": dict(given),
                 "responded_at": iso(at or datetime.now(tz=UTC)),
                 "responded_by_user": dict(by) if by else None,

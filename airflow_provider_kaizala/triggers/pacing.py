@@ -29,7 +29,7 @@ class Pacer:
     """Gives the calls of waits their turn: at most *per_minute*, so that posts have the rest; 0 for no limit."""
 
     def __init__(self, per_minute: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+        self.now = clock
         self._turns = itertools.count()
         self._queue: list[tuple[int, int, asyncio.Future[None]]] = []
         self._task: asyncio.Task[None] | None = None
@@ -48,7 +48,7 @@ class Pacer:
 
     def _reserve(self) -> float:
         """Return how many seconds to wait for the next free place, and take it if that is now."""
-        now = self._clock()
+        now = self.now()
         wait = max(budget.reserve(now, patience=0) for budget in self._budgets)
         if wait == 0:
             for budget in self._budgets:
@@ -59,10 +59,6 @@ class Pacer:
     def is_busy(self) -> bool:
         """Whether calls wait for their turn."""
         return bool(self._queue)
-
-    def now(self) -> float:
-        """Return the time, in seconds."""
-        return self._clock()
 
     async def turn(self, urgency: int) -> None:
         """Wait until a call may be made: urgent calls first, else in order."""
@@ -113,10 +109,7 @@ class Sweeps:
 
 
 def share_of_waits(settings: Settings) -> float:
-    """Return how many calls a minute the waits of this triggerer may make.
-
-    It is a share of the connector's calls, which leaves room for posts, divided among the triggerers.
-    """
+    """Return how many calls a minute the waits of this triggerer may make, so that posts and other triggerers have the rest."""
     share = float(conf.getfloat(SECTION, "share_of_waits", fallback=0.7))
     triggerers = int(conf.getint(SECTION, "triggerers", fallback=1))
     return settings.calls_per_minute * min(max(share, 0.01), 1.0) / max(triggerers, 1)

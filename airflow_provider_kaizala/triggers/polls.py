@@ -13,6 +13,7 @@ import logging
 import time
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, fields
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.client.models import ActionDetails
     from airflow_provider_kaizala.client.readings import Reading
     from airflow_provider_kaizala.client.settings import Settings
-    from airflow_provider_kaizala.hooks.connection import KaizalaConnection
     from airflow_provider_kaizala.triggers.sources import Source
     from airflow_provider_kaizala.waiting.subjects import Subject
 
@@ -45,7 +45,7 @@ GATHER = 0.5
 CONNECTION_LIFE = 60.0
 #: seconds that a call of a poll may last with its repeats; then the poll looks again
 LONGEST_CALL = 60.0
-#: looks that fail in a row for an unforeseen reason before the waits are told
+#: looks that fail in a row for an unforeseen reason before the waits fail too
 PATIENCE = 3
 
 
@@ -127,7 +127,12 @@ class Poll:
             try:
                 await self._look()
             except KaizalaError as error:
-                self._failed(error)
+                if not error.is_transient:
+                    log.warning("Kaizala refused the poll of %s: %s", self.name, error)
+                    self._deliver_to_all(error)
+                elif str(error) != self._outage:
+                    self._outage = str(error)
+                    log.warning("Cannot read %s now; polling again: %s", self.name, error)
             except Exception as error:
                 log.exception("The poll of %s failed", self.name)
                 failures += 1
@@ -165,14 +170,6 @@ class Poll:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._joined.wait()
-
-    def _failed(self, error: KaizalaError) -> None:
-        if not error.is_transient:
-            log.warning("The poll of %s was refused: %s", self.name, error)
-            self._deliver_to_all(error)
-        elif str(error) != self._outage:
-            self._outage = str(error)
-            log.warning("Cannot read %s now; polling again: %s", self.name, error)
 
     def _deliver_to_all(self, error: KaizalaError) -> None:
         for subject in self._feeds:
@@ -229,9 +226,11 @@ class UnreadableConnectionError(Exception):
     """Airflow does not return the connection now; its secrets backend may be down."""
 
 
-async def _read(hook: KaizalaHook) -> KaizalaConnection:
+async def _read(hook: KaizalaHook) -> Settings:
+    # in a thread, since loading httpx takes long enough for Airflow to complain about a blocked event loop
+    await asyncio.to_thread(import_module, "airflow_provider_kaizala.client.async_client")
     try:
-        return await hook.async_connection()
+        return (await hook.async_connection()).settings
     except KaizalaError:
         raise
     except Exception as error:
@@ -244,7 +243,7 @@ class _Connection:
 
     hook: KaizalaHook
     until: float
-    reading: asyncio.Future[Settings]
+    reading: asyncio.Task[Settings]
 
 
 class Polls:
@@ -277,33 +276,20 @@ class Polls:
 
     async def _settings(self, conn_id: str) -> tuple[KaizalaHook, Settings]:
         """Read a connection, once for all waits that come within a minute: each reading asks Airflow's supervisor."""
-        while True:
-            known = self._connections.get(conn_id)
-            if known is None or (known.until < time.monotonic() and known.reading.done()):
-                return await self._read_settings(conn_id)
-            await asyncio.wait([known.reading])
-            if not known.reading.cancelled():
-                return known.hook, known.reading.result()
-            # the wait that was reading it has been stopped; this one has not
+        known = self._connections.get(conn_id)
+        if known is None or (known.until < time.monotonic() and known.reading.done()):
+            hook = KaizalaHook(conn_id, total_timeout=LONGEST_CALL)
+            reading = asyncio.create_task(_read(hook))
+            known = self._connections[conn_id] = _Connection(
+                hook, time.monotonic() + CONNECTION_LIFE, reading
+            )
+            reading.add_done_callback(partial(self._forget_if_failed, conn_id))
+        # shielded, since others may need it when this wait is stopped
+        return known.hook, await asyncio.shield(known.reading)
 
-    async def _read_settings(self, conn_id: str) -> tuple[KaizalaHook, Settings]:
-        hook = KaizalaHook(conn_id, total_timeout=LONGEST_CALL)
-        future: asyncio.Future[Settings] = asyncio.get_running_loop().create_future()
-        self._connections[conn_id] = _Connection(hook, time.monotonic() + CONNECTION_LIFE, future)
-        try:
-            # in a thread, since loading httpx takes long enough for Airflow to complain about a blocked event loop
-            await asyncio.to_thread(import_module, "airflow_provider_kaizala.client.async_client")
-            settings = (await _read(hook)).settings
-        except BaseException as error:
-            del self._connections[conn_id]
-            if isinstance(error, asyncio.CancelledError):
-                future.cancel()
-            else:
-                future.set_exception(error)
-                future.exception()  # marks it as retrieved
-            raise
-        future.set_result(settings)
-        return hook, settings
+    def _forget_if_failed(self, conn_id: str, reading: asyncio.Task[Settings]) -> None:
+        if reading.cancelled() or reading.exception() is not None:
+            self._connections.pop(conn_id, None)
 
 
 def _name(subject: Subject) -> str:

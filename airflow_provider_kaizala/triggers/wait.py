@@ -57,15 +57,9 @@ class KaizalaWaitTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the path and the arguments."""
-        return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
-            {
-                "wait": self.wait,
-                "kaizala_conn_id": self.kaizala_conn_id,
-                "wake_at": self.wake_at,
-                "carry": self.carry,
-            },
-        )
+        names = ("wait", "kaizala_conn_id", "wake_at", "carry")
+        path = f"{type(self).__module__}.{type(self).__qualname__}"
+        return path, {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire once, but not before Airflow knows that the task has left its worker."""

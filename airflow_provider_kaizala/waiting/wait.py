@@ -164,11 +164,9 @@ class Wait(Value):
     def _eligible(self, details: ActionDetails) -> Reading[Eligible | None]:
         """Read who can answer; None if the connector may not know."""
         if details.assignees:
-            known = {
-                person.mobile_number: person.name for person in details.assignees if person.mobile_number
-            }
-            complete = len(known) == len(details.assignees)
-            return Eligible(known, described="assignees of the job") if complete else None
+            numbers = {each.mobile_number: each.name for each in details.assignees if each.mobile_number}
+            complete = len(numbers) == len(details.assignees)
+            return Eligible(numbers, described="assignees of the job") if complete else None
         group_id = self.subject.group_id
         others: dict[str, Person] = {}
         try:
@@ -190,16 +188,15 @@ class Wait(Value):
             # of a reaction Kaizala does not name the sender: the connector's own user
             with suppress(KaizalaForbiddenError):
                 sender = yield calls.get_me(group_id)
-        everyone = {**others, **asked}
-        own = {
-            number
-            for number, person in everyone.items()
-            if number == sender.mobile_number
-            or (sender.id and (person.id or "").lower() == sender.id.lower())
+        own_id = (sender.id or "").lower()
+        names = {
+            number: each.name
+            for number, each in asked.items()
+            if number != sender.mobile_number and (not own_id or (each.id or "").lower() != own_id)
         }
-        names = {number: person.name for number, person in asked.items() if number not in own}
-        may = {number: person.name for number, person in everyone.items() if number not in names}
-        return Eligible(names, may)
+        return Eligible(
+            names, {number: each.name for number, each in (others | asked).items() if number not in names}
+        )
 
     def update(self, details: ActionDetails, last: Update | None = None) -> Update:
         """Return how far the wait has come.
@@ -210,17 +207,11 @@ class Wait(Value):
         counted = answers_of(self.voters, details)
         progress = self.rule.progress(counted)
         tallied = counted if self.voters is not None else answers_of(self.rule.voters, details)
-        subject = self.subject
-        text = str(progress)
-        return Update(
-            details=details,
-            progress=progress,
-            result=result_dict(subject.group_id, subject.id, details, tallied, progress),
-            text=text,
-            news=None
-            if last is not None and last.text == text
-            else f"{details.title or subject.id!r}: {text}",
-        )
+        subject, text = self.subject, str(progress)
+        result = result_dict(subject.group_id, subject.id, details, tallied, progress)
+        is_news = last is None or last.text != text
+        news = f"{details.title or subject.id!r}: {text}" if is_news else None
+        return Update(details, progress, result, text, news)
 
 
 def _by_number(people: Iterable[Member | Subscriber]) -> dict[str, Person]:
