@@ -40,14 +40,14 @@ log = logging.getLogger(__name__)
 
 #: Airflow's record cannot name a person who is not a user of Airflow; these two of its values do, and its page shows them
 BY_NAME, BY_ID = "answered_in_kaizala_by", "answered_in_kaizala_id"
-#: seconds after which an answer that Airflow did not take is offered again
+#: seconds after which an answer that Airflow did not accept is offered again
 OFFER_AGAIN = 5.0
 
 
 class KaizalaHITLTrigger(KaizalaWaitTrigger):
     """Waits until the group has decided, a person has answered in Airflow, or time is up; there is one winner.
 
-    The winner is the answer that Airflow's own record of the question takes first: it takes one.
+    The winner is the answer that Airflow's own record of the question accepts first; it accepts only one.
 
     :param wait: see :class:`~airflow_provider_kaizala.triggers.wait.KaizalaWaitTrigger`, as for the next three
     :param kaizala_conn_id: the Airflow connection to Kaizala
@@ -96,7 +96,7 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
         """Poll the group and Airflow until one of them has an answer. What counts is Airflow's record, so a restart loses nothing."""
         wait = Wait.from_wire(self.wait)
         feed: Feed | None = None
-        look_at = join_at = 0.0  # joining is due no more once the group is polled, or can never be read again
+        look_at = join_at = 0.0  # nothing to join once the group is polled, or waiting cannot fix its error
         async with AsyncExitStack() as stack:
             while True:
                 event = None
@@ -149,7 +149,7 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
                 wait, details = await account.read(wait.look())
             self.update(wait, details)
         except Exception as error:  # noqa: BLE001
-            log.warning("The group could not be read a last time: %s", error)
+            log.warning("The last look at the group failed: %s", error)
         return wait
 
     # --- Airflow's record --------------------------------------------------------------------------------------------------
@@ -172,18 +172,18 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
         return self._answered(record.chosen_options or (), by, record.responded_at, given, in_group=in_group)
 
     async def _write(self, chosen: Sequence[str], given: Mapping[str, Any]) -> tuple[datetime | None, bool]:
-        """Answer in Airflow's record; return when, and whether it was taken."""
+        """Answer in Airflow's record; return when, and whether it was accepted."""
         try:
             record = await sync_to_async(update_hitl_detail_response)(
                 ti_id=UUID(self.ti_id), chosen_options=list(chosen), params_input=dict(given)
             )
         except Exception as error:  # noqa: BLE001
-            log.info("Airflow did not take the answer %s: %s", ", ".join(chosen), error)
+            log.info("Airflow did not accept the answer %s: %s", ", ".join(chosen), error)
             return None, False
         return getattr(record, "responded_at", None), True
 
     async def _offer(self, decision: Decision) -> TriggerEvent | None:
-        """Answer for the group. If Airflow has an answer already, that one counts; None if it cannot take any now."""
+        """Answer for the group. If Airflow has an answer already, that one counts; None if it accepts none now."""
         given = dict(self.params_input or {})
         user = decision.user
         at, taken = await self._write(decision.chosen, {**given, BY_NAME: user["name"], BY_ID: user["id"]})

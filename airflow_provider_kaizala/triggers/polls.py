@@ -1,7 +1,7 @@
-"""One poll for all waits of a kind, however many tasks wait: shared, counted, outliving any one of them.
+"""Shared polls: one serves all waits on one kind of subject in a group, and ends with the last of them.
 
-Level-triggered: each look reads state, so restarts, duplicates and answers that come early cost nothing. All of this lives on
-the event loop of one triggerer.
+Level-triggered: each look reads state, so restarts, duplicates and early answers cost nothing. All of this lives on the event
+loop of one triggerer.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-#: seconds that a new poll gives other waits to join, as after a restart of the triggerer
+#: seconds before the first look of a poll, in which other waits can join, as after a restart of the triggerer
 GATHER = 0.5
 #: seconds for which further waits use the settings of a connection that was read
 CONNECTION_LIFE = 60.0
-#: seconds that a call of a poll may last with its repeats; then the poll looks again
+#: seconds that a call of a poll may last with its retries; then the poll looks again
 LONGEST_CALL = 60.0
 #: looks that fail in a row for an unforeseen reason before the waits fail too
 PATIENCE = 3
 
 
 class Feed:
-    """One wait's end of a poll: holds the latest state of its subject."""
+    """What a poll delivers to one wait: the latest state of its subject."""
 
     def __init__(self, interval: float) -> None:
         self.interval = interval
@@ -92,11 +92,6 @@ class Poll:
         # a context of its own, or its lines would land in the log of the task that happened to come first
         self._task = contextvars.Context().run(asyncio.get_running_loop().create_task, self._run())
 
-    @property
-    def idle(self) -> bool:
-        """Whether no wait is left."""
-        return not self._feeds
-
     def add(self, subject: Subject, feed: Feed) -> None:
         """Add a wait. It gets at once what is known of its subject already."""
         self._feeds.setdefault(subject, set()).add(feed)
@@ -104,13 +99,14 @@ class Poll:
         if subject in self._known:
             feed.put(self._known[subject])
 
-    def remove(self, subject: Subject, feed: Feed) -> None:
-        """Remove a wait. What is known of a subject is forgotten with its last wait, since nothing keeps it current."""
+    def remove(self, subject: Subject, feed: Feed) -> bool:
+        """Remove a wait, and return whether it was the last. What is known of a subject is forgotten with its last wait."""
         feeds = self._feeds[subject]
         feeds.remove(feed)
         if not feeds:
             del self._feeds[subject]
             self._known.pop(subject, None)
+        return not self._feeds
 
     async def stop(self) -> None:
         """End the poll."""
@@ -216,8 +212,7 @@ class Account:
         try:
             yield feed
         finally:
-            poll.remove(subject, feed)
-            if poll.idle:
+            if poll.remove(subject, feed):
                 del self._polls[key]
                 await asyncio.shield(poll.stop())
 

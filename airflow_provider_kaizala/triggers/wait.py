@@ -65,7 +65,7 @@ class KaizalaWaitTrigger(BaseTrigger):
         """Wait, and fire once, but not before Airflow knows that the task has left its worker."""
         began = time.monotonic()
         event = await self.event()
-        if self.trigger_id is not None:  # None under dag.test(), where no worker was left
+        if self.trigger_id is not None:  # None under dag.test(), where the task leaves no worker
             await asyncio.sleep(began + compat.PARKING - time.monotonic())
         yield event
 
@@ -88,7 +88,7 @@ class KaizalaWaitTrigger(BaseTrigger):
                         return self._event("success", wait)
         except KaizalaError as error:
             return self._event("error", wait, message=str(error))
-        # without a last look, which is the worker's
+        # the worker takes the last look
         return self._event("timeout" if wait.seconds_left() == 0 else "wake", wait)
 
     def update(self, wait: Wait, details: ActionDetails) -> bool:

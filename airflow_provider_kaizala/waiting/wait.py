@@ -1,4 +1,4 @@
-"""One wait: what about, until when, how often. The only place where a look becomes progress, a log line and a result."""
+"""One wait: its subject, its rule and its end. The only place where a look becomes progress, a log line and a result."""
 
 from __future__ import annotations
 
