@@ -21,11 +21,11 @@ from weakref import WeakKeyDictionary
 from airflow_provider_kaizala.client.errors import KaizalaError
 from airflow_provider_kaizala.client.readings import afollow
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-from airflow_provider_kaizala.triggers.pacing import LIST, Sweeps, pacer_for
-from airflow_provider_kaizala.triggers.sources import Reader, source_for
+from airflow_provider_kaizala.triggers.pacing import DETAIL, LIST, Sweeps, pacer_for
+from airflow_provider_kaizala.triggers.sources import source_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from airflow_provider_kaizala.client import AsyncKaizalaClient
     from airflow_provider_kaizala.client.calls import Call
@@ -39,6 +39,8 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+#: details that a poll reads at the same time
+AT_ONCE = 4
 #: seconds before the first look of a poll, in which other waits can join, as after a restart of the triggerer
 GATHER = 0.5
 #: seconds for which further waits use the settings of a connection that was read
@@ -83,12 +85,13 @@ class Poll:
 
     def __init__(self, account: Account, source: Source, name: str) -> None:
         self.name = name
-        self._account, self._source = account, source
-        self._sweeps = Sweeps(account.pacer)
+        self.account, self._source = account, source
+        self.sweeps = Sweeps(account.pacer)
         self._feeds: dict[Subject, set[Feed]] = {}
         self._known: dict[Subject, ActionDetails] = {}
         self._joined = asyncio.Event()
         self._outage = ""
+        self._trouble: KaizalaError | None = None
         # a context of its own, or its lines would land in the log of the task that happened to come first
         self._task = contextvars.Context().run(asyncio.get_running_loop().create_task, self._run())
 
@@ -110,7 +113,7 @@ class Poll:
 
     async def stop(self) -> None:
         """End the poll."""
-        self._sweeps.end()
+        self.sweeps.end()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
@@ -147,12 +150,36 @@ class Poll:
 
         :raises KaizalaError: if something could not be read, after everything that could be has been delivered
         """
-        reader = Reader(self._account.run, self._sweeps.take, self._deliver)
+        self._trouble = None
         if self._feeds:  # until it is stopped a poll may outlive its last wait by a moment
             self._source.forget_others(self._known)
-            await self._source.look(reader, list(self._feeds))
-        if reader.trouble is not None:
-            raise reader.trouble
+            await self._source.look(self, list(self._feeds))
+        if self._trouble is not None:
+            raise self._trouble
+
+    async def detail(self, subject: Subject, urgency: int = DETAIL) -> bool:
+        """Read one subject and deliver its state, or the error that ends its waits; return False for an error that waiting may fix."""
+        try:
+            self.deliver(subject, await self.account.read(subject.reading(), urgency))
+        except KaizalaError as error:
+            if error.is_transient:
+                self._trouble = error
+                return False
+            self.deliver(subject, error)
+        return True
+
+    async def details(self, subjects: Iterable[Subject]) -> set[Subject]:
+        """Read several subjects, a few at once; return those for which :meth:`detail` returned True."""
+        gate = asyncio.Semaphore(AT_ONCE)
+        read: set[Subject] = set()
+
+        async def one(subject: Subject) -> None:
+            async with gate:
+                if await self.detail(subject):
+                    read.add(subject)
+
+        await asyncio.gather(*map(one, subjects))
+        return read
 
     async def _pause(self, began: float) -> None:
         """Sleep until the next look is due; a wait that joins may have a shorter interval."""
@@ -169,9 +196,10 @@ class Poll:
 
     def _deliver_to_all(self, error: KaizalaError) -> None:
         for subject in self._feeds:
-            self._deliver(subject, error)
+            self.deliver(subject, error)
 
-    def _deliver(self, subject: Subject, news: ActionDetails | KaizalaError) -> None:
+    def deliver(self, subject: Subject, news: ActionDetails | KaizalaError) -> None:
+        """Give a state, or an error that waiting cannot fix, to the waits on one subject."""
         if not isinstance(news, KaizalaError) and subject in self._feeds:
             self._known[subject] = news
         for feed in self._feeds.get(subject, ()):
@@ -192,9 +220,9 @@ class Account:
         await self.pacer.turn(urgency)
         return await self.client.run(call)
 
-    async def read(self, reading: Reading[T]) -> T:
+    async def read(self, reading: Reading[T], urgency: int = LIST) -> T:
         """Make the calls of a reading."""
-        return await afollow(reading, self.run)
+        return await afollow(reading, lambda call: self.run(call, urgency))
 
     @asynccontextmanager
     async def watch(self, subject: Subject, interval: float) -> AsyncIterator[Feed]:
