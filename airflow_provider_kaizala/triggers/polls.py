@@ -13,7 +13,6 @@ import logging
 import time
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, fields
-from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -267,6 +266,7 @@ class _Connection:
     hook: KaizalaHook
     until: float
     reading: asyncio.Task[Settings]
+    waiting: int = 0
 
 
 class Polls:
@@ -302,17 +302,20 @@ class Polls:
         known = self._connections.get(conn_id)
         if known is None or (known.until < time.monotonic() and known.reading.done()):
             hook = KaizalaHook(conn_id, total_timeout=LONGEST_CALL)
-            reading = asyncio.create_task(_read(hook))
-            known = self._connections[conn_id] = _Connection(
-                hook, time.monotonic() + CONNECTION_LIFE, reading
-            )
-            reading.add_done_callback(partial(self._forget_if_failed, conn_id))
-        # shielded, since others may need it when this wait is stopped
-        return known.hook, await asyncio.shield(known.reading)
-
-    def _forget_if_failed(self, conn_id: str, reading: asyncio.Task[Settings]) -> None:
-        if reading.cancelled() or reading.exception() is not None:
-            self._connections.pop(conn_id, None)
+            until = time.monotonic() + CONNECTION_LIFE
+            known = self._connections[conn_id] = _Connection(hook, until, asyncio.create_task(_read(hook)))
+        known.waiting += 1
+        try:
+            # shielded, since other waits may need it when this one is stopped
+            return known.hook, await asyncio.shield(known.reading)
+        except BaseException:
+            is_over = known.reading.done() or known.waiting == 1  # it failed, or no other wait needs it
+            if is_over and self._connections.get(conn_id) is known:
+                del self._connections[conn_id]
+                known.reading.cancel()
+            raise
+        finally:
+            known.waiting -= 1
 
 
 def _name(subject: Subject) -> str:

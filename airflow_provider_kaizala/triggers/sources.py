@@ -26,6 +26,7 @@ T = TypeVar("T")
 PAGE = 1000
 #: how far back the first list of changed reactions reaches; each subject is read by itself first
 OVERLAP = timedelta(hours=1)
+#: response count, and whether it is completed
 Mark = tuple[int, bool]
 NOTHING_YET: Mark = (0, False)
 
@@ -63,7 +64,7 @@ class ActionsSource(Source):
     async def look(self, poll: Poll, subjects: list[Subject]) -> None:
         """Read the list, what has changed, and of the rest, in turn, as many as there are calls for."""
         listed = await self._list(poll, subjects)
-        marks = {subject: _mark(listed.get(subject.id.lower())) for subject in subjects}
+        marks = {subject: listed.get(subject.id.lower()) for subject in subjects}
         changed = {
             subject: mark
             for subject, mark in marks.items()
@@ -78,7 +79,8 @@ class ActionsSource(Source):
             self._next_sweep += 1
             await poll.detail(others[self._next_sweep % len(others)], SWEEP)
 
-    async def _list(self, poll: Poll, subjects: list[Subject]) -> dict[str, ListedAction]:
+    async def _list(self, poll: Poll, subjects: list[Subject]) -> dict[str, Mark]:
+        """Return, by action id, what changes with the responses to an action, as far as the list shows it."""
         times = [each.sent_at for each in subjects if isinstance(each, Responses) and each.sent_at]
         if self.action_type is None or not self.listable or not times:
             return {}
@@ -88,14 +90,11 @@ class ActionsSource(Source):
         except KaizalaBadRequestError:
             self.listable = False
             return {}
-        return {action.action_id.lower(): action for action in found if action.action_id}
-
-
-def _mark(item: ListedAction | None) -> Mark | None:
-    """Return what of a listed action changes with its responses; None if the list does not tell."""
-    if item is None or item.response_count is None:
-        return None
-    return item.response_count, bool(item.is_completed)
+        return {
+            each.action_id.lower(): (each.response_count, bool(each.is_completed))
+            for each in found
+            if each.action_id and each.response_count is not None
+        }
 
 
 def _all_pages(paged: Paged[T]) -> Reading[list[T]]:
