@@ -66,7 +66,7 @@ def test_until_is_kept_as_it_travels(until, wire):
         ("group_id", "None", "group_id is 'None'"),
         ("until", "['+910000000001']", "pass dag.param('name') or the upstream task's output itself"),
         ("until", "most", "until: 'most' is not a rule; give 'any', 'all', a count, a list of phone numbers"),
-        ("until", ["0123"], "until: '0123' is not a phone number in E.164 form"),
+        ("until", ["0123"], "until: people: '0123' is not a phone number in E.164 form"),
         ("until", 0, "until: count"),
         ("until", lambda answers: True, "until: a function cannot travel to a trigger"),
     ],
