@@ -241,14 +241,15 @@ JSON = st.recursive(
 )
 
 
-@pytest.mark.parametrize(
-    "model",
-    [AccessToken, Group, CreatedGroup, Member, Person, Posted, ActionPage, ListedAction, ActionDetails],
-)
+MODELS = (AccessToken, Group, CreatedGroup, Member, Person, Posted, ActionPage, ListedAction, ActionDetails)
+
+
 @given(body=JSON)
-def test_any_reply_is_read_or_reported_as_unreadable(model, body):
-    with suppress(UnreadableReplyError):
-        assert isinstance(model.read(body), model)
+def test_any_reply_is_read_or_reported_as_unreadable(body):
+    """By every model, since making up a reply takes longer than reading it."""
+    for model in MODELS:
+        with suppress(UnreadableReplyError):
+            assert isinstance(model.read(body), model)
 
 
 @given(
