@@ -9,6 +9,8 @@ MOTO := .build/moto
 # The generated contract tests run alone: their ids repeat, and xdist would run only one of each.
 SERIAL := tests/contract/test_schemathesis.py
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+# Many processes import the same modules: without stored bytecode each would compile all of them, and pytest rewrite all tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help venv demo unit test lint e2e browser screenshots postgres matrix bench clean
 
