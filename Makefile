@@ -75,7 +75,7 @@ matrix: $(STAMP) $(OLD)/.installed ## the tests inside Airflow on the oldest sup
 $(OLD)/.installed: constraints-py311-airflow2112.txt
 	@echo "setting up $(OLD) (once; about a minute)"
 	@test -x $(OLD)/bin/python || $(PYTHON) -m venv $(OLD)
-	@$(OLD)/bin/python -m pip install -qq --disable-pip-version-check -c constraints-py311-airflow2112.txt apache-airflow apache-airflow-providers-standard matplotlib pytest pytest-timeout responses respx
+	@$(OLD)/bin/python -m pip install -qq --disable-pip-version-check -c constraints-py311-airflow2112.txt apache-airflow apache-airflow-providers-standard matplotlib pytest pytest-timeout
 	@$(OLD)/bin/python -m pip install -qq --disable-pip-version-check -c constraints-py311-airflow2112.txt -e '.[examples]'
 	@touch $@
 
