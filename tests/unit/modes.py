@@ -155,10 +155,9 @@ class Clock:
 
     def install(self, monkeypatch: Any) -> None:
         """Let every module of the provider go by this clock, except the watchdog of real exchanges, which outlives a test."""
+        others = {"server", "testing", "requests_transport"}
         for name, module in list(sys.modules.items()):
-            parts = name.split(".")
-            others = {"server", "testing", "requests_transport"}
-            if parts[0] == "airflow_provider_kaizala" and not others & set(parts):
+            if name.startswith("airflow_provider_kaizala.") and not others & set(name.split(".")):
                 if vars(module).get("time") is time:
                     monkeypatch.setattr(module, "time", self)
                 if vars(module).get("datetime") is datetime:
