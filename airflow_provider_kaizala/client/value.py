@@ -6,11 +6,19 @@
 
 from __future__ import annotations
 
-from dataclasses import Field, FrozenInstanceError, dataclass, field, fields
-from typing import Any, ClassVar, NoReturn, dataclass_transform
+from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, dataclass_transform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def checked(check: Callable[[str, Any], Any], *, default: Any = MISSING, repr: bool = True) -> Any:
+    """Declare a field of :class:`~airflow_provider_kaizala.client.models.sent.Sent` with the check of its values."""
+    return field(default=default, repr=repr, metadata={"check": check})
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field, checked))
 class Value:
     """Base of frozen dataclasses: equal by their fields, and each attribute can be set once."""
 
