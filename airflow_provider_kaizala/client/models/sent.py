@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks, forms
-from airflow_provider_kaizala.client.models.wire import given, hours_from, iso, read_due, read_moment
+from airflow_provider_kaizala.client.models.wire import filled, hours_from, iso, read_due, read_moment
 from airflow_provider_kaizala.client.value import Value, checked
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Audience(Sent):
 
     def to_wire(self) -> dict[str, Any]:
         """Return the fields of the request, without those that have their default."""
-        return given(
+        return filled(
             subscribers=list(self.subscribers or ()),
             sendToAllSubscribers=self.send_to_all_subscribers,
             replyToReferenceId=self.reply_to_reference_id,
@@ -136,7 +136,7 @@ class Announcement(Action):
 
     def _body(self, now: datetime) -> dict[str, Any]:
         # Pascal case is documented for this type only
-        return given(Message=self.text, Title=self.title, MediaResources=list(self.media))
+        return filled(Message=self.text, Title=self.title, MediaResources=list(self.media))
 
 
 class Poll(Action):
@@ -150,7 +150,7 @@ class Poll(Action):
     action_type: ClassVar[str] = "Poll"
 
     def _body(self, now: datetime) -> dict[str, Any]:
-        return given(
+        return filled(
             question=self.question,
             choices=[{"title": each} for each in self.options],
             expiryInHours=hours_from(now, "due", self.due),
@@ -161,7 +161,7 @@ class Poll(Action):
 def _form(form: Survey | Package, now: datetime) -> dict[str, Any]:
     """Return the fields that surveys and custom actions share."""
     return {
-        **given(title=form.title, dueDate=hours_from(now, "due", form.due)),
+        **filled(title=form.title, dueDate=hours_from(now, "due", form.due)),
         "questions": [each.to_wire() for each in form.questions],
         "isAnonymous": form.anonymous,
         "isSenderOnly": form.sender_only,
@@ -183,7 +183,7 @@ class Survey(Action):
     action_type: ClassVar[str] = "Survey"
 
     def _body(self, now: datetime) -> dict[str, Any]:
-        return {**_form(self, now), **given(description=self.description)}
+        return {**_form(self, now), **filled(description=self.description)}
 
 
 class Job(Action):
@@ -197,7 +197,7 @@ class Job(Action):
 
     def _body(self, now: datetime) -> dict[str, Any]:
         due = hours_from(now, "due", self.due)
-        return given(title=self.title, assignedTo=list(self.assigned_to), dueDate=due)
+        return filled(title=self.title, assignedTo=list(self.assigned_to), dueDate=due)
 
 
 class Meeting(Action):
@@ -216,7 +216,7 @@ class Meeting(Action):
         starts_at = read_moment("starts_at", self.starts_at)
         if starts_at <= now:
             raise KaizalaInputError(f"starts_at: {iso(starts_at)} has passed; give a time in the future")
-        return given(
+        return filled(
             title=self.title,
             startingTime=iso(starts_at),
             duration=self.duration,
@@ -235,7 +235,7 @@ class Media(Action):
 
     def to_wire(self, now: datetime) -> dict[str, Any]:
         """Return the request without its audience."""
-        body = given(mediaResource=self.media_resource, caption=self.caption)
+        body = filled(mediaResource=self.media_resource, caption=self.caption)
         return {"actionType": self.kind, "actionBody": body}
 
 
@@ -260,7 +260,7 @@ class Package(Action):
         """Return the request without its audience; a package is named by ``id``."""
         body = {
             **_form(self, now),
-            **given(validity=hours_from(now, "validity", self.validity)),
+            **filled(validity=hours_from(now, "validity", self.validity)),
             "properties": [each.to_wire() for each in self.properties],
         }
         return {"id": self.package_id, "actionBody": body}

@@ -10,7 +10,7 @@ from urllib.parse import unquote, unquote_plus, urlsplit
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Sent
-from airflow_provider_kaizala.client.models.wire import given, read_due
+from airflow_provider_kaizala.client.models.wire import filled, read_due
 from airflow_provider_kaizala.client.value import checked
 
 #: shorter values in the query of an address are not treated as secrets: hiding them would hide every ``12`` in a log
@@ -97,7 +97,7 @@ class WebhookChange(Sent):
 
     def to_wire(self, now: datetime) -> dict[str, Any]:
         """Return the fields of the request that change."""
-        return given(
+        return filled(
             objectId=self.object_id,
             objectType=self.object_type,
             eventTypes=list(self.event_types or ()),

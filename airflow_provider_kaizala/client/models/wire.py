@@ -144,7 +144,7 @@ def _plan(kind: type[Received]) -> list[tuple[str, Callable[..., Any], tuple[str
     return plan
 
 
-def given(**values: Any) -> dict[str, Any]:
+def filled(**values: Any) -> dict[str, Any]:
     """Return the fields of a request that have a value: those that are None, False or empty are left out."""
     return {name: value for name, value in values.items() if value}
 
