@@ -91,10 +91,10 @@ class Policy:
         :param within: seconds the call may take, if that is less than the settings' total
         """
         deadline = self._clock() + min(self.settings.timeouts.total, within)
-        if call.body is not None:
-            call.body(
-                self._now()
-            )  # raises for invalid content, such as a due time in the past, before anything is sent
+        if (
+            call.body is not None
+        ):  # invalid content, such as a due time in the past, raises before anything is sent
+            call.body(self._now())
         self._secrets.update(call.secrets)
         if not call.needs_token:
             base = self._trusted_base(self.settings.oauth_root) if call.oauth else self._root
@@ -296,13 +296,7 @@ class Policy:
     def _moved(self, call: Call[T], base: str, reply: Reply, moves: int) -> str:
         """Return the base that a 308 names, which is a full URL of the same path or only a base."""
         if moves > MAX_MOVES:
-            raise KaizalaRefusedError(
-                call.operation,
-                308,
-                None,
-                f"redirected more than {MAX_MOVES} times, last by {base}",
-                call.group_id,
-            )
+            raise _lost(call, f"redirected more than {MAX_MOVES} times, last by {base}")
         location = reply.headers.get("location", "").strip()
         if location.startswith("/") and not location.startswith("//"):
             parts = urlsplit(base)
@@ -312,9 +306,7 @@ class Policy:
         except ValueError:
             parts = urlsplit("")
         if not parts.netloc:
-            raise KaizalaRefusedError(
-                call.operation, 308, None, "redirected, but the reply names no new address", call.group_id
-            )
+            raise _lost(call, "redirected, but the reply names no new address")
         path = parts.path.replace("%40", "@").rstrip("/")
         if path.lower().endswith(call.path.lower()):
             path = path[: -len(call.path)]
@@ -336,3 +328,8 @@ class Policy:
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, "***").replace(repr(secret)[1:-1], "***")
         return text
+
+
+def _lost(call: Call[Any], message: str) -> KaizalaRefusedError:
+    """Return the error for a redirect that leads nowhere."""
+    return KaizalaRefusedError(call.operation, 308, None, message, call.group_id)

@@ -21,38 +21,20 @@ Reading = Generator["Call[Any] | Paged[Any]", Any, T]
 
 def follow(reading: Reading[T], run: Callable[[Call[Any]], Any]) -> T:
     """Make the calls of a reading one after another with *run*, and return its value."""
-    steps = _single_calls(reading)
-    resume: Callable[[], Call[Any]] = partial(next, steps)
-    while True:
-        try:
-            call = resume()
-        except StopIteration as end:
-            value: T = end.value
-            return value
-        try:
-            resume = partial(steps.send, run(call))
-        except KaizalaError as error:
-            resume = partial(steps.throw, error)
+
+    async def made(call: Call[Any]) -> Any:
+        return run(call)
+
+    try:
+        afollow(reading, made).send(None)  # never suspends, since nothing in it waits
+    except StopIteration as end:
+        value: T = end.value
+        return value
+    raise RuntimeError("a reading waited for something")
 
 
 async def afollow(reading: Reading[T], run: Callable[[Call[Any]], Awaitable[Any]]) -> T:
     """Make the calls of a reading one after another on an event loop, and return its value."""
-    steps = _single_calls(reading)
-    resume: Callable[[], Call[Any]] = partial(next, steps)
-    while True:
-        try:
-            call = resume()
-        except StopIteration as end:
-            value: T = end.value
-            return value
-        try:
-            resume = partial(steps.send, await run(call))
-        except KaizalaError as error:
-            resume = partial(steps.throw, error)
-
-
-def _single_calls(reading: Reading[T]) -> Generator[Call[Any], Any, T]:
-    """Turn what comes in pages into single calls."""
     resume: Callable[[], Call[Any] | Paged[Any]] = partial(next, reading)
     while True:
         try:
@@ -65,9 +47,9 @@ def _single_calls(reading: Reading[T]) -> Generator[Call[Any], Any, T]:
                 walk: Walk[Any] = Walk(wanted)
                 found: Any = []
                 while walk.call is not None:
-                    found += walk.take((yield walk.call))
+                    found += walk.take(await run(walk.call))
             else:
-                found = yield wanted
+                found = await run(wanted)
         except KaizalaError as error:
             resume = partial(reading.throw, error)
         else:

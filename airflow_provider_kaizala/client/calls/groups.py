@@ -91,11 +91,8 @@ def create_sub_group(
 
 def add_sub_groups(group_id: str, sub_groups: Sequence[str]) -> Call[bool]:
     """Attach existing groups below *group_id*. The token must be valid for them too, which only a user's token is."""
-    given = checks.listed("sub_groups", sub_groups, "group ids")
-    if not given:
-        raise KaizalaInputError("sub_groups is empty; give at least one group id")
-    ids = list(dict.fromkeys(checks.group_id("sub_groups", each) for each in given))
-    return make("addSubGroups", done, group_id, body={"subGroups": ids}, prefers_user=True)
+    ids = checks.several("sub_groups", sub_groups, "group ids", checks.group_id, "at least one group id")
+    return make("addSubGroups", done, group_id, body={"subGroups": list(ids)}, prefers_user=True)
 
 
 def remove_sub_group(group_id: str, sub_group_id: str) -> Call[bool]:

@@ -40,10 +40,8 @@ _event_type = checks.one_of(*EVENT_TYPES)
 
 
 def _event_types(name: str, value: Any) -> tuple[str, ...]:
-    listed = checks.listed(name, value, "event names")
-    if not listed:
-        raise KaizalaInputError(f"{name} is empty; give one or more of {', '.join(EVENT_TYPES)}")
-    return tuple(dict.fromkeys(_event_type(name, item) for item in listed))
+    needed = f"one or more of {', '.join(EVENT_TYPES)}"
+    return checks.several(name, value, "event names", _event_type, needed)
 
 
 def _url(name: str, value: Any) -> str:
