@@ -6,20 +6,12 @@ import asyncio
 import math
 import os
 import ssl
-from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
-from airflow_provider_kaizala.client.effects import (
-    Effect,
-    Load,
-    Reply,
-    Save,
-    Send,
-    Sleep,
-    TransportFailure,
-)
+from airflow_provider_kaizala.client.drive import drive
+from airflow_provider_kaizala.client.effects import Effect, Load, Reply, Save, Send, Sleep, TransportFailure
 from airflow_provider_kaizala.client.multipart import Upload
 from airflow_provider_kaizala.client.paging import Walk, single
 from airflow_provider_kaizala.client.policy import Policy
@@ -27,12 +19,13 @@ from airflow_provider_kaizala.client.tls import ca_bundle, is_certificate_error
 from airflow_provider_kaizala.client.tokens import MemoryTokenStore, TokenStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from types import TracebackType
 
     from airflow_provider_kaizala.client.calls.call import Call
     from airflow_provider_kaizala.client.paging import Paged
     from airflow_provider_kaizala.client.settings import Settings
+    from airflow_provider_kaizala.client.tokens import Tokens
 
 T = TypeVar("T")
 
@@ -66,15 +59,7 @@ class AsyncKaizalaClient:
         :param within: seconds the call may take with its retries, if that is less than the settings' total
         :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
         """
-        steps = self.policy.perform(single(call), within)
-        resume: Callable[[], Effect] = partial(next, steps)
-        while True:
-            try:
-                effect = resume()
-            except StopIteration as end:
-                value: T = end.value
-                return value
-            resume = await self._do(effect, steps)
+        return await drive(self.policy.perform(single(call), within), self._do, TransportFailure)
 
     async def iterate(self, paged: Paged[T]) -> AsyncIterator[T]:
         """Yield the items of a paged read; a page is fetched when its first item is needed.
@@ -86,22 +71,17 @@ class AsyncKaizalaClient:
             for item in walk.take(await self.run(walk.call)):
                 yield item
 
-    async def _do(self, effect: Effect, steps: Generator[Effect, Any, Any]) -> Callable[[], Effect]:
-        """Carry out an effect; return how to resume the policy."""
+    async def _do(self, effect: Effect) -> Reply | Tokens | None:
         match effect:
             case Send():
-                try:
-                    return partial(steps.send, await self._exchange(effect))
-                except TransportFailure as failure:
-                    return partial(steps.throw, failure)
-            case Sleep(seconds):
-                await self._sleep(seconds)
-                return partial(steps.send, None)
+                return await self._exchange(effect)
             case Load(grant):
-                return partial(steps.send, await asyncio.to_thread(self._store.load, grant))
+                return await asyncio.to_thread(self._store.load, grant)
             case Save(grant, tokens):
                 await asyncio.to_thread(self._store.save, grant, tokens)
-                return partial(steps.send, None)
+            case Sleep(seconds):
+                await self._sleep(seconds)
+        return None
 
     async def _exchange(self, send: Send) -> Reply:
         if self._http is None:
@@ -146,15 +126,10 @@ class AsyncKaizalaClient:
     def _open(self) -> httpx.AsyncClient:
         """Make the pool of connections; reads CA files, so never on the event loop."""
         settings = self.settings
-        trusted = ca_bundle(settings.verify)
-        verify: bool | ssl.SSLContext
-        if isinstance(trusted, str):
-            folder = os.path.isdir(trusted)
-            verify = ssl.create_default_context(
-                cafile=None if folder else trusted, capath=trusted if folder else None
-            )
-        else:
-            verify = trusted
+        verify: bool | str | ssl.SSLContext = ca_bundle(settings.verify)
+        if isinstance(verify, str):
+            file, folder = (None, verify) if os.path.isdir(verify) else (verify, None)
+            verify = ssl.create_default_context(cafile=file, capath=folder)
         mounts = {
             f"{scheme}://": httpx.AsyncHTTPTransport(proxy=proxy, verify=verify)
             for scheme, proxy in (settings.proxies or {}).items()

@@ -6,9 +6,9 @@ A reading does no I/O. :func:`follow` drives it with a synchronous client, :func
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_provider_kaizala.client.drive import drive, finish
 from airflow_provider_kaizala.client.errors import KaizalaError
 from airflow_provider_kaizala.client.paging import Paged, Walk
 
@@ -25,32 +25,19 @@ def follow(reading: Reading[T], run: Callable[[Call[Any]], Any]) -> T:
     async def made(call: Call[Any]) -> Any:
         return run(call)
 
-    try:
-        afollow(reading, made).send(None)  # never suspends, since nothing in it waits
-    except StopIteration as end:
-        value: T = end.value
-        return value
-    raise RuntimeError("a reading waited for something")
+    return finish(afollow(reading, made))
 
 
 async def afollow(reading: Reading[T], run: Callable[[Call[Any]], Awaitable[Any]]) -> T:
     """Make the calls of a reading one after another on an event loop, and return its value."""
-    resume: Callable[[], Call[Any] | Paged[Any]] = partial(next, reading)
-    while True:
-        try:
-            wanted = resume()
-        except StopIteration as end:
-            value: T = end.value
-            return value
-        try:
-            if isinstance(wanted, Paged):
-                walk: Walk[Any] = Walk(wanted)
-                found: Any = []
-                while walk.call is not None:
-                    found += walk.take(await run(walk.call))
-            else:
-                found = await run(wanted)
-        except KaizalaError as error:
-            resume = partial(reading.throw, error)
-        else:
-            resume = partial(reading.send, found)
+
+    async def found(wanted: Call[Any] | Paged[Any]) -> Any:
+        if not isinstance(wanted, Paged):
+            return await run(wanted)
+        items: list[Any] = []
+        walk: Walk[Any] = Walk(wanted)
+        while walk.call is not None:
+            items += walk.take(await run(walk.call))
+        return items
+
+    return await drive(reading, found, KaizalaError)
