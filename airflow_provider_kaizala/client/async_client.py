@@ -20,7 +20,6 @@ from airflow_provider_kaizala.client.tokens import MemoryTokenStore, TokenStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
-    from types import TracebackType
 
     from airflow_provider_kaizala.client.calls.call import Call
     from airflow_provider_kaizala.client.paging import Paged
@@ -33,10 +32,7 @@ T = TypeVar("T")
 class AsyncKaizalaClient:
     """Makes calls on an event loop, also several at once. Follows the same rules as ``KaizalaClient``.
 
-    :param settings: the connector
-    :param store: keeps tokens between processes; called in a thread
-    :param policy: the rules, to inject a clock or share a budget
-    :param sleep: waits a number of seconds
+    The arguments are the same too; *store* is called in a thread.
     """
 
     def __init__(
@@ -54,18 +50,11 @@ class AsyncKaizalaClient:
         self._http: httpx.AsyncClient | None = None
 
     async def run(self, call: Call[T], *, within: float = math.inf) -> T:
-        """Make a call and return its result.
-
-        :param within: seconds the call may take with its retries, if that is less than the settings' total
-        :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
-        """
+        """Make a call and return its result, as :meth:`KaizalaClient.run` does."""
         return await drive(self.policy.perform(single(call), within), self._do, TransportFailure)
 
     async def iterate(self, paged: Paged[T]) -> AsyncIterator[T]:
-        """Yield the items of a paged read; a page is fetched when its first item is needed.
-
-        :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
-        """
+        """Yield the items of a paged read; a page is fetched when its first item is needed."""
         walk = Walk(paged)
         while walk.call is not None:
             for item in walk.take(await self.run(walk.call)):
@@ -135,10 +124,7 @@ class AsyncKaizalaClient:
             for scheme, proxy in (settings.proxies or {}).items()
         }
         return httpx.AsyncClient(
-            verify=verify,
-            mounts=mounts,
-            trust_env=settings.proxies is None,
-            follow_redirects=False,
+            verify=verify, mounts=mounts, trust_env=settings.proxies is None, follow_redirects=False
         )
 
     async def close(self) -> None:
@@ -150,9 +136,7 @@ class AsyncKaizalaClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.close()
 
 

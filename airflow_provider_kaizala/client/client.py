@@ -15,7 +15,6 @@ from airflow_provider_kaizala.client.tokens import MemoryTokenStore, TokenStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import TracebackType
 
     from airflow_provider_kaizala.client.calls import Call
     from airflow_provider_kaizala.client.effects import Reply
@@ -77,10 +76,7 @@ class KaizalaClient:
         return None
 
     def iterate(self, paged: Paged[T]) -> Iterator[T]:
-        """Yield the items of a paged read; a page is fetched when its first item is needed.
-
-        :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
-        """
+        """Yield the items of a paged read; a page is fetched when its first item is needed."""
         walk = Walk(paged)
         while walk.call is not None:
             yield from walk.take(self.run(walk.call))
@@ -92,7 +88,5 @@ class KaizalaClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()

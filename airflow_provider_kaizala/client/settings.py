@@ -122,14 +122,12 @@ class Settings(Value):
         :param prefer_user: prefer the user's, for a call that involves other groups too
         :raises KaizalaGrantError: if there is none
         """
-        if prefer_user and self.refresh_token:
-            return Grant(USER_GRANT, self.refresh_token)
-        if group_id is not None:
-            for granted, token in self.group_refresh_tokens.items():
-                if granted.lower() == group_id.lower():
-                    return Grant(granted, token)
-        if self.refresh_token:
-            return Grant(USER_GRANT, self.refresh_token)
+        user = Grant(USER_GRANT, self.refresh_token) if self.refresh_token else None
+        name = {each.lower(): each for each in self.group_refresh_tokens}.get((group_id or "").lower())
+        own = Grant(name, self.group_refresh_tokens[name]) if name else None
+        grant = (user or own) if prefer_user else (own or user)
+        if grant is not None:
+            return grant
         held = ", ".join(sorted(self.group_refresh_tokens)) or "none"
         if group_id is None:
             raise KaizalaGrantError(

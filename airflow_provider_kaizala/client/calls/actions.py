@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kaizala.client.calls.call import Body, Call, make, sent
-from airflow_provider_kaizala.client.calls.posting import NOBODY
+from airflow_provider_kaizala.client.calls.posting import DEFAULT_AUDIENCE
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.forms import PROPERTY_TYPES, Location, Property
@@ -68,7 +68,7 @@ def update_action(
     *,
     version: int = LAST_WRITE_WINS,
     notify: bool = False,
-    audience: Audience = NOBODY,
+    audience: Audience = DEFAULT_AUDIENCE,
 ) -> Call[bool]:
     """Change properties of a card in place.
 
@@ -105,11 +105,7 @@ def update_action_properties(
         }
         for each in _some(properties)
     ]
-    body = {
-        "version": version,
-        "actionProperties": numbered,
-        **filled(notificationTargetGroup=notify_group),
-    }
+    body = {"version": version, "actionProperties": numbered, **filled(notificationTargetGroup=notify_group)}
     return _change("updateActionProperties", group_id, action_id, body, version)
 
 
@@ -125,7 +121,7 @@ def _change(operation: str, group_id: str, action_id: str, body: Body, version: 
     return make(operation, sent, group_id, at={"actionId": action_id}, body=body, repeatable=repeatable)
 
 
-def send_reminder(group_id: str, action_id: str, audience: Audience = NOBODY) -> Call[Posted]:
+def send_reminder(group_id: str, action_id: str, audience: Audience = DEFAULT_AUDIENCE) -> Call[Posted]:
     """Remind people of an action; in a hub group, the subscribers of *audience*."""
     body = _no_reply(audience).to_wire()
     return make("sendActionReminder", Posted.read, group_id, at={"actionId": action_id}, body=body)

@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
     from airflow_provider_kaizala.client.multipart import Part
 
-NOBODY = Audience()
+DEFAULT_AUDIENCE = Audience()
 _resource = text("mediaResource")
 
 
-def send_message(group_id: str, message: Message, audience: Audience = NOBODY) -> Call[Posted]:
+def send_message(group_id: str, message: Message, audience: Audience = DEFAULT_AUDIENCE) -> Call[Posted]:
     """Post a text."""
     return make("sendMessage", Posted.read, group_id, body={"message": message.text, **audience.to_wire()})
 
 
-def post_action(group_id: str, action: Action, audience: Audience = NOBODY) -> Call[Posted]:
+def post_action(group_id: str, action: Action, audience: Audience = DEFAULT_AUDIENCE) -> Call[Posted]:
     """Post an action of any type."""
     return make(
         "postAction", Posted.read, group_id, body=lambda now: action.to_wire(now) | audience.to_wire()

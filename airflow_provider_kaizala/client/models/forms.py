@@ -20,27 +20,13 @@ from airflow_provider_kaizala.client.models.wire import filled
 from airflow_provider_kaizala.client.value import Value
 
 QUESTION_TYPES = (
-    "SingleOption",
-    "MultiOption",
-    "Text",
-    "Image",
-    "Numeric",
-    "Date",
-    "DateTime",
-    "Location",
-    "AttachmentList",
-    "PhoneNumber",
-)
+    "SingleOption", "MultiOption", "Text", "Image", "Numeric", "Date", "DateTime", "Location",
+    "AttachmentList", "PhoneNumber",
+)  # fmt: skip
 PROPERTY_TYPES = (
-    "Text",
-    "Numeric",
-    "Location",
-    "DateTime",
-    "StringList",
-    "Attachment",
-    "StringSet",
+    "Text", "Numeric", "Location", "DateTime", "StringList", "Attachment", "StringSet",
     "AttachmentList",
-)
+)  # fmt: skip
 _question_type = one_of(*QUESTION_TYPES)
 _property_type = one_of(*PROPERTY_TYPES)
 

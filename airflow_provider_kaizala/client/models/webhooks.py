@@ -17,25 +17,11 @@ from airflow_provider_kaizala.client.value import checked
 SHORTEST_SECRET = 8
 OBJECT_TYPES = ("Group", "Action", "ActionPackage")
 EVENT_TYPES = (
-    "ActionCreated",
-    "ActionResponse",
-    "SurveyCreated",
-    "JobCreated",
-    "SurveyResponse",
-    "JobResponse",
-    "TextMessageCreated",
-    "AttachmentCreated",
-    "Announcement",
-    "MemberAdded",
-    "MemberRemoved",
-    "GroupAdded",
-    "GroupRemoved",
-    "PollCreated",
-    "PollResponse",
-    "LetsMeetCreated",
-    "LetsMeetResponse",
+    "ActionCreated", "ActionResponse", "SurveyCreated", "JobCreated", "SurveyResponse", "JobResponse",
+    "TextMessageCreated", "AttachmentCreated", "Announcement", "MemberAdded", "MemberRemoved",
+    "GroupAdded", "GroupRemoved", "PollCreated", "PollResponse", "LetsMeetCreated", "LetsMeetResponse",
     "UserJoined",
-)
+)  # fmt: skip
 _event_type = checks.one_of(*EVENT_TYPES)
 
 
