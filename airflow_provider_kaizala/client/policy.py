@@ -91,10 +91,8 @@ class Policy:
         :param within: seconds the call may take, if that is less than the settings' total
         """
         deadline = self._clock() + min(self.settings.timeouts.total, within)
-        if (
-            call.body is not None
-        ):  # invalid content, such as a due time in the past, raises before anything is sent
-            call.body(self._now())
+        if call.body is not None:
+            call.body(self._now())  # raises here if a due time has passed, before anything is sent
         self._secrets.update(call.secrets)
         if not call.needs_token:
             base = self._trusted_base(self.settings.oauth_root) if call.oauth else self._root
@@ -151,13 +149,12 @@ class Policy:
         pause = RENEWAL_GRACE
         while True:
             stored: Tokens | None = yield Load(grant)
-            if stored is not None and stored.seed != grant.seed:
-                stored = None
-            if stored is not None:
+            known = [grant.refresh_token]
+            if stored is not None and stored.seed == grant.seed:
                 self._learn(grant, stored)
                 if self._fresh(stored, refused):
                     return stored
-            known = (stored.refresh_token if stored else None, grant.refresh_token)
+                known.insert(0, stored.refresh_token or "")
             untried = [each for each in known if each and each not in tried]
             if untried:
                 try:
@@ -246,14 +243,11 @@ class Policy:
                     outcome = call.parse({})  # deleted by the earlier attempt whose reply was lost
             if not isinstance(outcome, Failed):
                 return outcome, base
-            perhaps_done = perhaps_done or isinstance(
-                outcome.error, (KaizalaNoReplyError, KaizalaServerError)
-            )
-            wait = outcome.again
+            failed, wait = outcome.error, outcome.again
+            perhaps_done = perhaps_done or isinstance(failed, (KaizalaNoReplyError, KaizalaServerError))
             if wait == "backoff":
                 repeats += 1
                 wait = self._backoff(repeats) if repeats <= self.settings.retries else None
-            failed = outcome.error
             if not isinstance(wait, float) or self._clock() + wait >= deadline:
                 raise failed
             yield Sleep(wait)
@@ -269,8 +263,8 @@ class Policy:
 
     def _backoff(self, repeats: int) -> float:
         """Exponential, with jitter over its upper half."""
-        full = min(BACKOFF_CAP, BACKOFF_BASE * 2.0 ** (repeats - 1))
-        return float(full * (0.5 + 0.5 * self._jitter()))
+        full: float = min(BACKOFF_CAP, BACKOFF_BASE * 2.0 ** (repeats - 1))
+        return full * (0.5 + 0.5 * self._jitter())
 
     def _request(self, call: Call[T], base: str, headers: Mapping[str, str], deadline: float) -> Send:
         url = f"{base}{'' if call.oauth else '/v1'}{call.path}"

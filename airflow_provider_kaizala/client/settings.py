@@ -54,11 +54,8 @@ class Grant(Value):
     @property
     def description(self) -> str:
         """Whose refresh token this is, for error messages."""
-        return (
-            "the user's refresh token"
-            if self.name == USER_GRANT
-            else f"the refresh token of group {self.name}"
-        )
+        user = self.name == USER_GRANT
+        return "the user's refresh token" if user else f"the refresh token of group {self.name}"
 
     @property
     def seed(self) -> str:
@@ -98,15 +95,11 @@ class Settings(Value):
     def __post_init__(self) -> None:
         if not self.connector_id or not self.connector_secret:
             raise KaizalaInputError("connector id and connector secret are both required")
-        for name, value in (
-            ("connector id", self.connector_id),
-            ("connector secret", self.connector_secret),
-            ("refresh_token", self.refresh_token or ""),
-            *(
-                (f"group_refresh_tokens of {group}", token)
-                for group, token in self.group_refresh_tokens.items()
-            ),
-        ):
+        tokens = {
+            f"group_refresh_tokens of {group}": token for group, token in self.group_refresh_tokens.items()
+        }
+        own = {"connector id": self.connector_id, "connector secret": self.connector_secret}
+        for name, value in {**own, "refresh_token": self.refresh_token or "", **tokens}.items():
             if not (value.isascii() and value.isprintable()) or value != value.strip():
                 raise KaizalaInputError(
                     f"{name} has spaces around it, or characters that an HTTP header cannot carry; copy it again"

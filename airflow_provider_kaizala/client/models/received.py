@@ -129,9 +129,8 @@ class Response(Value):
     def read_form(cls, body: Any) -> Response:
         """Read a response to a survey, a poll, a meeting or a custom action."""
         wire = Wire(body)
-        rows = wire.items("responseWithQuestions", Wire) or wire.inner("responseDetails").items(
-            "responseWithQuestions", Wire
-        )
+        inner = wire if wire.get("responseWithQuestions") else wire.inner("responseDetails")
+        rows = inner.items("responseWithQuestions", Wire)
         real = list(rows)
         responded_at = wire.time("responseTime")
         for row in rows[-len(_SYSTEM_QUESTIONS) :]:
