@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from airflow_provider_kaizala.client.models.sent import Job, Meeting, Package, Poll, Sent, Survey
+from airflow_provider_kaizala.client.models.sent import Job, Meeting, Package, Poll, Survey
 from airflow_provider_kaizala.operators.base import KaizalaPostOperator, PostArguments
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
     from typing import Unpack
 
@@ -31,9 +31,9 @@ class KaizalaSendPollOperator(KaizalaPostOperator):
     :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
-    sends: ClassVar[type[Sent]] = Poll
-    times: ClassVar[Collection[str]] = ("due",)
-    template_fields: Sequence[str] = ("question", "options", "due", *KaizalaPostOperator.template_fields)
+    sends = Poll
+    times = ("due",)
+    template_fields: Sequence[str] = ("question", "options", "due")
 
     def __init__(
         self,
@@ -69,16 +69,10 @@ class KaizalaSendSurveyOperator(KaizalaPostOperator):
     :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
-    sends: ClassVar[type[Sent]] = Survey
-    times: ClassVar[Collection[str]] = ("due",)
-    template_fields: Sequence[str] = (
-        "title",
-        "questions",
-        "due",
-        "description",
-        *KaizalaPostOperator.template_fields,
-    )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"questions": "json"}
+    sends = Survey
+    times = ("due",)
+    template_fields: Sequence[str] = ("title", "questions", "due", "description")
+    template_fields_renderers: ClassVar = {"questions": "json"}
 
     def __init__(
         self,
@@ -114,9 +108,9 @@ class KaizalaSendJobOperator(KaizalaPostOperator):
     :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
-    sends: ClassVar[type[Sent]] = Job
-    times: ClassVar[Collection[str]] = ("due",)
-    template_fields: Sequence[str] = ("title", "assigned_to", "due", *KaizalaPostOperator.template_fields)
+    sends = Job
+    times = ("due",)
+    template_fields: Sequence[str] = ("title", "assigned_to", "due")
 
     def __init__(
         self, *, title: str, assigned_to: Sequence[str], due: Due = None, **kwargs: Unpack[PostArguments]
@@ -141,16 +135,9 @@ class KaizalaSendMeetingOperator(KaizalaPostOperator):
     :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
-    sends: ClassVar[type[Sent]] = Meeting
-    times: ClassVar[Collection[str]] = ("starts_at",)
-    template_fields: Sequence[str] = (
-        "title",
-        "starts_at",
-        "duration",
-        "place",
-        "agenda",
-        *KaizalaPostOperator.template_fields,
-    )
+    sends = Meeting
+    times = ("starts_at",)
+    template_fields: Sequence[str] = ("title", "starts_at", "duration", "place", "agenda")
 
     def __init__(
         self,
@@ -189,18 +176,10 @@ class KaizalaSendActionOperator(KaizalaPostOperator):
     :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
-    sends: ClassVar[type[Sent]] = Package
-    times: ClassVar[Collection[str]] = ("due", "validity")
-    template_fields: Sequence[str] = (
-        "package_id",
-        "title",
-        "questions",
-        "properties",
-        "validity",
-        "due",
-        *KaizalaPostOperator.template_fields,
-    )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"questions": "json", "properties": "json"}
+    sends = Package
+    times = ("due", "validity")
+    template_fields: Sequence[str] = ("package_id", "title", "questions", "properties", "validity", "due")
+    template_fields_renderers: ClassVar = {"questions": "json", "properties": "json"}
 
     def __init__(
         self,

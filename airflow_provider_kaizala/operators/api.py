@@ -100,18 +100,10 @@ class KaizalaApiOperator(KaizalaCreateOperator):
     :return: the JSON of the reply, with the values of tokens and secrets masked
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaCreateOperator.arguments,
-        "operation": _operation,
-        "body": _body,
-    }
-    required_if_given: ClassVar[Sequence[str]] = (
-        "parameters",
-        "body",
-        *KaizalaCreateOperator.required_if_given,
-    )
-    template_fields: Sequence[str] = ("parameters", "body", "files", *KaizalaCreateOperator.template_fields)
-    template_fields_renderers: ClassVar[dict[str, str]] = {"parameters": "json", "body": "json"}
+    arguments: ClassVar[Mapping[str, Check]] = {"operation": _operation, "body": _body}
+    required_if_given: ClassVar[Sequence[str]] = ("parameters", "body")
+    template_fields: Sequence[str] = ("parameters", "body", "files")
+    template_fields_renderers: ClassVar = {"parameters": "json", "body": "json"}
 
     def __init__(
         self,

@@ -86,12 +86,9 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
 
     #: when the wait is over if neither ``until`` nor ``voters`` says so
     default_until: ClassVar[Until] = "all"
-    arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaPostOperator.arguments,
-        "voters": checks.optional(checks.phones),
-    }
-    required_if_given: ClassVar[Sequence[str]] = ("until", "voters", *KaizalaPostOperator.required_if_given)
-    template_fields: Sequence[str] = ("until", *KaizalaPostOperator.template_fields)
+    arguments: ClassVar[Mapping[str, Check]] = {"voters": checks.optional(checks.phones)}
+    required_if_given: ClassVar[Sequence[str]] = ("until", "voters")
+    template_fields: Sequence[str] = ("until",)
     voters: Sequence[str] | None = None
 
     def __init__(
@@ -310,7 +307,7 @@ class KaizalaAskPollOperator(KaizalaAskOperator, KaizalaSendPollOperator):
         :class:`~airflow_provider_kaizala.waiting.results.ResultDict`, and ``reference_id``
     """
 
-    template_fields: Sequence[str] = ("until", "voters", *KaizalaSendPollOperator.template_fields)
+    template_fields: Sequence[str] = ("voters",)
 
     def __init__(
         self,
@@ -346,8 +343,6 @@ class KaizalaAskSurveyOperator(KaizalaAskOperator, KaizalaSendSurveyOperator):
     :return: :class:`~airflow_provider_kaizala.waiting.results.ResultDict` and ``reference_id``; ``tally`` and ``winner`` are keyed
         by question, for questions with options
     """
-
-    template_fields: Sequence[str] = ("until", *KaizalaSendSurveyOperator.template_fields)
 
     def __init__(
         self,
@@ -418,8 +413,6 @@ class KaizalaAskJobOperator(KaizalaAskOperator, KaizalaSendJobOperator):
     :return: :class:`~airflow_provider_kaizala.waiting.results.ResultDict` and ``reference_id``; ``answers`` lists those who have
         done it, ``missing`` the others
     """
-
-    template_fields: Sequence[str] = ("until", *KaizalaSendJobOperator.template_fields)
 
     def __init__(
         self, *, title: str, assigned_to: Sequence[str], due: Due = None, **kwargs: Unpack[AskArguments]

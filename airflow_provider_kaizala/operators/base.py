@@ -89,7 +89,7 @@ class KaizalaGroupOperator(KaizalaGroupTask, KaizalaOperator):
     :param kaizala_conn_id: the Airflow connection to Kaizala (templated)
     """
 
-    template_fields: Sequence[str] = ("group_id", *KaizalaOperator.template_fields)
+    template_fields: Sequence[str] = ("group_id",)
 
     def __init__(self, *, group_id: str | None = None, **kwargs: Unpack[ConnectionArguments]) -> None:
         super().__init__(**kwargs)
@@ -118,10 +118,7 @@ class KaizalaCreateOperator(KaizalaGroupOperator):
     :param kaizala_conn_id: the Airflow connection to Kaizala (templated)
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaGroupOperator.arguments,
-        "on_unknown_outcome": on_unknown_outcome,
-    }
+    arguments: ClassVar[Mapping[str, Check]] = {"on_unknown_outcome": on_unknown_outcome}
 
     def __init__(self, *, on_unknown_outcome: str = "fail", **kwargs: Unpack[GroupArguments]) -> None:
         super().__init__(**kwargs)
@@ -188,23 +185,10 @@ class KaizalaPostOperator(KaizalaCreateOperator):
     """
 
     sends: ClassVar[type[Sent]]
-    models: ClassVar[Sequence[type[Sent]]] = (Audience,)
-    arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaCreateOperator.arguments,
-        "fail_on_partial": checks.flag,
-    }
-    required_if_given: ClassVar[Sequence[str]] = (
-        "subscribers",
-        "reply_to_reference_id",
-        *KaizalaCreateOperator.required_if_given,
-    )
-    template_fields: Sequence[str] = (
-        "group_id",
-        "subscribers",
-        "send_to_all_subscribers",
-        "reply_to_reference_id",
-        "kaizala_conn_id",
-    )
+    models = (Audience,)
+    arguments: ClassVar[Mapping[str, Check]] = {"fail_on_partial": checks.flag}
+    required_if_given: ClassVar[Sequence[str]] = ("subscribers", "reply_to_reference_id")
+    template_fields: Sequence[str] = ("subscribers", "send_to_all_subscribers", "reply_to_reference_id")
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks, forms
-from airflow_provider_kaizala.client.models.sent import Audience, Sent
+from airflow_provider_kaizala.client.models.sent import Audience
 from airflow_provider_kaizala.operators.base import KaizalaGroupOperator
 
 if TYPE_CHECKING:
@@ -41,22 +41,15 @@ class KaizalaUpdateActionOperator(KaizalaGroupOperator):
     :return: ``{"group_id", "action_id", "properties"}``: names and values that were sent
     """
 
-    models: ClassVar[Sequence[type[Sent]]] = (Audience,)
+    models = (Audience,)
     arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaGroupOperator.arguments,
         "action_id": checks.identifier,
         "properties": _properties,
         "notify": checks.flag,
     }
-    required_if_given: ClassVar[Sequence[str]] = ("subscribers", *KaizalaGroupOperator.required_if_given)
-    template_fields: Sequence[str] = (
-        "action_id",
-        "properties",
-        "subscribers",
-        "send_to_all_subscribers",
-        *KaizalaGroupOperator.template_fields,
-    )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"properties": "json"}
+    required_if_given: ClassVar[Sequence[str]] = ("subscribers",)
+    template_fields: Sequence[str] = ("action_id", "properties", "subscribers", "send_to_all_subscribers")
+    template_fields_renderers: ClassVar = {"properties": "json"}
 
     def __init__(
         self,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _on_reject = checks.one_of("skip", "fail", "return")
 _quorum = checks.whole_number(1)
-_ITS_OWN = "an approval has its own: give approvers and quorum instead"
+ITS_OWN_RULE = "an approval has its own: give approvers and quorum instead"
 
 
 class ApprovalMixin(compat.SkipBelow, CheckedArguments):
@@ -134,20 +134,8 @@ class KaizalaApprovalOperator(ApprovalMixin, KaizalaAskPollOperator, SkipMixin):
         ``approved_by``, ``rejected_by``: names, or numbers of people without one
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {
-        **ApprovalMixin.arguments,
-        **KaizalaAskPollOperator.arguments,
-    }
-    required_if_given: ClassVar[Sequence[str]] = (
-        *ApprovalMixin.required_if_given,
-        *KaizalaAskPollOperator.required_if_given,
-    )
-    refused: ClassVar[Mapping[str, str]] = {"until": _ITS_OWN, "options": _ITS_OWN}
-    template_fields: Sequence[str] = (
-        "approvers",
-        "quorum",
-        *(name for name in KaizalaAskPollOperator.template_fields if name not in ("until", "options")),
-    )
+    refused: ClassVar[Mapping[str, str]] = {"until": ITS_OWN_RULE, "options": ITS_OWN_RULE}
+    template_fields: Sequence[str] = ("approvers", "quorum")
 
     def __init__(
         self,
@@ -216,9 +204,7 @@ class KaizalaBranchOperator(compat.SkipBelow, KaizalaAskPollOperator, BranchMixI
     """
 
     default_until = "any"
-    template_fields: Sequence[str] = tuple(
-        name for name in KaizalaAskPollOperator.template_fields if name != "options"
-    )
+    not_templated = ("options",)
 
     def __init__(
         self,

@@ -13,7 +13,6 @@ from airflow_provider_kaizala.client.models.sent import GROUP_TYPES, MEMBERS_PER
 from airflow_provider_kaizala.operators.base import (
     KaizalaCreateOperator,
     KaizalaGroupOperator,
-    KaizalaOperator,
 )
 from airflow_provider_kaizala.operators.member import Members
 from airflow_provider_kaizala.tasks.post_once import Done
@@ -71,7 +70,6 @@ class KaizalaCreateGroupOperator(KaizalaCreateOperator):
 
     refused: ClassVar[Mapping[str, str]] = {"group_id": "give parent_group_id to create a sub-group"}
     arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaCreateOperator.arguments,
         "name": checks.title,
         "welcome_message": checks.title,
         "members": _members,
@@ -80,14 +78,7 @@ class KaizalaCreateGroupOperator(KaizalaCreateOperator):
         "join": checks.flag,
     }
     required_if_given: ClassVar[Sequence[str]] = ("parent_group_id",)
-    template_fields: Sequence[str] = (
-        "name",
-        "welcome_message",
-        "members",
-        "group_type",
-        "parent_group_id",
-        *KaizalaOperator.template_fields,
-    )
+    template_fields: Sequence[str] = ("name", "welcome_message", "members", "group_type", "parent_group_id")
 
     def __init__(
         self,
@@ -191,8 +182,8 @@ class KaizalaCreateGroupOperator(KaizalaCreateOperator):
 class _SubGroupsOperator(KaizalaGroupOperator):
     """Base of the operators that change which groups are below a group."""
 
-    arguments: ClassVar[Mapping[str, Check]] = {**KaizalaGroupOperator.arguments, "sub_groups": _groups}
-    template_fields: Sequence[str] = ("sub_groups", *KaizalaGroupOperator.template_fields)
+    arguments: ClassVar[Mapping[str, Check]] = {"sub_groups": _groups}
+    template_fields: Sequence[str] = ("sub_groups",)
 
     def __init__(self, *, sub_groups: Sequence[str], **kwargs: Unpack[GroupArguments]) -> None:
         super().__init__(**kwargs)

@@ -14,8 +14,7 @@ from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Audience, Poll, Sent, Survey
 from airflow_provider_kaizala.client.models.wire import iso
 from airflow_provider_kaizala.operators.ask import Asked, KaizalaQuestionOperator, QuestionArguments
-from airflow_provider_kaizala.operators.base import KaizalaPostOperator
-from airflow_provider_kaizala.operators.decision import ApprovalMixin
+from airflow_provider_kaizala.operators.decision import ITS_OWN_RULE, ApprovalMixin
 from airflow_provider_kaizala.operators.plain_text import plain_text
 from airflow_provider_kaizala.tasks.arguments import is_literal
 from airflow_provider_kaizala.tasks.state import TaskState, deadline
@@ -23,12 +22,11 @@ from airflow_provider_kaizala.tasks.tell import tell
 from airflow_provider_kaizala.tasks.wait_for_people import check_times, deferral_is_over
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_kaizala.client.models.checks import Check
     from airflow_provider_kaizala.operators.action import Due
     from airflow_provider_kaizala.waiting.wait import Wait
 
@@ -113,21 +111,14 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
     """
 
     default_until = "any"
-    times: ClassVar[Collection[str]] = ("due",)
+    times = ("due",)
     refused: ClassVar[Mapping[str, str]] = {
         "timeout": _NO_TIMEOUT,
         "on_timeout": _NO_TIMEOUT,
         "deferrable": "it always waits in the triggerer",
         "voters": "give until a rule that names people",
     }
-    template_fields: Sequence[str] = (
-        "subject",
-        "options",
-        "body",
-        "until",
-        "due",
-        *KaizalaPostOperator.template_fields,
-    )
+    template_fields: Sequence[str] = ("subject", "options", "body", "due")
 
     def __init__(
         self,
@@ -398,22 +389,8 @@ class KaizalaHITLApprovalOperator(ApprovalMixin, KaizalaHITLOperator, SkipMixin)
         people without one
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {**ApprovalMixin.arguments, **KaizalaHITLOperator.arguments}
-    required_if_given: ClassVar[Sequence[str]] = (
-        *ApprovalMixin.required_if_given,
-        *KaizalaHITLOperator.required_if_given,
-    )
-    refused: ClassVar[Mapping[str, str]] = {
-        **KaizalaHITLOperator.refused,
-        "until": "an approval has its own: give approvers and quorum instead",
-        "options": _FIXED,
-        "multiple": _FIXED,
-    }
-    template_fields: Sequence[str] = (
-        "approvers",
-        "quorum",
-        *(name for name in KaizalaHITLOperator.template_fields if name not in ("until", "options")),
-    )
+    refused: ClassVar[Mapping[str, str]] = {"until": ITS_OWN_RULE, "options": _FIXED, "multiple": _FIXED}
+    template_fields: Sequence[str] = ("approvers", "quorum")
 
     def __init__(
         self,

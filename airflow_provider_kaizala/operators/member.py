@@ -243,8 +243,8 @@ _SYNC_ARGUMENTS: Mapping[str, Check] = {
 class _MembersOperator(KaizalaGroupOperator):
     """Base of the operators with a list of members."""
 
-    arguments: ClassVar[Mapping[str, Check]] = {**KaizalaGroupOperator.arguments, "members": checks.phones}
-    template_fields: Sequence[str] = ("members", *KaizalaGroupOperator.template_fields)
+    arguments: ClassVar[Mapping[str, Check]] = {"members": checks.phones}
+    template_fields: Sequence[str] = ("members",)
 
     def __init__(self, *, members: Sequence[str], **kwargs: Unpack[GroupArguments]) -> None:
         super().__init__(**kwargs)
@@ -293,13 +293,9 @@ class KaizalaSyncMembersOperator(_MembersOperator):
     :return: :class:`SyncResult`: ``{"group_id", "added", "removed", "kept", "dry_run"}``
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {
-        **_MembersOperator.arguments,
-        **_SYNC_ARGUMENTS,
-        "keep_admins": checks.flag,
-    }
-    required_if_given: ClassVar[Sequence[str]] = ("max_removals", *_MembersOperator.required_if_given)
-    template_fields: Sequence[str] = ("max_removals", "is_dry_run", *_MembersOperator.template_fields)
+    arguments: ClassVar[Mapping[str, Check]] = {**_SYNC_ARGUMENTS, "keep_admins": checks.flag}
+    required_if_given: ClassVar[Sequence[str]] = ("max_removals",)
+    template_fields: Sequence[str] = ("max_removals", "is_dry_run")
 
     def __init__(
         self,
@@ -324,11 +320,8 @@ class KaizalaSyncMembersOperator(_MembersOperator):
 class _SubscribersOperator(KaizalaGroupOperator):
     """Base of the operators with a list of subscribers."""
 
-    arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaGroupOperator.arguments,
-        "subscribers": checks.phones,
-    }
-    template_fields: Sequence[str] = ("subscribers", *KaizalaGroupOperator.template_fields)
+    arguments: ClassVar[Mapping[str, Check]] = {"subscribers": checks.phones}
+    template_fields: Sequence[str] = ("subscribers",)
 
     def __init__(self, *, subscribers: Sequence[str], **kwargs: Unpack[GroupArguments]) -> None:
         super().__init__(**kwargs)
@@ -374,9 +367,9 @@ class KaizalaSyncSubscribersOperator(_SubscribersOperator):
     :return: :class:`SyncResult`: ``{"group_id", "added", "removed", "kept", "dry_run"}``
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {**_SubscribersOperator.arguments, **_SYNC_ARGUMENTS}
-    required_if_given: ClassVar[Sequence[str]] = ("max_removals", *_SubscribersOperator.required_if_given)
-    template_fields: Sequence[str] = ("max_removals", "is_dry_run", *_SubscribersOperator.template_fields)
+    arguments: ClassVar[Mapping[str, Check]] = _SYNC_ARGUMENTS
+    required_if_given: ClassVar[Sequence[str]] = ("max_removals",)
+    template_fields: Sequence[str] = ("max_removals", "is_dry_run")
 
     def __init__(
         self,

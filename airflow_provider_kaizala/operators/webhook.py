@@ -19,7 +19,7 @@ from airflow_provider_kaizala.operators.base import (
 from airflow_provider_kaizala.tasks.arguments import is_literal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context
@@ -70,18 +70,12 @@ class KaizalaCreateWebhookOperator(KaizalaCreateOperator):
     """
 
     arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaCreateOperator.arguments,
         **_CHECKS,
         "object_type": WebhookChange.checks["object_type"],
         "object_id": checks.optional(checks.identifier),
     }
-    required_if_given: ClassVar[Sequence[str]] = (
-        *_SETTINGS,
-        "object_type",
-        "object_id",
-        *KaizalaCreateOperator.required_if_given,
-    )
-    times: ClassVar[Collection[str]] = ("expires",)
+    required_if_given: ClassVar[Sequence[str]] = (*_SETTINGS, "object_type", "object_id")
+    times = ("expires",)
     template_fields: Sequence[str] = (
         "event_types",
         "callback_url",
@@ -89,7 +83,6 @@ class KaizalaCreateWebhookOperator(KaizalaCreateOperator):
         "object_id",
         "context",
         "expires",
-        *KaizalaCreateOperator.template_fields,
     )
 
     def __init__(
@@ -176,17 +169,12 @@ class KaizalaUpdateWebhookOperator(KaizalaGroupOperator):
     """
 
     arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaGroupOperator.arguments,
         **_CHECKS,
         "webhook_id": checks.identifier,
         "active": checks.optional(checks.flag),
     }
-    required_if_given: ClassVar[Sequence[str]] = (
-        "active",
-        *_SETTINGS,
-        *KaizalaGroupOperator.required_if_given,
-    )
-    times: ClassVar[Collection[str]] = ("expires",)
+    required_if_given: ClassVar[Sequence[str]] = ("active", *_SETTINGS)
+    times = ("expires",)
     template_fields: Sequence[str] = (
         "webhook_id",
         "active",
@@ -194,7 +182,6 @@ class KaizalaUpdateWebhookOperator(KaizalaGroupOperator):
         "callback_url",
         "context",
         "expires",
-        *KaizalaGroupOperator.template_fields,
     )
 
     def __init__(
@@ -235,11 +222,8 @@ class KaizalaDeleteWebhookOperator(KaizalaGroupOperator):
     :return: ``{"webhook_id", "deleted"}``; ``deleted`` is False for one that no longer existed
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaGroupOperator.arguments,
-        "webhook_id": checks.identifier,
-    }
-    template_fields: Sequence[str] = ("webhook_id", *KaizalaGroupOperator.template_fields)
+    arguments: ClassVar[Mapping[str, Check]] = {"webhook_id": checks.identifier}
+    template_fields: Sequence[str] = ("webhook_id",)
 
     def __init__(self, *, webhook_id: str, **kwargs: Unpack[GroupArguments]) -> None:
         super().__init__(**kwargs)

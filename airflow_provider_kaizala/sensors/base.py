@@ -89,7 +89,7 @@ class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
 
     template_fields: Sequence[str] = ("group_id", "until", "kaizala_conn_id")
     ui_color = "#e6f4d7"
-    required_if_given: ClassVar[Sequence[str]] = ("until", *TimeoutMixin.required_if_given)
+    required_if_given: ClassVar[Sequence[str]] = ("until",)
 
     def __init__(
         self,

@@ -32,19 +32,13 @@ class KaizalaReactionSensor(KaizalaSensor):
         ``{"Comment": "the text"}``
     """
 
-    required_if_given: ClassVar[Sequence[str]] = ("source_group_id", *KaizalaSensor.required_if_given)
+    required_if_given: ClassVar[Sequence[str]] = ("source_group_id",)
     arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaSensor.arguments,
         "reference_id": checks.identifier,
         "reaction_type": checks.one_of(*REACTION_TYPES),
         "source_group_id": checks.optional(checks.group_id),
     }
-    template_fields: Sequence[str] = (
-        "reference_id",
-        "reaction_type",
-        "source_group_id",
-        *KaizalaSensor.template_fields,
-    )
+    template_fields: Sequence[str] = ("reference_id", "reaction_type", "source_group_id")
 
     def __init__(
         self,
