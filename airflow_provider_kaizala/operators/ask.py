@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Required
 
 from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
@@ -79,6 +79,26 @@ class AskArguments(QuestionArguments, total=False):
     timeout: float | timedelta
     on_timeout: str
     deferrable: bool
+
+
+class AskPollArguments(AskArguments, total=False):
+    """Arguments of all that ask one question with options and wait."""
+
+    question: Required[str]
+    due: Due
+    sender_only: bool
+
+
+class AskSurveyArguments(AskArguments, total=False):
+    """Arguments of :class:`KaizalaAskSurveyOperator`."""
+
+    title: Required[str]
+    questions: Required[Sequence[Mapping[str, Any] | Question]]
+    due: Due
+    description: str | None
+    anonymous: bool
+    sender_only: bool
+    accept_multiple_responses: bool
 
 
 class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
@@ -295,12 +315,9 @@ class KaizalaAskPollOperator(KaizalaAskOperator, KaizalaSendPollOperator):
         ask >> KaizalaSendMessageOperator(task_id="report", text="Open: {{ ti.xcom_pull('ask')['winner'] }}")
 
     The other arguments are those of :class:`KaizalaAskOperator` and
-    :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+    :class:`~airflow_provider_kaizala.operators.action.KaizalaSendPollOperator`.
 
-    :param question: the question (templated)
-    :param options: two or more different texts (templated)
     :param due: when voting ends: datetime, ISO 8601 text, or timedelta; by default with the ``timeout`` (templated)
-    :param sender_only: only the sender sees the result
     :param voters: phone numbers of the only people whose votes count in ``tally``, ``winner`` and ``until``, which is then all of
         them by default; None for everyone's (templated)
     :return: ``tally``: ``{"Yes": 2, "No": 0}``, ``winner``: the option that most people chose, None for a tie, and the rest of
@@ -312,14 +329,11 @@ class KaizalaAskPollOperator(KaizalaAskOperator, KaizalaSendPollOperator):
     def __init__(
         self,
         *,
-        question: str,
         options: Sequence[str],
-        due: Due = None,
-        sender_only: bool = False,
         voters: Sequence[str] | None = None,
-        **kwargs: Unpack[AskArguments],
+        **kwargs: Unpack[AskPollArguments],
     ) -> None:
-        super().__init__(question=question, options=options, due=due, sender_only=sender_only, **kwargs)
+        super().__init__(options=options, **kwargs)
         self.voters = voters
 
     def offered(self) -> Sequence[str] | None:
@@ -331,41 +345,15 @@ class KaizalaAskSurveyOperator(KaizalaAskOperator, KaizalaSendSurveyOperator):
     """Ask several questions, and wait for the answers.
 
     The other arguments are those of :class:`KaizalaAskOperator` and
-    :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+    :class:`~airflow_provider_kaizala.operators.action.KaizalaSendSurveyOperator`.
 
-    :param title: what it is about (templated)
-    :param questions: see :class:`~airflow_provider_kaizala.operators.action.KaizalaSendSurveyOperator` (templated)
     :param due: when answering ends: datetime, ISO 8601 text, or timedelta; by default with the ``timeout`` (templated)
-    :param description: shown below the title (templated)
-    :param anonymous: no one learns who answered what
-    :param sender_only: only the sender sees the answers
-    :param accept_multiple_responses: a person may answer more than once
     :return: :class:`~airflow_provider_kaizala.waiting.results.ResultDict` and ``reference_id``; ``tally`` and ``winner`` are keyed
         by question, for questions with options
     """
 
-    def __init__(
-        self,
-        *,
-        title: str,
-        questions: Sequence[Mapping[str, Any] | Question],
-        due: Due = None,
-        description: str | None = None,
-        anonymous: bool = False,
-        sender_only: bool = False,
-        accept_multiple_responses: bool = False,
-        **kwargs: Unpack[AskArguments],
-    ) -> None:
-        super().__init__(
-            title=title,
-            questions=questions,
-            due=due,
-            description=description,
-            anonymous=anonymous,
-            sender_only=sender_only,
-            accept_multiple_responses=accept_multiple_responses,
-            **kwargs,
-        )
+    def __init__(self, **kwargs: Unpack[AskSurveyArguments]) -> None:
+        super().__init__(**kwargs)
 
     def check_rule(self, rule: Rule) -> None:
         """Refuse a rule on names for an anonymous survey, and on options that are not offered.
@@ -405,10 +393,8 @@ class KaizalaAskJobOperator(KaizalaAskOperator, KaizalaSendJobOperator):
     """Give people a job, and wait until it is done.
 
     The other arguments are those of :class:`KaizalaAskOperator` and
-    :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+    :class:`~airflow_provider_kaizala.operators.action.KaizalaSendJobOperator`.
 
-    :param title: what to do (templated)
-    :param assigned_to: phone numbers of those who must do it (templated)
     :param due: by when: datetime, ISO 8601 text, or timedelta; by default with the ``timeout`` (templated)
     :return: :class:`~airflow_provider_kaizala.waiting.results.ResultDict` and ``reference_id``; ``answers`` lists those who have
         done it, ``missing`` the others
