@@ -21,14 +21,13 @@ Due: TypeAlias = "datetime | timedelta | str | None"
 class KaizalaSendPollOperator(KaizalaPostOperator):
     """Post a poll: one question with two or more options.
 
-    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+    The other arguments and the result are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
 
     :param question: the question (templated)
     :param options: two or more different texts (templated)
     :param due: when voting ends: datetime, ISO 8601 text, or timedelta from when the task runs; rounded up to whole hours; 30
         days by default (templated)
     :param sender_only: only the sender sees the result
-    :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
     sends = Poll
@@ -54,7 +53,7 @@ class KaizalaSendPollOperator(KaizalaPostOperator):
 class KaizalaSendSurveyOperator(KaizalaPostOperator):
     """Post a survey: questions that each person answers.
 
-    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+    The other arguments and the result are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
 
     :param title: what it is about (templated)
     :param questions: a list of ``{"title": "How many?", "type": "Numeric"}``; types are Text, Numeric, SingleOption and
@@ -66,7 +65,6 @@ class KaizalaSendSurveyOperator(KaizalaPostOperator):
     :param anonymous: no one learns who answered what
     :param sender_only: only the sender sees the answers
     :param accept_multiple_responses: a person may answer more than once
-    :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
     sends = Survey
@@ -99,13 +97,12 @@ class KaizalaSendSurveyOperator(KaizalaPostOperator):
 class KaizalaSendJobOperator(KaizalaPostOperator):
     """Post a job: a task for named people, complete when all of them have done it.
 
-    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+    The other arguments and the result are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
 
     :param title: what to do (templated)
     :param assigned_to: phone numbers of those who must do it (templated)
     :param due: by when: datetime, ISO 8601 text, or timedelta from when the task runs; rounded up to whole hours; 24 hours by
         default (templated)
-    :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
     sends = Job
@@ -124,7 +121,7 @@ class KaizalaSendJobOperator(KaizalaPostOperator):
 class KaizalaSendMeetingOperator(KaizalaPostOperator):
     """Post a meeting (Let's Meet): people say whether they come.
 
-    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+    The other arguments and the result are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
 
     :param title: what it is about (templated)
     :param starts_at: datetime or ISO 8601 text (templated)
@@ -132,7 +129,6 @@ class KaizalaSendMeetingOperator(KaizalaPostOperator):
     :param place: ``{"latitude": 17.4, "longitude": 78.3, "name": "Office"}`` (templated)
     :param agenda: what will be discussed (templated)
     :param sender_only: only the sender sees who comes
-    :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
     sends = Meeting
@@ -162,7 +158,7 @@ class KaizalaSendMeetingOperator(KaizalaPostOperator):
 class KaizalaSendActionOperator(KaizalaPostOperator):
     """Post a custom action: a package that was installed in the group's tenant.
 
-    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+    The other arguments and the result are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
 
     :param package_id: its id, with its ``.version`` if it has one, such as ``com.example.card.2`` (templated)
     :param title: shown on the card (templated)
@@ -173,7 +169,6 @@ class KaizalaSendActionOperator(KaizalaPostOperator):
     :param anonymous: no one learns who answered what
     :param sender_only: only the sender sees the answers
     :param accept_multiple_responses: a person may answer more than once
-    :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
     sends = Package

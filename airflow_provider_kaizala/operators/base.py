@@ -245,12 +245,7 @@ class KaizalaPostOperator(KaizalaCreateOperator):
     def run_task(self, context: Context) -> Any:
         """Post, and return the ids."""
         outcome = self.post(context)
-        result: PostedResult = {
-            "group_id": outcome["group_id"],
-            "reference_id": outcome["reference_id"],
-            "action_id": outcome["action_id"],
-        }
-        return dict(result)
+        return {name: outcome[name] for name in PostedResult.__annotations__}
 
     def _report_failures(self, outcome: Outcome, failed: Sequence[Failure]) -> None:
         """Log whom the post did not reach.

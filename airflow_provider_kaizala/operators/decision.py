@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.waiting.results import ResultDict
     from airflow_provider_kaizala.waiting.rules import Rule
 
-_on_reject = checks.one_of("skip", "fail", "return")
-_quorum = checks.whole_number(1)
 ITS_OWN_RULE = "an approval has its own: give approvers and quorum instead"
 
 
@@ -34,8 +32,8 @@ class ApprovalMixin(compat.SkipBelow, CheckedArguments):
 
     arguments: ClassVar[Mapping[str, Check]] = {
         "approvers": checks.optional(checks.phones),
-        "quorum": _quorum,
-        "on_reject": _on_reject,
+        "quorum": checks.whole_number(1),
+        "on_reject": checks.one_of("skip", "fail", "return"),
     }
     required_if_given: ClassVar[Sequence[str]] = ("approvers",)
     approve = "Approve"
@@ -58,16 +56,12 @@ class ApprovalMixin(compat.SkipBelow, CheckedArguments):
 
         :raises KaizalaInputError: if it never can be
         """
-        approvers, quorum = self.checked("approvers"), self.needed()
+        approvers, quorum = self.checked("approvers"), self.checked("quorum")
         if approvers is not None and quorum > len(approvers):
             raise KaizalaInputError(
                 f"quorum: {quorum} approvals can never come from {len(approvers)} approvers; lower it, or name more"
             )
         return approval_rule(self.approve, self.reject, quorum, approvers)
-
-    def needed(self) -> int:
-        """Return how many must approve."""
-        return int(self.checked("quorum"))
 
     def sides(self, chosen_by: Mapping[str, list[str]]) -> dict[str, list[str]]:
         """Return ``approved_by`` and ``rejected_by``: names."""
@@ -158,7 +152,7 @@ class KaizalaApprovalOperator(ApprovalMixin, KaizalaAskPollOperator, SkipMixin):
         tally = result["tally"]
         outcome = {
             **super().finish(result, context),
-            "approved": tally.get(as_offered(self.approve, tally), 0) >= self.needed(),
+            "approved": tally.get(as_offered(self.approve, tally), 0) >= self.checked("quorum"),
             **self.sides(result["chosen_by"]),
         }
         return self.conclude(outcome, self.question, context)
@@ -231,7 +225,7 @@ class KaizalaBranchOperator(compat.SkipBelow, KaizalaAskPollOperator, BranchMixI
                     )
 
     def finish(self, result: ResultDict, context: Context) -> Any:
-        """Go on with the branch that won, and skip the others."""
+        """Continue with the branch that won, and skip the others."""
         winner = as_offered(result["winner"] or "", self.branches)
         if winner not in self.branches:
             winner = self.defaults or ""

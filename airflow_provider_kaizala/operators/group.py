@@ -139,21 +139,18 @@ class KaizalaCreateGroupOperator(KaizalaCreateOperator):
         if once.in_doubt:
             before = state.get("namesakes")
         else:
-            before = self._ids_of_namesakes()
+            try:
+                before = [each.group_id for each in self._namesakes()]
+            except KaizalaRefusedError as error:
+                self.log.info("Groups cannot be listed, so the new one could not be looked up: %s", error)
+                before = None
             state.set("namesakes", before)
         if before is None:
             return None
         return lambda intent: [outcome(each) for each in self._namesakes() if each.group_id not in before]
 
-    def _ids_of_namesakes(self) -> list[str] | None:
-        try:
-            return [each.group_id for each in self._namesakes()]
-        except KaizalaRefusedError as error:
-            self.log.info("Groups cannot be listed, so the new one could not be looked up: %s", error)
-            return None
-
     def _namesakes(self) -> list[Group]:
-        """Return the groups that have the name already. Kaizala says of none when it was created."""
+        """Return the groups that have the name already. Kaizala does not say when a group was created."""
         name, parent = self.checked("name"), self.checked("parent_group_id")
         there = (
             self.hook.run(calls.list_sub_groups(parent)).sub_groups
@@ -226,5 +223,7 @@ class KaizalaDetachSubGroupsOperator(_SubGroupsOperator):
         found = [each for each in wanted if each.lower() in below]
         for each in found:
             self.hook.run(calls.remove_sub_group(group_id, each))
-        self.log.info("Detached from group %s: %s", group_id, ", ".join(found) or "none, none was below it")
+        self.log.info(
+            "Detached from group %s: %s", group_id, ", ".join(found) or "none, since none was below it"
+        )
         return {"group_id": group_id, "sub_groups": found}

@@ -149,12 +149,12 @@ class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
             return self.wait_for_people(self._begin(context), context)
 
     def execute_complete(self, context: Context, event: Any = None) -> Any:
-        """Go on with what the trigger has found."""
+        """Continue with what the trigger has found."""
         with self._as_soft_fail():
             return super().execute_complete(context, event)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on, and keep the reason of a skip, which Airflow would replace with "soft_fail is set"."""
+        """Continue, and keep the reason of a skip, which Airflow would replace with "soft_fail is set"."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except AirflowSkipException as skip:

@@ -203,7 +203,14 @@ class CheckedArguments(KeepLiterals, metaclass=_ChecksWhenBuilt):
         cls._added = {name: value for name, value in vars(cls).items() if name in merged}
         added = [each._added for each in cls.__mro__ if issubclass(each, CheckedArguments)]
         for name in ("arguments", "refused"):
-            setattr(cls, name, {k: v for each in reversed(added) for k, v in each.get(name, {}).items()})
+            values: dict[str, Any] = {}
+            for each in added:
+                values = {
+                    **values,
+                    **each.get(name, {}),
+                    **values,
+                }  # what a class adds comes first, and counts
+            setattr(cls, name, values)
         for name in ("required_if_given", "template_fields"):
             setattr(cls, name, tuple(dict.fromkeys(field for each in added for field in each.get(name, ()))))
         left_out = {*cls.refused, *cls.not_templated}

@@ -241,7 +241,7 @@ class WaitMixin(KaizalaGroupTask):
         return None
 
     def execute_complete(self, context: Context, event: Any = None) -> Any:
-        """Go on with what the trigger has found: end, or do what was to be done in between, and wait on.
+        """Continue with what the trigger has found: end, or do what is due in between and keep waiting.
 
         :raises AirflowSensorTimeout: if time is up
         :raises AirflowFailException: for errors that waiting cannot fix
@@ -310,7 +310,7 @@ class TimeoutMixin(WaitMixin):
     """
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on, with an ending of our own where Airflow would fail the task."""
+        """Continue, with an ending of our own where Airflow would fail the task."""
         if deferral_is_over(next_method, next_kwargs):
             next_method, next_kwargs = "end_late", {}
         return super().resume_execution(next_method, next_kwargs, context)  # type: ignore[misc]
