@@ -204,12 +204,8 @@ class CheckedArguments(KeepLiterals, metaclass=_ChecksWhenBuilt):
         added = [each._added for each in cls.__mro__ if issubclass(each, CheckedArguments)]
         for name in ("arguments", "refused"):
             values: dict[str, Any] = {}
-            for each in added:
-                values = {
-                    **values,
-                    **each.get(name, {}),
-                    **values,
-                }  # what a class adds comes first, and counts
+            for each in added:  # what a class adds comes first, and overrides its bases
+                values = {**values, **each.get(name, {}), **values}
             setattr(cls, name, values)
         for name in ("required_if_given", "template_fields"):
             setattr(cls, name, tuple(dict.fromkeys(field for each in added for field in each.get(name, ()))))
