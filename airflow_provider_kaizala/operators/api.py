@@ -50,8 +50,8 @@ def _body(name: str, value: Any) -> dict[str, Any] | None:
     named = sorted(key for key in map(str, value or ()) if any(word in key.lower() for word in _SECRET_WORDS))
     if named:
         raise KaizalaInputError(
-            f"{name}: {', '.join(named)} would stand in the rendered template for all to read; KaizalaCreateWebhookOperator "
-            "takes the callback token from the connection"
+            f"{name}: {', '.join(named)} would be visible in the rendered template; KaizalaCreateWebhookOperator takes the callback "
+            "token from the connection"
         )
     return None if value is None else dict(value)
 
@@ -75,7 +75,7 @@ def _masked(name: str, value: Any) -> Any:
 
 
 class KaizalaApiOperator(KaizalaCreateOperator):
-    """Make one call of any operation, for what has no operator of its own::
+    """Make one call of any operation, for operations that have no operator of their own::
 
         KaizalaApiOperator(
             task_id="promote",

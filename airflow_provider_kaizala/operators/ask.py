@@ -258,18 +258,18 @@ class KaizalaAskOperator(TimeoutMixin, KaizalaQuestionOperator):
 
     On Airflow 3.3 and newer a retry finds what was posted, also if the worker died right after posting, and continues to wait with
     the same deadline. Before, a retry asks again: there, post and wait with two tasks, a ``KaizalaSend…Operator`` and a
-    ``KaizalaResponseSensor``, so that a retry of the wait asks no one twice. ``execution_timeout`` ends a try, in the worker and in
+    ``KaizalaResponseSensor``, so that a retry only waits, and does not ask twice. ``execution_timeout`` ends a try, in the worker and in
     the triggerer alike.
 
     :param until: when the wait is over: ``"any"`` answer, a count of people, ``"all"`` who must, a list of phone numbers, or a rule,
         see :mod:`airflow_provider_kaizala.waiting.rules` (templated)
     :param timeout: how long to wait: seconds or a timedelta; the question itself ends then too, unless ``due`` says otherwise
-    :param on_timeout: ``"fail"``, ``"skip"``, or ``"return"`` what has come, with ``complete`` False; also for a question that ends
+    :param on_timeout: ``"fail"``, ``"skip"``, or ``"return"`` the answers so far, with ``complete`` False; also for a question that ends
         before the timeout
     :param remind_every: seconds or a timedelta between two reminders to the group during the wait; None for none
     :param poke_interval: seconds or a timedelta between two looks
-    :param when_cleared: what to do if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` waits on with the
-        question that was posted, ``"ask_again"`` posts it again
+    :param when_cleared: what to do if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` keeps waiting
+        with the question that was posted, ``"ask_again"`` posts it again
     :param deferrable: wait in the triggerer, without a worker slot
     :return: :class:`~airflow_provider_kaizala.waiting.results.ResultDict` (``answers``, ``missing``, ``tally``, ``winner``,
         ``complete`` …) and ``reference_id``

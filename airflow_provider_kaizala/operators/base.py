@@ -257,7 +257,7 @@ class KaizalaPostOperator(KaizalaCreateOperator):
         missed = "; ".join(map(str, failed))
         if self.checked("fail_on_partial"):
             raise AirflowFailException(
-                f"posted to group {outcome['group_id']} as {outcome['reference_id']}, but not to all ({missed}); "
-                "not retried, since the others have it: post it to those people alone"
+                f"posted to group {outcome['group_id']} as {outcome['reference_id']}, but not to everyone ({missed}); "
+                "not retried, since the others have it: post it to these people alone"
             )
-        self.log.warning("Posted to group %s, but not to all: %s", outcome["group_id"], missed)
+        self.log.warning("Posted to group %s, but not to everyone: %s", outcome["group_id"], missed)

@@ -35,8 +35,8 @@ class KaizalaUpdateActionOperator(KaizalaGroupOperator):
 
     :param action_id: the card (templated)
     :param properties: ``{"status": "Done", "count": 3}``, or a list of ``{"name", "value", "type"}``; others stay (templated)
-    :param notify: tell subscribers of a hub group of it
-    :param subscribers: in a hub group, phone numbers of those whom it concerns (templated)
+    :param notify: notify the subscribers of a hub group
+    :param subscribers: in a hub group, phone numbers of the people it concerns (templated)
     :param send_to_all_subscribers: in a hub group, it concerns all subscribers (templated)
     :return: ``{"group_id", "action_id", "properties"}``: names and values that were sent
     """

@@ -83,8 +83,8 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
     When time is up, the ``defaults`` are chosen, and the group is informed; without any the task fails with Airflow's
     ``HITLTimeoutError``, without a retry. An answer that the group gave in time counts, even if no look has seen it yet.
 
-    If the group can no longer be read, for example because the question was deleted there, the task waits on for an answer in
-    Airflow alone. A question that has ended in the group can still be answered in Airflow.
+    If the group can no longer be read, for example because the question was deleted there, the task keeps waiting for an
+    answer in Airflow alone. A question that has ended in the group can still be answered in Airflow.
 
     The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
 
@@ -96,7 +96,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
     :param params: form fields, which only Airflow's page can show; each needs a default, which it has after an answer in the group
     :param notifiers: Airflow notifiers that announce the question
     :param assigned_users: the users who may answer in Airflow; None for all who may work with the DAG
-    :param response_timeout: how long to wait: seconds or a timedelta; None for no end
+    :param response_timeout: how long to wait: seconds or a timedelta; None for no limit
     :param until: when the group has decided: ``"any"`` answer, the first of which then counts, or another rule, see
         :mod:`airflow_provider_kaizala.waiting.rules`. A quorum decides for its option, everything else for what most people chose;
         with ``multiple``, for what more than half of them did. A tie decides nothing: the wait continues (templated)
@@ -107,7 +107,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         and is not repeated if it is unknown whether it was posted
     :param poke_interval: seconds or a timedelta between two looks at the group
     :param when_cleared: what to do in the group if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` continues
-        with the question that was posted, where an answer counts that is there already; ``"ask_again"`` posts it again
+        with the question that was posted, and counts the answers it already has; ``"ask_again"`` posts it again
     :return: ``chosen_options``, ``params_input``, ``responded_at`` (ISO 8601), ``responded_by_user`` (``{"id", "name"}``; the id of
         a person in the group is ``kaizala:`` and the phone number; None after a timeout), ``timedout``, ``answered_in``
         (``"kaizala"``, ``"airflow"``, or None), ``group_id``, ``action_id``, ``reference_id``; and as far as the group's answers were
@@ -295,7 +295,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
             if not carried or not known:
                 raise AirflowFailException(f"unexpected event {event!r}")
             self.take_up(carried, context)
-            if "error" not in known:  # a retry asks no one again
+            if "error" not in known:  # a retry continues with this answer
                 plain = {name: value for name, value in known.items() if name != "result"}
                 at = plain.get("responded_at")  # a datetime in Airflow's own events, ISO 8601 in ours
                 plain["responded_at"] = iso(at) if isinstance(at, datetime) else at

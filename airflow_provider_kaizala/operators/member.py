@@ -153,7 +153,7 @@ class People(ABC):
 class Members(People):
     """The members of a group.
 
-    :param keep_admins: whether admins stay who are not on the list of a sync
+    :param keep_admins: whether a sync keeps admins who are not on the list
     """
 
     noun = "members"
@@ -309,8 +309,8 @@ class KaizalaSyncMembersOperator(SyncOperator, _MembersOperator):
     the grant. The other arguments are those of :class:`SyncOperator` and
     :class:`~airflow_provider_kaizala.operators.base.KaizalaGroupOperator`.
 
-    :param members: phone numbers of all who shall be in the group (templated)
-    :param keep_admins: let admins stay who are not on the list
+    :param members: phone numbers of everyone who should be in the group (templated)
+    :param keep_admins: keep admins who are not on the list
     :return: :class:`SyncResult`: ``{"group_id", "added", "removed", "kept", "dry_run"}``
     """
 
@@ -373,7 +373,7 @@ class KaizalaSyncSubscribersOperator(SyncOperator, _SubscribersOperator):
     Safe to run again. The other arguments are those of :class:`SyncOperator` and
     :class:`~airflow_provider_kaizala.operators.base.KaizalaGroupOperator`.
 
-    :param subscribers: phone numbers of all who shall be subscribers (templated)
+    :param subscribers: phone numbers of everyone who should be subscribed (templated)
     :return: :class:`SyncResult`: ``{"group_id", "added", "removed", "kept", "dry_run"}``
     """
 

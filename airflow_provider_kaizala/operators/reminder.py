@@ -58,5 +58,5 @@ class KaizalaSendReminderOperator(KaizalaCreateOperator):
             lambda sent: {"group_id": group_id, "reference_id": sent.reference_id, "action_id": action_id},
         )
         if done.value and done.value.failed:
-            self.log.warning("Not all were reminded: %s", "; ".join(map(str, done.value.failed)))
+            self.log.warning("Not everyone was reminded: %s", "; ".join(map(str, done.value.failed)))
         return done.outcome

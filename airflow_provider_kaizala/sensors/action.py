@@ -76,7 +76,7 @@ class KaizalaActionSensor(KaizalaSensor):
         """Refuse a quorum."""
         if rule.options():
             raise KaizalaInputError(
-                "until: a quorum can never be reached, posting chooses nothing; give a count, or name the people"
+                "until: a quorum can never be reached, since posting chooses no option; give a count, or name the people"
             )
 
     def subject(self, group_id: str, context: Context) -> Subject:

@@ -76,7 +76,7 @@ class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
     :param group_id: the group; by default the connection's ``default_group`` (templated)
     :param until: ``"any"`` answer, a count of people, ``"all"`` who must, a list of phone numbers, or a rule such as
         ``{"kind": "quorum", "option": "Yes", "count": 2}``, see :mod:`airflow_provider_kaizala.waiting.rules` (templated)
-    :param on_timeout: ``"fail"``, ``"skip"``, or ``"return"`` what has come, with ``complete`` False; also for a question that ends
+    :param on_timeout: ``"fail"``, ``"skip"``, or ``"return"`` the answers so far, with ``complete`` False; also for a question that ends
         before the timeout
     :param deferrable: wait in the triggerer, without a worker slot; one poll reads for all waits in a group
     :param kaizala_conn_id: the Airflow connection to Kaizala (templated)

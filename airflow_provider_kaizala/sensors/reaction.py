@@ -57,7 +57,7 @@ class KaizalaReactionSensor(KaizalaSensor):
         """Refuse a quorum of likes; a quorum of comments counts those with that very text."""
         if rule.options() and is_literal(self.reaction_type) and self.checked("reaction_type") == "Like":
             raise KaizalaInputError(
-                "until: a quorum can never be reached, a like chooses nothing; give a count, or name the people"
+                "until: a quorum can never be reached, since a like chooses no option; give a count, or name the people"
             )
 
     def subject(self, group_id: str, context: Context) -> Subject:
