@@ -363,7 +363,7 @@ class KaizalaAskSurveyOperator(KaizalaAskOperator, KaizalaSendSurveyOperator):
         super().check_rule(rule)
         if rule.needs_names and checks.flag("anonymous", self.anonymous):
             raise KaizalaInputError(
-                "until: the survey is anonymous, so no one learns who has answered; give a count instead"
+                "until: the survey is anonymous, so it does not show who has answered; give a count instead"
             )
         if is_literal(self.questions):
             for part in rule.parts:
