@@ -22,6 +22,10 @@ from airflow_provider_kaizala.server.config import PREFIX, ServerConfig
 _COMMANDS = "airflow_provider_kaizala.server.admin.commands"
 #: name: where it is, and the help that the list of commands shows
 LAZY = {
+    "backup": (
+        f"{_COMMANDS}.data",
+        "Write the database and the uploads to FILE (.tar.gz), while the server runs.",
+    ),
     "connector": (f"{_COMMANDS}.connector", "Connectors: what programs call the API as."),
     "grant": (f"{_COMMANDS}.grant", "Grants: which groups and people a connector may act for."),
     "group": (f"{_COMMANDS}.group", "Groups, and who is in them."),
@@ -31,6 +35,11 @@ LAZY = {
         "Refresh tokens of people: user tokens, and tenant-level ones of tenant admins.",
     ),
     "webhook": (f"{_COMMANDS}.webhook", "Webhooks, and what was delivered to them."),
+    "purge": (
+        f"{_COMMANDS}.data",
+        "Delete for good what is older than an age: posts, answers, reactions, files.",
+    ),
+    "restore": (f"{_COMMANDS}.data", "Read a backup into a new database, of either kind."),
 }
 
 
@@ -48,7 +57,7 @@ class _Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         helps = {name: text for name, (_, text) in LAZY.items()}
-        helps |= {name: command.get_short_help_str(60) for name, command in self.commands.items()}
+        helps |= {name: command.get_short_help_str(200) for name, command in self.commands.items()}
         with formatter.section("Commands"):
             formatter.write_dl(sorted(helps.items()))
 
