@@ -5,11 +5,13 @@ failing test instead of hiding in both. It imports no Airflow.
 
 Where to look:
 
-- ``wire/``: what travels: lenient JSON, any-case names, errors, times, paths
-- ``store/``: tables, the reader pool, the one writer with its group commit
-- ``kaizala/``: what the service does, one matter per file
-- ``routes/``: the REST operations, thin
-- ``people/``: the JSON API people answer through
+- ``app.py``, ``run.py``, ``config.py``: build it, run it, configure it
+- ``domain/``: what Kaizala does, one noun per file: groups, members, actions, responses, webhooks, tokens
+- ``store/``: tables, migrations, the readers, the one writer with its group commit
+- ``api/``: the REST operations, lenient parsing in, exact JSON out
+- ``people/``, ``page/``: JSON and HTML for the people who answer
+- ``delivery/``: the webhook outbox, and everything that calls out
 - ``seeds/``: seed files and the built-in ``demo``
 - ``control/``: what ``--test-mode`` adds under ``/_test/``
+- ``admin/``: the administrator's commands
 """

@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection
 
 from airflow_provider_kaizala.server.clock import Clock
 from airflow_provider_kaizala.server.config import ServerConfig
-from airflow_provider_kaizala.server.outbound.calls import Outbound
+from airflow_provider_kaizala.server.delivery.calls import Outbound
 from airflow_provider_kaizala.server.seeds.apply import apply_seed, clear, is_empty
 from airflow_provider_kaizala.server.seeds.load import SeedError, load_seed
 from airflow_provider_kaizala.server.seeds.model import Seed

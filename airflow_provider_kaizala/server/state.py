@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from airflow_provider_kaizala.server.clock import Clock
 from airflow_provider_kaizala.server.config import ServerConfig
-from airflow_provider_kaizala.server.outbound.calls import Outbound
+from airflow_provider_kaizala.server.delivery.calls import Outbound
 from airflow_provider_kaizala.server.store.database import Database
 from airflow_provider_kaizala.server.store.media_files import MediaFiles
 

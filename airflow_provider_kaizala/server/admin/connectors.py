@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from sqlalchemy import RowMapping, func, select, update
 
 from airflow_provider_kaizala.server.admin.session import Admin, AdminError
+from airflow_provider_kaizala.server.domain.context import PERMISSIONS
+from airflow_provider_kaizala.server.domain.ids import canonical, new_unit_id
+from airflow_provider_kaizala.server.domain.times import iso
 from airflow_provider_kaizala.server.hashing import fingerprint, new_secret
-from airflow_provider_kaizala.server.kaizala.context import PERMISSIONS
 from airflow_provider_kaizala.server.store import tables as t
-from airflow_provider_kaizala.server.wire.ids import canonical, new_unit_id
-from airflow_provider_kaizala.server.wire.times import iso
 
 _c = t.connector.c
 Shown = dict[str, object]

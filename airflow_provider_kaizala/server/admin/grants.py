@@ -9,11 +9,11 @@ from sqlalchemy.engine import Connection
 
 from airflow_provider_kaizala.server.admin import connectors, groups, people
 from airflow_provider_kaizala.server.admin.session import Admin, AdminError
-from airflow_provider_kaizala.server.kaizala import tokens
-from airflow_provider_kaizala.server.kaizala.context import ADMIN, GROUP, TENANT, USER
+from airflow_provider_kaizala.server.domain import tokens
+from airflow_provider_kaizala.server.domain.context import ADMIN, GROUP, TENANT, USER
+from airflow_provider_kaizala.server.domain.ids import canonical
+from airflow_provider_kaizala.server.domain.times import iso, iso_or_none
 from airflow_provider_kaizala.server.store import tables as t
-from airflow_provider_kaizala.server.wire.ids import canonical
-from airflow_provider_kaizala.server.wire.times import iso, iso_or_none
 
 _g, _r = t.connector_grant.c, t.refresh_token.c
 Shown = dict[str, object]

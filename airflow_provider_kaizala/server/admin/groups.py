@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from sqlalchemy import RowMapping, func, select, update
 
 from airflow_provider_kaizala.server.admin.session import Admin, AdminError
-from airflow_provider_kaizala.server.kaizala import members, subscribers
-from airflow_provider_kaizala.server.kaizala.context import ADMIN, TENANT, Caller, Operation
-from airflow_provider_kaizala.server.kaizala.groups import MAX_MEMBERS
-from airflow_provider_kaizala.server.kaizala.persons import by_phones, named
+from airflow_provider_kaizala.server.domain import members, subscribers
+from airflow_provider_kaizala.server.domain.context import ADMIN, TENANT, Caller, Operation
+from airflow_provider_kaizala.server.domain.fields import Fields
+from airflow_provider_kaizala.server.domain.groups import MAX_MEMBERS
+from airflow_provider_kaizala.server.domain.ids import canonical, new_unit_id
+from airflow_provider_kaizala.server.domain.persons import by_phones, named
+from airflow_provider_kaizala.server.domain.times import iso
 from airflow_provider_kaizala.server.store import tables as t
-from airflow_provider_kaizala.server.wire.fields import Fields
-from airflow_provider_kaizala.server.wire.ids import canonical, new_unit_id
-from airflow_provider_kaizala.server.wire.times import iso
 
 _g, _m, _p, _s = t.chat_group.c, t.membership.c, t.person.c, t.subscription.c
 Shown = dict[str, object]

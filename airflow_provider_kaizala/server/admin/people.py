@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import RowMapping, func, select, update
 
 from airflow_provider_kaizala.server.admin.session import Admin, AdminError
+from airflow_provider_kaizala.server.domain.times import iso
 from airflow_provider_kaizala.server.hashing import hash_pin
 from airflow_provider_kaizala.server.store import tables as t
-from airflow_provider_kaizala.server.wire.times import iso
 
 _p = t.person.c
 Shown = dict[str, object]

@@ -10,9 +10,9 @@ from airflow_provider_kaizala.server.admin import connectors
 from airflow_provider_kaizala.server.admin.session import Admin, AdminError
 from airflow_provider_kaizala.server.control.masking import without_query
 from airflow_provider_kaizala.server.delivery import outbox
+from airflow_provider_kaizala.server.domain.ids import canonical
+from airflow_provider_kaizala.server.domain.times import iso, iso_or_none
 from airflow_provider_kaizala.server.store import tables as t
-from airflow_provider_kaizala.server.wire.ids import canonical
-from airflow_provider_kaizala.server.wire.times import iso, iso_or_none
 
 _w, _d = t.webhook.c, t.webhook_delivery.c
 Shown = dict[str, object]

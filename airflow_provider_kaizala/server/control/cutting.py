@@ -6,7 +6,7 @@ import asyncio
 
 from starlette.types import Receive, Scope
 
-from airflow_provider_kaizala.server.wire.connections import PlainProtocol
+from airflow_provider_kaizala.server.api.connections import PlainProtocol
 
 _TRANSPORT = "kaizala.transport"
 

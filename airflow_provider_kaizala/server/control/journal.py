@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from airflow_provider_kaizala.server.clock import Clock
 from airflow_provider_kaizala.server.control.masking import mask, mask_pairs, readable, scrub
 from airflow_provider_kaizala.server.control.operations import Called
-from airflow_provider_kaizala.server.wire.times import iso_ms
+from airflow_provider_kaizala.server.domain.times import iso_ms
 
 MAX_ENTRIES = 2000
 MAX_BODY = 16 * 1024

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-from airflow_provider_kaizala.server.wire.errors import ApiError
-from airflow_provider_kaizala.server.wire.lenient_json import parse_object
+from airflow_provider_kaizala.server.api.lenient_json import parse_object
+from airflow_provider_kaizala.server.domain.errors import ApiError
 
 MASK = "***"
 #: names in lower case, without - and _

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from airflow_provider_kaizala.server.wire.ids import canonical
+from airflow_provider_kaizala.server.domain.ids import canonical
 
 # operationId: method and path, as in the contract's OpenAPI file; paths without a leading /api stand under /v1.
 OPERATIONS = {

@@ -28,6 +28,9 @@ from sqlalchemy.engine import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from airflow_provider_kaizala.server.api.bodies import json_reply, read_bounded
+from airflow_provider_kaizala.server.api.lenient_json import parse_object
+from airflow_provider_kaizala.server.api.operation import query_fields
 from airflow_provider_kaizala.server.clock import SECOND
 from airflow_provider_kaizala.server.control import acts
 from airflow_provider_kaizala.server.control.faults import read_faults
@@ -35,17 +38,14 @@ from airflow_provider_kaizala.server.control.journal import Wanted
 from airflow_provider_kaizala.server.control.operations import CALLBACKS, OPERATIONS
 from airflow_provider_kaizala.server.control.plane import plane_of
 from airflow_provider_kaizala.server.delivery.deliverer import Deliverer
-from airflow_provider_kaizala.server.routes.operation import query_fields
+from airflow_provider_kaizala.server.domain.errors import bad_request
+from airflow_provider_kaizala.server.domain.fields import Fields
+from airflow_provider_kaizala.server.domain.ids import canonical
+from airflow_provider_kaizala.server.domain.times import from_iso, iso_ms
 from airflow_provider_kaizala.server.seeds.apply import apply_seed, clear
 from airflow_provider_kaizala.server.seeds.load import SeedError, parse_seed
 from airflow_provider_kaizala.server.startup import start_over
 from airflow_provider_kaizala.server.state import state_of
-from airflow_provider_kaizala.server.wire.bodies import json_reply, read_bounded
-from airflow_provider_kaizala.server.wire.errors import bad_request
-from airflow_provider_kaizala.server.wire.fields import Fields
-from airflow_provider_kaizala.server.wire.ids import canonical
-from airflow_provider_kaizala.server.wire.lenient_json import parse_object
-from airflow_provider_kaizala.server.wire.times import from_iso, iso_ms
 
 router = APIRouter(prefix="/_test")
 

@@ -12,10 +12,10 @@ import logging
 import time
 
 from airflow_provider_kaizala.server.delivery import outbox
+from airflow_provider_kaizala.server.delivery.calls import parse_url
 from airflow_provider_kaizala.server.delivery.outbox import Delivery, Outcome, Retries
 from airflow_provider_kaizala.server.delivery.posting import post_event
 from airflow_provider_kaizala.server.hashing import new_token
-from airflow_provider_kaizala.server.outbound.calls import parse_url
 from airflow_provider_kaizala.server.state import ServerState
 
 log = logging.getLogger(__name__)

@@ -9,14 +9,14 @@ import time
 
 import httpx
 
-from airflow_provider_kaizala.server.delivery.outbox import Delivery, Outcome
-from airflow_provider_kaizala.server.outbound.calls import (
+from airflow_provider_kaizala.server.delivery.calls import (
     CallFailed,
     Outbound,
     parse_url,
     read_body,
     with_query,
 )
+from airflow_provider_kaizala.server.delivery.outbox import Delivery, Outcome
 from airflow_provider_kaizala.server.state import ServerState
 
 DELIVERY_SECONDS = 10.0

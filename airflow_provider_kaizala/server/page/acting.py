@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
-from airflow_provider_kaizala.server.kaizala.context import Operation
-from airflow_provider_kaizala.server.kaizala.media import StoredFile
+from airflow_provider_kaizala.server.domain.context import Operation
+from airflow_provider_kaizala.server.domain.errors import ApiError
+from airflow_provider_kaizala.server.domain.media import StoredFile
 from airflow_provider_kaizala.server.page import shows
 from airflow_provider_kaizala.server.page.forms import Form, read_form
 from airflow_provider_kaizala.server.page.operating import read_as, write_as
@@ -20,7 +21,6 @@ from airflow_provider_kaizala.server.page.sending import discard, once, store_fi
 from airflow_provider_kaizala.server.page.signing import sign_in_again
 from airflow_provider_kaizala.server.page.visitor import Visitor, check_form, check_origin, visitor_of
 from airflow_provider_kaizala.server.state import state_of
-from airflow_provider_kaizala.server.wire.errors import ApiError
 
 Files = dict[str, list[StoredFile]]
 #: the fields of a form that take files, and whether only photos

@@ -8,11 +8,12 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from airflow_provider_kaizala.server.kaizala import members, reactions, responses
-from airflow_provider_kaizala.server.kaizala.access import find_group, need_admin
-from airflow_provider_kaizala.server.kaizala.action_records import find_action_by_id
-from airflow_provider_kaizala.server.kaizala.context import Operation
-from airflow_provider_kaizala.server.kaizala.groups import MAX_MEMBERS
+from airflow_provider_kaizala.server.domain import members, reactions, responses
+from airflow_provider_kaizala.server.domain.access import find_group, need_admin
+from airflow_provider_kaizala.server.domain.action_records import find_action_by_id
+from airflow_provider_kaizala.server.domain.context import Operation
+from airflow_provider_kaizala.server.domain.fields import PHONE, Fields
+from airflow_provider_kaizala.server.domain.groups import MAX_MEMBERS
 from airflow_provider_kaizala.server.page import shows, views
 from airflow_provider_kaizala.server.page.acting import Files, Takes, handle
 from airflow_provider_kaizala.server.page.answering import (
@@ -27,7 +28,6 @@ from airflow_provider_kaizala.server.page.render import go_to, is_partial
 from airflow_provider_kaizala.server.page.sending import resource_of
 from airflow_provider_kaizala.server.page.sending import write as write_message
 from airflow_provider_kaizala.server.page.visitor import Visitor, visitor_of
-from airflow_provider_kaizala.server.wire.fields import PHONE, Fields
 
 MAX_COMMENT = 4000
 

@@ -15,15 +15,15 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from airflow_provider_kaizala.server.kaizala.answers import Kept
-from airflow_provider_kaizala.server.kaizala.context import Operation
+from airflow_provider_kaizala.server.domain.answers import Kept
+from airflow_provider_kaizala.server.domain.context import Operation
+from airflow_provider_kaizala.server.domain.ids import canonical
 from airflow_provider_kaizala.server.page.forms import Form
 from airflow_provider_kaizala.server.page.numbers import read_number
 from airflow_provider_kaizala.server.page.problems import Problem
 from airflow_provider_kaizala.server.page.render import moment_of
 from airflow_provider_kaizala.server.page.visitor import Visitor
 from airflow_provider_kaizala.server.store.tables import media_file, response
-from airflow_provider_kaizala.server.wire.ids import canonical
 
 FILE_QUESTIONS = ("Image", "AttachmentList")
 OPTION_QUESTIONS = ("SingleOption", "MultiOption")

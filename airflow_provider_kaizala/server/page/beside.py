@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from airflow_provider_kaizala.server.kaizala.access import find_group
-from airflow_provider_kaizala.server.kaizala.context import ADMIN, MEMBER, Operation
+from airflow_provider_kaizala.server.domain.access import find_group
+from airflow_provider_kaizala.server.domain.context import ADMIN, MEMBER, Operation
 from airflow_provider_kaizala.server.store import tables as t
 
 MAX_PEOPLE = 8

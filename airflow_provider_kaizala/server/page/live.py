@@ -17,10 +17,10 @@ from contextlib import suppress
 from sqlalchemy import case, select
 from sqlalchemy.engine import Connection
 
+from airflow_provider_kaizala.server.domain.errors import ApiError
 from airflow_provider_kaizala.server.people.feed import ORIGIN, ORIGIN_OF_POST, SHOWN_REVISION
 from airflow_provider_kaizala.server.store import tables as t
 from airflow_provider_kaizala.server.store.database import Database
-from airflow_provider_kaizala.server.wire.errors import ApiError
 
 #: posts whose changes are told; older ones are seen when a page is loaded
 WATCHED = 200

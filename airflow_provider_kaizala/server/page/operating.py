@@ -8,7 +8,7 @@ from typing import TypeVar
 from sqlalchemy.engine import Connection
 from starlette.requests import Request
 
-from airflow_provider_kaizala.server.kaizala.context import Operation
+from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.page.visitor import Visitor
 from airflow_provider_kaizala.server.people.sessions import find_session
 from airflow_provider_kaizala.server.state import state_of

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from airflow_provider_kaizala.server.domain.errors import ApiError
 from airflow_provider_kaizala.server.page.strings import Words
-from airflow_provider_kaizala.server.wire.errors import ApiError
 
 
 class Problem(ApiError):

@@ -16,13 +16,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from airflow_provider_kaizala.server.domain.errors import ApiError
+from airflow_provider_kaizala.server.domain.times import iso_ms
 from airflow_provider_kaizala.server.page.assets import asset_url
 from airflow_provider_kaizala.server.page.problems import sentence
 from airflow_provider_kaizala.server.page.strings import languages
 from airflow_provider_kaizala.server.page.visitor import Visitor, remember_visit, visitor_of
 from airflow_provider_kaizala.server.state import state_of
-from airflow_provider_kaizala.server.wire.errors import ApiError
-from airflow_provider_kaizala.server.wire.times import iso_ms
 
 #: of every reply of the page: pages, redirects, errors, style and script, the stream
 HEADERS = {

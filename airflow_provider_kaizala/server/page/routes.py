@@ -24,7 +24,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from airflow_provider_kaizala.server.kaizala.context import Operation
+from airflow_provider_kaizala.server.domain.context import Operation
+from airflow_provider_kaizala.server.domain.errors import ApiError
 from airflow_provider_kaizala.server.page import acts, home, shows, signing, views
 from airflow_provider_kaizala.server.page.assets import assets
 from airflow_provider_kaizala.server.page.live import Live
@@ -32,7 +33,6 @@ from airflow_provider_kaizala.server.page.operating import read_as
 from airflow_provider_kaizala.server.page.problems import Problem
 from airflow_provider_kaizala.server.page.render import PageRoute, html, is_partial
 from airflow_provider_kaizala.server.page.visitor import visitor_of
-from airflow_provider_kaizala.server.wire.errors import ApiError
 
 router = APIRouter(route_class=PageRoute)
 #: the server sends no body where only the head is asked for

@@ -8,20 +8,20 @@ from typing import Any
 
 from sqlalchemy import select
 
+from airflow_provider_kaizala.server.api.media import plain_name
 from airflow_provider_kaizala.server.clock import DAY
-from airflow_provider_kaizala.server.kaizala.access import find_group
-from airflow_provider_kaizala.server.kaizala.action_posting import post_action
-from airflow_provider_kaizala.server.kaizala.context import Operation
-from airflow_provider_kaizala.server.kaizala.media import StoredFile, add_resource
-from airflow_provider_kaizala.server.kaizala.media_kinds import kind_of, named_for, recognize
+from airflow_provider_kaizala.server.domain.access import find_group
+from airflow_provider_kaizala.server.domain.action_posting import post_action
+from airflow_provider_kaizala.server.domain.context import Operation
+from airflow_provider_kaizala.server.domain.errors import ApiError
+from airflow_provider_kaizala.server.domain.fields import Fields
+from airflow_provider_kaizala.server.domain.media import StoredFile, add_resource
+from airflow_provider_kaizala.server.domain.media_kinds import kind_of, named_for, recognize
 from airflow_provider_kaizala.server.page.parts import Upload
 from airflow_provider_kaizala.server.page.problems import Problem
 from airflow_provider_kaizala.server.people.operations import write_text
-from airflow_provider_kaizala.server.routes.media import plain_name
 from airflow_provider_kaizala.server.state import ServerState
 from airflow_provider_kaizala.server.store.tables import form_sent
-from airflow_provider_kaizala.server.wire.errors import ApiError
-from airflow_provider_kaizala.server.wire.fields import Fields
 
 _s = form_sent.c
 

@@ -8,8 +8,9 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from airflow_provider_kaizala.server.kaizala.context import Operation
-from airflow_provider_kaizala.server.kaizala.members import list_members
+from airflow_provider_kaizala.server.domain.context import Operation
+from airflow_provider_kaizala.server.domain.errors import ApiError, denied
+from airflow_provider_kaizala.server.domain.members import list_members
 from airflow_provider_kaizala.server.page import views
 from airflow_provider_kaizala.server.page.answering import filled, kept_files
 from airflow_provider_kaizala.server.page.beside import people_beside
@@ -19,7 +20,6 @@ from airflow_provider_kaizala.server.page.problems import Problem, sentence
 from airflow_provider_kaizala.server.page.render import html
 from airflow_provider_kaizala.server.page.visitor import Visitor, visitor_of
 from airflow_provider_kaizala.server.page.who import who_answered
-from airflow_provider_kaizala.server.wire.errors import ApiError, denied
 
 NOTHING = Form()
 

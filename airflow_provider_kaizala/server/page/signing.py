@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from airflow_provider_kaizala.server.domain.errors import ApiError
 from airflow_provider_kaizala.server.page import shows
 from airflow_provider_kaizala.server.page.forms import FLEETING, Form, read_form
 from airflow_provider_kaizala.server.page.problems import sentence
@@ -29,7 +30,6 @@ from airflow_provider_kaizala.server.people.sessions import (
     open_session,
 )
 from airflow_provider_kaizala.server.state import state_of
-from airflow_provider_kaizala.server.wire.errors import ApiError
 
 #: fields of the sign-in form itself
 _OWN = (*FLEETING, "next", "mobileNumber", "pin")

@@ -6,16 +6,16 @@ from typing import Any
 
 from sqlalchemy import Row, and_, select
 
-from airflow_provider_kaizala.server.kaizala.access import BELOW, GroupAccess, find_group
-from airflow_provider_kaizala.server.kaizala.action_records import was_sent_to
-from airflow_provider_kaizala.server.kaizala.context import ADMIN, MEMBER, SUBSCRIBER, Operation
-from airflow_provider_kaizala.server.kaizala.hierarchy import children
+from airflow_provider_kaizala.server.domain.access import BELOW, GroupAccess, find_group
+from airflow_provider_kaizala.server.domain.action_records import was_sent_to
+from airflow_provider_kaizala.server.domain.context import ADMIN, MEMBER, SUBSCRIBER, Operation
+from airflow_provider_kaizala.server.domain.errors import denied
+from airflow_provider_kaizala.server.domain.fields import Fields
+from airflow_provider_kaizala.server.domain.hierarchy import children
+from airflow_provider_kaizala.server.domain.ids import canonical
 from airflow_provider_kaizala.server.page.waiting import waiting_for
 from airflow_provider_kaizala.server.people.feed import read_feed, read_post
 from airflow_provider_kaizala.server.store import tables as t
-from airflow_provider_kaizala.server.wire.errors import denied
-from airflow_provider_kaizala.server.wire.fields import Fields
-from airflow_provider_kaizala.server.wire.ids import canonical
 
 Shown = dict[str, Any]
 

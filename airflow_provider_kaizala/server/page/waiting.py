@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import exists, or_, select
 
 from airflow_provider_kaizala.server.clock import MINUTE
-from airflow_provider_kaizala.server.kaizala.action_bodies import PACKAGE
-from airflow_provider_kaizala.server.kaizala.context import Operation
-from airflow_provider_kaizala.server.kaizala.hierarchy import ancestors
+from airflow_provider_kaizala.server.domain.action_bodies import PACKAGE
+from airflow_provider_kaizala.server.domain.context import Operation
+from airflow_provider_kaizala.server.domain.hierarchy import ancestors
 from airflow_provider_kaizala.server.store import tables as t
 
 Shown = dict[str, Any]

@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from airflow_provider_kaizala.server.kaizala import persons
-from airflow_provider_kaizala.server.kaizala.action_bodies import PACKAGE
-from airflow_provider_kaizala.server.kaizala.action_records import ActionRecord, find_action_by_id
-from airflow_provider_kaizala.server.kaizala.answers import NOWHERE
-from airflow_provider_kaizala.server.kaizala.context import ADMIN, Operation
-from airflow_provider_kaizala.server.kaizala.response_objects import (
+from airflow_provider_kaizala.server.domain import persons
+from airflow_provider_kaizala.server.domain.action_bodies import PACKAGE
+from airflow_provider_kaizala.server.domain.action_records import ActionRecord, find_action_by_id
+from airflow_provider_kaizala.server.domain.answers import NOWHERE
+from airflow_provider_kaizala.server.domain.context import ADMIN, Operation
+from airflow_provider_kaizala.server.domain.response_objects import (
     load_assignees,
     load_responses,
     may_see_responses,

@@ -35,16 +35,16 @@ from typing import Any
 
 from sqlalchemy import RowMapping, and_, func, or_, select
 
-from airflow_provider_kaizala.server.kaizala.access import BELOW, GroupAccess, find_group
-from airflow_provider_kaizala.server.kaizala.action_records import ActionRecord, find_action_by_id
-from airflow_provider_kaizala.server.kaizala.context import SUBSCRIBER, Operation
-from airflow_provider_kaizala.server.kaizala.media import as_announced
+from airflow_provider_kaizala.server.domain.access import BELOW, GroupAccess, find_group
+from airflow_provider_kaizala.server.domain.action_records import ActionRecord, find_action_by_id
+from airflow_provider_kaizala.server.domain.context import SUBSCRIBER, Operation
+from airflow_provider_kaizala.server.domain.errors import denied, not_found
+from airflow_provider_kaizala.server.domain.fields import Fields
+from airflow_provider_kaizala.server.domain.ids import canonical
+from airflow_provider_kaizala.server.domain.media import as_announced
+from airflow_provider_kaizala.server.domain.times import iso_ms
 from airflow_provider_kaizala.server.people.feed_actions import action_part
 from airflow_provider_kaizala.server.store import tables as t
-from airflow_provider_kaizala.server.wire.errors import denied, not_found
-from airflow_provider_kaizala.server.wire.fields import Fields
-from airflow_provider_kaizala.server.wire.ids import canonical
-from airflow_provider_kaizala.server.wire.times import iso_ms
 
 DEFAULT_COUNT = 50
 MAX_COUNT = 200

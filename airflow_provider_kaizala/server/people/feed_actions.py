@@ -7,14 +7,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from airflow_provider_kaizala.server.kaizala.action_bodies import PACKAGE
-from airflow_provider_kaizala.server.kaizala.action_reading import action_details, choice_counts
-from airflow_provider_kaizala.server.kaizala.action_records import ActionRecord, questions_of
-from airflow_provider_kaizala.server.kaizala.answers import shown_answer
-from airflow_provider_kaizala.server.kaizala.context import Operation
-from airflow_provider_kaizala.server.kaizala.response_objects import load_assignees, may_see_responses
+from airflow_provider_kaizala.server.domain.action_bodies import PACKAGE
+from airflow_provider_kaizala.server.domain.action_reading import action_details, choice_counts
+from airflow_provider_kaizala.server.domain.action_records import ActionRecord, questions_of
+from airflow_provider_kaizala.server.domain.answers import shown_answer
+from airflow_provider_kaizala.server.domain.context import Operation
+from airflow_provider_kaizala.server.domain.response_objects import load_assignees, may_see_responses
+from airflow_provider_kaizala.server.domain.times import iso_or_none
 from airflow_provider_kaizala.server.store.tables import response
-from airflow_provider_kaizala.server.wire.times import iso_or_none
 
 _r = response.c
 _DETAILS = (

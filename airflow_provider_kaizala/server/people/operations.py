@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from airflow_provider_kaizala.server.kaizala import reactions, responses
-from airflow_provider_kaizala.server.kaizala.access import find_group, need_member
-from airflow_provider_kaizala.server.kaizala.action_bodies import read_place
-from airflow_provider_kaizala.server.kaizala.action_records import find_action_by_id
-from airflow_provider_kaizala.server.kaizala.context import ADMIN, SUBSCRIBER, Operation
-from airflow_provider_kaizala.server.kaizala.messages import MAX_TEXT, post_text
-from airflow_provider_kaizala.server.kaizala.posts import Audience, read_reply_to
+from airflow_provider_kaizala.server.domain import reactions, responses
+from airflow_provider_kaizala.server.domain.access import find_group, need_member
+from airflow_provider_kaizala.server.domain.action_bodies import read_place
+from airflow_provider_kaizala.server.domain.action_records import find_action_by_id
+from airflow_provider_kaizala.server.domain.context import ADMIN, SUBSCRIBER, Operation
+from airflow_provider_kaizala.server.domain.errors import bad_request, denied
+from airflow_provider_kaizala.server.domain.fields import Fields
+from airflow_provider_kaizala.server.domain.messages import MAX_TEXT, post_text
+from airflow_provider_kaizala.server.domain.posts import Audience, read_reply_to
 from airflow_provider_kaizala.server.store import tables as t
-from airflow_provider_kaizala.server.wire.errors import bad_request, denied
-from airflow_provider_kaizala.server.wire.fields import Fields
 
 Reply = dict[str, object]
 

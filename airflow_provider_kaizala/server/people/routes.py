@@ -9,13 +9,13 @@ from sqlalchemy.engine import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from airflow_provider_kaizala.server.kaizala.context import Caller, Operation
+from airflow_provider_kaizala.server.api.bodies import json_reply
+from airflow_provider_kaizala.server.api.operation import query_fields, read_fields
+from airflow_provider_kaizala.server.domain.context import Caller, Operation
+from airflow_provider_kaizala.server.domain.errors import ApiError, not_found
+from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.people import feed, operations, sessions
-from airflow_provider_kaizala.server.routes.operation import query_fields, read_fields
 from airflow_provider_kaizala.server.state import base_url, state_of
-from airflow_provider_kaizala.server.wire.bodies import json_reply
-from airflow_provider_kaizala.server.wire.errors import ApiError, not_found
-from airflow_provider_kaizala.server.wire.fields import Fields
 
 router = APIRouter(prefix="/people")
 Reply = dict[str, object]

@@ -16,10 +16,10 @@ from sqlalchemy.engine import Connection
 from starlette.requests import Request
 
 from airflow_provider_kaizala.server.clock import DAY, MINUTE
+from airflow_provider_kaizala.server.domain.context import SESSION, Caller
+from airflow_provider_kaizala.server.domain.errors import ApiError, not_signed_in, throttled
 from airflow_provider_kaizala.server.hashing import check_pin, fingerprint, new_token
-from airflow_provider_kaizala.server.kaizala.context import SESSION, Caller
 from airflow_provider_kaizala.server.store.tables import person, person_session, pin_attempt
-from airflow_provider_kaizala.server.wire.errors import ApiError, not_signed_in, throttled
 
 SESSION_LIFE_MS = 30 * DAY
 ATTEMPT_WINDOW_MS = 15 * MINUTE

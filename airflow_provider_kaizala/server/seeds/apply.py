@@ -5,10 +5,9 @@ from __future__ import annotations
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
-from airflow_provider_kaizala.server.hashing import fingerprint, hash_pin
-from airflow_provider_kaizala.server.kaizala import hierarchy, tokens
-from airflow_provider_kaizala.server.kaizala.action_posting import post_action
-from airflow_provider_kaizala.server.kaizala.context import (
+from airflow_provider_kaizala.server.domain import hierarchy, tokens
+from airflow_provider_kaizala.server.domain.action_posting import post_action
+from airflow_provider_kaizala.server.domain.context import (
     ADMIN,
     MEMBER,
     PERMISSIONS,
@@ -16,13 +15,14 @@ from airflow_provider_kaizala.server.kaizala.context import (
     Caller,
     Operation,
 )
-from airflow_provider_kaizala.server.kaizala.persons import by_phones
+from airflow_provider_kaizala.server.domain.errors import ApiError
+from airflow_provider_kaizala.server.domain.fields import Fields
+from airflow_provider_kaizala.server.domain.ids import new_unit_id
+from airflow_provider_kaizala.server.domain.persons import by_phones
+from airflow_provider_kaizala.server.hashing import fingerprint, hash_pin
 from airflow_provider_kaizala.server.seeds.load import SeedError
 from airflow_provider_kaizala.server.seeds.model import GroupSeed, Seed
 from airflow_provider_kaizala.server.store import tables as t
-from airflow_provider_kaizala.server.wire.errors import ApiError
-from airflow_provider_kaizala.server.wire.fields import Fields
-from airflow_provider_kaizala.server.wire.ids import new_unit_id
 
 DEFAULT_TENANT = "default"
 

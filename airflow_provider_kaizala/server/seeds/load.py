@@ -8,10 +8,10 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from airflow_provider_kaizala.server.api.lenient_json import check_text
+from airflow_provider_kaizala.server.api.mistakes import first_mistake, sentence
+from airflow_provider_kaizala.server.domain.errors import ApiError
 from airflow_provider_kaizala.server.seeds.model import Seed, known_names
-from airflow_provider_kaizala.server.wire.errors import ApiError
-from airflow_provider_kaizala.server.wire.lenient_json import check_text
-from airflow_provider_kaizala.server.wire.mistakes import first_mistake, sentence
 
 BUILT_IN = Path(__file__).parent
 

@@ -21,8 +21,8 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from airflow_provider_kaizala.server.kaizala.context import PERMISSIONS
-from airflow_provider_kaizala.server.wire.ids import canonical
+from airflow_provider_kaizala.server.domain.context import PERMISSIONS
+from airflow_provider_kaizala.server.domain.ids import canonical
 
 
 def _phone(value: str) -> str:

@@ -18,8 +18,8 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import Connection, Transaction
 from sqlalchemy.exc import SQLAlchemyError
 
+from airflow_provider_kaizala.server.domain.errors import unavailable
 from airflow_provider_kaizala.server.store.engine import WRITES
-from airflow_provider_kaizala.server.wire.errors import unavailable
 
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
@@ -64,6 +64,11 @@ class Database:
         job = _Job(work)
         self._jobs.put(job)
         return job.future
+
+    @property
+    def queue_length(self) -> int:
+        """How many writes wait for the writer."""
+        return self._jobs.qsize()
 
     def close(self) -> None:
         """Finish what is queued and close all connections."""

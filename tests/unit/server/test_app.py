@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from airflow_provider_kaizala.server.wire.errors import TOKEN_INVALID, TOKEN_MISSING
+from airflow_provider_kaizala.server.domain.errors import TOKEN_INVALID, TOKEN_MISSING
 
 if TYPE_CHECKING:
     from airflow_provider_kaizala.server.run import RunningServer

@@ -7,7 +7,7 @@ import click
 from airflow_provider_kaizala.server.admin import connectors
 from airflow_provider_kaizala.server.admin.commands.shown import Listing, Record, administers, named
 from airflow_provider_kaizala.server.admin.session import Admin
-from airflow_provider_kaizala.server.kaizala.context import PERMISSIONS
+from airflow_provider_kaizala.server.domain.context import PERMISSIONS
 
 ONCE = "The secret is shown only now; it is stored as a hash."
 

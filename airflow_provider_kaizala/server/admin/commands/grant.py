@@ -13,7 +13,7 @@ from airflow_provider_kaizala.server.admin.commands.shown import (
     named,
 )
 from airflow_provider_kaizala.server.admin.session import Admin, AdminError
-from airflow_provider_kaizala.server.kaizala.context import TENANT, USER
+from airflow_provider_kaizala.server.domain.context import TENANT, USER
 
 ONCE = "The token is shown only now; it is stored as a hash. One issued before it has ended."
 _of_connector = named("--connector", "connector_id", help="Only those of this connector.")

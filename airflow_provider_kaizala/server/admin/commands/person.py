@@ -7,6 +7,7 @@ import sys
 import click
 
 from airflow_provider_kaizala.server.admin import people
+from airflow_provider_kaizala.server.admin.commands.data import erase, export
 from airflow_provider_kaizala.server.admin.commands.shown import (
     Listing,
     Record,
@@ -69,3 +70,7 @@ def list_(admin: Admin) -> Listing:
 def set_pin(admin: Admin, mobile: str, pin: str) -> Record:
     """Give MOBILE a new PIN, and sign them out everywhere."""
     return Record(people.set_pin(admin, mobile, pin))
+
+
+person.add_command(export)
+person.add_command(erase)

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from airflow_provider_kaizala.server.admin.session import AdminError, administration
 from airflow_provider_kaizala.server.config import DEFAULT_DATABASE
-from airflow_provider_kaizala.server.wire.fields import PHONE
+from airflow_provider_kaizala.server.domain.fields import PHONE
 
 DATABASE_VARIABLE = "KAIZALA_SERVER_DATABASE"
 
@@ -32,10 +32,14 @@ class Listing:
 
 @dataclass(frozen=True)
 class Record:
-    """One thing, field by field, and a sentence about it."""
+    """One thing, field by field, and a sentence about it.
+
+    :param as_json: whether it is JSON even for people, as what is nested has no other form
+    """
 
     values: Mapping[str, object]
     note: str = ""
+    as_json: bool = False
 
 
 class Failed(click.ClickException):
@@ -48,22 +52,23 @@ class Failed(click.ClickException):
         click.echo(f"kaizala-server: {self.message}", err=True)
 
 
-def administers(carry_out: Callable[..., Listing | Record]) -> Callable[..., None]:
-    """Give a command the options of all, a transaction as its first argument, and show what it returns once it is committed."""
+database_option = click.option(
+    "--database",
+    envvar=DATABASE_VARIABLE,
+    default=DEFAULT_DATABASE,
+    show_default=True,
+    help=f"The server's database; also from {DATABASE_VARIABLE}.",
+)
 
-    @click.option(
-        "--database",
-        envvar=DATABASE_VARIABLE,
-        default=DEFAULT_DATABASE,
-        show_default=True,
-        help=f"The server's database; also from {DATABASE_VARIABLE}.",
-    )
+
+def shown(carry_out: Callable[..., Listing | Record]) -> Callable[..., None]:
+    """Show what a command returns, as JSON if asked for; an :class:`AdminError` is one sentence."""
+
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     @functools.wraps(carry_out)
-    def run(database: str, as_json: bool, **options: object) -> None:
+    def run(as_json: bool, **options: object) -> None:
         try:
-            with administration(database) as admin:
-                result = carry_out(admin, **options)
+            result = carry_out(**options)
         except AdminError as error:
             raise Failed(str(error)) from None
         _show(result, as_json)
@@ -71,10 +76,23 @@ def administers(carry_out: Callable[..., Listing | Record]) -> Callable[..., Non
     return run
 
 
+def administers(carry_out: Callable[..., Listing | Record]) -> Callable[..., None]:
+    """Give a command the options of all, a transaction as its first argument, and show what it returns once it is committed."""
+
+    @database_option
+    @shown
+    @functools.wraps(carry_out)
+    def run(database: str, **options: object) -> Listing | Record:
+        with administration(database) as admin:
+            return carry_out(admin, **options)
+
+    return run
+
+
 def _show(result: Listing | Record, as_json: bool) -> None:
-    if as_json:
-        shown = list(result.rows) if isinstance(result, Listing) else dict(result.values)
-        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+    if as_json or (isinstance(result, Record) and result.as_json):
+        found = list(result.rows) if isinstance(result, Listing) else dict(result.values)
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
     elif isinstance(result, Record):
         width = max(len(_title(name)) for name in result.values)
         for name, value in result.values.items():

@@ -8,8 +8,8 @@ import time
 import pytest
 from sqlalchemy import select
 
-from airflow_provider_kaizala.server.outbound import calls
-from airflow_provider_kaizala.server.outbound.addresses import is_public
+from airflow_provider_kaizala.server.delivery import calls
+from airflow_provider_kaizala.server.delivery.addresses import is_public
 from airflow_provider_kaizala.server.store.tables import webhook_delivery
 
 GROUP = "11111111-1111-4111-8111-111111111111@1"

@@ -87,7 +87,7 @@ class TestUrl:
         assert listener.asked == []
         # 127.0.0.1 plays a public address that leads to a private one.
         monkeypatch.setattr(
-            "airflow_provider_kaizala.server.outbound.calls.is_public", lambda address: address == "127.0.0.1"
+            "airflow_provider_kaizala.server.delivery.calls.is_public", lambda address: address == "127.0.0.1"
         )
         inner = f"http://127.0.0.2:{listener.port}/"
         listener.answer_get = serving(b"", 302, Location=inner)
@@ -123,7 +123,7 @@ class TestUrl:
         )
 
     def test_a_dripping_server_is_left(self, api, listener, monkeypatch) -> None:
-        monkeypatch.setattr("airflow_provider_kaizala.server.outbound.fetching.FETCH_SECONDS", 0.5)
+        monkeypatch.setattr("airflow_provider_kaizala.server.delivery.fetching.FETCH_SECONDS", 0.5)
 
         def drip(request, _token):
             import time

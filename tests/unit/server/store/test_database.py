@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import func, select
 
+from airflow_provider_kaizala.server.domain.errors import ApiError
 from airflow_provider_kaizala.server.store.database import Database
 from airflow_provider_kaizala.server.store.engine import open_engine
 from airflow_provider_kaizala.server.store.migrate import migrate
 from airflow_provider_kaizala.server.store.tables import setting
-from airflow_provider_kaizala.server.wire.errors import ApiError
 
 
 @pytest.fixture

@@ -1,0 +1,168 @@
+"""Uploading media over REST, and serving it by its unguessable URL."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from urllib.parse import unquote
+
+from fastapi import APIRouter
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, Response
+
+from airflow_provider_kaizala.server.api.bodies import json_reply
+from airflow_provider_kaizala.server.api.operation import Reply, admit
+from airflow_provider_kaizala.server.domain.context import MEDIA, Caller, Operation
+from airflow_provider_kaizala.server.domain.errors import (
+    ApiError,
+    bad_request,
+    not_found,
+    too_large,
+    unsupported_media,
+)
+from airflow_provider_kaizala.server.domain.media import StoredFile, add_resource, find_file
+from airflow_provider_kaizala.server.domain.media_kinds import is_taken, kind_of, named_for
+from airflow_provider_kaizala.server.state import ServerState, base_url, state_of
+
+router = APIRouter()
+MAX_FILES = 50
+# Within emoji and in several scripts; all else that is not printable could make a name look like another.
+_JOINERS = "\u200c\u200d"
+# RFC 5987, as in filename*=utf-8''caf%C3%A9.jpg
+_ENCODED_NAME = re.compile(r"""filename\*=\s*"?([\w-]*)'[^']*'([^;"\s]+)""", re.IGNORECASE)
+# RFC 2047, as .NET writes a name in filename= alone
+_MIME_NAME = re.compile(r"""filename="?(=\?utf-8\?[bq]\?[^?\s]*\?=)"?""", re.IGNORECASE)
+_SHOWN_INLINE = ("image/", "audio/", "video/")
+_SAFE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    # Programs show what mediaUrl names in pages of their own, and who knows the URL may see the file.
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Cache-Control": "private, max-age=31536000, immutable",
+}
+
+
+@router.post("/v1/media")
+async def upload_media(request: Request) -> Response:
+    """Take a multipart upload: any part names, several files make an album."""
+    caller = await admit(request, MEDIA)
+    server = state_of(request)
+    uploads = await _read_uploads(request, server.config.max_media)
+    try:
+        named = [
+            (
+                upload,
+                *await asyncio.to_thread(kind_of, upload.filename or "", upload.content_type, upload.file),
+            )
+            for upload in uploads
+        ]
+        files = []
+        for upload, kind, mime_type in named:
+            await upload.seek(0)
+            file_id, size = await asyncio.to_thread(server.media.save, upload.file)
+            name = plain_name(upload.filename or named_for("", mime_type))
+            files.append(StoredFile(file_id, name, kind, mime_type, size))
+    finally:
+        for upload in uploads:
+            await upload.close()
+    return json_reply(await register(server, caller, base_url(request), files))
+
+
+async def register(server: ServerState, caller: Caller, base: str, files: list[StoredFile]) -> Reply:
+    """Register files that are on disk; they are removed again if that is refused."""
+    try:
+        return await server.database.write(
+            lambda conn: add_resource(Operation(conn, server.clock.now_ms(), caller, base), files)
+        )
+    except ApiError:
+        for one in files:
+            server.media.discard(one.id)
+        raise
+
+
+class _Parts(MultiPartParser):
+    """Parts as clients write them: .NET and older Python clients encode a file's name, others leave it out."""
+
+    def on_headers_finished(self) -> None:
+        """Say of each part that is a file what the parser knows a file by."""
+        part = self._current_part
+        given = (part.content_disposition or b"form-data").decode("latin-1")
+        _, options = parse_options_header(given)
+        encoded = _ENCODED_NAME.search(given)
+        is_media = is_taken(Headers(raw=part.item_headers).get("content-type", ""))
+        if b"name" not in options:
+            given += '; name=""'
+        if b"filename" not in options and (encoded or is_media):
+            given += '; filename=""'
+        part.content_disposition = given.encode("latin-1")
+        super().on_headers_finished()
+        if part.file is None:
+            return
+        if encoded:
+            charset = encoded[1] if encoded[1].lower() in ("utf-8", "iso-8859-1") else "utf-8"
+            part.file.filename = unquote(encoded[2], charset)
+        elif words := _MIME_NAME.search(given):
+            with suppress(HeaderParseError, ValueError):  # else the name is what it looks like
+                part.file.filename = str(make_header(decode_header(words[1])))
+
+
+async def _read_uploads(request: Request, limit: int) -> list[UploadFile]:
+    if not request.headers.get("content-type", "").lower().startswith("multipart/"):
+        raise unsupported_media("An upload must be multipart/form-data")
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise too_large(limit)
+    parser = _Parts(request.headers, _bounded(request, limit), max_files=MAX_FILES, max_fields=100)
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError, ValueError, UnicodeError):
+        raise bad_request("The multipart body cannot be read") from None
+    except ClientDisconnect:
+        raise bad_request("The body ended early") from None
+    uploads = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+    if not uploads:
+        raise bad_request("The upload holds no file")
+    return uploads
+
+
+async def _bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise too_large(limit)
+        yield chunk
+
+
+def plain_name(name: str | None) -> str:
+    """Drop folders and what a header or a path could trip over."""
+    last = (name or "").replace("\\", "/").rpartition("/")[2]
+    clean = "".join(
+        letter for letter in last if (letter.isprintable() or letter in _JOINERS) and letter != '"'
+    )
+    return clean.encode("utf-8", "replace").decode()[-200:] or "file"
+
+
+@router.api_route("/media/{file_id}", methods=["GET", "HEAD"])
+@router.api_route("/media/{file_id}/{name}", methods=["GET", "HEAD"])
+async def serve_media(request: Request, file_id: str) -> Response:
+    """Serve an uploaded file; a browser never runs it."""
+    server = state_of(request)
+    found = await server.database.read(lambda conn: find_file(conn, file_id))
+    if found is None or not server.media.path(found.id).is_file():
+        raise not_found("The file")
+    inline = found.mime_type.startswith(_SHOWN_INLINE)
+    return FileResponse(
+        server.media.path(found.id),
+        media_type=found.mime_type,
+        filename=found.name,
+        content_disposition_type="inline" if inline else "attachment",
+        headers=_SAFE_HEADERS,
+    )

@@ -1,0 +1,128 @@
+"""The authorization-code flow: the sign-in page, and the exchange of the code."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from fastapi import APIRouter
+from sqlalchemy.engine import Connection
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from airflow_provider_kaizala.server.api.bodies import json_reply, read_bounded
+from airflow_provider_kaizala.server.api.lenient_json import check_text
+from airflow_provider_kaizala.server.api.operation import query_fields
+from airflow_provider_kaizala.server.domain import oauth
+from airflow_provider_kaizala.server.domain.errors import ApiError, bad_request
+from airflow_provider_kaizala.server.domain.fields import Fields
+from airflow_provider_kaizala.server.page.problems import sentence
+from airflow_provider_kaizala.server.page.render import html
+from airflow_provider_kaizala.server.page.visitor import visitor_of
+from airflow_provider_kaizala.server.people.sessions import check_person_pin, client_of
+from airflow_provider_kaizala.server.state import base_url, state_of
+
+router = APIRouter(prefix="/api/oauth")
+MAX_FORM = 64 * 1024
+# Only the page's style and picture are loaded, nothing runs and nothing frames the page: what is typed goes to this server only,
+# which may send the browser on to the connector.
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "form-action 'self' {target}"
+)
+
+
+@router.get("/authorize")
+async def authorize(request: Request) -> Response:
+    """Show the page a person signs in on."""
+    fields = query_fields(request)
+    return _page(request, fields, await _connector(request, fields))
+
+
+@router.post("/authorize")
+async def sign_in(request: Request) -> Response:
+    """Check phone number and PIN, and send the browser back with a code."""
+    server, fields = state_of(request), await _form(request)
+    name = await _connector(request, fields)
+    client_id, redirect_uri = _asked(fields)
+    mobile, pin = (fields.optional_text(name, most=100) or "" for name in ("mobileNumber", "pin"))
+
+    def work(conn: Connection) -> str | ApiError:
+        now_ms = server.clock.now_ms()
+        connector_id, _ = oauth.find_connector(conn, client_id, redirect_uri)
+        person_id = check_person_pin(conn, now_ms, mobile, pin, client_of(request))
+        if isinstance(person_id, ApiError):
+            return person_id
+        return oauth.issue_code(conn, now_ms, connector_id, person_id, redirect_uri)
+
+    code = await server.database.write(work)
+    if isinstance(code, ApiError):
+        return _page(request, fields, name, code)
+    state = fields.optional_text("state")
+    query = f"code={quote(code, safe='')}" + (f"&state={quote(state, safe='')}" if state else "")
+    base, mark, fragment = redirect_uri.partition("#")
+    location = f"{base}{'&' if '?' in base else '?'}{query}{mark}{fragment}"
+    return RedirectResponse(location, 302, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+
+
+@router.post("/token")
+async def exchange_code(request: Request) -> Response:
+    """Trade a code for tokens."""
+    server, fields, endpoint = state_of(request), await _form(request), base_url(request)
+    client_id = fields.text("client_id", most=128)
+    secret, code = fields.text("client_secret", most=500), fields.text("code", most=500)
+    reply = await server.database.write(
+        lambda conn: oauth.redeem(conn, server.clock.now_ms(), client_id, secret, code, endpoint)
+    )
+    return json_reply(reply, headers={"Cache-Control": "no-store"})
+
+
+def _asked(fields: Fields) -> tuple[str, str]:
+    return fields.text("client_id", most=128), fields.text("redirect_uri")
+
+
+async def _connector(request: Request, fields: Fields) -> str:
+    """Return the connector's name; nobody is sent to a redirect URL that is not its own."""
+    client_id, redirect_uri = _asked(fields)
+    _, name = await state_of(request).database.read(
+        lambda conn: oauth.find_connector(conn, client_id, redirect_uri)
+    )
+    return name
+
+
+async def _form(request: Request) -> Fields:
+    raw = await read_bounded(request, MAX_FORM)
+    try:
+        pairs = parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=100)
+    except ValueError:
+        raise bad_request("The body is not a form") from None
+    for _, value in pairs:
+        check_text(value)
+    return Fields(dict(pairs))
+
+
+def _page(request: Request, fields: Fields, connector: str, error: ApiError | None = None) -> Response:
+    client_id, redirect_uri = _asked(fields)
+    visitor = visitor_of(request)
+    reply = html(
+        request,
+        "authorize.html",
+        error.status if error else 200,
+        visitor,
+        connector=connector,
+        problem=sentence(error, visitor.words) if error else None,
+        given={"client_id": client_id, "redirect_uri": redirect_uri, "state": fields.optional_text("state")},
+        mobile=fields.optional_text("mobileNumber") or "",
+    )
+    reply.headers["Content-Security-Policy"] = _POLICY.format(target=_origin(redirect_uri))
+    reply.headers["Referrer-Policy"] = "no-referrer"
+    del reply.headers["Cross-Origin-Opener-Policy"]  # a connector may open this page in a window of its own
+    for name, value in (error.headers if error else {}).items():
+        reply.headers[name] = value
+    return reply
+
+
+def _origin(redirect_uri: str) -> str:
+    """Return the origin a browser may be sent on to, in a form that a header can hold."""
+    parts = urlsplit(redirect_uri)
+    origin = f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
+    return origin if origin.isascii() and origin.isprintable() and not set(origin) & set(" ;,'\"") else ""

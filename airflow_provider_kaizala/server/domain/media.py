@@ -1,0 +1,117 @@
+"""Uploaded media: a ``mediaResource`` string names one file, or the files of an album."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from airflow_provider_kaizala.server.domain.context import Operation
+from airflow_provider_kaizala.server.domain.errors import bad_request
+from airflow_provider_kaizala.server.hashing import new_token
+from airflow_provider_kaizala.server.store.tables import media_file, media_resource
+
+MediaRef = dict[str, str]
+
+
+class StoredFile(NamedTuple):
+    """A file that lies in the media store; its id is unguessable and part of its URL."""
+
+    id: str
+    name: str
+    kind: str
+    mime_type: str
+    size: int
+
+
+def add_resource(op: Operation, files: Sequence[StoredFile]) -> dict[str, object]:
+    """Register stored files as one resource; several make an album, of images only."""
+    kind = files[0].kind if len(files) == 1 else "Album"
+    if kind == "Album" and any(one.kind != "Image" for one in files):
+        raise bad_request("Several files make an album, which holds images only")
+    resource_id = new_token()
+    op.conn.execute(
+        media_resource.insert(),
+        {
+            "id": resource_id,
+            "tenant_id": op.caller.tenant_id,
+            "uploader_id": op.caller.person_id,
+            "kind": kind,
+            "created_ms": op.now_ms,
+        },
+    )
+    op.conn.execute(
+        media_file.insert(),
+        [
+            {
+                "id": one.id,
+                "resource_id": resource_id,
+                "position": position,
+                "name": one.name,
+                "mime_type": one.mime_type,
+                "size": one.size,
+            }
+            for position, one in enumerate(files)
+        ],
+    )
+    return {"mediaResource": resource_id}
+
+
+def find_resource(
+    op: Operation, resource: str, field: str, kinds: tuple[str, ...] | None = None
+) -> list[MediaRef]:
+    """Return the files of a resource as ``{"id", "name"}``; 400 if it is unknown or of another kind."""
+    found = _files_of(op, resource)
+    if not found:
+        raise bad_request(f"{field} is not a mediaResource of an upload")
+    if kinds is not None and found[0].kind not in kinds:
+        raise bad_request(f"{field} is of the kind {found[0].kind}, not {' or '.join(kinds)}")
+    return [{"id": one.id, "name": one.name} for one in found]
+
+
+def picture_url(op: Operation, given: str | None) -> str:
+    """Return where the picture of a group, a bot or an option is: the URL of an uploaded image, anything else as it was given."""
+    found = _files_of(op, given) if given else ()
+    if found and found[0].kind == "Image":
+        return media_url(op.base_url, {"id": found[0].id, "name": found[0].name})
+    return given or ""
+
+
+def _files_of(op: Operation, resource: str) -> Sequence[Any]:
+    r, f = media_resource.c, media_file.c
+    return op.conn.execute(
+        select(r.kind, f.id, f.name)
+        .join(media_file, f.resource_id == r.id)
+        .where(r.id == resource[:128], r.tenant_id == op.caller.tenant_id)
+        .order_by(f.position)
+    ).all()
+
+
+def media_url(base_url: str, ref: MediaRef) -> str:
+    """Return the public, unguessable URL of a file."""
+    return f"{base_url}/media/{ref['id']}/{quote(ref['name'] or 'file', safe='')}"
+
+
+def as_attachment(base_url: str, ref: MediaRef) -> dict[str, object]:
+    """Return a file as answers and attachment events show it."""
+    return {"mediaUrl": media_url(base_url, ref), "mediaFileName": ref["name"]}
+
+
+def as_announced(base_url: str, ref: MediaRef) -> dict[str, object]:
+    """Return a file as announcements show it: under both pairs of names (C12)."""
+    url = media_url(base_url, ref)
+    return {"url": url, "fileName": ref["name"], "mediaUrl": url, "mediaFileName": ref["name"]}
+
+
+def find_file(conn: Connection, file_id: str) -> StoredFile | None:
+    """Find a file by the unguessable part of its URL."""
+    r, f = media_resource.c, media_file.c
+    found = conn.execute(
+        select(f.id, f.name, r.kind, f.mime_type, f.size)
+        .join(media_resource, r.id == f.resource_id)
+        .where(f.id == file_id[:128])
+    ).first()
+    return None if found is None else StoredFile(*found)

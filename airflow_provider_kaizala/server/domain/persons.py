@@ -1,0 +1,78 @@
+"""People: found by phone number or id, made when a number is first named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from airflow_provider_kaizala.server.domain.context import Operation
+from airflow_provider_kaizala.server.domain.ids import new_unit_id
+from airflow_provider_kaizala.server.store.tables import person
+
+
+class Person(NamedTuple):
+    """What most replies and events say of a person."""
+
+    id: str
+    mobile: str
+    name: str
+    profile_pic: str
+    is_provisioned: bool
+
+
+COLUMNS = (person.c.id, person.c.mobile, person.c.name, person.c.profile_pic, person.c.is_provisioned)
+
+
+def as_person(found: Sequence[Any]) -> Person:
+    """Read a row that begins with :data:`COLUMNS`."""
+    return Person(found[0], found[1] or "", found[2], found[3], found[4])
+
+
+def by_phones(conn: Connection, phones: Sequence[str]) -> dict[str, Person]:
+    """Return the people with these numbers, by number."""
+    people: dict[str, Person] = {}
+    for start in range(0, len(phones), 500):
+        found = conn.execute(select(*COLUMNS).where(person.c.mobile.in_(phones[start : start + 500])))
+        people.update((who.mobile, who) for who in map(as_person, found))
+    return people
+
+
+def by_ids(conn: Connection, ids: Sequence[str]) -> dict[str, Person]:
+    """Return people by id."""
+    people: dict[str, Person] = {}
+    for start in range(0, len(ids), 500):
+        found = conn.execute(select(*COLUMNS).where(person.c.id.in_(ids[start : start + 500])))
+        people.update((who.id, who) for who in map(as_person, found))
+    return people
+
+
+def named(op: Operation, phones: Sequence[str]) -> dict[str, Person]:
+    """Return the people with these numbers; unknown ones are made, not yet provisioned (they never signed in)."""
+    people = by_phones(op.conn, phones)
+    for phone in phones:
+        if phone not in people:
+            who = Person(new_unit_id(), phone, phone, "", False)
+            op.conn.execute(
+                person.insert(),
+                {
+                    "id": who.id,
+                    "tenant_id": op.caller.tenant_id,
+                    "mobile": phone,
+                    "name": phone,
+                    "profile_pic": "",
+                    "is_provisioned": False,
+                    "is_tenant_admin": False,
+                    "created_ms": op.now_ms,
+                },
+            )
+            people[phone] = who
+    return people
+
+
+def caller_as_person(op: Operation) -> Person:
+    """Return the caller."""
+    caller = op.caller
+    return Person(caller.person_id, caller.mobile, caller.name, caller.profile_pic, True)

@@ -1,0 +1,177 @@
+"""Likes and comments on what was posted."""
+
+from __future__ import annotations
+
+from sqlalchemy import and_, case, func, select, update
+
+from airflow_provider_kaizala.server.domain.access import GroupAccess, find_group
+from airflow_provider_kaizala.server.domain.action_records import was_sent_to
+from airflow_provider_kaizala.server.domain.context import SUBSCRIBER, Operation
+from airflow_provider_kaizala.server.domain.errors import bad_request, denied, not_found
+from airflow_provider_kaizala.server.domain.fields import Fields
+from airflow_provider_kaizala.server.domain.ids import canonical, new_id
+from airflow_provider_kaizala.server.domain.times import ticks
+from airflow_provider_kaizala.server.store.tables import chat_group, feed_entry, post, reaction
+
+TYPES = ("Like", "Comment")
+PAGE = 500
+# Between two reactions; cursors are then whole multiples of it, which JavaScript, whose numbers hold 15 digits
+# of any 18, reads and sends back as they are.
+TICKS_APART = 1000
+_r, _p, _f = reaction.c, post.c, feed_entry.c
+
+
+def post_reaction(op: Operation, group_id: str, fields: Fields) -> dict[str, object]:
+    """Like or comment on something posted in ``sourceGroupId``, seen in the group of the path."""
+    access = find_group(op, group_id)
+    reference_id = fields.text("referenceId", most=128)
+    source = fields.text("sourceGroupId", most=128)
+    kind = fields.choice(TYPES, "reactionType")
+    if kind is None:
+        raise bad_request("reactionType is required")
+    comment = fields.text("comment") if kind == "Comment" else ""
+    reference_id = _seen_post(op, access, reference_id, source)
+    return {"reactionId": react(op, access.id, reference_id, kind, comment)}
+
+
+def _seen_post(op: Operation, access: GroupAccess, reference_id: str, source: str | None) -> str:
+    """Return the id of a post that is in the feed of a group and was sent in the source group."""
+    found = op.conn.execute(
+        select(_p.reference_id, _p.group_id, _p.audience)
+        .join(feed_entry, _f.reference_id == _p.reference_id)
+        .where(_f.group_id == access.id, _p.reference_id == canonical(reference_id), _p.deleted_ms.is_(None))
+    ).first()
+    if found is None or (source is not None and canonical(source) != found.group_id):
+        raise not_found("The message referenceId names")
+    if access.role == SUBSCRIBER and not was_sent_to(op, found.reference_id, found.audience):
+        raise denied("This was not sent to you")
+    return str(found.reference_id)
+
+
+def react(op: Operation, group_id: str, reference_id: str, kind: str, comment: str) -> str:
+    """Store a reaction and return its id; a second like by the same person is the first one."""
+    if kind == "Like":
+        mine = op.conn.execute(
+            select(_r.id).where(
+                _r.reference_id == reference_id, _r.person_id == op.caller.person_id, _r.reaction_type == kind
+            )
+        ).scalar()
+        if mine is not None:
+            return str(mine)
+    g = chat_group.c
+    floor = g.last_reaction_ticks + TICKS_APART
+    now_ticks = ticks(op.now_ms)
+    moment: int = op.conn.execute(
+        update(chat_group)
+        .where(g.id == group_id)
+        .values(last_reaction_ticks=case((floor > now_ticks, floor), else_=now_ticks))
+        .returning(g.last_reaction_ticks)
+    ).scalar_one()
+    reaction_id = new_id()
+    op.conn.execute(
+        reaction.insert(),
+        {
+            "id": reaction_id,
+            "group_id": group_id,
+            "reference_id": reference_id,
+            "person_id": op.caller.person_id,
+            "reaction_type": kind,
+            "slot": "" if kind == "Like" else reaction_id,
+            "comment": comment,
+            "modified_ms": op.now_ms,
+            "modified_ticks": moment,
+        },
+    )
+    count = _p.like_count if kind == "Like" else _p.comment_count
+    op.conn.execute(
+        update(post)
+        .where(_p.reference_id == reference_id)
+        .values({count: count + 1, _p.revision: _p.revision + 1})
+    )
+    return reaction_id
+
+
+def react_by_reference(op: Operation, reference_id: str, kind: str, comment: str) -> str:
+    """React to a post in the group it was sent in."""
+    source = op.conn.execute(select(_p.group_id).where(_p.reference_id == canonical(reference_id))).scalar()
+    if source is None:
+        raise not_found("The message")
+    access = find_group(op, source)
+    return react(op, access.id, _seen_post(op, access, reference_id, None), kind, comment)
+
+
+def group_summary(op: Operation, group_id: str, query: Fields) -> dict[str, object]:
+    """Count reactions on everything in a group that changed after a cursor."""
+    access = find_group(op, group_id)
+    cursor = _read_query(op, query)
+    changed = (
+        select(_r.reference_id, func.max(_r.modified_ticks).label("latest"))
+        .where(_r.group_id == access.id, _r.modified_ticks > cursor)
+        .group_by(_r.reference_id)
+        .order_by(func.max(_r.modified_ticks))
+        .limit(PAGE)
+    )
+    rows = op.conn.execute(changed).all()
+    counts = _counts(op, [row.reference_id for row in rows])
+    return {
+        "cursor": rows[-1].latest if rows else cursor,
+        "summary": [_summary(row.reference_id, counts) for row in rows],
+    }
+
+
+def reference_summary(op: Operation, group_id: str, reference_id: str, query: Fields) -> dict[str, object]:
+    """Count reactions on one post."""
+    access = find_group(op, group_id)
+    _read_query(op, query)
+    reference_id = _seen_post(op, access, reference_id, query.optional_text("sourceGroupId"))
+    return {"summary": [_summary(reference_id, _counts(op, [reference_id]))]}
+
+
+def list_reactions(op: Operation, group_id: str, reference_id: str, query: Fields) -> dict[str, object]:
+    """List reactions of one type on one post that came after a cursor."""
+    access = find_group(op, group_id)
+    kind = query.choice(TYPES, "reactionType")
+    if kind is None:
+        raise bad_request("reactionType is required")
+    cursor = _read_query(op, query)
+    reference_id = _seen_post(op, access, reference_id, query.optional_text("sourceGroupId"))
+    rows = op.conn.execute(
+        select(_r.id, _r.person_id, _r.modified_ms, _r.modified_ticks, _r.comment)
+        .where(_r.reference_id == reference_id, _r.reaction_type == kind, _r.modified_ticks > cursor)
+        .order_by(_r.modified_ticks)
+        .limit(PAGE)
+    ).all()
+    return {
+        "cursor": rows[-1].modified_ticks if rows else cursor,
+        "reactionDetails": [
+            {
+                "reactionId": row.id,
+                "userId": row.person_id,
+                "lastModifiedTime": row.modified_ms,
+                **({"comment": row.comment} if kind == "Comment" else {}),
+            }
+            for row in rows
+        ],
+    }
+
+
+def _read_query(op: Operation, query: Fields) -> int:
+    """Check ``sourceGroupId`` and return ``cursor``."""
+    source = query.text("sourceGroupId", most=128)
+    if op.conn.execute(select(chat_group.c.id).where(chat_group.c.id == canonical(source))).first() is None:
+        raise not_found("The group sourceGroupId names")
+    return query.integer("cursor", least=0, most=2**63 - 1) or 0
+
+
+def _counts(op: Operation, references: list[str]) -> dict[tuple[str, str], int]:
+    rows = op.conn.execute(
+        select(_r.reference_id, _r.reaction_type, func.count())
+        .where(and_(_r.reference_id.in_(references)))
+        .group_by(_r.reference_id, _r.reaction_type)
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+def _summary(reference_id: str, counts: dict[tuple[str, str], int]) -> dict[str, object]:
+    like, comment = counts.get((reference_id, "Like"), 0), counts.get((reference_id, "Comment"), 0)
+    return {"referenceId": reference_id, "reactionsCountMap": {"like": like, "comment": comment}}

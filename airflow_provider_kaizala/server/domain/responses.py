@@ -1,0 +1,254 @@
+"""Answering: surveys and packages, votes of polls and meetings, completing jobs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial
+
+from sqlalchemy import func, select, update
+
+from airflow_provider_kaizala.server.domain.access import need_member
+from airflow_provider_kaizala.server.domain.action_bodies import PACKAGE, read_place
+from airflow_provider_kaizala.server.domain.action_records import ActionRecord, find_action, questions_of
+from airflow_provider_kaizala.server.domain.answers import check_answers, stored_json
+from airflow_provider_kaizala.server.domain.context import Operation
+from airflow_provider_kaizala.server.domain.errors import bad_request, denied, not_found
+from airflow_provider_kaizala.server.domain.events import emit
+from airflow_provider_kaizala.server.domain.fields import Fields
+from airflow_provider_kaizala.server.domain.ids import canonical, new_id, package_base
+from airflow_provider_kaizala.server.domain.persons import Person
+from airflow_provider_kaizala.server.domain.posts import touch
+from airflow_provider_kaizala.server.domain.response_objects import are_shown_to, load_responses
+from airflow_provider_kaizala.server.domain.times import short_human
+from airflow_provider_kaizala.server.store import tables as t
+
+_r, _j = t.response.c, t.job_assignment.c
+ANSWERABLE = ("Survey", PACKAGE)
+VOTED = ("Poll", "LetsMeet")
+# Who an event says it is from when the answer is nobody's.
+ANONYMOUS = Person("", "", "", "", True)
+
+
+def post_response(op: Operation, group_id: str, action_id: str, fields: Fields) -> dict[str, object]:
+    """Answer a survey or package, or complete a job, as the token's user."""
+    action = find_action(op, group_id, action_id)
+    given_type = fields.choice(("Survey", "Job"), "actionType")
+    given_package = None if given_type else fields.optional_text("id", most=128)
+    if given_type is None and not given_package:
+        raise bad_request("actionType or id is required")
+    if given_type is not None and given_type != action.type:
+        raise bad_request(f"actionType is {given_type}, but the action is of the type {action.public_type}")
+    if given_package and package_base(given_package) != action.row["package_base"]:
+        raise bad_request("id is not the package of the action")
+    body = fields.object("actionBody")
+    if body is None:
+        raise bad_request("actionBody is required")
+    if action.type == "Job":
+        return {"responseId": complete_job(op, action, body.boolean("isCompleted", default=True))}
+    if not body.has("Answers"):
+        raise bad_request(f"{body.path('Answers')} is required")
+    place = body.object("responseLocation") if body.raw("responseLocation") else None
+    return {
+        "responseId": answer(
+            op,
+            action,
+            body.items("Answers"),
+            # Without it in either place an edit would be taken for a second answer.
+            response_id=fields.optional_text("responseId", most=128)
+            or body.optional_text("responseId", most=128)
+            or None,
+            name=body.optional_text("responseName", most=500),
+            place=None if place is None else read_place(place),
+        )
+    }
+
+
+def answer(
+    op: Operation,
+    action: ActionRecord,
+    given: Sequence[object],
+    *,
+    response_id: str | None = None,
+    name: str | None = None,
+    place: dict[str, object] | None = None,
+) -> str:
+    """Store an answer to a survey or package, new or edited, and tell the webhooks; return its id."""
+    if action.type not in ANSWERABLE:
+        raise bad_request(f"An action of the type {action.public_type} does not take answers")
+    _need_open(op, action)
+    answers = check_answers(op, questions_of(op.conn, action.id), given)
+    values: dict[str, object] = {
+        "answers_json": stored_json(answers),
+        "responder_name": name,
+        "location_json": None if place is None else json.dumps(place, ensure_ascii=False),
+    }
+    if response_id is not None:
+        stored_id = _edit(op, action, canonical(response_id), values)
+    else:
+        stored_id = _add(op, action, values, slot=_free_slot(op, action))
+    _tell(op, action, stored_id, is_update=response_id is not None)
+    return stored_id
+
+
+def _need_open(op: Operation, action: ActionRecord) -> None:
+    if action.is_over(op.now_ms):
+        raise bad_request("The action has expired and takes no more answers", "over")
+
+
+def _free_slot(op: Operation, action: ActionRecord) -> int:
+    mine = (_r.action_id == action.id, _r.person_id == op.caller.person_id)
+    taken = op.conn.execute(select(func.max(_r.slot)).where(*mine)).scalar()
+    if taken is None:
+        return 0
+    if not action.row["accept_multiple"]:
+        raise bad_request("This was answered already; give responseId to edit the answer", "answered")
+    return int(taken) + 1
+
+
+def _add(op: Operation, action: ActionRecord, values: dict[str, object], slot: int) -> str:
+    response_id = new_id()
+    op.conn.execute(
+        t.response.insert(),
+        {
+            "id": response_id,
+            "action_id": action.id,
+            "person_id": op.caller.person_id,
+            "slot": slot,
+            "choice": None,
+            "created_ms": op.now_ms,
+            "updated_ms": op.now_ms,
+            "revision": 0,
+            **values,
+        },
+    )
+    a = t.action.c
+    op.conn.execute(update(t.action).where(a.id == action.id).values(response_count=a.response_count + 1))
+    touch(op, action.row["reference_id"])
+    return response_id
+
+
+def _edit(op: Operation, action: ActionRecord, response_id: str, values: dict[str, object]) -> str:
+    owner = op.conn.execute(
+        select(_r.person_id).where(_r.id == response_id, _r.action_id == action.id)
+    ).scalar()
+    if owner is None:
+        raise not_found("The response")
+    if owner != op.caller.person_id:
+        raise denied("The response is somebody else's")
+    op.conn.execute(
+        update(t.response)
+        .where(_r.id == response_id)
+        .values(**values, updated_ms=op.now_ms, revision=_r.revision + 1)
+    )
+    touch(op, action.row["reference_id"])
+    return response_id
+
+
+def _tell(op: Operation, action: ActionRecord, response_id: str, *, is_update: bool) -> None:
+    """Put SurveyResponse, ActionResponse, PollResponse or LetsMeetResponse into the outbox."""
+    [data] = load_responses(op, action, response_id=response_id)
+    data = {**data, "isUpdateResponse": is_update}
+    data.pop("responseWithQuestions")
+    event = "ActionResponse" if action.type == PACKAGE else f"{action.type}Response"
+    emit(
+        op,
+        action.row["group_id"],
+        event,
+        data,
+        action_id=action.id,
+        package_id=action.row["package_id"],
+        by=ANONYMOUS if action.row["is_anonymous"] else None,
+        sees=partial(are_shown_to, action),
+    )
+
+
+def vote(op: Operation, action: ActionRecord, choice: object) -> str:
+    """Vote in a poll, by title or index, or Yes, No, Maybe to a meeting; a second vote replaces the first."""
+    if action.type not in VOTED:
+        raise bad_request(f"An action of the type {action.public_type} does not take votes")
+    _need_open(op, action)
+    [question] = questions_of(op.conn, action.id)
+    titles = [option["title"] for option in question.options]
+    index = _choice_index(titles, choice)
+    values: dict[str, object] = {"answers_json": stored_json([[titles[index]]]), "choice": index}
+    mine = op.conn.execute(
+        select(_r.id, _r.choice).where(_r.action_id == action.id, _r.person_id == op.caller.person_id)
+    ).first()
+    if mine is None:
+        response_id = _add(op, action, values, slot=0)
+    elif mine.choice == index:
+        return str(mine.id)
+    else:
+        response_id = _edit(op, action, mine.id, values)
+    _tell(op, action, response_id, is_update=mine is not None)
+    return response_id
+
+
+def _choice_index(titles: Sequence[str], choice: object) -> int:
+    if isinstance(choice, int) and not isinstance(choice, bool) and 0 <= choice < len(titles):
+        return choice
+    if isinstance(choice, str):
+        if choice in titles:
+            return titles.index(choice)
+        loosely = [title.strip().lower() for title in titles]
+        if choice.strip().lower() in loosely:
+            return loosely.index(choice.strip().lower())
+    raise bad_request(f"choice must be one of: {', '.join(titles)[:500]}", "choice")
+
+
+def complete_job(op: Operation, action: ActionRecord, is_completed: bool) -> str:
+    """Complete a job for the caller, or take that back; JobResponse fires when it changes."""
+    if action.type != "Job":
+        raise bad_request(f"An action of the type {action.public_type} cannot be completed")
+    person_id = op.caller.person_id
+    mine = op.conn.execute(
+        select(_j.is_completed, _j.response_id, _j.notes_json).where(
+            _j.action_id == action.id, _j.person_id == person_id
+        )
+    ).first()
+    if mine is None:
+        need_member(action.access)
+        raise denied("The job is not assigned to you", "not_assigned")
+    if mine.response_id is not None and mine.is_completed == is_completed:
+        return str(mine.response_id)
+    response_id = str(mine.response_id or new_id())
+    note = {
+        "UPDATE_TYPE": "STATUS_UPDATED",
+        "UPDATE_TEXT": "Completed" if is_completed else "Not completed",
+        "UPDATE_TIME": short_human(op.now_ms),
+        "UPDATE_TIME_EPOCH": op.now_ms,
+        "ATTACHMENT": "",
+    }
+    op.conn.execute(
+        update(t.job_assignment)
+        .where(_j.action_id == action.id, _j.person_id == person_id)
+        .values(
+            is_completed=is_completed,
+            response_id=response_id,
+            notes_json=json.dumps([*json.loads(mine.notes_json), note], ensure_ascii=False),
+            updated_ms=op.now_ms,
+        )
+    )
+    change = int(is_completed) - int(mine.is_completed)
+    a = t.action.c
+    op.conn.execute(
+        update(t.action).where(a.id == action.id).values(response_count=a.response_count + change)
+    )
+    touch(op, action.row["reference_id"])
+    data = {
+        "actionId": action.id,
+        "groupId": action.row["group_id"],
+        "title": action.row["title"],
+        "responseId": response_id,
+        "responseDetails": {
+            "response": {
+                "assignee": op.caller.mobile,
+                "assigneeName": op.caller.name,
+                "assigneeProfilePic": op.caller.profile_pic,
+                "isCompleted": is_completed,
+            }
+        },
+    }
+    emit(op, action.row["group_id"], "JobResponse", data, action_id=action.id)
+    return response_id
