@@ -9,6 +9,8 @@ MOTO := .build/moto
 # The generated contract tests run alone: their ids repeat, and xdist would run only one of each.
 SERIAL := tests/contract/test_schemathesis.py
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+# Many processes import the same modules: without stored bytecode each would compile all of them, and pytest rewrite all tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help venv demo unit test lint e2e browser screenshots postgres matrix bench clean
 
@@ -73,7 +75,7 @@ matrix: $(STAMP) $(OLD)/.installed ## the tests inside Airflow on the oldest sup
 $(OLD)/.installed: constraints-py311-airflow2112.txt
 	@echo "setting up $(OLD) (once; about a minute)"
 	@test -x $(OLD)/bin/python || $(PYTHON) -m venv $(OLD)
-	@$(OLD)/bin/python -m pip install -qq --disable-pip-version-check -c constraints-py311-airflow2112.txt apache-airflow apache-airflow-providers-standard matplotlib pytest pytest-timeout responses respx
+	@$(OLD)/bin/python -m pip install -qq --disable-pip-version-check -c constraints-py311-airflow2112.txt apache-airflow apache-airflow-providers-standard matplotlib pytest pytest-timeout
 	@$(OLD)/bin/python -m pip install -qq --disable-pip-version-check -c constraints-py311-airflow2112.txt -e '.[examples]'
 	@touch $@
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 #: seconds after which Airflow surely knows that a task has left its worker: the worker's supervisor may say so
-#: ``min_heartbeat_interval`` late, then the scheduler has to hear it. A task that goes on before is marked as failed:
+#: ``min_heartbeat_interval`` late, then the scheduler has to hear it. A task that continues earlier is marked as failed:
 #: "Executor reported that the task instance finished with state success, but the task instance's state attribute is queued"
 PARKING = conf.getint("workers", "min_heartbeat_interval", fallback=5) + 3
 
@@ -40,7 +40,7 @@ def _variable() -> Any:
     """Return the Variable class that works in this process.
 
     On Airflow 3 a task, a trigger and a callback have a supervisor, which the Task SDK's class asks. The API server, which runs
-    the connection test, has none, nor have the scheduler, the worker that runs a connection test, the CLI and plain scripts:
+    the connection test, has none, and neither do the scheduler, the worker that runs a connection test, the CLI and plain scripts:
     there the metadata database is reached directly, if at all.
     """
     if hasattr(sys.modules.get("airflow.sdk.execution_time.task_runner"), "SUPERVISOR_COMMS"):
@@ -86,7 +86,7 @@ def first_look(context: Any) -> datetime | None:
 
 
 def push_result(operator: Any, context: Any, result: Mapping[str, Any]) -> None:
-    """Hand on what a task returns, before it skips others: on Airflow 3 that is done by an exception, which takes the place of a return."""
+    """Push what a task returns, before it skips others: on Airflow 3 it does that by an exception, and so returns nothing."""
     if not operator.do_xcom_push:
         return
     if operator.multiple_outputs:
@@ -139,8 +139,8 @@ class SkipBelow:
         if ti.map_index < 0 or operator.get_closest_mapped_task_group() is not None:
             return True
         operator.log.warning(
-            "The tasks below %s go on: they wait for all instances of this mapped task, so one instance cannot skip them. Map a task "
-            "group that holds both instead",
+            "The tasks below %s are not skipped: they wait for all instances of this mapped task, so one instance cannot skip them. "
+            "Map a task group that holds both instead",
             operator.task_id,
         )
         return False

@@ -6,20 +6,12 @@ import asyncio
 import math
 import os
 import ssl
-from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
-from airflow_provider_kaizala.client.effects import (
-    Effect,
-    Load,
-    Reply,
-    Save,
-    Send,
-    Sleep,
-    TransportFailure,
-)
+from airflow_provider_kaizala.client.drive import drive
+from airflow_provider_kaizala.client.effects import Effect, Load, Reply, Save, Send, Sleep, TransportFailure
 from airflow_provider_kaizala.client.multipart import Upload
 from airflow_provider_kaizala.client.paging import Walk, single
 from airflow_provider_kaizala.client.policy import Policy
@@ -27,12 +19,12 @@ from airflow_provider_kaizala.client.tls import ca_bundle, is_certificate_error
 from airflow_provider_kaizala.client.tokens import MemoryTokenStore, TokenStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-    from types import TracebackType
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from airflow_provider_kaizala.client.calls.call import Call
     from airflow_provider_kaizala.client.paging import Paged
     from airflow_provider_kaizala.client.settings import Settings
+    from airflow_provider_kaizala.client.tokens import Tokens
 
 T = TypeVar("T")
 
@@ -40,10 +32,7 @@ T = TypeVar("T")
 class AsyncKaizalaClient:
     """Makes calls on an event loop, also several at once. Follows the same rules as ``KaizalaClient``.
 
-    :param settings: the connector
-    :param store: keeps tokens between processes; called in a thread
-    :param policy: the rules, to inject a clock or share a budget
-    :param sleep: waits a number of seconds
+    The arguments are the same too; *store* is called in a thread.
     """
 
     def __init__(
@@ -61,47 +50,27 @@ class AsyncKaizalaClient:
         self._http: httpx.AsyncClient | None = None
 
     async def run(self, call: Call[T], *, within: float = math.inf) -> T:
-        """Make a call and return its result.
-
-        :param within: seconds the call may take with its retries, if that is less than the settings' total
-        :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
-        """
-        steps = self.policy.perform(single(call), within)
-        resume: Callable[[], Effect] = partial(next, steps)
-        while True:
-            try:
-                effect = resume()
-            except StopIteration as end:
-                value: T = end.value
-                return value
-            resume = await self._do(effect, steps)
+        """Make a call and return its result, as :meth:`KaizalaClient.run` does."""
+        return await drive(self.policy.perform(single(call), within), self._do, TransportFailure)
 
     async def iterate(self, paged: Paged[T]) -> AsyncIterator[T]:
-        """Yield the items of a paged read; a page is fetched when its first item is needed.
-
-        :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
-        """
+        """Yield the items of a paged read; a page is fetched when its first item is needed."""
         walk = Walk(paged)
         while walk.call is not None:
             for item in walk.take(await self.run(walk.call)):
                 yield item
 
-    async def _do(self, effect: Effect, steps: Generator[Effect, Any, Any]) -> Callable[[], Effect]:
-        """Carry out an effect; return how to resume the policy."""
+    async def _do(self, effect: Effect) -> Reply | Tokens | None:
         match effect:
             case Send():
-                try:
-                    return partial(steps.send, await self._exchange(effect))
-                except TransportFailure as failure:
-                    return partial(steps.throw, failure)
-            case Sleep(seconds):
-                await self._sleep(seconds)
-                return partial(steps.send, None)
+                return await self._exchange(effect)
             case Load(grant):
-                return partial(steps.send, await asyncio.to_thread(self._store.load, grant))
+                return await asyncio.to_thread(self._store.load, grant)
             case Save(grant, tokens):
                 await asyncio.to_thread(self._store.save, grant, tokens)
-                return partial(steps.send, None)
+            case Sleep(seconds):
+                await self._sleep(seconds)
+        return None
 
     async def _exchange(self, send: Send) -> Reply:
         if self._http is None:
@@ -146,24 +115,16 @@ class AsyncKaizalaClient:
     def _open(self) -> httpx.AsyncClient:
         """Make the pool of connections; reads CA files, so never on the event loop."""
         settings = self.settings
-        trusted = ca_bundle(settings.verify)
-        verify: bool | ssl.SSLContext
-        if isinstance(trusted, str):
-            folder = os.path.isdir(trusted)
-            verify = ssl.create_default_context(
-                cafile=None if folder else trusted, capath=trusted if folder else None
-            )
-        else:
-            verify = trusted
+        verify: bool | str | ssl.SSLContext = ca_bundle(settings.verify)
+        if isinstance(verify, str):
+            file, folder = (None, verify) if os.path.isdir(verify) else (verify, None)
+            verify = ssl.create_default_context(cafile=file, capath=folder)
         mounts = {
             f"{scheme}://": httpx.AsyncHTTPTransport(proxy=proxy, verify=verify)
             for scheme, proxy in (settings.proxies or {}).items()
         }
         return httpx.AsyncClient(
-            verify=verify,
-            mounts=mounts,
-            trust_env=settings.proxies is None,
-            follow_redirects=False,
+            verify=verify, mounts=mounts, trust_env=settings.proxies is None, follow_redirects=False
         )
 
     async def close(self) -> None:
@@ -175,9 +136,7 @@ class AsyncKaizalaClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.close()
 
 

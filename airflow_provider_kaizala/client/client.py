@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
+from airflow_provider_kaizala.client.drive import drive, finish
 from airflow_provider_kaizala.client.effects import Effect, Load, Save, Send, Sleep, TransportFailure
 from airflow_provider_kaizala.client.paging import Walk, single
 from airflow_provider_kaizala.client.policy import Policy
@@ -14,12 +14,13 @@ from airflow_provider_kaizala.client.requests_transport import RequestsTransport
 from airflow_provider_kaizala.client.tokens import MemoryTokenStore, TokenStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
-    from types import TracebackType
+    from collections.abc import Callable, Iterator
 
     from airflow_provider_kaizala.client.calls import Call
+    from airflow_provider_kaizala.client.effects import Reply
     from airflow_provider_kaizala.client.paging import Paged
     from airflow_provider_kaizala.client.settings import Settings
+    from airflow_provider_kaizala.client.tokens import Tokens
 
 T = TypeVar("T")
 
@@ -59,38 +60,23 @@ class KaizalaClient:
         :param within: seconds the call may take with its retries, if that is less than the settings' total
         :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
         """
-        steps = self.policy.perform(single(call), within)
-        resume: Callable[[], Effect] = partial(next, steps)
-        while True:
-            try:
-                effect = resume()
-            except StopIteration as end:
-                value: T = end.value
-                return value
-            resume = self._do(effect, steps)
+        return finish(drive(self.policy.perform(single(call), within), self._do, TransportFailure))
 
-    def _do(self, effect: Effect, steps: Generator[Effect, Any, Any]) -> Callable[[], Effect]:
-        """Carry out an effect; return how to resume the policy."""
+    async def _do(self, effect: Effect) -> Reply | Tokens | None:
+        # asynchronous for drive() only: it never suspends
         match effect:
             case Send():
-                try:
-                    return partial(steps.send, self._transport.exchange(effect))
-                except TransportFailure as failure:
-                    return partial(steps.throw, failure)
-            case Sleep(seconds):
-                self._sleep(seconds)
-                return partial(steps.send, None)
+                return self._transport.exchange(effect)
             case Load(grant):
-                return partial(steps.send, self._store.load(grant))
+                return self._store.load(grant)
             case Save(grant, tokens):
                 self._store.save(grant, tokens)
-                return partial(steps.send, None)
+            case Sleep(seconds):
+                self._sleep(seconds)
+        return None
 
     def iterate(self, paged: Paged[T]) -> Iterator[T]:
-        """Yield the items of a paged read; a page is fetched when its first item is needed.
-
-        :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
-        """
+        """Yield the items of a paged read; a page is fetched when its first item is needed."""
         walk = Walk(paged)
         while walk.call is not None:
             yield from walk.take(self.run(walk.call))
@@ -102,7 +88,5 @@ class KaizalaClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()

@@ -164,12 +164,13 @@ class KaizalaUnsupportedMediaError(KaizalaRefusedError):
     """415: a file of a type that Kaizala does not accept."""
 
 
-_BY_STATUS: dict[int, type[KaizalaRefusedError]] = {
+_BY_STATUS: dict[int, type[KaizalaApiError]] = {
     400: KaizalaBadRequestError,
     401: KaizalaAuthError,
     403: KaizalaForbiddenError,
     404: KaizalaNotFoundError,
     415: KaizalaUnsupportedMediaError,
+    429: KaizalaThrottledError,
 }
 
 #: errorCodes that reject the access token, whatever the status
@@ -184,13 +185,7 @@ def error_for(
     group_id: str | None = None,
 ) -> KaizalaApiError:
     """Return the exception for an error reply: the only place where a status becomes a type."""
-    kind: type[KaizalaApiError]
+    kind = _BY_STATUS.get(status, KaizalaServerError if status >= 500 else KaizalaRefusedError)
     if error_code and error_code.lower() in TOKEN_CODES:
         kind = KaizalaAuthError
-    elif status == 429:
-        kind = KaizalaThrottledError
-    elif status >= 500:
-        kind = KaizalaServerError
-    else:
-        kind = _BY_STATUS.get(status, KaizalaRefusedError)
     return kind(operation, status, error_code, message, group_id)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CHUNK = 256 * 1024
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': "%22", "\r": "%0D", "\n": "%0A"})
 
 
 class Part(Value):
@@ -55,9 +56,7 @@ class Upload:
 
     @staticmethod
     def _head(part: Part, boundary: str) -> bytes:
-        name = (
-            part.file_name.replace("\\", "\\\\").replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
-        )
+        name = part.file_name.translate(_ESCAPES)
         return (
             f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n'
             f"Content-Type: {part.content_type}\r\n\r\n"

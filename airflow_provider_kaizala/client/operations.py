@@ -46,8 +46,8 @@ def _get(path: str, needed: tuple[str, ...] = (), optional: tuple[str, ...] = ()
     return Operation("GET", path, True, needed, optional)
 
 
-def _send(method: str, path: str, *, repeatable: bool, needed: tuple[str, ...] = ()) -> Operation:
-    return Operation(method, path, repeatable, needed, sends="json")
+def _send(method: str, path: str, *, repeatable: bool, sends: str = "json", **more: Any) -> Operation:
+    return Operation(method, path, repeatable, sends=sends, **more)
 
 
 def _delete(path: str) -> Operation:
@@ -57,12 +57,13 @@ def _delete(path: str) -> Operation:
 _G = "/groups/{groupId}"
 _A = _G + "/actions/{actionId}"
 _R = _G + "/reaction"
+_FLOW = "/webhook/{objectType}/{eventType}"
 
 OPERATIONS: dict[str, Operation] = {
     # sign in
-    "generatePin": Operation("POST", "/generatePin", False, sends="json", signs_in=True),
-    "loginWithPinAndApplicationId": Operation(
-        "POST", "/loginWithPinAndApplicationId", False, sends="json", signs_in=True
+    "generatePin": _send("POST", "/generatePin", repeatable=False, signs_in=True),
+    "loginWithPinAndApplicationId": _send(
+        "POST", "/loginWithPinAndApplicationId", repeatable=False, signs_in=True
     ),
     "getAccessToken": Operation("GET", "/accessToken", True, signs_in=True),
     "oauthAuthorize": Operation(
@@ -90,9 +91,8 @@ OPERATIONS: dict[str, Operation] = {
     "removeSubscribers": _send("PUT", _G + "/subscribers/remove", repeatable=True),
     # posting
     "sendMessage": _send("POST", _G + "/messages", repeatable=False),
-    "uploadMedia": Operation(
-        "POST", "/media", True, sends="files"
-    ),  # an upload alone shows nothing to the group
+    # repeatable, since an upload alone shows nothing to the group
+    "uploadMedia": _send("POST", "/media", repeatable=True, sends="files"),
     "uploadMediaFromUrl": _send("POST", "/media/url", repeatable=True),
     "uploadMediaFromAttachment": _send("POST", "/media/attachment", repeatable=True),
     "postAction": _send("POST", _G + "/actions", repeatable=False),
@@ -114,12 +114,7 @@ OPERATIONS: dict[str, Operation] = {
     "updateWebhook": _send("PUT", "/webhook/{webhookId}", repeatable=True),
     "deleteWebhook": _delete("/webhook/{webhookId}"),
     "flowSubscribe": Operation(
-        "POST",
-        "/webhook/{objectType}/{eventType}",
-        False,
-        ("objectId",),
-        ("groupId", "actionPackageId"),
-        sends="json",
+        "POST", _FLOW, False, ("objectId",), ("groupId", "actionPackageId"), sends="json"
     ),
     # bots
     "createBot": _send("POST", "/bot", repeatable=False),

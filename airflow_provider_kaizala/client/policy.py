@@ -92,9 +92,7 @@ class Policy:
         """
         deadline = self._clock() + min(self.settings.timeouts.total, within)
         if call.body is not None:
-            call.body(
-                self._now()
-            )  # raises for invalid content, such as a due time in the past, before anything is sent
+            call.body(self._now())  # raises here if a due time has passed, before anything is sent
         self._secrets.update(call.secrets)
         if not call.needs_token:
             base = self._trusted_base(self.settings.oauth_root) if call.oauth else self._root
@@ -151,13 +149,12 @@ class Policy:
         pause = RENEWAL_GRACE
         while True:
             stored: Tokens | None = yield Load(grant)
-            if stored is not None and stored.seed != grant.seed:
-                stored = None
-            if stored is not None:
+            known = [grant.refresh_token]
+            if stored is not None and stored.seed == grant.seed:
                 self._learn(grant, stored)
                 if self._fresh(stored, refused):
                     return stored
-            known = (stored.refresh_token if stored else None, grant.refresh_token)
+                known.insert(0, stored.refresh_token or "")
             untried = [each for each in known if each and each not in tried]
             if untried:
                 try:
@@ -246,14 +243,11 @@ class Policy:
                     outcome = call.parse({})  # deleted by the earlier attempt whose reply was lost
             if not isinstance(outcome, Failed):
                 return outcome, base
-            perhaps_done = perhaps_done or isinstance(
-                outcome.error, (KaizalaNoReplyError, KaizalaServerError)
-            )
-            wait = outcome.again
+            failed, wait = outcome.error, outcome.again
+            perhaps_done = perhaps_done or isinstance(failed, (KaizalaNoReplyError, KaizalaServerError))
             if wait == "backoff":
                 repeats += 1
                 wait = self._backoff(repeats) if repeats <= self.settings.retries else None
-            failed = outcome.error
             if not isinstance(wait, float) or self._clock() + wait >= deadline:
                 raise failed
             yield Sleep(wait)
@@ -269,8 +263,8 @@ class Policy:
 
     def _backoff(self, repeats: int) -> float:
         """Exponential, with jitter over its upper half."""
-        full = min(BACKOFF_CAP, BACKOFF_BASE * 2.0 ** (repeats - 1))
-        return float(full * (0.5 + 0.5 * self._jitter()))
+        full: float = min(BACKOFF_CAP, BACKOFF_BASE * 2.0 ** (repeats - 1))
+        return full * (0.5 + 0.5 * self._jitter())
 
     def _request(self, call: Call[T], base: str, headers: Mapping[str, str], deadline: float) -> Send:
         url = f"{base}{'' if call.oauth else '/v1'}{call.path}"
@@ -296,13 +290,7 @@ class Policy:
     def _moved(self, call: Call[T], base: str, reply: Reply, moves: int) -> str:
         """Return the base that a 308 names, which is a full URL of the same path or only a base."""
         if moves > MAX_MOVES:
-            raise KaizalaRefusedError(
-                call.operation,
-                308,
-                None,
-                f"redirected more than {MAX_MOVES} times, last by {base}",
-                call.group_id,
-            )
+            raise _lost(call, f"redirected more than {MAX_MOVES} times, last by {base}")
         location = reply.headers.get("location", "").strip()
         if location.startswith("/") and not location.startswith("//"):
             parts = urlsplit(base)
@@ -312,9 +300,7 @@ class Policy:
         except ValueError:
             parts = urlsplit("")
         if not parts.netloc:
-            raise KaizalaRefusedError(
-                call.operation, 308, None, "redirected, but the reply names no new address", call.group_id
-            )
+            raise _lost(call, "redirected, but the reply names no new address")
         path = parts.path.replace("%40", "@").rstrip("/")
         if path.lower().endswith(call.path.lower()):
             path = path[: -len(call.path)]
@@ -336,3 +322,8 @@ class Policy:
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, "***").replace(repr(secret)[1:-1], "***")
         return text
+
+
+def _lost(call: Call[Any], message: str) -> KaizalaRefusedError:
+    """Return the error for a redirect that leads nowhere."""
+    return KaizalaRefusedError(call.operation, 308, None, message, call.group_id)

@@ -6,9 +6,9 @@ A reading does no I/O. :func:`follow` drives it with a synchronous client, :func
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_provider_kaizala.client.drive import drive, finish
 from airflow_provider_kaizala.client.errors import KaizalaError
 from airflow_provider_kaizala.client.paging import Paged, Walk
 
@@ -21,54 +21,23 @@ Reading = Generator["Call[Any] | Paged[Any]", Any, T]
 
 def follow(reading: Reading[T], run: Callable[[Call[Any]], Any]) -> T:
     """Make the calls of a reading one after another with *run*, and return its value."""
-    steps = _single_calls(reading)
-    resume: Callable[[], Call[Any]] = partial(next, steps)
-    while True:
-        try:
-            call = resume()
-        except StopIteration as end:
-            value: T = end.value
-            return value
-        try:
-            resume = partial(steps.send, run(call))
-        except KaizalaError as error:
-            resume = partial(steps.throw, error)
+
+    async def made(call: Call[Any]) -> Any:
+        return run(call)
+
+    return finish(afollow(reading, made))
 
 
 async def afollow(reading: Reading[T], run: Callable[[Call[Any]], Awaitable[Any]]) -> T:
     """Make the calls of a reading one after another on an event loop, and return its value."""
-    steps = _single_calls(reading)
-    resume: Callable[[], Call[Any]] = partial(next, steps)
-    while True:
-        try:
-            call = resume()
-        except StopIteration as end:
-            value: T = end.value
-            return value
-        try:
-            resume = partial(steps.send, await run(call))
-        except KaizalaError as error:
-            resume = partial(steps.throw, error)
 
+    async def found(wanted: Call[Any] | Paged[Any]) -> Any:
+        if not isinstance(wanted, Paged):
+            return await run(wanted)
+        items: list[Any] = []
+        walk: Walk[Any] = Walk(wanted)
+        while walk.call is not None:
+            items += walk.take(await run(walk.call))
+        return items
 
-def _single_calls(reading: Reading[T]) -> Generator[Call[Any], Any, T]:
-    """Turn what comes in pages into single calls."""
-    resume: Callable[[], Call[Any] | Paged[Any]] = partial(next, reading)
-    while True:
-        try:
-            wanted = resume()
-        except StopIteration as end:
-            value: T = end.value
-            return value
-        try:
-            if isinstance(wanted, Paged):
-                walk: Walk[Any] = Walk(wanted)
-                found: Any = []
-                while walk.call is not None:
-                    found += walk.take((yield walk.call))
-            else:
-                found = yield wanted
-        except KaizalaError as error:
-            resume = partial(reading.throw, error)
-        else:
-            resume = partial(reading.send, found)
+    return await drive(reading, found, KaizalaError)

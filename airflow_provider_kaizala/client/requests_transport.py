@@ -109,16 +109,10 @@ class RequestsTransport:
 
 def _reason(error: BaseException) -> str:
     """Return what went wrong, without the objects that urllib3 prints."""
-    inner: BaseException = error
-    while True:
-        args = [
-            arg for arg in (getattr(inner, "reason", None), *inner.args) if isinstance(arg, BaseException)
-        ]
-        if not args:
-            break
-        inner = args[0]
-    text = re.sub(r"^(<.*?>|\w+\(host=.*?\)): ", "", str(inner))
-    return text or type(inner).__name__
+    for cause in (getattr(error, "reason", None), *error.args):
+        if isinstance(cause, BaseException):
+            return _reason(cause)
+    return re.sub(r"^(<.*?>|\w+\(host=.*?\)): ", "", str(error)) or type(error).__name__
 
 
 # --- the bound on a whole exchange -----------------------------------------------------------------------------------
@@ -206,9 +200,7 @@ class _Watched(HTTPConnection):
 
     def getresponse(self, *args: Any, **kwargs: Any) -> Any:
         response = super().getresponse(*args, **kwargs)
-        if (
-            response.status < 200
-        ):  # read as if it were final; what follows must not be read as the next call's reply
+        if response.status < 200:  # it is read as final, and what follows it is not the next call's reply
             self.close()
         return response
 

@@ -54,11 +54,8 @@ class Grant(Value):
     @property
     def description(self) -> str:
         """Whose refresh token this is, for error messages."""
-        return (
-            "the user's refresh token"
-            if self.name == USER_GRANT
-            else f"the refresh token of group {self.name}"
-        )
+        user = self.name == USER_GRANT
+        return "the user's refresh token" if user else f"the refresh token of group {self.name}"
 
     @property
     def seed(self) -> str:
@@ -98,15 +95,11 @@ class Settings(Value):
     def __post_init__(self) -> None:
         if not self.connector_id or not self.connector_secret:
             raise KaizalaInputError("connector id and connector secret are both required")
-        for name, value in (
-            ("connector id", self.connector_id),
-            ("connector secret", self.connector_secret),
-            ("refresh_token", self.refresh_token or ""),
-            *(
-                (f"group_refresh_tokens of {group}", token)
-                for group, token in self.group_refresh_tokens.items()
-            ),
-        ):
+        tokens = {
+            f"group_refresh_tokens of {group}": token for group, token in self.group_refresh_tokens.items()
+        }
+        own = {"connector id": self.connector_id, "connector secret": self.connector_secret}
+        for name, value in {**own, "refresh_token": self.refresh_token or "", **tokens}.items():
             if not (value.isascii() and value.isprintable()) or value != value.strip():
                 raise KaizalaInputError(
                     f"{name} has spaces around it, or characters that an HTTP header cannot carry; copy it again"
@@ -122,14 +115,12 @@ class Settings(Value):
         :param prefer_user: prefer the user's, for a call that involves other groups too
         :raises KaizalaGrantError: if there is none
         """
-        if prefer_user and self.refresh_token:
-            return Grant(USER_GRANT, self.refresh_token)
-        if group_id is not None:
-            for granted, token in self.group_refresh_tokens.items():
-                if granted.lower() == group_id.lower():
-                    return Grant(granted, token)
-        if self.refresh_token:
-            return Grant(USER_GRANT, self.refresh_token)
+        user = Grant(USER_GRANT, self.refresh_token) if self.refresh_token else None
+        name = {each.lower(): each for each in self.group_refresh_tokens}.get((group_id or "").lower())
+        own = Grant(name, self.group_refresh_tokens[name]) if name else None
+        grant = (user or own) if prefer_user else (own or user)
+        if grant is not None:
+            return grant
         held = ", ".join(sorted(self.group_refresh_tokens)) or "none"
         if group_id is None:
             raise KaizalaGrantError(

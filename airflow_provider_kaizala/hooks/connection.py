@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,25 +41,17 @@ def read_connection(conn: Any, extra: Mapping[str, Any]) -> KaizalaConnection:
     :raises KaizalaInputError: if a field is invalid; the message names it and what is allowed, and never shows a secret
     """
     try:
-        given = _known(extra)
-        seconds = _number("timeout", given.get("timeout", 60.0))
-        return KaizalaConnection(
-            Settings(
-                connector_id=(conn.login or "").strip(),
-                connector_secret=conn.password or "",
-                api_root=api_root(conn.host, conn.port, conn.schema),
-                refresh_token=_text("refresh_token", given.get("refresh_token")),
-                group_refresh_tokens=_texts("group_refresh_tokens", given.get("group_refresh_tokens")),
-                timeouts=Timeouts(seconds, seconds, seconds * TOTAL),
-                calls_per_minute=int(_number("calls_per_minute", given.get("calls_per_minute", 100))),
-                allow_http=_flag("allow_http", given.get("allow_http", False)),
-                allowed_hosts=_hosts(given.get("allowed_hosts", ())),
-                proxies=_texts("proxies", given.get("proxies")) or None,
-                verify=_verify(given.get("verify", True)),
-            ),
-            default_group=_text("default_group", given.get("default_group")),
-            callback_token=_text("callback_token", given.get("callback_token")),
+        given = {name: _READERS[name](name, value) for name, value in _known(extra).items()}
+        seconds = given.pop("timeout", 60.0)
+        own = {name: given.pop(name, None) for name in ("default_group", "callback_token")}
+        settings = Settings(
+            (conn.login or "").strip(),
+            conn.password or "",
+            api_root(conn.host, conn.port, conn.schema),
+            timeouts=Timeouts(seconds, seconds, seconds * TOTAL),
+            **given,
         )
+        return KaizalaConnection(settings, **own)
     except KaizalaInputError as error:
         raise KaizalaInputError(f"connection {conn.conn_id!r}: {error}") from None
 
@@ -112,9 +104,7 @@ def _wrong(name: str, needed: str) -> KaizalaInputError:
     return KaizalaInputError(f"extra {name} must be {needed}")  # without the value, which may be a secret
 
 
-def _text(name: str, value: Any) -> str | None:
-    if value is None:
-        return None
+def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise _wrong(name, "a string")
     return value.strip()
@@ -155,15 +145,30 @@ def _flag(name: str, value: Any) -> bool:
     return found
 
 
-def _verify(value: Any) -> bool | str:
+def _verify(name: str, value: Any) -> bool | str:
     if isinstance(value, str) and value.strip().lower() not in _WORDS:
         return value.strip()
-    return _flag("verify", value)
+    return _flag(name, value)
 
 
-def _hosts(value: Any) -> tuple[str, ...]:
+def _hosts(name: str, value: Any) -> tuple[str, ...]:
+    needed = "a list of host names, or names separated by commas"
     given = value.split(",") if isinstance(value, str) and not value.lstrip().startswith("[") else value
-    found = _json("allowed_hosts", given, "a list of host names, or names separated by commas")
+    found = _json(name, given, needed)
     if not isinstance(found, (list, tuple)) or not all(isinstance(each, str) for each in found):
-        raise _wrong("allowed_hosts", "a list of host names, or names separated by commas")
+        raise _wrong(name, needed)
     return tuple(each.strip().lower() for each in found if each.strip())
+
+
+_READERS: Mapping[str, Callable[[str, Any], Any]] = {
+    "refresh_token": _text,
+    "group_refresh_tokens": _texts,
+    "default_group": _text,
+    "timeout": _number,
+    "calls_per_minute": lambda name, value: int(_number(name, value)),
+    "callback_token": _text,
+    "proxies": lambda name, value: _texts(name, value) or None,
+    "verify": _verify,
+    "allow_http": _flag,
+    "allowed_hosts": _hosts,
+}

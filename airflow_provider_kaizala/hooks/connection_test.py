@@ -36,10 +36,8 @@ def try_connection(connection: KaizalaConnection) -> tuple[bool, str]:
         (f"the refresh token of group {group}", get_group(group)) for group in settings.group_refresh_tokens
     ]
     if not trials:
-        return (
-            False,
-            "the connection has no refresh token: set the extra refresh_token or group_refresh_tokens",
-        )
+        missing = "the connection has no refresh token: set the extra refresh_token or group_refresh_tokens"
+        return False, missing
     default = connection.default_group
     if default and default.lower() not in map(str.lower, settings.group_refresh_tokens):
         trials.append((f"default_group {default}", get_group(default)))
@@ -62,7 +60,5 @@ def try_connection(connection: KaizalaConnection) -> tuple[bool, str]:
             f"Kaizala issued a new refresh token, but it could not be stored in Variable {', '.join(store.lost)}. Make sure that "
             "this process can write Airflow Variables, and have a new refresh token issued if the configured one stops working"
         )
-    return (
-        True,
-        f"Connected to {settings.api_root} as connector {settings.connector_id}: {'; '.join(results)}",
-    )
+    where = f"{settings.api_root} as connector {settings.connector_id}"
+    return True, f"Connected to {where}: {'; '.join(results)}"

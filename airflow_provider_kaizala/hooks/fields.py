@@ -35,10 +35,7 @@ FIELDS = (
         {"type": ["object", "null"]},
     ),
     Field(
-        "default_group",
-        "Default group id",
-        "For tasks that name no group_id.",
-        {"type": ["string", "null"]},
+        "default_group", "Default group id", "For tasks that name no group_id.", {"type": ["string", "null"]}
     ),
     Field(
         "timeout",
@@ -86,11 +83,7 @@ FIELDS = (
 )
 
 HIDDEN_FIELDS = ("schema",)
-RELABELING = {
-    "host": "API root",
-    "login": "Connector id",
-    "password": "Connector secret",
-}
+RELABELING = {"host": "API root", "login": "Connector id", "password": "Connector secret"}
 PLACEHOLDERS = {
     # Airflow 3.3's UI sends port 0 for a stored connection without a port, and the API then refuses to test it
     "port": "443 (Test needs a port)",

@@ -137,10 +137,7 @@ class KaizalaHook(BaseHook):
         return self._client
 
     async def async_connection(self) -> KaizalaConnection:
-        """Return the Airflow connection, read without blocking the event loop.
-
-        :raises KaizalaInputError: if a field is invalid; the message names it
-        """
+        """Return :attr:`connection`, read without blocking the event loop."""
         if "connection" not in self.__dict__:
             conn = await get_async_connection(self.kaizala_conn_id, hook=self)
             self.connection = self._read(conn, await get_async_extra_dejson(conn))
@@ -300,15 +297,14 @@ class KaizalaHook(BaseHook):
         widgets: dict[str, Any] = {}
         for field in FIELDS:
             about = {"label": field.label, "description": field.description}
+            default = field.schema.get("default")
             if field.schema.get("format") == "password":
                 widgets[field.name] = PasswordField(**about, widget=BS3PasswordFieldWidget())
             elif "boolean" in field.schema["type"]:
-                widgets[field.name] = BooleanField(**about, default=field.schema.get("default"))
+                widgets[field.name] = BooleanField(**about, default=default)
             else:
-                default = field.schema.get("default")
-                widgets[field.name] = StringField(
-                    **about, widget=BS3TextFieldWidget(), default=None if default is None else str(default)
-                )
+                text = None if default is None else str(default)
+                widgets[field.name] = StringField(**about, widget=BS3TextFieldWidget(), default=text)
         return widgets
 
     @classmethod

@@ -38,13 +38,12 @@ class VariableTokenStore:
 
     def load(self, grant: Grant) -> Tokens | None:
         """Return the tokens that were saved last for this grant, or None."""
+        key = self.key(grant)
         try:
-            text = compat.get_variable(self.key(grant))
+            text = compat.get_variable(key)
         except Exception as error:  # noqa: BLE001
             log.warning(
-                "Variable %s cannot be read (%s); asking Kaizala for a token",
-                self.key(grant),
-                type(error).__name__,
+                "Variable %s cannot be read (%s); asking Kaizala for a token", key, type(error).__name__
             )
             return None
         tokens = Tokens.from_json(text) if text else None
@@ -59,16 +58,15 @@ class VariableTokenStore:
         try:
             compat.set_variable(key, tokens.to_json(), "Kaizala tokens; maintained by the Kaizala provider")
         except Exception as error:  # noqa: BLE001
+            kind = type(error).__name__
             if not tokens.refresh_token:
-                log.warning(
-                    "Variable %s cannot be written (%s); tokens are not shared", key, type(error).__name__
-                )
+                log.warning("Variable %s cannot be written (%s); tokens are not shared", key, kind)
                 return
             self.lost.append(key)
             log.error(
                 "Kaizala issued a new refresh token for grant %s, but Variable %s cannot be written (%s). Fix that before the "
                 "configured refresh token stops working",
-                grant.name, key, type(error).__name__,
+                grant.name, key, kind,
             )  # fmt: skip
 
     @staticmethod

@@ -140,4 +140,4 @@ class KaizalaNotifier(KeepLiterals, BaseNotifier):
 
     @staticmethod
     def _failed(error: Exception) -> None:
-        log.warning("The Kaizala group was not told: %s: %s", type(error).__name__, error)
+        log.warning("The message to the Kaizala group was not sent: %s: %s", type(error).__name__, error)

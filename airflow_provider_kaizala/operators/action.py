@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from airflow_provider_kaizala.client.models.sent import Job, Meeting, Package, Poll, Sent, Survey
+from airflow_provider_kaizala.client.models.sent import Job, Meeting, Package, Poll, Survey
 from airflow_provider_kaizala.operators.base import KaizalaPostOperator, PostArguments
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
     from typing import Unpack
 
@@ -21,19 +21,18 @@ Due: TypeAlias = "datetime | timedelta | str | None"
 class KaizalaSendPollOperator(KaizalaPostOperator):
     """Post a poll: one question with two or more options.
 
-    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+    The other arguments and the result are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
 
     :param question: the question (templated)
     :param options: two or more different texts (templated)
     :param due: when voting ends: datetime, ISO 8601 text, or timedelta from when the task runs; rounded up to whole hours; 30
         days by default (templated)
     :param sender_only: only the sender sees the result
-    :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
-    sends: ClassVar[type[Sent]] = Poll
-    times: ClassVar[Collection[str]] = ("due",)
-    template_fields: Sequence[str] = ("question", "options", "due", *KaizalaPostOperator.template_fields)
+    sends = Poll
+    times = ("due",)
+    template_fields: Sequence[str] = ("question", "options", "due")
 
     def __init__(
         self,
@@ -54,7 +53,7 @@ class KaizalaSendPollOperator(KaizalaPostOperator):
 class KaizalaSendSurveyOperator(KaizalaPostOperator):
     """Post a survey: questions that each person answers.
 
-    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+    The other arguments and the result are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
 
     :param title: what it is about (templated)
     :param questions: a list of ``{"title": "How many?", "type": "Numeric"}``; types are Text, Numeric, SingleOption and
@@ -66,19 +65,12 @@ class KaizalaSendSurveyOperator(KaizalaPostOperator):
     :param anonymous: no one learns who answered what
     :param sender_only: only the sender sees the answers
     :param accept_multiple_responses: a person may answer more than once
-    :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
-    sends: ClassVar[type[Sent]] = Survey
-    times: ClassVar[Collection[str]] = ("due",)
-    template_fields: Sequence[str] = (
-        "title",
-        "questions",
-        "due",
-        "description",
-        *KaizalaPostOperator.template_fields,
-    )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"questions": "json"}
+    sends = Survey
+    times = ("due",)
+    template_fields: Sequence[str] = ("title", "questions", "due", "description")
+    template_fields_renderers: ClassVar = {"questions": "json"}
 
     def __init__(
         self,
@@ -105,18 +97,17 @@ class KaizalaSendSurveyOperator(KaizalaPostOperator):
 class KaizalaSendJobOperator(KaizalaPostOperator):
     """Post a job: a task for named people, complete when all of them have done it.
 
-    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+    The other arguments and the result are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
 
     :param title: what to do (templated)
     :param assigned_to: phone numbers of those who must do it (templated)
     :param due: by when: datetime, ISO 8601 text, or timedelta from when the task runs; rounded up to whole hours; 24 hours by
         default (templated)
-    :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
-    sends: ClassVar[type[Sent]] = Job
-    times: ClassVar[Collection[str]] = ("due",)
-    template_fields: Sequence[str] = ("title", "assigned_to", "due", *KaizalaPostOperator.template_fields)
+    sends = Job
+    times = ("due",)
+    template_fields: Sequence[str] = ("title", "assigned_to", "due")
 
     def __init__(
         self, *, title: str, assigned_to: Sequence[str], due: Due = None, **kwargs: Unpack[PostArguments]
@@ -130,7 +121,7 @@ class KaizalaSendJobOperator(KaizalaPostOperator):
 class KaizalaSendMeetingOperator(KaizalaPostOperator):
     """Post a meeting (Let's Meet): people say whether they come.
 
-    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+    The other arguments and the result are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
 
     :param title: what it is about (templated)
     :param starts_at: datetime or ISO 8601 text (templated)
@@ -138,19 +129,11 @@ class KaizalaSendMeetingOperator(KaizalaPostOperator):
     :param place: ``{"latitude": 17.4, "longitude": 78.3, "name": "Office"}`` (templated)
     :param agenda: what will be discussed (templated)
     :param sender_only: only the sender sees who comes
-    :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
-    sends: ClassVar[type[Sent]] = Meeting
-    times: ClassVar[Collection[str]] = ("starts_at",)
-    template_fields: Sequence[str] = (
-        "title",
-        "starts_at",
-        "duration",
-        "place",
-        "agenda",
-        *KaizalaPostOperator.template_fields,
-    )
+    sends = Meeting
+    times = ("starts_at",)
+    template_fields: Sequence[str] = ("title", "starts_at", "duration", "place", "agenda")
 
     def __init__(
         self,
@@ -175,7 +158,7 @@ class KaizalaSendMeetingOperator(KaizalaPostOperator):
 class KaizalaSendActionOperator(KaizalaPostOperator):
     """Post a custom action: a package that was installed in the group's tenant.
 
-    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+    The other arguments and the result are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
 
     :param package_id: its id, with its ``.version`` if it has one, such as ``com.example.card.2`` (templated)
     :param title: shown on the card (templated)
@@ -186,21 +169,12 @@ class KaizalaSendActionOperator(KaizalaPostOperator):
     :param anonymous: no one learns who answered what
     :param sender_only: only the sender sees the answers
     :param accept_multiple_responses: a person may answer more than once
-    :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
-    sends: ClassVar[type[Sent]] = Package
-    times: ClassVar[Collection[str]] = ("due", "validity")
-    template_fields: Sequence[str] = (
-        "package_id",
-        "title",
-        "questions",
-        "properties",
-        "validity",
-        "due",
-        *KaizalaPostOperator.template_fields,
-    )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"questions": "json", "properties": "json"}
+    sends = Package
+    times = ("due", "validity")
+    template_fields: Sequence[str] = ("package_id", "title", "questions", "properties", "validity", "due")
+    template_fields_renderers: ClassVar = {"questions": "json", "properties": "json"}
 
     def __init__(
         self,

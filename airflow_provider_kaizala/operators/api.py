@@ -50,8 +50,8 @@ def _body(name: str, value: Any) -> dict[str, Any] | None:
     named = sorted(key for key in map(str, value or ()) if any(word in key.lower() for word in _SECRET_WORDS))
     if named:
         raise KaizalaInputError(
-            f"{name}: {', '.join(named)} would stand in the rendered template for all to read; KaizalaCreateWebhookOperator "
-            "takes the callback token from the connection"
+            f"{name}: {', '.join(named)} would be visible in the rendered template; KaizalaCreateWebhookOperator takes the callback "
+            "token from the connection"
         )
     return None if value is None else dict(value)
 
@@ -75,7 +75,7 @@ def _masked(name: str, value: Any) -> Any:
 
 
 class KaizalaApiOperator(KaizalaCreateOperator):
-    """Make one call of any operation, for what has no operator of its own::
+    """Make one call of any operation, for operations that have no operator of their own::
 
         KaizalaApiOperator(
             task_id="promote",
@@ -100,18 +100,10 @@ class KaizalaApiOperator(KaizalaCreateOperator):
     :return: the JSON of the reply, with the values of tokens and secrets masked
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaCreateOperator.arguments,
-        "operation": _operation,
-        "body": _body,
-    }
-    required_if_given: ClassVar[Sequence[str]] = (
-        "parameters",
-        "body",
-        *KaizalaCreateOperator.required_if_given,
-    )
-    template_fields: Sequence[str] = ("parameters", "body", "files", *KaizalaCreateOperator.template_fields)
-    template_fields_renderers: ClassVar[dict[str, str]] = {"parameters": "json", "body": "json"}
+    arguments: ClassVar[Mapping[str, Check]] = {"operation": _operation, "body": _body}
+    required_if_given: ClassVar[Sequence[str]] = ("parameters", "body")
+    template_fields: Sequence[str] = ("parameters", "body", "files")
+    template_fields_renderers: ClassVar = {"parameters": "json", "body": "json"}
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Required
 
 from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
@@ -81,17 +81,34 @@ class AskArguments(QuestionArguments, total=False):
     deferrable: bool
 
 
+class AskPollArguments(AskArguments, total=False):
+    """Arguments of all that ask one question with options and wait."""
+
+    question: Required[str]
+    due: Due
+    sender_only: bool
+
+
+class AskSurveyArguments(AskArguments, total=False):
+    """Arguments of :class:`KaizalaAskSurveyOperator`."""
+
+    title: Required[str]
+    questions: Required[Sequence[Mapping[str, Any] | Question]]
+    due: Due
+    description: str | None
+    anonymous: bool
+    sender_only: bool
+    accept_multiple_responses: bool
+
+
 class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
     """Base of all that ask and wait: asks once, however often the task is tried, and reminds."""
 
     #: when the wait is over if neither ``until`` nor ``voters`` says so
     default_until: ClassVar[Until] = "all"
-    arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaPostOperator.arguments,
-        "voters": checks.optional(checks.phones),
-    }
-    required_if_given: ClassVar[Sequence[str]] = ("until", "voters", *KaizalaPostOperator.required_if_given)
-    template_fields: Sequence[str] = ("until", *KaizalaPostOperator.template_fields)
+    arguments: ClassVar[Mapping[str, Check]] = {"voters": checks.optional(checks.phones)}
+    required_if_given: ClassVar[Sequence[str]] = ("until", "voters")
+    template_fields: Sequence[str] = ("until",)
     voters: Sequence[str] | None = None
 
     def __init__(
@@ -241,18 +258,18 @@ class KaizalaAskOperator(TimeoutMixin, KaizalaQuestionOperator):
 
     On Airflow 3.3 and newer a retry finds what was posted, also if the worker died right after posting, and continues to wait with
     the same deadline. Before, a retry asks again: there, post and wait with two tasks, a ``KaizalaSend…Operator`` and a
-    ``KaizalaResponseSensor``, so that a retry of the wait asks no one twice. ``execution_timeout`` ends a try, in the worker and in
+    ``KaizalaResponseSensor``, so that a retry only waits, and does not ask twice. ``execution_timeout`` ends a try, in the worker and in
     the triggerer alike.
 
     :param until: when the wait is over: ``"any"`` answer, a count of people, ``"all"`` who must, a list of phone numbers, or a rule,
         see :mod:`airflow_provider_kaizala.waiting.rules` (templated)
     :param timeout: how long to wait: seconds or a timedelta; the question itself ends then too, unless ``due`` says otherwise
-    :param on_timeout: ``"fail"``, ``"skip"``, or ``"return"`` what has come, with ``complete`` False; also for a question that ends
+    :param on_timeout: ``"fail"``, ``"skip"``, or ``"return"`` the answers so far, with ``complete`` False; also for a question that ends
         before the timeout
     :param remind_every: seconds or a timedelta between two reminders to the group during the wait; None for none
     :param poke_interval: seconds or a timedelta between two looks
-    :param when_cleared: what to do if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` waits on with the
-        question that was posted, ``"ask_again"`` posts it again
+    :param when_cleared: what to do if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` keeps waiting
+        with the question that was posted, ``"ask_again"`` posts it again
     :param deferrable: wait in the triggerer, without a worker slot
     :return: :class:`~airflow_provider_kaizala.waiting.results.ResultDict` (``answers``, ``missing``, ``tally``, ``winner``,
         ``complete`` …) and ``reference_id``
@@ -298,31 +315,25 @@ class KaizalaAskPollOperator(KaizalaAskOperator, KaizalaSendPollOperator):
         ask >> KaizalaSendMessageOperator(task_id="report", text="Open: {{ ti.xcom_pull('ask')['winner'] }}")
 
     The other arguments are those of :class:`KaizalaAskOperator` and
-    :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+    :class:`~airflow_provider_kaizala.operators.action.KaizalaSendPollOperator`.
 
-    :param question: the question (templated)
-    :param options: two or more different texts (templated)
     :param due: when voting ends: datetime, ISO 8601 text, or timedelta; by default with the ``timeout`` (templated)
-    :param sender_only: only the sender sees the result
     :param voters: phone numbers of the only people whose votes count in ``tally``, ``winner`` and ``until``, which is then all of
         them by default; None for everyone's (templated)
     :return: ``tally``: ``{"Yes": 2, "No": 0}``, ``winner``: the option that most people chose, None for a tie, and the rest of
         :class:`~airflow_provider_kaizala.waiting.results.ResultDict`, and ``reference_id``
     """
 
-    template_fields: Sequence[str] = ("until", "voters", *KaizalaSendPollOperator.template_fields)
+    template_fields: Sequence[str] = ("voters",)
 
     def __init__(
         self,
         *,
-        question: str,
         options: Sequence[str],
-        due: Due = None,
-        sender_only: bool = False,
         voters: Sequence[str] | None = None,
-        **kwargs: Unpack[AskArguments],
+        **kwargs: Unpack[AskPollArguments],
     ) -> None:
-        super().__init__(question=question, options=options, due=due, sender_only=sender_only, **kwargs)
+        super().__init__(options=options, **kwargs)
         self.voters = voters
 
     def offered(self) -> Sequence[str] | None:
@@ -334,43 +345,15 @@ class KaizalaAskSurveyOperator(KaizalaAskOperator, KaizalaSendSurveyOperator):
     """Ask several questions, and wait for the answers.
 
     The other arguments are those of :class:`KaizalaAskOperator` and
-    :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+    :class:`~airflow_provider_kaizala.operators.action.KaizalaSendSurveyOperator`.
 
-    :param title: what it is about (templated)
-    :param questions: see :class:`~airflow_provider_kaizala.operators.action.KaizalaSendSurveyOperator` (templated)
     :param due: when answering ends: datetime, ISO 8601 text, or timedelta; by default with the ``timeout`` (templated)
-    :param description: shown below the title (templated)
-    :param anonymous: no one learns who answered what
-    :param sender_only: only the sender sees the answers
-    :param accept_multiple_responses: a person may answer more than once
     :return: :class:`~airflow_provider_kaizala.waiting.results.ResultDict` and ``reference_id``; ``tally`` and ``winner`` are keyed
         by question, for questions with options
     """
 
-    template_fields: Sequence[str] = ("until", *KaizalaSendSurveyOperator.template_fields)
-
-    def __init__(
-        self,
-        *,
-        title: str,
-        questions: Sequence[Mapping[str, Any] | Question],
-        due: Due = None,
-        description: str | None = None,
-        anonymous: bool = False,
-        sender_only: bool = False,
-        accept_multiple_responses: bool = False,
-        **kwargs: Unpack[AskArguments],
-    ) -> None:
-        super().__init__(
-            title=title,
-            questions=questions,
-            due=due,
-            description=description,
-            anonymous=anonymous,
-            sender_only=sender_only,
-            accept_multiple_responses=accept_multiple_responses,
-            **kwargs,
-        )
+    def __init__(self, **kwargs: Unpack[AskSurveyArguments]) -> None:
+        super().__init__(**kwargs)
 
     def check_rule(self, rule: Rule) -> None:
         """Refuse a rule on names for an anonymous survey, and on options that are not offered.
@@ -380,7 +363,7 @@ class KaizalaAskSurveyOperator(KaizalaAskOperator, KaizalaSendSurveyOperator):
         super().check_rule(rule)
         if rule.needs_names and checks.flag("anonymous", self.anonymous):
             raise KaizalaInputError(
-                "until: the survey is anonymous, so no one learns who has answered; give a count instead"
+                "until: the survey is anonymous, so it does not show who has answered; give a count instead"
             )
         if is_literal(self.questions):
             for part in rule.parts:
@@ -410,16 +393,12 @@ class KaizalaAskJobOperator(KaizalaAskOperator, KaizalaSendJobOperator):
     """Give people a job, and wait until it is done.
 
     The other arguments are those of :class:`KaizalaAskOperator` and
-    :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
+    :class:`~airflow_provider_kaizala.operators.action.KaizalaSendJobOperator`.
 
-    :param title: what to do (templated)
-    :param assigned_to: phone numbers of those who must do it (templated)
     :param due: by when: datetime, ISO 8601 text, or timedelta; by default with the ``timeout`` (templated)
     :return: :class:`~airflow_provider_kaizala.waiting.results.ResultDict` and ``reference_id``; ``answers`` lists those who have
         done it, ``missing`` the others
     """
-
-    template_fields: Sequence[str] = ("until", *KaizalaSendJobOperator.template_fields)
 
     def __init__(
         self, *, title: str, assigned_to: Sequence[str], due: Due = None, **kwargs: Unpack[AskArguments]

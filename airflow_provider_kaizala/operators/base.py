@@ -89,7 +89,7 @@ class KaizalaGroupOperator(KaizalaGroupTask, KaizalaOperator):
     :param kaizala_conn_id: the Airflow connection to Kaizala (templated)
     """
 
-    template_fields: Sequence[str] = ("group_id", *KaizalaOperator.template_fields)
+    template_fields: Sequence[str] = ("group_id",)
 
     def __init__(self, *, group_id: str | None = None, **kwargs: Unpack[ConnectionArguments]) -> None:
         super().__init__(**kwargs)
@@ -118,10 +118,7 @@ class KaizalaCreateOperator(KaizalaGroupOperator):
     :param kaizala_conn_id: the Airflow connection to Kaizala (templated)
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaGroupOperator.arguments,
-        "on_unknown_outcome": on_unknown_outcome,
-    }
+    arguments: ClassVar[Mapping[str, Check]] = {"on_unknown_outcome": on_unknown_outcome}
 
     def __init__(self, *, on_unknown_outcome: str = "fail", **kwargs: Unpack[GroupArguments]) -> None:
         super().__init__(**kwargs)
@@ -188,23 +185,10 @@ class KaizalaPostOperator(KaizalaCreateOperator):
     """
 
     sends: ClassVar[type[Sent]]
-    models: ClassVar[Sequence[type[Sent]]] = (Audience,)
-    arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaCreateOperator.arguments,
-        "fail_on_partial": checks.flag,
-    }
-    required_if_given: ClassVar[Sequence[str]] = (
-        "subscribers",
-        "reply_to_reference_id",
-        *KaizalaCreateOperator.required_if_given,
-    )
-    template_fields: Sequence[str] = (
-        "group_id",
-        "subscribers",
-        "send_to_all_subscribers",
-        "reply_to_reference_id",
-        "kaizala_conn_id",
-    )
+    models = (Audience,)
+    arguments: ClassVar[Mapping[str, Check]] = {"fail_on_partial": checks.flag}
+    required_if_given: ClassVar[Sequence[str]] = ("subscribers", "reply_to_reference_id")
+    template_fields: Sequence[str] = ("subscribers", "send_to_all_subscribers", "reply_to_reference_id")
 
     def __init__(
         self,
@@ -261,12 +245,7 @@ class KaizalaPostOperator(KaizalaCreateOperator):
     def run_task(self, context: Context) -> Any:
         """Post, and return the ids."""
         outcome = self.post(context)
-        result: PostedResult = {
-            "group_id": outcome["group_id"],
-            "reference_id": outcome["reference_id"],
-            "action_id": outcome["action_id"],
-        }
-        return dict(result)
+        return {name: outcome[name] for name in PostedResult.__annotations__}
 
     def _report_failures(self, outcome: Outcome, failed: Sequence[Failure]) -> None:
         """Log whom the post did not reach.
@@ -278,7 +257,7 @@ class KaizalaPostOperator(KaizalaCreateOperator):
         missed = "; ".join(map(str, failed))
         if self.checked("fail_on_partial"):
             raise AirflowFailException(
-                f"posted to group {outcome['group_id']} as {outcome['reference_id']}, but not to all ({missed}); "
-                "not retried, since the others have it: post it to those people alone"
+                f"posted to group {outcome['group_id']} as {outcome['reference_id']}, but not to everyone ({missed}); "
+                "not retried, since the others have it: post it to these people alone"
             )
-        self.log.warning("Posted to group %s, but not to all: %s", outcome["group_id"], missed)
+        self.log.warning("Posted to group %s, but not to everyone: %s", outcome["group_id"], missed)

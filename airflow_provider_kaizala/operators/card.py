@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks, forms
-from airflow_provider_kaizala.client.models.sent import Audience, Sent
+from airflow_provider_kaizala.client.models.sent import Audience
 from airflow_provider_kaizala.operators.base import KaizalaGroupOperator
 
 if TYPE_CHECKING:
@@ -35,28 +35,21 @@ class KaizalaUpdateActionOperator(KaizalaGroupOperator):
 
     :param action_id: the card (templated)
     :param properties: ``{"status": "Done", "count": 3}``, or a list of ``{"name", "value", "type"}``; others stay (templated)
-    :param notify: tell subscribers of a hub group of it
-    :param subscribers: in a hub group, phone numbers of those whom it concerns (templated)
+    :param notify: notify the subscribers of a hub group
+    :param subscribers: in a hub group, phone numbers of the people it concerns (templated)
     :param send_to_all_subscribers: in a hub group, it concerns all subscribers (templated)
     :return: ``{"group_id", "action_id", "properties"}``: names and values that were sent
     """
 
-    models: ClassVar[Sequence[type[Sent]]] = (Audience,)
+    models = (Audience,)
     arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaGroupOperator.arguments,
         "action_id": checks.identifier,
         "properties": _properties,
         "notify": checks.flag,
     }
-    required_if_given: ClassVar[Sequence[str]] = ("subscribers", *KaizalaGroupOperator.required_if_given)
-    template_fields: Sequence[str] = (
-        "action_id",
-        "properties",
-        "subscribers",
-        "send_to_all_subscribers",
-        *KaizalaGroupOperator.template_fields,
-    )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"properties": "json"}
+    required_if_given: ClassVar[Sequence[str]] = ("subscribers",)
+    template_fields: Sequence[str] = ("action_id", "properties", "subscribers", "send_to_all_subscribers")
+    template_fields_renderers: ClassVar = {"properties": "json"}
 
     def __init__(
         self,

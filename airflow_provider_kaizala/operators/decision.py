@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BranchMixI
 from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
-from airflow_provider_kaizala.operators.ask import AskArguments, KaizalaAskPollOperator
+from airflow_provider_kaizala.operators.ask import AskPollArguments, KaizalaAskPollOperator
 from airflow_provider_kaizala.tasks.arguments import CheckedArguments, is_literal
 from airflow_provider_kaizala.waiting.decision import approval_rule
 from airflow_provider_kaizala.waiting.tally import as_offered
@@ -21,13 +21,10 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_kaizala.client.models.checks import Check
-    from airflow_provider_kaizala.operators.action import Due
     from airflow_provider_kaizala.waiting.results import ResultDict
     from airflow_provider_kaizala.waiting.rules import Rule
 
-_on_reject = checks.one_of("skip", "fail", "return")
-_quorum = checks.whole_number(1)
-_ITS_OWN = "an approval has its own: give approvers and quorum instead"
+ITS_OWN_RULE = "an approval has its own: give approvers and quorum instead"
 
 
 class ApprovalMixin(compat.SkipBelow, CheckedArguments):
@@ -35,8 +32,8 @@ class ApprovalMixin(compat.SkipBelow, CheckedArguments):
 
     arguments: ClassVar[Mapping[str, Check]] = {
         "approvers": checks.optional(checks.phones),
-        "quorum": _quorum,
-        "on_reject": _on_reject,
+        "quorum": checks.whole_number(1),
+        "on_reject": checks.one_of("skip", "fail", "return"),
     }
     required_if_given: ClassVar[Sequence[str]] = ("approvers",)
     approve = "Approve"
@@ -59,16 +56,12 @@ class ApprovalMixin(compat.SkipBelow, CheckedArguments):
 
         :raises KaizalaInputError: if it never can be
         """
-        approvers, quorum = self.checked("approvers"), self.needed()
+        approvers, quorum = self.checked("approvers"), self.checked("quorum")
         if approvers is not None and quorum > len(approvers):
             raise KaizalaInputError(
                 f"quorum: {quorum} approvals can never come from {len(approvers)} approvers; lower it, or name more"
             )
         return approval_rule(self.approve, self.reject, quorum, approvers)
-
-    def needed(self) -> int:
-        """Return how many must approve."""
-        return int(self.checked("quorum"))
 
     def sides(self, chosen_by: Mapping[str, list[str]]) -> dict[str, list[str]]:
         """Return ``approved_by`` and ``rejected_by``: names."""
@@ -116,62 +109,37 @@ class KaizalaApprovalOperator(ApprovalMixin, KaizalaAskPollOperator, SkipMixin):
     If time is up without a decision, ``on_timeout`` says what happens: ``"fail"``, ``"skip"`` (this task, and so those below), or
     ``"return"``, which counts as a rejection. Below a mapped approval only tasks of the same mapped task group can be skipped.
 
-    The other arguments are those of :class:`~airflow_provider_kaizala.operators.ask.KaizalaAskOperator` and
-    :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`, except ``until``.
+    The other arguments are those of :class:`~airflow_provider_kaizala.operators.ask.KaizalaAskPollOperator`, except ``options`` and
+    ``until``.
 
-    :param question: what to approve (templated)
     :param approvers: phone numbers of those who may decide; None for everyone in the group (templated)
     :param quorum: how many must approve (templated)
     :param approve: the option that approves
     :param reject: the option that rejects
     :param on_reject: after a rejection ``"skip"`` the tasks below, ``"fail"`` without a retry, or ``"return"`` the outcome
     :param ignore_downstream_trigger_rules: skip all tasks below, whatever their trigger rules
-    :param due: when voting ends: datetime, ISO 8601 text, or timedelta; by default with the ``timeout`` (templated)
-    :param sender_only: only the sender sees the result
     :param voters: phone numbers of the only people whose votes count in ``tally`` and ``winner``; by default the approvers
         (templated)
     :return: what :class:`~airflow_provider_kaizala.operators.ask.KaizalaAskPollOperator` returns, and ``approved``,
         ``approved_by``, ``rejected_by``: names, or numbers of people without one
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {
-        **ApprovalMixin.arguments,
-        **KaizalaAskPollOperator.arguments,
-    }
-    required_if_given: ClassVar[Sequence[str]] = (
-        *ApprovalMixin.required_if_given,
-        *KaizalaAskPollOperator.required_if_given,
-    )
-    refused: ClassVar[Mapping[str, str]] = {"until": _ITS_OWN, "options": _ITS_OWN}
-    template_fields: Sequence[str] = (
-        "approvers",
-        "quorum",
-        *(name for name in KaizalaAskPollOperator.template_fields if name not in ("until", "options")),
-    )
+    refused: ClassVar[Mapping[str, str]] = {"until": ITS_OWN_RULE, "options": ITS_OWN_RULE}
+    template_fields: Sequence[str] = ("approvers", "quorum")
 
     def __init__(
         self,
         *,
-        question: str,
         approvers: Sequence[str] | None = None,
         quorum: int | str = 1,
         approve: str = "Approve",
         reject: str = "Reject",
         on_reject: str = "skip",
         ignore_downstream_trigger_rules: bool = False,
-        due: Due = None,
-        sender_only: bool = False,
         voters: Sequence[str] | None = None,
-        **kwargs: Unpack[AskArguments],
+        **kwargs: Unpack[AskPollArguments],
     ) -> None:
-        super().__init__(
-            question=question,
-            options=[approve, reject],
-            due=due,
-            sender_only=sender_only,
-            voters=approvers if voters is None else voters,
-            **kwargs,
-        )
+        super().__init__(options=[approve, reject], voters=approvers if voters is None else voters, **kwargs)
         self.approvers = voters if approvers is None else approvers
         self.quorum = quorum
         self.approve = approve
@@ -184,7 +152,7 @@ class KaizalaApprovalOperator(ApprovalMixin, KaizalaAskPollOperator, SkipMixin):
         tally = result["tally"]
         outcome = {
             **super().finish(result, context),
-            "approved": tally.get(as_offered(self.approve, tally), 0) >= self.needed(),
+            "approved": tally.get(as_offered(self.approve, tally), 0) >= self.checked("quorum"),
             **self.sides(result["chosen_by"]),
         }
         return self.conclude(outcome, self.question, context)
@@ -200,36 +168,25 @@ class KaizalaBranchOperator(compat.SkipBelow, KaizalaAskPollOperator, BranchMixI
         )
         gate >> [ship, hold, tell]
 
-    The other arguments are those of :class:`~airflow_provider_kaizala.operators.ask.KaizalaAskOperator` and
-    :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`; ``until`` is ``"any"`` by default. Below a mapped task
-    only tasks of the same mapped task group can be skipped.
+    The other arguments are those of :class:`~airflow_provider_kaizala.operators.ask.KaizalaAskPollOperator`; ``until`` is ``"any"``
+    by default. Below a mapped task only tasks of the same mapped task group can be skipped.
 
-    :param question: what to choose between (templated)
     :param options: option to task id, task group id, or a list of them
     :param defaults: the option that is taken if none wins: after a tie, or when time is up; without it the task then fails,
         or ends as ``on_timeout`` says
-    :param due: when voting ends: datetime, ISO 8601 text, or timedelta; by default with the ``timeout`` (templated)
-    :param sender_only: only the sender sees the result
-    :param voters: phone numbers of the only people whose votes count, and for whom the task waits by default; None for everyone's
-        (templated)
     :return: what :class:`~airflow_provider_kaizala.operators.ask.KaizalaAskPollOperator` returns, and ``branch``: the task ids
     """
 
     default_until = "any"
-    template_fields: Sequence[str] = tuple(
-        name for name in KaizalaAskPollOperator.template_fields if name != "options"
-    )
+    not_templated = ("options",)
 
     def __init__(
         self,
         *,
-        question: str,
         options: Mapping[str, str | Sequence[str]],
         defaults: str | None = None,
-        due: Due = None,
-        sender_only: bool = False,
         voters: Sequence[str] | None = None,
-        **kwargs: Unpack[AskArguments],
+        **kwargs: Unpack[AskPollArguments],
     ) -> None:
         branches = _branches(options)
         if defaults is not None:
@@ -242,14 +199,7 @@ class KaizalaBranchOperator(compat.SkipBelow, KaizalaAskPollOperator, BranchMixI
                     f"on_timeout={kwargs['on_timeout']!r} and defaults={defaults!r} both say what happens when time is up; "
                     "give one of them"
                 )
-        super().__init__(
-            question=question,
-            options=list(branches),
-            due=due,
-            sender_only=sender_only,
-            voters=voters,
-            **kwargs,
-        )
+        super().__init__(options=list(branches), voters=voters, **kwargs)
         self.branches = branches
         self.defaults = defaults
 
@@ -275,7 +225,7 @@ class KaizalaBranchOperator(compat.SkipBelow, KaizalaAskPollOperator, BranchMixI
                     )
 
     def finish(self, result: ResultDict, context: Context) -> Any:
-        """Go on with the branch that won, and skip the others."""
+        """Continue with the branch that won, and skip the others."""
         winner = as_offered(result["winner"] or "", self.branches)
         if winner not in self.branches:
             winner = self.defaults or ""

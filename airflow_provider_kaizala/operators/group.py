@@ -13,7 +13,6 @@ from airflow_provider_kaizala.client.models.sent import GROUP_TYPES, MEMBERS_PER
 from airflow_provider_kaizala.operators.base import (
     KaizalaCreateOperator,
     KaizalaGroupOperator,
-    KaizalaOperator,
 )
 from airflow_provider_kaizala.operators.member import Members
 from airflow_provider_kaizala.tasks.post_once import Done
@@ -71,7 +70,6 @@ class KaizalaCreateGroupOperator(KaizalaCreateOperator):
 
     refused: ClassVar[Mapping[str, str]] = {"group_id": "give parent_group_id to create a sub-group"}
     arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaCreateOperator.arguments,
         "name": checks.title,
         "welcome_message": checks.title,
         "members": _members,
@@ -80,14 +78,7 @@ class KaizalaCreateGroupOperator(KaizalaCreateOperator):
         "join": checks.flag,
     }
     required_if_given: ClassVar[Sequence[str]] = ("parent_group_id",)
-    template_fields: Sequence[str] = (
-        "name",
-        "welcome_message",
-        "members",
-        "group_type",
-        "parent_group_id",
-        *KaizalaOperator.template_fields,
-    )
+    template_fields: Sequence[str] = ("name", "welcome_message", "members", "group_type", "parent_group_id")
 
     def __init__(
         self,
@@ -148,21 +139,18 @@ class KaizalaCreateGroupOperator(KaizalaCreateOperator):
         if once.in_doubt:
             before = state.get("namesakes")
         else:
-            before = self._ids_of_namesakes()
+            try:
+                before = [each.group_id for each in self._namesakes()]
+            except KaizalaRefusedError as error:
+                self.log.info("Groups cannot be listed, so the new one could not be looked up: %s", error)
+                before = None
             state.set("namesakes", before)
         if before is None:
             return None
         return lambda intent: [outcome(each) for each in self._namesakes() if each.group_id not in before]
 
-    def _ids_of_namesakes(self) -> list[str] | None:
-        try:
-            return [each.group_id for each in self._namesakes()]
-        except KaizalaRefusedError as error:
-            self.log.info("Groups cannot be listed, so the new one could not be looked up: %s", error)
-            return None
-
     def _namesakes(self) -> list[Group]:
-        """Return the groups that have the name already. Kaizala says of none when it was created."""
+        """Return the groups that have the name already. Kaizala does not say when a group was created."""
         name, parent = self.checked("name"), self.checked("parent_group_id")
         there = (
             self.hook.run(calls.list_sub_groups(parent)).sub_groups
@@ -191,8 +179,8 @@ class KaizalaCreateGroupOperator(KaizalaCreateOperator):
 class _SubGroupsOperator(KaizalaGroupOperator):
     """Base of the operators that change which groups are below a group."""
 
-    arguments: ClassVar[Mapping[str, Check]] = {**KaizalaGroupOperator.arguments, "sub_groups": _groups}
-    template_fields: Sequence[str] = ("sub_groups", *KaizalaGroupOperator.template_fields)
+    arguments: ClassVar[Mapping[str, Check]] = {"sub_groups": _groups}
+    template_fields: Sequence[str] = ("sub_groups",)
 
     def __init__(self, *, sub_groups: Sequence[str], **kwargs: Unpack[GroupArguments]) -> None:
         super().__init__(**kwargs)
@@ -235,5 +223,7 @@ class KaizalaDetachSubGroupsOperator(_SubGroupsOperator):
         found = [each for each in wanted if each.lower() in below]
         for each in found:
             self.hook.run(calls.remove_sub_group(group_id, each))
-        self.log.info("Detached from group %s: %s", group_id, ", ".join(found) or "none, none was below it")
+        self.log.info(
+            "Detached from group %s: %s", group_id, ", ".join(found) or "none, since none was below it"
+        )
         return {"group_id": group_id, "sub_groups": found}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,8 +15,7 @@ from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Audience, Poll, Sent, Survey
 from airflow_provider_kaizala.client.models.wire import iso
 from airflow_provider_kaizala.operators.ask import Asked, KaizalaQuestionOperator, QuestionArguments
-from airflow_provider_kaizala.operators.base import KaizalaPostOperator
-from airflow_provider_kaizala.operators.decision import ApprovalMixin
+from airflow_provider_kaizala.operators.decision import ITS_OWN_RULE, ApprovalMixin
 from airflow_provider_kaizala.operators.plain_text import plain_text
 from airflow_provider_kaizala.tasks.arguments import is_literal
 from airflow_provider_kaizala.tasks.state import TaskState, deadline
@@ -23,7 +23,7 @@ from airflow_provider_kaizala.tasks.tell import tell
 from airflow_provider_kaizala.tasks.wait_for_people import check_times, deferral_is_over
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context
@@ -41,12 +41,14 @@ from airflow.providers.standard.operators.hitl import HITLOperator  # noqa: E402
 MONTH = timedelta(days=30)
 #: seconds that the reply to the group may take, with its repeats
 TELLING = 60.0
-_NO_TIMEOUT = "give response_timeout; with defaults the task then goes on, without it fails"
+_NO_TIMEOUT = (
+    "give response_timeout; when it is over, the task continues with defaults, or fails if there are none"
+)
 _FIXED = "the options are Approve and Reject, of which people choose one"
 
 
 class KaizalaHITLTimeoutError(AirflowFailException, HITLTimeoutError):
-    """Nobody has answered in time. The task is not retried: a retry would have the same deadline."""
+    """No one answered in time. The task is not retried: a retry would have the same deadline."""
 
 
 class RequiredActionArguments(QuestionArguments, total=False):
@@ -71,18 +73,18 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
 
     It is an ``HITLOperator`` of Airflow, with its arguments and its result, whose question is also posted to a group: as a poll, or
     with ``multiple`` as a survey. Airflow's record of the question takes one answer, so there is one winner even if both sides
-    answer at the same moment. The other side is told: the Required Action is closed, with the name of the person who answered in
-    the group; the group gets a reply to the question that says who answered in Airflow, and what.
+    answer at the same moment. The other side is informed: the Required Action is closed, with the name of the person who answered
+    in the group; the group gets a reply to the question that says who answered in Airflow, and what.
 
     The task waits in the triggerer, which must run. On Airflow 3.3 and newer a retry continues to wait with the same question and
     the same deadline; before, a retry asks the group again. Give it a retry: Airflow itself may fail a task that is answered
     within the second in which it is deferred.
 
-    When time is up, the ``defaults`` are chosen, and the group is told; without any the task fails with Airflow's
+    When time is up, the ``defaults`` are chosen, and the group is informed; without any the task fails with Airflow's
     ``HITLTimeoutError``, without a retry. An answer that the group gave in time counts, even if no look has seen it yet.
 
-    If the group can no longer be read, for example because the question was deleted there, the task waits on for an answer in
-    Airflow alone. A question that has ended in the group can still be answered in Airflow.
+    If the group can no longer be read, for example because the question was deleted there, the task keeps waiting for an
+    answer in Airflow alone. A question that has ended in the group can still be answered in Airflow.
 
     The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaPostOperator`.
 
@@ -94,18 +96,18 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
     :param params: form fields, which only Airflow's page can show; each needs a default, which it has after an answer in the group
     :param notifiers: Airflow notifiers that announce the question
     :param assigned_users: the users who may answer in Airflow; None for all who may work with the DAG
-    :param response_timeout: how long to wait: seconds or a timedelta; None for no end
+    :param response_timeout: how long to wait: seconds or a timedelta; None for no limit
     :param until: when the group has decided: ``"any"`` answer, the first of which then counts, or another rule, see
         :mod:`airflow_provider_kaizala.waiting.rules`. A quorum decides for its option, everything else for what most people chose;
         with ``multiple``, for what more than half of them did. A tie decides nothing: the wait continues (templated)
     :param due: when the question in the group ends: datetime, ISO 8601 text, or timedelta; by default with the
         ``response_timeout``, or else after 30 days (templated)
     :param remind_every: seconds or a timedelta between two reminders to the group; None for none
-    :param tell_group: whether the group is told that it was answered in Airflow, or that time was up. This cannot fail the task,
+    :param tell_group: whether to reply in the group that it was answered in Airflow, or that time was up. This cannot fail the task,
         and is not repeated if it is unknown whether it was posted
     :param poke_interval: seconds or a timedelta between two looks at the group
     :param when_cleared: what to do in the group if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` continues
-        with the question that was posted, where an answer counts that is there already; ``"ask_again"`` posts it again
+        with the question that was posted, and counts the answers it already has; ``"ask_again"`` posts it again
     :return: ``chosen_options``, ``params_input``, ``responded_at`` (ISO 8601), ``responded_by_user`` (``{"id", "name"}``; the id of
         a person in the group is ``kaizala:`` and the phone number; None after a timeout), ``timedout``, ``answered_in``
         (``"kaizala"``, ``"airflow"``, or None), ``group_id``, ``action_id``, ``reference_id``; and as far as the group's answers were
@@ -113,21 +115,15 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
     """
 
     default_until = "any"
-    times: ClassVar[Collection[str]] = ("due",)
+    arguments: ClassVar[Mapping[str, Check]] = {"subject": checks.title}
+    times = ("due",)
     refused: ClassVar[Mapping[str, str]] = {
         "timeout": _NO_TIMEOUT,
         "on_timeout": _NO_TIMEOUT,
         "deferrable": "it always waits in the triggerer",
         "voters": "give until a rule that names people",
     }
-    template_fields: Sequence[str] = (
-        "subject",
-        "options",
-        "body",
-        "until",
-        "due",
-        *KaizalaPostOperator.template_fields,
-    )
+    template_fields: Sequence[str] = ("subject", "options", "body", "due")
 
     def __init__(
         self,
@@ -160,13 +156,6 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         self._check_params()
 
     # --- arguments -------------------------------------------------------------------------------------------------------
-
-    def check_arguments(self) -> None:
-        """Check the arguments that are known when the DAG is parsed."""
-        for name, check in (("subject", checks.title), ("options", checks.options)):
-            if is_literal(getattr(self, name)):
-                check(name, getattr(self, name))
-        super().check_arguments()
 
     def validate_options(self) -> None:
         """Check the options; those of another task are checked when the task runs."""
@@ -241,23 +230,17 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         answered = state.get("answer")
         if answered is not None:
             self.log.info("An earlier try was answered; continuing with that")
-            return self._go_on(dict(answered), context)
+            return self._conclude(dict(answered), context)
         length = self.response_timeout.total_seconds() if self.response_timeout else None
         wait = self.begin(state, asked, rule, deadline(context, length, state) if length else None)
         # fails if the rule does not fit this group; a question that has ended in the group can still be answered in Airflow
         wait = replace(self.read(wait), closes_at=None)
-        self._ask_in_airflow(context, wait)
-        state.set("wait", wait.to_wire())
-        return self.park(wait, context)
-
-    def _ask_in_airflow(self, context: Context, wait: Wait) -> None:
-        """Let Airflow's operator ask, and take over where it would begin to wait."""
-        try:
+        with suppress(*compat.hitl_waits()):  # Airflow's operator asks too, and would then begin to wait
             HITLOperator.execute(self, context)
-        except compat.hitl_waits():
-            pass
         if wait.deadline is not None:
             self.hitl_summary_extra["timeout_datetime"] = wait.deadline.isoformat()
+        state.set("wait", wait.to_wire())
+        return self.park(wait, context)
 
     def trigger(
         self, wait: Wait, wake_at: datetime | None, carry: dict[str, Any], context: Context
@@ -283,9 +266,9 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
     # --- continuing ------------------------------------------------------------------------------------------------------
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on; if Airflow has ended the wait since no triggerer ran when time was up, wait for one, which then ends it.
+        """Continue; if Airflow ended the wait because no triggerer ran when time was up, wait for a triggerer.
 
-        It alone can end the question in Airflow's record too.
+        Only the trigger can end the question in Airflow's record too.
         """
         wait = self.kept_wait(context) if deferral_is_over(next_method, next_kwargs) else None
         if wait is None:
@@ -296,7 +279,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
     def execute_complete(
         self, context: Context, event: Any = None, carry: Mapping[str, Any] | None = None
     ) -> Any:
-        """Go on with the answer, or remind the group and wait on.
+        """Continue with the answer, or remind the group and keep waiting.
 
         :raises KaizalaHITLTimeoutError: if time is up, and there are no defaults
         :raises AirflowTaskTimeout: if the task's ``execution_timeout`` is over
@@ -312,16 +295,16 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
             if not carried or not known:
                 raise AirflowFailException(f"unexpected event {event!r}")
             self.take_up(carried, context)
-            if "error" not in known:  # a retry asks no one again
+            if "error" not in known:  # a retry continues with this answer
                 plain = {name: value for name, value in known.items() if name != "result"}
                 at = plain.get("responded_at")  # a datetime in Airflow's own events, ISO 8601 in ours
                 plain["responded_at"] = iso(at) if isinstance(at, datetime) else at
                 TaskState(context).set("answer", plain)
-            return self._go_on(known, context)
+            return self._conclude(known, context)
         finally:
             self.hook.close()
 
-    def _go_on(self, event: dict[str, Any], context: Context) -> Any:
+    def _conclude(self, event: dict[str, Any], context: Context) -> Any:
         at = event.get("responded_at")
         if isinstance(at, str):
             event["responded_at"] = datetime.fromisoformat(at)
@@ -367,16 +350,16 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         )
         try:
             state = TaskState(context)
-            if state.get("told") == text:
+            if state.get("replied") == text:
                 return
-            state.set("told", text)
+            state.set("replied", text)
             reply = Audience(**{**self.given(Audience), "reply_to_reference_id": asked.reference_id})
             with self.hook.within(TELLING):
                 self.hook.read(tell(asked.group_id, text, reply))
         except Exception as error:  # noqa: BLE001  it is decided; nothing here may undo that
             self.log.warning("The reply to the group may not have been posted: %s", error)
         else:
-            self.log.info("Told the group: %s", text)
+            self.log.info("Replied to the group: %s", text)
 
 
 class KaizalaHITLApprovalOperator(ApprovalMixin, KaizalaHITLOperator, SkipMixin):
@@ -398,22 +381,8 @@ class KaizalaHITLApprovalOperator(ApprovalMixin, KaizalaHITLOperator, SkipMixin)
         people without one
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {**ApprovalMixin.arguments, **KaizalaHITLOperator.arguments}
-    required_if_given: ClassVar[Sequence[str]] = (
-        *ApprovalMixin.required_if_given,
-        *KaizalaHITLOperator.required_if_given,
-    )
-    refused: ClassVar[Mapping[str, str]] = {
-        **KaizalaHITLOperator.refused,
-        "until": "an approval has its own: give approvers and quorum instead",
-        "options": _FIXED,
-        "multiple": _FIXED,
-    }
-    template_fields: Sequence[str] = (
-        "approvers",
-        "quorum",
-        *(name for name in KaizalaHITLOperator.template_fields if name not in ("until", "options")),
-    )
+    refused: ClassVar[Mapping[str, str]] = {"until": ITS_OWN_RULE, "options": _FIXED, "multiple": _FIXED}
+    template_fields: Sequence[str] = ("approvers", "quorum")
 
     def __init__(
         self,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow.providers.common.compat import sdk
 
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
-from airflow_provider_kaizala.client.models.sent import Announcement, Media, Sent, media_type
+from airflow_provider_kaizala.client.models.sent import Announcement, Media, media_type
 from airflow_provider_kaizala.client.multipart import Part
 from airflow_provider_kaizala.operators.base import KaizalaPostOperator, PostArguments
 from airflow_provider_kaizala.tasks.arguments import is_literal
@@ -90,8 +90,8 @@ class KaizalaSendMediaOperator(KaizalaPostOperator):
     :return: ``{"group_id", "reference_id", "action_id"}``; ``action_id`` is None
     """
 
-    sends: ClassVar[type[Sent]] = Media
-    template_fields: Sequence[str] = ("files", "caption", *KaizalaPostOperator.template_fields)
+    sends = Media
+    template_fields: Sequence[str] = ("files", "caption")
 
     def __init__(
         self, *, files: File | Sequence[File], caption: str | None = None, **kwargs: Unpack[PostArguments]
@@ -141,8 +141,8 @@ class KaizalaSendAnnouncementOperator(KaizalaPostOperator):
     :return: ``{"group_id", "reference_id", "action_id"}``
     """
 
-    sends: ClassVar[type[Sent]] = Announcement
-    template_fields: Sequence[str] = ("text", "title", "files", *KaizalaPostOperator.template_fields)
+    sends = Announcement
+    template_fields: Sequence[str] = ("text", "title", "files")
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
@@ -13,6 +14,7 @@ from airflow_provider_kaizala.client.errors import KaizalaForbiddenError, Kaizal
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import MEMBERS_PER_CALL
 from airflow_provider_kaizala.operators.base import KaizalaGroupOperator
+from airflow_provider_kaizala.tasks.base import GroupArguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.client.models import Member, Subscriber, SubscriberOutcome
     from airflow_provider_kaizala.client.models.checks import Check
     from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-    from airflow_provider_kaizala.tasks.base import GroupArguments
 
     #: phone number to member or subscriber
     Present: TypeAlias = Mapping[str, Member | Subscriber]
@@ -152,7 +153,7 @@ class People(ABC):
 class Members(People):
     """The members of a group.
 
-    :param keep_admins: whether admins stay who are not on the list of a sync
+    :param keep_admins: whether a sync keeps admins who are not on the list
     """
 
     noun = "members"
@@ -170,13 +171,12 @@ class Members(People):
         return [] if self.hook.run(calls.add_members(self.group_id, numbers)) else list(numbers)
 
     def _remove(self, people: Present) -> list[str]:
-        return [number for number, member in people.items() if not self._remove_one(member)]
-
-    def _remove_one(self, member: Member | Subscriber) -> bool:
-        try:
-            return self.hook.run(calls.remove_member(self.group_id, member.id or ""))
-        except KaizalaNotFoundError:
-            return True  # has left in the meantime
+        failed = []
+        for number, member in people.items():
+            with suppress(KaizalaNotFoundError):  # has left in the meantime
+                if not self.hook.run(calls.remove_member(self.group_id, member.id or "")):
+                    failed.append(number)
+        return failed
 
     def staying(self, surplus: Present) -> set[str]:
         """Return the numbers of admins if they are kept, and of the token's own user, whose leaving would end the grant."""
@@ -229,22 +229,45 @@ def _failed(outcomes: tuple[SubscriberOutcome, ...]) -> list[str]:
 # --- operators -----------------------------------------------------------------------------------------------------------
 
 
-def _dry_run(name: str, value: Any) -> bool:
-    return checks.flag("dry_run", value)
+class SyncArguments(GroupArguments, total=False):
+    """Arguments of the operators that sync a list with a group."""
+
+    max_removals: int | str | None
+    dry_run: bool | str
 
 
-#: ``dry_run`` is kept as ``is_dry_run``, since BaseOperator has a method of that name
-_SYNC_ARGUMENTS: Mapping[str, Check] = {
-    "max_removals": checks.optional(checks.whole_number(0)),
-    "is_dry_run": _dry_run,
-}
+class SyncOperator(KaizalaGroupOperator):
+    """Base of the operators that add who is missing, then remove people who are not on the list.
+
+    :param max_removals: fail, before anything is changed, if more people would be removed: a guard against half a list; None for
+        no limit (templated)
+    :param dry_run: only return what would be done (templated, as ``is_dry_run``)
+    """
+
+    arguments: ClassVar[Mapping[str, Check]] = {
+        "max_removals": checks.optional(checks.whole_number(0)),
+        "is_dry_run": lambda name, value: checks.flag("dry_run", value),
+    }
+    required_if_given: ClassVar[Sequence[str]] = ("max_removals",)
+    template_fields: Sequence[str] = ("max_removals", "is_dry_run")
+
+    def __init__(
+        self, *, max_removals: int | str | None = None, dry_run: bool | str = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.max_removals = max_removals
+        self.is_dry_run = dry_run  # BaseOperator has a method dry_run
+
+    def sync(self, people: People, numbers: Sequence[str]) -> dict[str, Any]:
+        """Add and remove the difference."""
+        return people.sync(numbers, self.checked("max_removals"), self.checked("is_dry_run"))
 
 
 class _MembersOperator(KaizalaGroupOperator):
     """Base of the operators with a list of members."""
 
-    arguments: ClassVar[Mapping[str, Check]] = {**KaizalaGroupOperator.arguments, "members": checks.phones}
-    template_fields: Sequence[str] = ("members", *KaizalaGroupOperator.template_fields)
+    arguments: ClassVar[Mapping[str, Check]] = {"members": checks.phones}
+    template_fields: Sequence[str] = ("members",)
 
     def __init__(self, *, members: Sequence[str], **kwargs: Unpack[GroupArguments]) -> None:
         super().__init__(**kwargs)
@@ -252,7 +275,7 @@ class _MembersOperator(KaizalaGroupOperator):
 
 
 class KaizalaAddMembersOperator(_MembersOperator):
-    """Add people to a group; those who are in it already are left as they are. Safe to run again.
+    """Add people to a group; those who are in it already stay as they are. Safe to run again.
 
     The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaGroupOperator`.
 
@@ -279,56 +302,37 @@ class KaizalaRemoveMembersOperator(_MembersOperator):
         return Members(self.hook, self.group()).remove_present(self.checked("members"))
 
 
-class KaizalaSyncMembersOperator(_MembersOperator):
+class KaizalaSyncMembersOperator(SyncOperator, _MembersOperator):
     """Make the members of a group those of a list: adds who is missing, then removes people who are not on the list.
 
-    Safe to run again. Nobody without a phone number (a bot) is touched, and never the token's own user, whose leaving would end
-    the grant. The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaGroupOperator`.
+    Safe to run again. People without a phone number (bots) are left alone, and so is the token's own user, whose leaving would end
+    the grant. The other arguments are those of :class:`SyncOperator` and
+    :class:`~airflow_provider_kaizala.operators.base.KaizalaGroupOperator`.
 
-    :param members: phone numbers of all who shall be in the group (templated)
-    :param keep_admins: let admins stay who are not on the list
-    :param max_removals: fail, before anything is changed, if more people would be removed: a guard against half a list; None for
-        no limit (templated)
-    :param dry_run: only return what would be done (templated, as ``is_dry_run``)
+    :param members: phone numbers of everyone who should be in the group (templated)
+    :param keep_admins: keep admins who are not on the list
     :return: :class:`SyncResult`: ``{"group_id", "added", "removed", "kept", "dry_run"}``
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {
-        **_MembersOperator.arguments,
-        **_SYNC_ARGUMENTS,
-        "keep_admins": checks.flag,
-    }
-    required_if_given: ClassVar[Sequence[str]] = ("max_removals", *_MembersOperator.required_if_given)
-    template_fields: Sequence[str] = ("max_removals", "is_dry_run", *_MembersOperator.template_fields)
+    arguments: ClassVar[Mapping[str, Check]] = {"keep_admins": checks.flag}
 
     def __init__(
-        self,
-        *,
-        members: Sequence[str],
-        keep_admins: bool = True,
-        max_removals: int | str | None = None,
-        dry_run: bool | str = False,
-        **kwargs: Unpack[GroupArguments],
+        self, *, members: Sequence[str], keep_admins: bool = True, **kwargs: Unpack[SyncArguments]
     ) -> None:
         super().__init__(members=members, **kwargs)
         self.keep_admins = keep_admins
-        self.max_removals = max_removals
-        self.is_dry_run = dry_run
 
     def run_task(self, context: Context) -> dict[str, Any]:
         """Add and remove the difference."""
         members = Members(self.hook, self.group(), keep_admins=self.checked("keep_admins"))
-        return members.sync(self.checked("members"), self.checked("max_removals"), self.checked("is_dry_run"))
+        return self.sync(members, self.checked("members"))
 
 
 class _SubscribersOperator(KaizalaGroupOperator):
     """Base of the operators with a list of subscribers."""
 
-    arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaGroupOperator.arguments,
-        "subscribers": checks.phones,
-    }
-    template_fields: Sequence[str] = ("subscribers", *KaizalaGroupOperator.template_fields)
+    arguments: ClassVar[Mapping[str, Check]] = {"subscribers": checks.phones}
+    template_fields: Sequence[str] = ("subscribers",)
 
     def __init__(self, *, subscribers: Sequence[str], **kwargs: Unpack[GroupArguments]) -> None:
         super().__init__(**kwargs)
@@ -336,12 +340,12 @@ class _SubscribersOperator(KaizalaGroupOperator):
 
 
 class KaizalaAddSubscribersOperator(_SubscribersOperator):
-    """Add people to a hub group as subscribers; those who are already are left as they are. Safe to run again.
+    """Add people to a hub group as subscribers; those who already are stay as they are. Safe to run again.
 
     The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaGroupOperator`.
 
     :param subscribers: phone numbers, any number of them (templated)
-    :return: ``{"group_id", "added"}``, the numbers that were no subscribers before
+    :return: ``{"group_id", "added"}``, the numbers that were not subscribed before
     """
 
     def run_task(self, context: Context) -> dict[str, Any]:
@@ -350,7 +354,7 @@ class KaizalaAddSubscribersOperator(_SubscribersOperator):
 
 
 class KaizalaRemoveSubscribersOperator(_SubscribersOperator):
-    """Remove subscribers from a hub group; those who are none are skipped. Safe to run again.
+    """Remove subscribers from a hub group; people who are not subscribed are skipped. Safe to run again.
 
     The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaGroupOperator`.
 
@@ -363,36 +367,19 @@ class KaizalaRemoveSubscribersOperator(_SubscribersOperator):
         return Subscribers(self.hook, self.group()).remove_present(self.checked("subscribers"))
 
 
-class KaizalaSyncSubscribersOperator(_SubscribersOperator):
+class KaizalaSyncSubscribersOperator(SyncOperator, _SubscribersOperator):
     """Make the subscribers of a hub group those of a list: adds who is missing, then removes people who are not on the list.
 
-    Safe to run again. The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaGroupOperator`.
+    Safe to run again. The other arguments are those of :class:`SyncOperator` and
+    :class:`~airflow_provider_kaizala.operators.base.KaizalaGroupOperator`.
 
-    :param subscribers: phone numbers of all who shall be subscribers (templated)
-    :param max_removals: fail, before anything is changed, if more people would be removed; None for no limit (templated)
-    :param dry_run: only return what would be done (templated, as ``is_dry_run``)
+    :param subscribers: phone numbers of everyone who should be subscribed (templated)
     :return: :class:`SyncResult`: ``{"group_id", "added", "removed", "kept", "dry_run"}``
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {**_SubscribersOperator.arguments, **_SYNC_ARGUMENTS}
-    required_if_given: ClassVar[Sequence[str]] = ("max_removals", *_SubscribersOperator.required_if_given)
-    template_fields: Sequence[str] = ("max_removals", "is_dry_run", *_SubscribersOperator.template_fields)
-
-    def __init__(
-        self,
-        *,
-        subscribers: Sequence[str],
-        max_removals: int | str | None = None,
-        dry_run: bool | str = False,
-        **kwargs: Unpack[GroupArguments],
-    ) -> None:
+    def __init__(self, *, subscribers: Sequence[str], **kwargs: Unpack[SyncArguments]) -> None:
         super().__init__(subscribers=subscribers, **kwargs)
-        self.max_removals = max_removals
-        self.is_dry_run = dry_run
 
     def run_task(self, context: Context) -> dict[str, Any]:
         """Add and remove the difference."""
-        subscribers = Subscribers(self.hook, self.group())
-        return subscribers.sync(
-            self.checked("subscribers"), self.checked("max_removals"), self.checked("is_dry_run")
-        )
+        return self.sync(Subscribers(self.hook, self.group()), self.checked("subscribers"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaForbiddenError
-from airflow_provider_kaizala.client.models.sent import Audience, Message, Sent
+from airflow_provider_kaizala.client.models.sent import Audience, Message
 from airflow_provider_kaizala.operators.base import KaizalaPostOperator, PostArguments
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ class KaizalaSendMessageOperator(KaizalaPostOperator):
     :return: ``{"group_id", "reference_id", "action_id"}``; ``action_id`` is None
     """
 
-    sends: ClassVar[type[Sent]] = Message
-    template_fields: Sequence[str] = ("text", *KaizalaPostOperator.template_fields)
+    sends = Message
+    template_fields: Sequence[str] = ("text",)
 
     def __init__(self, *, text: str, **kwargs: Unpack[PostArguments]) -> None:
         super().__init__(**kwargs)

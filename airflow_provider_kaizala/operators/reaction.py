@@ -30,22 +30,12 @@ class KaizalaReactOperator(KaizalaCreateOperator):
     """
 
     arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaCreateOperator.arguments,
         "reference_id": checks.identifier,
         "comment": checks.optional(checks.text),
         "source_group_id": checks.optional(checks.group_id),
     }
-    required_if_given: ClassVar[Sequence[str]] = (
-        "comment",
-        "source_group_id",
-        *KaizalaCreateOperator.required_if_given,
-    )
-    template_fields: Sequence[str] = (
-        "reference_id",
-        "comment",
-        "source_group_id",
-        *KaizalaCreateOperator.template_fields,
-    )
+    required_if_given: ClassVar[Sequence[str]] = ("comment", "source_group_id")
+    template_fields: Sequence[str] = ("reference_id", "comment", "source_group_id")
 
     def __init__(
         self,

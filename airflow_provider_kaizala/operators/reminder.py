@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.models import checks
-from airflow_provider_kaizala.client.models.sent import Audience, Sent
+from airflow_provider_kaizala.client.models.sent import Audience
 from airflow_provider_kaizala.operators.base import CreateArguments, KaizalaCreateOperator
 
 if TYPE_CHECKING:
@@ -30,18 +30,10 @@ class KaizalaSendReminderOperator(KaizalaCreateOperator):
     :return: ``{"group_id", "reference_id", "action_id"}``; ``reference_id`` is that of the reminder
     """
 
-    models: ClassVar[Sequence[type[Sent]]] = (Audience,)
-    arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaCreateOperator.arguments,
-        "action_id": checks.identifier,
-    }
-    required_if_given: ClassVar[Sequence[str]] = ("subscribers", *KaizalaCreateOperator.required_if_given)
-    template_fields: Sequence[str] = (
-        "action_id",
-        "subscribers",
-        "send_to_all_subscribers",
-        *KaizalaCreateOperator.template_fields,
-    )
+    models = (Audience,)
+    arguments: ClassVar[Mapping[str, Check]] = {"action_id": checks.identifier}
+    required_if_given: ClassVar[Sequence[str]] = ("subscribers",)
+    template_fields: Sequence[str] = ("action_id", "subscribers", "send_to_all_subscribers")
 
     def __init__(
         self,
@@ -66,5 +58,5 @@ class KaizalaSendReminderOperator(KaizalaCreateOperator):
             lambda sent: {"group_id": group_id, "reference_id": sent.reference_id, "action_id": action_id},
         )
         if done.value and done.value.failed:
-            self.log.warning("Not all were reminded: %s", "; ".join(map(str, done.value.failed)))
+            self.log.warning("Not everyone was reminded: %s", "; ".join(map(str, done.value.failed)))
         return done.outcome

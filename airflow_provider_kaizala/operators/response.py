@@ -12,7 +12,7 @@ from airflow_provider_kaizala.client.models import checks, forms
 from airflow_provider_kaizala.operators.base import CreateArguments, KaizalaCreateOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
     from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context
@@ -70,16 +70,9 @@ class KaizalaPostResponseOperator(KaizalaCreateOperator):
         "response_id": checks.optional(checks.identifier),
         "name": checks.optional(checks.title),
         "location": checks.optional(forms.location),
-        **KaizalaCreateOperator.arguments,
     }
-    required_if_given: ClassVar[Sequence[str]] = (
-        "answers",
-        "completed",
-        "package_id",
-        "response_id",
-        *KaizalaCreateOperator.required_if_given,
-    )
-    times: ClassVar[Collection[str]] = ("answers",)
+    required_if_given: ClassVar[Sequence[str]] = ("answers", "completed", "package_id", "response_id")
+    times = ("answers",)
     template_fields: Sequence[str] = (
         "action_id",
         "answers",
@@ -88,7 +81,6 @@ class KaizalaPostResponseOperator(KaizalaCreateOperator):
         "response_id",
         "name",
         "location",
-        *KaizalaCreateOperator.template_fields,
     )
 
     def __init__(

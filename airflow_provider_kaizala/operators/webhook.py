@@ -14,12 +14,11 @@ from airflow_provider_kaizala.operators.base import (
     CreateArguments,
     KaizalaCreateOperator,
     KaizalaGroupOperator,
-    KaizalaOperator,
 )
 from airflow_provider_kaizala.tasks.arguments import is_literal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context
@@ -30,23 +29,28 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.tasks.base import GroupArguments
     from airflow_provider_kaizala.tasks.post_once import Outcome
 
-#: what of a webhook can be changed
-_SETTINGS = ("event_types", "callback_url", "context", "expires")
-_CHECKS: Mapping[str, Check] = {name: WebhookChange.checks[name] for name in _SETTINGS}
+
+class _SettingsOperator(KaizalaGroupOperator):
+    """Base of the operators that set what of a webhook can be changed."""
+
+    settings: ClassVar[Sequence[str]] = ("event_types", "callback_url", "context", "expires")
+    arguments: ClassVar[Mapping[str, Check]] = {name: WebhookChange.checks[name] for name in settings}
+    required_if_given: ClassVar[Sequence[str]] = settings
+    times = ("expires",)
+    template_fields: Sequence[str] = settings
+
+    def checked_settings(self) -> dict[str, Any]:
+        """Return the settings, checked. The callback token comes from the connection, never from a DAG.
+
+        A token in the query of the address shows in no log; but Airflow's page of rendered templates shows the address.
+        """
+        checked = {name: self.checked(name) for name in self.settings}
+        for secret in url_secrets(checked["callback_url"] or ""):
+            mask_secret(secret)
+        return {**checked, "callback_token": self.hook.connection.callback_token}
 
 
-def _settings(task: KaizalaOperator) -> dict[str, Any]:
-    """Return the settings of a webhook, checked. The callback token comes from the connection, never from a DAG.
-
-    A token in the query of the address shows in no log; but Airflow's page of rendered templates shows the address.
-    """
-    checked = {name: task.checked(name) for name in _SETTINGS}
-    for secret in url_secrets(checked["callback_url"] or ""):
-        mask_secret(secret)
-    return {**checked, "callback_token": task.hook.connection.callback_token}
-
-
-class KaizalaCreateWebhookOperator(KaizalaCreateOperator):
+class KaizalaCreateWebhookOperator(_SettingsOperator, KaizalaCreateOperator):
     """Have one webhook on a group or an action that calls an address. Safe to run again.
 
     If the object has a webhook to this address already, that one is updated and re-enabled instead: two would bring every event
@@ -70,27 +74,11 @@ class KaizalaCreateWebhookOperator(KaizalaCreateOperator):
     """
 
     arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaCreateOperator.arguments,
-        **_CHECKS,
         "object_type": WebhookChange.checks["object_type"],
         "object_id": checks.optional(checks.identifier),
     }
-    required_if_given: ClassVar[Sequence[str]] = (
-        *_SETTINGS,
-        "object_type",
-        "object_id",
-        *KaizalaCreateOperator.required_if_given,
-    )
-    times: ClassVar[Collection[str]] = ("expires",)
-    template_fields: Sequence[str] = (
-        "event_types",
-        "callback_url",
-        "object_type",
-        "object_id",
-        "context",
-        "expires",
-        *KaizalaCreateOperator.template_fields,
-    )
+    required_if_given: ClassVar[Sequence[str]] = ("object_type", "object_id")
+    template_fields: Sequence[str] = ("object_type", "object_id")
 
     def __init__(
         self,
@@ -128,7 +116,7 @@ class KaizalaCreateWebhookOperator(KaizalaCreateOperator):
         """Update the webhook that is there, or create one."""
         group_id, object_type = self.group(), self.checked("object_type")
         object_id = group_id if object_type == "Group" else self.checked("object_id")
-        settings = _settings(self)
+        settings = self.checked_settings()
         webhook = NewWebhook(object_id=object_id, object_type=object_type, **settings)
 
         def outcome(webhook_id: str, created: bool = True) -> Outcome:
@@ -160,7 +148,7 @@ class KaizalaCreateWebhookOperator(KaizalaCreateOperator):
         return outcome(ids[0], created=once.in_doubt)
 
 
-class KaizalaUpdateWebhookOperator(KaizalaGroupOperator):
+class KaizalaUpdateWebhookOperator(_SettingsOperator):
     """Change a webhook, or re-enable one that Kaizala disabled after six failed deliveries. Safe to run again.
 
     The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaGroupOperator`; ``group_id`` says whose
@@ -176,26 +164,11 @@ class KaizalaUpdateWebhookOperator(KaizalaGroupOperator):
     """
 
     arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaGroupOperator.arguments,
-        **_CHECKS,
         "webhook_id": checks.identifier,
         "active": checks.optional(checks.flag),
     }
-    required_if_given: ClassVar[Sequence[str]] = (
-        "active",
-        *_SETTINGS,
-        *KaizalaGroupOperator.required_if_given,
-    )
-    times: ClassVar[Collection[str]] = ("expires",)
-    template_fields: Sequence[str] = (
-        "webhook_id",
-        "active",
-        "event_types",
-        "callback_url",
-        "context",
-        "expires",
-        *KaizalaGroupOperator.template_fields,
-    )
+    required_if_given: ClassVar[Sequence[str]] = ("active",)
+    template_fields: Sequence[str] = ("webhook_id", "active")
 
     def __init__(
         self,
@@ -219,7 +192,7 @@ class KaizalaUpdateWebhookOperator(KaizalaGroupOperator):
     def run_task(self, context: Context) -> dict[str, Any]:
         """Change the webhook."""
         group_id, webhook_id = self.group(), self.checked("webhook_id")
-        change = WebhookChange(active=self.checked("active"), **_settings(self))
+        change = WebhookChange(active=self.checked("active"), **self.checked_settings())
         self.hook.run(calls.update_webhook(webhook_id, change, group_id))
         self.log.info("Changed webhook %s", webhook_id)
         return {"webhook_id": webhook_id}
@@ -235,11 +208,8 @@ class KaizalaDeleteWebhookOperator(KaizalaGroupOperator):
     :return: ``{"webhook_id", "deleted"}``; ``deleted`` is False for one that no longer existed
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaGroupOperator.arguments,
-        "webhook_id": checks.identifier,
-    }
-    template_fields: Sequence[str] = ("webhook_id", *KaizalaGroupOperator.template_fields)
+    arguments: ClassVar[Mapping[str, Check]] = {"webhook_id": checks.identifier}
+    template_fields: Sequence[str] = ("webhook_id",)
 
     def __init__(self, *, webhook_id: str, **kwargs: Unpack[GroupArguments]) -> None:
         super().__init__(**kwargs)

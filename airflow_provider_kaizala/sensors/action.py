@@ -12,7 +12,7 @@ from airflow_provider_kaizala.sensors.base import KaizalaSensor, SensorArguments
 from airflow_provider_kaizala.waiting.subjects import NewActions, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context
@@ -50,15 +50,14 @@ class KaizalaActionSensor(KaizalaSensor):
         sender, and ``answers`` its body as Kaizala lists it, with ``referenceId``
     """
 
-    required_if_given: ClassVar[Sequence[str]] = ("since", *KaizalaSensor.required_if_given)
-    times: ClassVar[Collection[str]] = ("since",)
+    required_if_given: ClassVar[Sequence[str]] = ("since",)
+    times = ("since",)
     arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaSensor.arguments,
         "action_type": checks.one_of(*LISTED_TYPES),
         "since": checks.optional(read_moment),
         "count_own": checks.flag,
     }
-    template_fields: Sequence[str] = ("action_type", "since", *KaizalaSensor.template_fields)
+    template_fields: Sequence[str] = ("action_type", "since")
 
     def __init__(
         self,
@@ -77,7 +76,7 @@ class KaizalaActionSensor(KaizalaSensor):
         """Refuse a quorum."""
         if rule.options():
             raise KaizalaInputError(
-                "until: a quorum can never be reached, posting chooses nothing; give a count, or name the people"
+                "until: a quorum can never be reached, since posting chooses no option; give a count, or name the people"
             )
 
     def subject(self, group_id: str, context: Context) -> Subject:

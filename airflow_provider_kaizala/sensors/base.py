@@ -76,7 +76,7 @@ class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
     :param group_id: the group; by default the connection's ``default_group`` (templated)
     :param until: ``"any"`` answer, a count of people, ``"all"`` who must, a list of phone numbers, or a rule such as
         ``{"kind": "quorum", "option": "Yes", "count": 2}``, see :mod:`airflow_provider_kaizala.waiting.rules` (templated)
-    :param on_timeout: ``"fail"``, ``"skip"``, or ``"return"`` what has come, with ``complete`` False; also for a question that ends
+    :param on_timeout: ``"fail"``, ``"skip"``, or ``"return"`` the answers so far, with ``complete`` False; also for a question that ends
         before the timeout
     :param deferrable: wait in the triggerer, without a worker slot; one poll reads for all waits in a group
     :param kaizala_conn_id: the Airflow connection to Kaizala (templated)
@@ -89,7 +89,7 @@ class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
 
     template_fields: Sequence[str] = ("group_id", "until", "kaizala_conn_id")
     ui_color = "#e6f4d7"
-    required_if_given: ClassVar[Sequence[str]] = ("until", *TimeoutMixin.required_if_given)
+    required_if_given: ClassVar[Sequence[str]] = ("until",)
 
     def __init__(
         self,
@@ -149,12 +149,12 @@ class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
             return self.wait_for_people(self._begin(context), context)
 
     def execute_complete(self, context: Context, event: Any = None) -> Any:
-        """Go on with what the trigger has found."""
+        """Continue with what the trigger has found."""
         with self._as_soft_fail():
             return super().execute_complete(context, event)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on, and keep the reason of a skip, which Airflow would replace with "soft_fail is set"."""
+        """Continue, and keep the reason of a skip, which Airflow would replace with "soft_fail is set"."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except AirflowSkipException as skip:

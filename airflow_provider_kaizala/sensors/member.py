@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class KaizalaMemberSensor(KaizalaSensor):
     """Wait until people have joined a group.
 
-    ``until="any"`` or a count is met by people who were not in the group at the first look; named people by being in it, since
-    whenever.
+    ``until="any"`` or a count is met by people who were not in the group at the first look; named people by being in it, however
+    long they have been.
 
     The arguments are those of :class:`~airflow_provider_kaizala.sensors.base.KaizalaSensor`.
 
@@ -31,7 +31,7 @@ class KaizalaMemberSensor(KaizalaSensor):
         """Refuse what joining a group can never meet, and what would count people who are in it already."""
         if rule.options() or any(isinstance(part, Everyone) for part in rule.parts):
             raise KaizalaInputError(
-                "until: no one in particular has to join, and joining chooses nothing; give a count, or name the people"
+                "until: no one in particular has to join a group, and there are no options to choose; give a count, or name the people"
             )
         if len({part.needs_names for part in rule.parts}) > 1:
             raise KaizalaInputError(

@@ -32,19 +32,13 @@ class KaizalaReactionSensor(KaizalaSensor):
         ``{"Comment": "the text"}``
     """
 
-    required_if_given: ClassVar[Sequence[str]] = ("source_group_id", *KaizalaSensor.required_if_given)
+    required_if_given: ClassVar[Sequence[str]] = ("source_group_id",)
     arguments: ClassVar[Mapping[str, Check]] = {
-        **KaizalaSensor.arguments,
         "reference_id": checks.identifier,
         "reaction_type": checks.one_of(*REACTION_TYPES),
         "source_group_id": checks.optional(checks.group_id),
     }
-    template_fields: Sequence[str] = (
-        "reference_id",
-        "reaction_type",
-        "source_group_id",
-        *KaizalaSensor.template_fields,
-    )
+    template_fields: Sequence[str] = ("reference_id", "reaction_type", "source_group_id")
 
     def __init__(
         self,
@@ -63,7 +57,7 @@ class KaizalaReactionSensor(KaizalaSensor):
         """Refuse a quorum of likes; a quorum of comments counts those with that very text."""
         if rule.options() and is_literal(self.reaction_type) and self.checked("reaction_type") == "Like":
             raise KaizalaInputError(
-                "until: a quorum can never be reached, a like chooses nothing; give a count, or name the people"
+                "until: a quorum can never be reached, since a like chooses no option; give a count, or name the people"
             )
 
     def subject(self, group_id: str, context: Context) -> Subject:

@@ -31,8 +31,8 @@ class KaizalaResponseSensor(KaizalaSensor):
     :return: :class:`~airflow_provider_kaizala.waiting.results.ResultDict`
     """
 
-    arguments: ClassVar[Mapping[str, Check]] = {**KaizalaSensor.arguments, "action_id": checks.identifier}
-    template_fields: Sequence[str] = ("action_id", *KaizalaSensor.template_fields)
+    arguments: ClassVar[Mapping[str, Check]] = {"action_id": checks.identifier}
+    template_fields: Sequence[str] = ("action_id",)
 
     def __init__(self, *, action_id: str, **kwargs: Unpack[SensorArguments]) -> None:
         super().__init__(**kwargs)

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from sqlalchemy import select
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,24 +23,27 @@ from airflow_provider_kaizala.server.api import (
     oauth,
     webhooks,
 )
-from airflow_provider_kaizala.server.api.bodies import error_reply, json_reply
-from airflow_provider_kaizala.server.api.paths import TidyPaths
+from airflow_provider_kaizala.server.api.bodies import error_reply
+from airflow_provider_kaizala.server.api.paths import TidyPaths, tidy
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.control import routes as control
 from airflow_provider_kaizala.server.control.layer import ControlLayer
+from airflow_provider_kaizala.server.control.operations import called
 from airflow_provider_kaizala.server.control.plane import ControlPlane
 from airflow_provider_kaizala.server.delivery.deliverer import Deliverer
 from airflow_provider_kaizala.server.domain.errors import ApiError, not_found
+from airflow_provider_kaizala.server.health import Metrics, alive, metrics, ready
+from airflow_provider_kaizala.server.logs import Observed
 from airflow_provider_kaizala.server.page import routes as page
 from airflow_provider_kaizala.server.page.live import Live
 from airflow_provider_kaizala.server.page.render import error_page
 from airflow_provider_kaizala.server.people import routes as people
 from airflow_provider_kaizala.server.startup import open_state
-from airflow_provider_kaizala.server.state import ServerState, state_of
+from airflow_provider_kaizala.server.state import ServerState
 
 log = logging.getLogger(__name__)
 # Below these a refusal is always JSON.
-_FOR_PROGRAMS = ("/v1/", "/api/oauth/token", "/people/", "/_test/")
+_FOR_PROGRAMS = ("/v1/", "/api/oauth/token", "/people/", "/_test/", "/healthz", "/readyz", "/metrics")
 ROUTERS = (
     auth.router,
     oauth.router,
@@ -82,7 +84,8 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
     app.state.kaizala_live = Live(server.database)
     for router in (*ROUTERS, *((control.router,) if config.test_mode else ())):
         app.include_router(router)
-    app.add_api_route("/healthz", health, methods=["GET"])
+    for path, answer in (("/healthz", alive), ("/readyz", ready), ("/metrics", metrics)):
+        app.add_api_route(path, answer, methods=["GET"])
     for route in app.routes:
         if isinstance(route, Route):
             # Production matched routes without case; ids keep theirs.
@@ -95,13 +98,9 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
         server.on_delivery = plane.journal.delivered
         app.add_middleware(ControlLayer, plane=plane, any_host=config.insecure)
     app.add_middleware(TidyPaths)
+    app.state.kaizala_metrics = figures = Metrics(lambda method, path: called(method, tidy(path)).operation)
+    app.add_middleware(Observed, count=figures.count)
     return app
-
-
-async def health(request: Request) -> Response:
-    """Tell that the server and its database answer."""
-    await state_of(request).database.read(lambda conn: conn.execute(select(1)).scalar_one())
-    return json_reply({"status": "ok"})
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

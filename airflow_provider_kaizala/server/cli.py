@@ -1,33 +1,80 @@
-"""The command ``kaizala-server``."""
+"""The command ``kaizala-server``. What a subcommand needs is loaded when it runs, so that ``--help`` is quick."""
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
-import logging
 import math
 import signal
 import sys
+import tomllib
+from collections.abc import Callable
+from dataclasses import Field, fields
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
-from airflow_provider_kaizala.server.admin.commands import COMMANDS
-from airflow_provider_kaizala.server.admin.commands.shown import DATABASE_VARIABLE
-from airflow_provider_kaizala.server.config import DEFAULT_DATABASE, ServerConfig
-from airflow_provider_kaizala.server.run import serve
-from airflow_provider_kaizala.server.startup import StartError
+from airflow_provider_kaizala.server.config import PREFIX, ServerConfig
+
+_COMMANDS = "airflow_provider_kaizala.server.admin.commands"
+#: name: where it is, and the help that the list of commands shows
+LAZY = {
+    "audit": (
+        f"{_COMMANDS}.audit",
+        "The audit log: sign-ins, wrong PINs, grants, and what administrators did.",
+    ),
+    "backup": (
+        f"{_COMMANDS}.data",
+        "Write the database and the uploads to FILE (.tar.gz), while the server runs.",
+    ),
+    "connector": (f"{_COMMANDS}.connector", "Connectors: what programs call the API as."),
+    "grant": (f"{_COMMANDS}.grant", "Grants: which groups and people a connector may act for."),
+    "group": (f"{_COMMANDS}.group", "Groups, and who is in them."),
+    "person": (f"{_COMMANDS}.person", "People: who sign in with phone number and PIN, and answer."),
+    "token": (
+        f"{_COMMANDS}.grant",
+        "Refresh tokens of people: user tokens, and tenant-level ones of tenant admins.",
+    ),
+    "webhook": (f"{_COMMANDS}.webhook", "Webhooks, and what was delivered to them."),
+    "purge": (
+        f"{_COMMANDS}.data",
+        "Delete for good what is older than an age: posts, answers, reactions, files.",
+    ),
+    "restore": (f"{_COMMANDS}.data", "Read a backup into a new database, of either kind."),
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """A group whose commands are loaded when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *LAZY])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in LAZY:
+            return super().get_command(ctx, cmd_name)
+        found: click.Command = getattr(import_module(LAZY[cmd_name][0]), cmd_name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        helps = {name: text for name, (_, text) in LAZY.items()}
+        helps |= {name: command.get_short_help_str(200) for name, command in self.commands.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(helps.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """A Kaizala-compatible server."""
 
 
-for _command in COMMANDS:
-    cli.add_command(_command)
+# --- settings: a flag, a variable of the environment, or a key of the file --------------------------------------------------------
 
 
-def _a_base(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+def _check_base(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     """Check the base of an address; paths are put behind it."""
     try:
         parts = None if value is None else urlsplit(value)
@@ -35,15 +82,15 @@ def _a_base(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     except ValueError:
         usable = False
     if not usable or "?" in (value or "") or "#" in (value or ""):
-        raise click.BadParameter(f"{value!r} is no base of addresses, such as https://kaizala.example")
+        raise click.BadParameter(f"{value!r} is not the base of addresses, such as https://kaizala.example")
     return value
 
 
-def _networks(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    """Check addresses and networks."""
-    for one in value:
+def _check_networks(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """Check addresses and networks, separated by commas."""
+    for one in (value or "").split(",") if value else ():
         try:
-            ipaddress.ip_network(one)
+            ipaddress.ip_network(one.strip())
         except ValueError:
             raise click.BadParameter(
                 f"{one!r} is not an address or a network, such as 10.0.0.5 or 10.0.0.0/8"
@@ -51,78 +98,96 @@ def _networks(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ..
     return value
 
 
-def _a_number(_ctx: click.Context, _param: click.Parameter, value: float) -> float:
+def _check_number(_ctx: click.Context, _param: click.Parameter, value: float) -> float:
     """Refuse NaN, which is in no range and yet passes."""
     if math.isnan(value):
         raise click.BadParameter("must be a number of seconds")
     return value
 
 
+def _option(setting: Field[Any]) -> click.Option:
+    """Return the flag of a setting, which its variable sets too."""
+    about, flag = setting.metadata, "--" + setting.name.replace("_", "-")
+    given: dict[str, Any] = {
+        "default": setting.default,
+        "help": about["help"],
+        "envvar": PREFIX + setting.name.upper(),
+    }
+    match setting.default:
+        case bool():
+            return click.Option(
+                [f"{flag}/--no-{flag[2:]}" if setting.default else flag], is_flag=True, **given
+            )
+        case int():
+            given |= {"type": click.IntRange(about["least"], about.get("most")), "show_default": True}
+        case float():
+            given |= {
+                "type": click.FloatRange(about["least"], about["most"]),
+                "show_default": True,
+                "callback": _check_number,
+            }
+        case str():
+            given |= {"show_default": True}
+            if "choices" in about:
+                given |= {"type": click.Choice(about["choices"])}
+    if about.get("base_url"):
+        given |= {"callback": _check_base}
+    if about.get("networks"):
+        given |= {"callback": _check_networks}
+    return click.Option([flag], **given)
+
+
+def _read_file(ctx: click.Context, _param: click.Parameter, path: str | None) -> str | None:
+    """Take the defaults of the other settings from a file."""
+    if path is None:
+        return None
+    try:
+        given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(f"{path} cannot be read: {error}") from None
+    known = [setting.name for setting in SETTINGS]
+    for name, value in given.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            raise click.BadParameter(
+                f"{path} has the unknown setting {name!r}{f'; did you mean {near[0]!r}?' if near else ''}"
+            )
+        if isinstance(value, dict | list):
+            raise click.BadParameter(f"{path}: {name} must be a text, a number, true or false")
+    ctx.default_map = {**(ctx.default_map or {}), **given}
+    return path
+
+
+SETTINGS = [setting for setting in fields(ServerConfig) if "help" in setting.metadata]
+_FILE = click.Option(
+    ["--config"],
+    is_eager=True,
+    expose_value=False,
+    callback=_read_file,
+    envvar=PREFIX + "CONFIG",
+    metavar="FILE",
+    help="TOML file of these settings, named as here with _ in place of -. Flags and variables come before it.",
+)
+
+
+def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    command.__click_params__ = [*map(_option, reversed(SETTINGS)), _FILE]  # type: ignore[attr-defined]
+    return command
+
+
 @cli.command("serve")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--port", default=8787, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free port."
-)
-@click.option(
-    "--database",
-    envvar=DATABASE_VARIABLE,
-    default=DEFAULT_DATABASE,
-    show_default=True,
-    help=f"sqlite:///FILE or postgresql+psycopg://; also from {DATABASE_VARIABLE}.",
-)
-@click.option(
-    "--seed", default=None, help="Built-in seed (demo) or seed file; applied only to an empty database."
-)
-@click.option("--test-mode", is_flag=True, help="Open the control plane under /_test/. Never in production.")
-@click.option(
-    "--insecure", is_flag=True, help="Serve test mode or the demo seed on an address that others reach."
-)
-@click.option(
-    "--public-url",
-    default=None,
-    callback=_a_base,
-    help="The server's address as clients see it, behind a proxy.",
-)
-@click.option(
-    "--trusted-proxy",
-    "trusted_proxies",
-    multiple=True,
-    callback=_networks,
-    help="Address or network of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed, once for each.",
-)
-@click.option("--media-dir", default=None, help="Where uploads lie; by default beside the SQLite file.")
-@click.option(
-    "--connector-limit", default=100, show_default=True, type=click.IntRange(0), help="Calls/min; 0 = off."
-)
-@click.option(
-    "--tenant-limit", default=300, show_default=True, type=click.IntRange(0), help="Calls/min; 0 = off."
-)
-@click.option("--accept-bearer", is_flag=True, help="Also take Authorization: Bearer as the access token.")
-@click.option("--allow-private-callbacks", is_flag=True, help="Let webhooks call private addresses.")
-@click.option(
-    "--webhook-first-retry-seconds",
-    default=2742.0,
-    show_default=True,
-    type=click.FloatRange(0.001, 86400),
-    callback=_a_number,
-    help="Gap before the first of 6 retries; each next one is twice as long.",
-)
-@click.option(
-    "--log-level",
-    default="info",
-    show_default=True,
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    help="What is logged to stderr.",
-)
-def serve_command(**options: object) -> None:
-    """Serve the Kaizala API; prints one line `ready URL` when it answers."""
-    config = ServerConfig(**options)  # type: ignore[arg-type]
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=config.log_level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-    )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+@_with_settings
+def serve_command(**settings: Any) -> None:
+    """Serve the Kaizala API; prints one line `ready URL` when it answers.
+
+    Each setting is a flag, a variable such as KAIZALA_SERVER_PORT, or a key of a file.
+    """
+    from airflow_provider_kaizala.server.logs import set_up_logging
+    from airflow_provider_kaizala.server.run import serve
+    from airflow_provider_kaizala.server.startup import StartError
+
+    config = ServerConfig(**settings)
+    set_up_logging(config)
     # Uvicorn raises the signal again after its shutdown; to be stopped is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:

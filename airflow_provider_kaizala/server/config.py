@@ -1,46 +1,67 @@
-"""What a server is started with."""
+"""What a server is started with: the one table of its settings, from which flags, environment and file are read."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 MEBIBYTE = 1024 * 1024
 DEFAULT_DATABASE = "sqlite:///kaizala.db"
+#: before the name of a setting, in the environment
+PREFIX = "KAIZALA_SERVER_"
+
+
+def _setting(default: Any, text: str, **more: Any) -> Any:
+    """Define a setting.
+
+    :param text: its help
+    :param more: ``least``, ``most`` of a number; ``choices`` of a text; ``base_url`` if it is the base of
+        addresses, ``networks`` if it is a list of addresses and networks
+    """
+    return field(default=default, metadata={"help": text, **more})
 
 
 @dataclass(frozen=True)
 class ServerConfig:
-    """Settings of one server process.
+    """Settings of one server process; those with a help are flags, environment variables and keys of the file too."""
 
-    :param database: SQLAlchemy URL; SQLite file or PostgreSQL (``postgresql+psycopg://``)
-    :param seed: name of a built-in seed, or the path of a seed file; applied only to an empty database
-    :param test_mode: opens the control plane under ``/_test/``
-    :param insecure: serve test mode or the demo seed on an address that others reach, under any ``Host``
-    :param public_url: base of ``endpointUrl`` and of media links behind a proxy; else taken from each request
-    :param trusted_proxies: addresses or networks whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed
-    :param media_dir: where uploaded files lie; by default a folder beside the SQLite file
-    :param connector_limit: calls a minute per connector, 0 for no limit
-    :param tenant_limit: calls a minute per tenant, 0 for no limit
-    :param accept_bearer: also take ``Authorization: Bearer`` as the access token on the Kaizala API
-    :param allow_private_callbacks: let webhooks call private and loopback addresses (test mode implies it); media by URL too
-    :param webhook_first_retry_seconds: gap before the first of 6 retries, doubled each time; the default spans 48 h
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 8787
-    database: str = DEFAULT_DATABASE
-    seed: str | None = None
-    test_mode: bool = False
-    insecure: bool = False
-    public_url: str | None = None
-    trusted_proxies: tuple[str, ...] = ()
-    media_dir: str | None = None
-    connector_limit: int = 100
-    tenant_limit: int = 300
-    accept_bearer: bool = False
-    allow_private_callbacks: bool = False
+    host: str = _setting("127.0.0.1", "Address to listen on.")
+    port: int = _setting(8787, "Port to listen on; 0 takes a free one.", least=0, most=65535)
+    database: str = _setting(DEFAULT_DATABASE, "sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.")
+    seed: str | None = _setting(None, "Built-in seed (demo) or seed file; applied only to an empty database.")
+    test_mode: bool = _setting(False, "Open the control plane under /_test/. Never in production.")
+    insecure: bool = _setting(
+        False, "Serve test mode or the demo seed on an address that others reach, under any Host."
+    )
+    trusted_proxy: str | None = _setting(
+        None,
+        "Address or network of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed; several with commas.",
+        networks=True,
+    )
+    public_url: str | None = _setting(
+        None, "The server's address as clients see it, behind a proxy.", base_url=True
+    )
+    media_dir: str | None = _setting(None, "Where uploads are kept; by default beside the SQLite file.")
+    connector_limit: int = _setting(100, "Calls a minute per connector; 0 for no limit.", least=0)
+    tenant_limit: int = _setting(300, "Calls a minute per tenant; 0 for no limit.", least=0)
+    accept_bearer: bool = _setting(False, "Also take Authorization: Bearer as the access token.")
+    allow_private_callbacks: bool = _setting(
+        False, "Let webhooks, and uploads by URL, call private addresses; --test-mode implies it."
+    )
+    webhook_first_retry_seconds: float = _setting(
+        2742.0, "Gap before the first of 6 retries; each next one is twice as long.", least=0.001, most=86400
+    )
+    log_level: str = _setting("info", "What is logged.", choices=("debug", "info", "warning", "error"))
+    log_format: str = _setting(
+        "text", "Lines for people, or one JSON object a line.", choices=("text", "json")
+    )
+    access_log: bool = _setting(True, "Log each request.")
+    metrics: bool = _setting(True, "Serve /metrics for Prometheus, to callers on this machine.")
+    metrics_token: str | None = _setting(
+        None,
+        "Serve /metrics to callers elsewhere too, with this token as Authorization: Bearer.",
+        secret=True,
+    )
     max_body: int = 1 * MEBIBYTE
     max_lenient_body: int = 256 * 1024
     max_media: int = 100 * MEBIBYTE
-    webhook_first_retry_seconds: float = 2742.0
-    log_level: str = "info"

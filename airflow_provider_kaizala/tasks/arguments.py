@@ -177,7 +177,8 @@ class _ChecksWhenBuilt(BaseOperatorMeta):
 class CheckedArguments(KeepLiterals, metaclass=_ChecksWhenBuilt):
     """Mixin of tasks whose arguments are checked as early as they are known.
 
-    Literal arguments are checked when the DAG is parsed, which happens by itself, and all of them when the task runs.
+    Literal arguments are checked when the DAG is parsed, which happens by itself, and all of them when the task runs. In
+    ``arguments``, ``required_if_given``, ``template_fields`` and ``refused`` a class names only what it adds to its bases.
     """
 
     #: argument to its check
@@ -188,9 +189,28 @@ class CheckedArguments(KeepLiterals, metaclass=_ChecksWhenBuilt):
     times: ClassVar[Collection[str]] = ()
     #: arguments of a base class that this class sets itself, and what to give instead
     refused: ClassVar[Mapping[str, str]] = {}
+    template_fields: Sequence[str] = ()
+    #: template fields of a base class that this class does not render; those in ``refused`` are among them
+    not_templated: ClassVar[Collection[str]] = ()
+    _added: ClassVar[Mapping[str, Any]] = {}
     _given: frozenset[str] = frozenset()
     if TYPE_CHECKING:
         get_dag: Callable[[], DAG | None]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        merged = ("arguments", "refused", "required_if_given", "template_fields")
+        cls._added = {name: value for name, value in vars(cls).items() if name in merged}
+        added = [each._added for each in cls.__mro__ if issubclass(each, CheckedArguments)]
+        for name in ("arguments", "refused"):
+            values: dict[str, Any] = {}
+            for each in added:  # what a class adds comes first, and overrides its bases
+                values = {**values, **each.get(name, {}), **values}
+            setattr(cls, name, values)
+        for name in ("required_if_given", "template_fields"):
+            setattr(cls, name, tuple(dict.fromkeys(field for each in added for field in each.get(name, ()))))
+        left_out = {*cls.refused, *cls.not_templated}
+        cls.template_fields = tuple(field for field in cls.template_fields if field not in left_out)
 
     def check_arguments(self) -> None:
         """Check the arguments that are known when the DAG is parsed.

@@ -153,7 +153,7 @@ class WaitMixin(KaizalaGroupTask):
     def read(self, wait: Wait) -> Wait:
         """Read how far the wait has come, and log it if it is news.
 
-        Nothing is read if Kaizala, or from the second look on the connection, cannot be read now.
+        If Kaizala cannot be read now, or from the second look on the connection, the wait is returned as it was.
 
         :raises AirflowFailException: for errors that waiting cannot fix: a deleted action, a revoked grant, a rule that does not fit
         """
@@ -241,7 +241,7 @@ class WaitMixin(KaizalaGroupTask):
         return None
 
     def execute_complete(self, context: Context, event: Any = None) -> Any:
-        """Go on with what the trigger has found: end, or do what was to be done in between, and wait on.
+        """Continue with what the trigger has found: end, or do what is due in between and keep waiting.
 
         :raises AirflowSensorTimeout: if time is up
         :raises AirflowFailException: for errors that waiting cannot fix
@@ -299,7 +299,7 @@ class WaitMixin(KaizalaGroupTask):
 
 
 def deferral_is_over(next_method: str, next_kwargs: Mapping[str, Any] | None) -> bool:
-    """Return whether Airflow resumes a task since it was deferred for too long, which it does by failing it."""
+    """Return whether Airflow resumes a task because it was deferred for too long, which it does by failing the task."""
     return next_method == "__fail__" and "timeout" in str((next_kwargs or {}).get("error")).lower()
 
 
@@ -310,13 +310,13 @@ class TimeoutMixin(WaitMixin):
     """
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on, with an ending of our own where Airflow would fail the task."""
+        """Continue, with an ending of our own where Airflow would fail the task."""
         if deferral_is_over(next_method, next_kwargs):
             next_method, next_kwargs = "end_late", {}
         return super().resume_execution(next_method, next_kwargs, context)  # type: ignore[misc]
 
     def end_late(self, context: Context) -> Any:
-        """Look a last time, and end.
+        """Look one last time, and end.
 
         :raises AirflowSensorTimeout: or :class:`AirflowSkipException`, as ``on_timeout`` says
         """

@@ -10,8 +10,12 @@ It is installed with the package, and costs nothing until a test uses one of its
 - ``kaizala_server``: :class:`~airflow_provider_kaizala.testing.server.KaizalaServer`, on a free port, with a database of its own.
   It starts once for all tests (once for each worker of pytest-xdist) and is reset before each: people, posts, webhooks, media,
   faults, journal and clock are as the seed leaves them
-- ``kaizala_people``: :class:`~airflow_provider_kaizala.testing.people.People` of the seed, by name
+- ``kaizala_people``: :class:`~airflow_provider_kaizala.testing.people.People` of the seed, by name. What a script cannot do fails
+  the test at once, and so does a script that never acted, at its end
 - ``kaizala_conn``: the connection ``kaizala_default`` to that server, set in the environment and returned as a dict
+- ``kaizala_connect``: a function for more of them: ``kaizala_connect("kaizala_ops", connector_id="ops")``
+
+A test that fails shows the last calls that the server received.
 
 Settings, in the ini file or in the environment:
 

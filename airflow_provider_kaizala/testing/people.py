@@ -9,6 +9,10 @@ post again::
     kaizala_people.asha.completes(after_polls=1)
 
 In ``after_polls``, a poll is one reading of the post by the task that waits: of the action itself, or of a list that contains it.
+
+Answers may be text, numbers, a ``date`` or ``datetime`` with a timezone, a :class:`~airflow_provider_kaizala.testing.answers.Place`, the
+``Path`` of a file, or a list of these. What a person cannot do, such as choosing an option that the poll does not have, fails the
+test at once. A script that never acted fails it at its end, unless it is written with ``optional=True``.
 """
 
 from __future__ import annotations
@@ -17,10 +21,11 @@ import http.client
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
+from airflow_provider_kaizala.testing.answers import check_answer, plain_answer
 from airflow_provider_kaizala.testing.wire import Call, KaizalaServerError
 
 if TYPE_CHECKING:
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
 _POSTING = ("postAction", "sendMessage")
 _READING = ("getAction", "listActions", "getReactions", "getReactionSummary", "getGroupReactionSummary")
 _WAIT = 3
+#: seconds after which a test that goes on, since Airflow has failed only its task, is interrupted again
+_INTERRUPT_AGAIN = 2.0
 #: what a verb acts on; None for everything people post
 _KINDS: dict[str, tuple[str, ...] | None] = {
     "votes": ("poll", "letsMeet"),
@@ -37,7 +44,7 @@ _KINDS: dict[str, tuple[str, ...] | None] = {
     "likes": None,
     "comments": None,
 }
-_NOBODY_POSTED = ("reminder", "memberAdded", "memberRemoved")
+_SENT_BY_THE_SYSTEM = ("reminder", "memberAdded", "memberRemoved")
 Item = Mapping[str, Any]
 
 
@@ -66,12 +73,14 @@ class Script:
     title: str | None
     group_id: str | None
     times: int | None
+    optional: bool
     _acts: list[_Act]
     _courses: list[_Course] = field(default_factory=list)
     failed: bool = False
 
     def then(self, value: Any = True, *, after_polls: int = 0) -> Script:
         """Act on the same post once more: vote again, edit an answer. Its polls are counted from the previous act on."""
+        self.person.check(self.verb, value)
         with self.person.crew.lock:
             self._acts.append(_Act(value, after_polls))
         self.person.crew.wake()
@@ -84,6 +93,11 @@ class Script:
             return True
         finished = [course for course in self._courses if course.done == len(self._acts)]
         return self.times is not None and len(finished) >= self.times
+
+    @property
+    def has_acted(self) -> bool:
+        """Whether the person has done anything of it."""
+        return any(course.done for course in self._courses)
 
     def __str__(self) -> str:
         whom = f" {self.title!r}" if self.title else ""
@@ -104,7 +118,7 @@ class Script:
 
     def _fits(self, item: Item) -> bool:
         kinds = _KINDS[self.verb]
-        if item["kind"] in _NOBODY_POSTED or (kinds is not None and item["kind"] not in kinds):
+        if item["kind"] in _SENT_BY_THE_SYSTEM or (kinds is not None and item["kind"] not in kinds):
             return False
         if self.verb == "completes" and item["myAnswer"] is None:
             return False  # assigned to others
@@ -130,7 +144,8 @@ class Script:
             case "votes":
                 post(f"/actions/{item['actionId']}/votes", {"choice": value})
             case "answers":
-                body = {"answers": _in_order(item, value), "responseId": course.response_id}
+                answers = [plain_answer(each, self.person.crew.server) for each in _in_order(item, value)]
+                body = {"answers": answers, "responseId": course.response_id}
                 course.response_id = post(f"/actions/{item['actionId']}/responses", body)["responseId"]
             case "completes":
                 post(f"/actions/{item['actionId']}/completion", {"isCompleted": bool(value)})
@@ -176,12 +191,14 @@ class When(TypedDict, total=False):
     - ``title``: only on a post with this title; by default on the first post of the right kind
     - ``group_id``: only in this group
     - ``times``: on this many posts, 1 by default; None for no limit
+    - ``optional``: whether it is fine if the script never acts
     """
 
     after_polls: int
     title: str | None
     group_id: str | None
     times: int | None
+    optional: bool
 
 
 def _check(verb: str, when: When) -> None:
@@ -228,9 +245,21 @@ class Person:
 
     def _follow(self, verb: str, value: Any, when: When) -> Script:
         _check(verb, when)
+        self.check(verb, value)
         act = _Act(value, when.get("after_polls", 0))
-        script = Script(self, verb, when.get("title"), when.get("group_id"), when.get("times", 1), [act])
-        return self.crew.follow(script)
+        where, times, optional = when.get("group_id"), when.get("times", 1), when.get("optional", False)
+        return self.crew.follow(Script(self, verb, when.get("title"), where, times, optional, [act]))
+
+    @staticmethod
+    def check(verb: str, value: Any) -> None:
+        """Refuse a value that this verb never takes."""
+        if verb == "answers":
+            if isinstance(value, str) or not isinstance(value, Mapping | Sequence):
+                raise TypeError(f"answers() takes a dict by question or a list in their order, not {value!r}")
+            for each in value.values() if isinstance(value, Mapping) else value:
+                check_answer(each)
+        elif verb == "votes" and (isinstance(value, bool) or not isinstance(value, str | int)):
+            raise TypeError(f"votes() takes the text or the number of an option, not {value!r}")
 
     def says(self, text: str, *, group_id: str | None = None) -> None:
         """Post a message now."""
@@ -248,13 +277,17 @@ class People:
         self.server = server
         self.lock = threading.Lock()
         self.failures: list[str] = []
+        #: called in the background, over and over, once a script has failed
+        self.interrupt: Callable[[], None] = lambda: None
         self._scripts: list[Script] = []
         self._thread: threading.Thread | None = None
         self._watching: Call | None = None
-        self._is_awake = self._is_closed = False
+        self._is_awake = False
+        self._closed = threading.Event()
         self._after: dict[tuple[str, str], int] = {}
         self._items: dict[str, list[Item]] = {}
         self._reads: list[Mapping[str, Any]] = []
+        self._since = 0
 
     # --- who there is ------------------------------------------------------------------------------------------------------
 
@@ -268,7 +301,7 @@ class People:
         if found:
             numbers = ", ".join(one["mobileNumber"] for one in found)
             raise KeyError(f"several people are called {who!r}: {numbers}")
-        raise KeyError(f"nobody is called {who!r}; there are {', '.join(one['name'] for one in everybody)}")
+        raise KeyError(f"no one is called {who!r}; there are {', '.join(one['name'] for one in everybody)}")
 
     def __getattr__(self, name: str) -> Person:
         if name.startswith("_"):
@@ -304,20 +337,34 @@ class People:
             if time.monotonic() > until:
                 raise AssertionError(f"not done within {timeout:g} s: " + "; ".join(map(str, open_)))
             time.sleep(0.01)
-        self._tell_failures()
+        self.raise_failures()
 
-    def close(self) -> None:
-        """Stop all scripts. A script that found nothing to act on is not an error.
+    def close(self, *, allow_unused: bool = False) -> None:
+        """Stop all scripts.
 
-        :raises AssertionError: if a script has failed
+        :param allow_unused: whether scripts that never acted are fine, as those with ``optional=True`` always are
+        :raises AssertionError: if a script has failed, or has not acted
         """
-        self._is_closed = True
+        self._closed.set()
         self.wake()
         if self._thread is not None:
             self._thread.join()
-        self._tell_failures()
+            if not self.failures:
+                self._watched(self._look_again)  # what was posted in the last moment counts
+        self.raise_failures()
+        unused = [
+            script for script in self._scripts if not (script.has_acted or script.optional or script.failed)
+        ]
+        if unused and not allow_unused:
+            raise AssertionError(
+                f"{'; '.join(map(str, unused))}. Remove the script, correct its title or after_polls, or write optional=True"
+            )
 
-    def _tell_failures(self) -> None:
+    def raise_failures(self) -> None:
+        """Raise what went wrong in the background since the last time.
+
+        :raises AssertionError: if something did
+        """
         failures, self.failures = self.failures, []
         if failures:
             raise AssertionError("; ".join(failures))
@@ -332,20 +379,32 @@ class People:
                 self._watching.break_off()
 
     def _run(self) -> None:
-        since = 0
+        while not self._closed.is_set():
+            if self.failures:
+                self.interrupt()
+                self._closed.wait(_INTERRUPT_AGAIN)
+            else:
+                self._watched(self._turn)
+
+    def _turn(self) -> None:
+        self._look_again()
+        self._since = self._wait(self._since)
+
+    def _look_again(self) -> None:
+        with self.lock:
+            self._is_awake = False
+            scripts = [script for script in self._scripts if not script.is_done]
+        self._look(scripts)
+        for script in scripts:
+            self._go_on(script)
+
+    def _watched(self, work: Callable[[], None]) -> None:
         try:
-            while not self._is_closed:
-                with self.lock:
-                    self._is_awake = False
-                    scripts = [script for script in self._scripts if not script.is_done]
-                self._look(scripts)
-                for script in scripts:
-                    self._go_on(script)
-                since = self._wait(since)
+            work()
         except (OSError, http.client.HTTPException, KaizalaServerError) as error:
-            if not self._is_closed:
+            if not self._closed.is_set():
                 self.failures.append(f"the people lost the server: {error or type(error).__name__}")
-        except Exception as error:  # noqa: BLE001 - nobody sees what a thread raises, and the test would wait in vain
+        except Exception as error:  # noqa: BLE001 - it would be lost in this thread, and the test would wait in vain
             self.failures.append(f"the people stopped: {type(error).__name__}: {error}")
 
     def _look(self, scripts: Sequence[Script]) -> None:

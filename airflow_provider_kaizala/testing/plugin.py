@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Generator, Iterator
+    from types import FrameType
 
     from airflow_provider_kaizala.testing.people import People
     from airflow_provider_kaizala.testing.server import KaizalaServer
@@ -118,23 +121,101 @@ def _reset(server: KaizalaServer) -> None:
         pytest.fail(f"the server {server.url} does not answer: {error}", pytrace=False)
 
 
+# --- people ------------------------------------------------------------------------------------------------------------------
+
+_CALL_FAILED = pytest.StashKey[bool]()
+#: the people whose scripts may interrupt the test that runs now
+_acting: People | None = None
+
+
 @pytest.fixture
-def kaizala_people(kaizala_server: KaizalaServer) -> Iterator[People]:
+def kaizala_people(request: pytest.FixtureRequest, kaizala_server: KaizalaServer) -> Iterator[People]:
     """The people of the seed, who act by script: ``kaizala_people.ravi.votes("Yes", after_polls=2)``."""
     from airflow_provider_kaizala.testing.people import People
 
     people = People(kaizala_server)
     yield people
-    people.close()
+    people.close(allow_unused=request.node.stash.get(_CALL_FAILED, False))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test as soon as one of its scripts fails: the task that waits for the answer would wait until its timeout."""
+    global _acting
+    people: People | None = getattr(item, "funcargs", {}).get("kaizala_people")
+    if people is None or threading.current_thread() is not threading.main_thread():
+        return (yield)
+    if signal.getsignal(signal.SIGUSR1) is not _interrupt:  # it stays: a late signal must find it
+        signal.signal(signal.SIGUSR1, _interrupt)
+    main = threading.get_ident()
+    people.interrupt = lambda: signal.pthread_kill(main, signal.SIGUSR1)
+    _acting = people
+    try:
+        result = yield
+        _fail(people)  # Airflow makes a failed task of what is raised in one
+    except pytest.fail.Exception:
+        people.failures.clear()
+        raise
+    finally:
+        _acting = None
+    return result
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    if _acting is not None:
+        _fail(_acting)
+
+
+def _fail(people: People) -> None:
+    if people.failures:
+        pytest.fail("; ".join(people.failures), pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the server was asked in a test that has failed."""
+    report = yield
+    if report.failed:
+        item.stash[_CALL_FAILED] = True
+        server: KaizalaServer | None = getattr(item, "funcargs", {}).get("kaizala_server")
+        if server is not None:
+            from airflow_provider_kaizala.testing.server import KaizalaServer, journal_lines
+
+            if isinstance(server, KaizalaServer):
+                report.sections.append((f"Calls of the Kaizala server, {report.when}", journal_lines(server)))
+    return report
+
+
+# --- connections -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def kaizala_conn(kaizala_server: KaizalaServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """The Airflow connection ``kaizala_default`` to the server, without a limit of calls; returned as a dict."""
-    from airflow_provider_kaizala.testing.server import CONN_ID
+def kaizala_connect(
+    kaizala_server: KaizalaServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., dict[str, Any]]]:
+    """A function that sets an Airflow connection to the server: ``kaizala_connect("kaizala_ops", connector_id="ops")``.
+
+    Its arguments beside the connection's id are those of
+    :meth:`~airflow_provider_kaizala.testing.server.KaizalaServer.connection`; it returns the connection as a dict.
+    """
+    from contextlib import ExitStack
+
     from airflow_provider_kaizala.testing.token_variables import set_aside
 
-    connection = kaizala_server.connection()
-    monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", json.dumps(connection))
-    with set_aside(connection["extra"]):
-        yield connection
+    with ExitStack() as stack:
+
+        def connect(conn_id: str, **which: Any) -> dict[str, Any]:
+            connection = kaizala_server.connection(**which)
+            monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+            stack.enter_context(set_aside(connection["extra"]))
+            return connection
+
+        yield connect
+
+
+@pytest.fixture
+def kaizala_conn(kaizala_connect: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    """The Airflow connection ``kaizala_default`` to the server, without a limit of calls; returned as a dict."""
+    from airflow_provider_kaizala.testing.server import CONN_ID
+
+    return kaizala_connect(CONN_ID)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import os
+import re
 import subprocess
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -67,7 +69,7 @@ class KaizalaServer:
         if mobile_number is None:
             inside = [one["mobileNumber"] for one in self.people() if group in one["groups"]]
             if not inside:
-                raise KaizalaServerError(f"nobody is in the group {group!r}", 404)
+                raise KaizalaServerError(f"no one is in the group {group!r}", 404)
             mobile_number = inside[0]
         items: list[dict[str, Any]] = []
         page: dict[str, Any] = {"after": 0, "hasMore": True}
@@ -149,24 +151,130 @@ class KaizalaServer:
             raise KaizalaServerError("the seed has no group", 404)
         return str(groups[0]["id"])
 
-    def connection(self) -> dict[str, Any]:
-        """Return an Airflow connection of the seed's first connector, with all its tokens, the first group, and no limit of calls."""
+    def connection(
+        self, *, connector_id: str | None = None, default_group: str | None = None, **extra: Any
+    ) -> dict[str, Any]:
+        """Return an Airflow connection of a connector of the seed, with all its tokens and no limit of calls.
+
+        :param connector_id: the seed's first by default
+        :param default_group: by default the first group that the connector has a grant for, else the seed's first
+        :param extra: further extras of the connection, such as ``retries=0``
+        """
         seeded = self.seeded()
-        if not seeded["connectors"]:
-            raise KaizalaServerError("the seed has no connector", 404)
-        connector = seeded["connectors"][0]
-        extra: dict[str, Any] = {"calls_per_minute": 0}
+        found = [one for one in seeded["connectors"] if connector_id in (None, one["id"])]
+        if not found:
+            known = ", ".join(one["id"] for one in seeded["connectors"]) or "none"
+            raise KaizalaServerError(
+                f"the seed has no connector{f' {connector_id!r}' if connector_id else ''}; it has {known}",
+                404,
+            )
+        connector = found[0]
+        extras: dict[str, Any] = {"calls_per_minute": 0}
         for grant in seeded["grants"]:
             if grant["connector"] != connector["id"]:
                 continue
             if grant["kind"] == "group":
-                extra.setdefault("group_refresh_tokens", {})[grant["group"]] = grant["refreshToken"]
+                extras.setdefault("group_refresh_tokens", {})[grant["group"]] = grant["refreshToken"]
             else:
-                extra.setdefault("refresh_token", grant["refreshToken"])
-        if seeded["groups"]:
-            extra["default_group"] = seeded["groups"][0]["id"]
+                extras.setdefault("refresh_token", grant["refreshToken"])
+        groups = [*extras.get("group_refresh_tokens", ()), *(group["id"] for group in seeded["groups"])]
+        if default_group or groups:
+            extras["default_group"] = default_group or groups[0]
         login = {"login": connector["id"], "password": connector["secret"]}
-        return {"conn_type": "kaizala", "host": self.url, **login, "extra": extra}
+        return {"conn_type": "kaizala", "host": self.url, **login, "extra": extras | extra}
+
+    # --- what was posted -----------------------------------------------------------------------------------------------------
+
+    def posted(self, group_id: str | None = None) -> list[dict[str, Any]]:
+        """Return everything that was posted to a group, oldest first, what only some of its people can see included.
+
+        :param group_id: the seed's first group by default
+        """
+        group = group_id or self.default_group()
+        numbers = [one["mobileNumber"] for one in self.people() if group in one["groups"]]
+        items = {item["referenceId"]: item for number in numbers for item in self.feed(group, number)}
+        return sorted(items.values(), key=lambda item: str(item["sentAt"]))
+
+    def assert_posted(
+        self,
+        text: str | re.Pattern[str],
+        *,
+        kind: str | None = None,
+        group_id: str | None = None,
+        times: int = 1,
+    ) -> list[dict[str, Any]]:
+        """Check that something was posted to a group, so many times, and return it.
+
+        Such as ``[poll] = kaizala_server.assert_posted("Is it open?", kind="poll")``.
+
+        :param text: the whole text of a message or title of an action, or a pattern that is found in it
+        :param kind: ``"text"``, ``"poll"``, ``"survey"``, ``"job"``, ``"announcement"``, ...; any by default
+        :param group_id: the seed's first group by default
+        :raises AssertionError: if not; it shows what was posted
+        """
+
+        def fits(each: str | None) -> bool:
+            return bool(text.search(each or "") if isinstance(text, re.Pattern) else each == text)
+
+        items = self.posted(group_id)
+        found = [
+            item
+            for item in items
+            if kind in (None, item["kind"]) and (fits(item["title"]) or fits(item["text"]))
+        ]
+        if len(found) != times:
+            shown = (
+                "\n".join(f"  {item['kind']}: {item['title'] or item['text']}" for item in items)
+                or "  nothing"
+            )
+            wanted = f"{kind or 'post'} {text.pattern if isinstance(text, re.Pattern) else text!r}"
+            raise AssertionError(
+                f"{wanted} was posted {len(found)} times, not {times}; the group has\n{shown}"
+            )
+        return found
+
+    def upload(self, name: str, content: bytes, mime_type: str) -> str:
+        """Upload a file through the seed's first connector, and return its ``mediaResource``."""
+        connection = self.connection()
+        extra = connection["extra"]
+        token = extra.get("refresh_token") or next(iter(extra["group_refresh_tokens"].values()))
+        login = {"applicationId": connection["login"], "applicationSecret": connection["password"]}
+        access = Call(self.url).send("GET", "/v1/accessToken", headers={**login, "refreshToken": token})
+        boundary = "kaizala-test-file"
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\nContent-Type: {mime_type}\r\n\r\n'
+        body = head.encode() + content + f"\r\n--{boundary}--\r\n".encode()
+        headers = {
+            "accessToken": access["accessToken"],
+            "Content-Type": f"multipart/form-data; boundary={boundary}",
+        }
+        return str(Call(self.url).send("POST", "/v1/media", body, headers=headers)["mediaResource"])
+
+
+def journal_lines(server: KaizalaServer, most: int = 40) -> str:
+    """Return the last calls of a server, a line each, for the report of a test that has failed."""
+    try:
+        entries = server.journal()
+    except (OSError, http.client.HTTPException, KaizalaServerError) as error:
+        return f"The journal cannot be read: {error}"
+    entries = [entry for entry in entries if entry["kind"] == "delivery" or not _is_a_look(entry)]
+    lines = [_line(entry) for entry in entries[-most:]]
+    left_out = [f"... {len(entries) - most} calls before"] if len(entries) > most else []
+    return "\n".join(left_out + lines) or "none"
+
+
+def _is_a_look(entry: Mapping[str, Any]) -> bool:
+    """Return whether a test or a scripted person only looked."""
+    return bool(entry["method"] == "GET" and entry["path"].startswith("/_test/"))
+
+
+def _line(entry: Mapping[str, Any]) -> str:
+    if entry["kind"] == "delivery":
+        return f"{entry['at']} {entry['operation']} -> {entry.get('url', '')} {entry.get('status')}"
+    faults = f" (faults: {', '.join(entry['faults'])})" if entry["faults"] else ""
+    reply = entry["reply"]
+    message = f" {reply['message']}" if isinstance(reply, dict) and "message" in reply else ""
+    name = f" {entry['operation']}" if entry["operation"] else ""
+    return f"{entry['at']} {entry['method']} {entry['path']}{name} {entry['status']}{message}{faults}"
 
 
 @contextmanager

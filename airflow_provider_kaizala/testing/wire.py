@@ -41,14 +41,23 @@ class Call:
             except OSError:
                 return
 
-    def send(self, method: str, path: str, body: object = None, query: dict[str, Any] | None = None) -> Any:
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        query: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Any:
         """Send a request and return the JSON of its reply."""
         target = self._base + quote(path, safe="/@+")
         if query:
             target += "?" + urlencode({name: value for name, value in query.items() if value is not None})
         content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         try:
-            self._connection.request(method, target, content, {"Content-Type": "application/json"})
+            self._connection.request(
+                method, target, content, {"Content-Type": "application/json", **(headers or {})}
+            )
             reply = self._connection.getresponse()
             text = reply.read().decode()
         finally:

@@ -40,14 +40,14 @@ log = logging.getLogger(__name__)
 
 #: Airflow's record cannot name a person who is not a user of Airflow; these two of its values do, and its page shows them
 BY_NAME, BY_ID = "answered_in_kaizala_by", "answered_in_kaizala_id"
-#: seconds after which an answer that Airflow did not take is offered again
+#: seconds after which an answer that Airflow did not accept is offered again
 OFFER_AGAIN = 5.0
 
 
 class KaizalaHITLTrigger(KaizalaWaitTrigger):
     """Waits until the group has decided, a person has answered in Airflow, or time is up; there is one winner.
 
-    The winner is the answer that Airflow's own record of the question takes first: it takes one.
+    The winner is the answer that Airflow's own record of the question accepts first; it accepts only one.
 
     :param wait: see :class:`~airflow_provider_kaizala.triggers.wait.KaizalaWaitTrigger`, as for the next three
     :param kaizala_conn_id: the Airflow connection to Kaizala
@@ -80,30 +80,23 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
     ) -> None:
         super().__init__(wait, kaizala_conn_id, wake_at, carry)
         self.ti_id = ti_id
-        self.options = options
+        self.options = list(options)
         self.multiple = multiple
-        self.defaults = defaults
-        self.params_input = params_input
+        self.defaults = None if defaults is None else list(defaults)
+        self.params_input = None if params_input is None else dict(params_input)
         self.look_interval = look_interval
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the path and the arguments."""
         path, given = super().serialize()
-        return path, {
-            **given,
-            "ti_id": self.ti_id,
-            "options": list(self.options),
-            "multiple": self.multiple,
-            "defaults": None if self.defaults is None else list(self.defaults),
-            "params_input": None if self.params_input is None else dict(self.params_input),
-            "look_interval": self.look_interval,
-        }
+        names = ("ti_id", "options", "multiple", "defaults", "params_input", "look_interval")
+        return path, {**given, **{name: getattr(self, name) for name in names}}
 
     async def event(self) -> TriggerEvent:
         """Poll the group and Airflow until one of them has an answer. What counts is Airflow's record, so a restart loses nothing."""
         wait = Wait.from_wire(self.wait)
         feed: Feed | None = None
-        look_at = join_at = 0.0  # joining is due no more once the group is polled, or can never be read again
+        look_at = join_at = 0.0  # nothing to join once the group is polled, or waiting cannot fix its error
         async with AsyncExitStack() as stack:
             while True:
                 event = None
@@ -156,7 +149,7 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
                 wait, details = await account.read(wait.look())
             self.update(wait, details)
         except Exception as error:  # noqa: BLE001
-            log.warning("The group could not be read a last time: %s", error)
+            log.warning("The last look at the group failed: %s", error)
         return wait
 
     # --- Airflow's record --------------------------------------------------------------------------------------------------
@@ -176,30 +169,28 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
         by: dict[str, Any] | None = {"id": user.id, "name": user.name} if user else None
         if in_group:
             by = {"id": given.pop(BY_ID), "name": given.pop(BY_NAME, None)}
-        return self._answered(
-            list(record.chosen_options or []), by, record.responded_at, given, in_group=in_group
-        )
+        return self._answered(record.chosen_options or (), by, record.responded_at, given, in_group=in_group)
 
     async def _write(self, chosen: Sequence[str], given: Mapping[str, Any]) -> tuple[datetime | None, bool]:
-        """Answer in Airflow's record; return when, and whether it was taken."""
+        """Answer in Airflow's record; return when, and whether it was accepted."""
         try:
             record = await sync_to_async(update_hitl_detail_response)(
                 ti_id=UUID(self.ti_id), chosen_options=list(chosen), params_input=dict(given)
             )
         except Exception as error:  # noqa: BLE001
-            log.info("Airflow did not take the answer %s: %s", ", ".join(chosen), error)
+            log.info("Airflow did not accept the answer %s: %s", ", ".join(chosen), error)
             return None, False
         return getattr(record, "responded_at", None), True
 
     async def _offer(self, decision: Decision) -> TriggerEvent | None:
-        """Answer for the group. If Airflow has an answer already, that one counts; None if it cannot take any now."""
+        """Answer for the group. If Airflow has an answer already, that one counts; None if it accepts none now."""
         given = dict(self.params_input or {})
         user = decision.user
         at, taken = await self._write(decision.chosen, {**given, BY_NAME: user["name"], BY_ID: user["id"]})
         if not taken:
             return await self._from_airflow()
         log.info("Answered in the group: %s", decision)
-        return self._answered(list(decision.chosen), user, at, given, in_group=True)
+        return self._answered(decision.chosen, user, at, given, in_group=True)
 
     async def _time_is_up(self, wait: Wait) -> TriggerEvent | None:
         """Wake the task, or end the wait: with an answer of the last moment, the defaults, or an error."""
@@ -218,13 +209,13 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
         at, taken = await self._write(self.defaults, given)
         if not taken:
             return await self._from_airflow()
-        return self._answered(list(self.defaults), None, at, given)
+        return self._answered(self.defaults, None, at, given)
 
     # --- events ------------------------------------------------------------------------------------------------------------
 
     def _answered(
         self,
-        chosen: list[str],
+        chosen: Sequence[str],
         by: Mapping[str, Any] | None,
         at: datetime | None,
         given: Mapping[str, Any],
@@ -234,7 +225,7 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
         somewhere = "kaizala" if in_group else "airflow"
         return self._final(
             {
-                "chosen_options": chosen,
+                "chosen_options": list(chosen),
                 "params_input": dict(given),
                 "responded_at": iso(at or datetime.now(tz=UTC)),
                 "responded_by_user": dict(by) if by else None,

@@ -1,4 +1,4 @@
-"""How the waits of one triggerer share the calls of a connector: so many a minute, the urgent ones first."""
+"""Limits how many calls a minute the waits of one triggerer make with a connector; urgent calls go first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_kaizala.client.settings import Settings
 
-#: reading an answer that has come goes before asking whether one has, and that before reading again what shows no change
+#: urgencies, most urgent first: read what has changed, list what may have changed, read again what shows no change
 DETAIL, LIST, SWEEP = range(3)
 SECTION = "kaizala"
 #: seconds over which calls are spread, so that a burst does not use up a whole minute
@@ -26,12 +26,12 @@ WINDOW = 10.0
 
 
 class Pacer:
-    """Gives the calls of waits their turn: at most *per_minute*, so that posts have the rest; 0 for no limit."""
+    """Queues the calls of waits and allows at most *per_minute*, so that posts have the rest; 0 means no limit."""
 
     def __init__(self, per_minute: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+        self.now = clock
         self._turns = itertools.count()
-        self._queue: list[tuple[int, int, asyncio.Future[None]]] = []
+        self.queue: list[tuple[int, int, asyncio.Future[None]]] = []
         self._task: asyncio.Task[None] | None = None
         self._budgets = Budget(0), Budget(0)
         self.sweepers: set[Sweeps] = set()
@@ -48,40 +48,31 @@ class Pacer:
 
     def _reserve(self) -> float:
         """Return how many seconds to wait for the next free place, and take it if that is now."""
-        now = self._clock()
+        now = self.now()
         wait = max(budget.reserve(now, patience=0) for budget in self._budgets)
         if wait == 0:
             for budget in self._budgets:
                 budget.reserve(now)
         return wait
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether calls wait for their turn."""
-        return bool(self._queue)
-
-    def now(self) -> float:
-        """Return the time, in seconds."""
-        return self._clock()
-
     async def turn(self, urgency: int) -> None:
         """Wait until a call may be made: urgent calls first, else in order."""
-        if not self._queue and self._reserve() == 0:
+        if not self.queue and self._reserve() == 0:
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._queue, (urgency, next(self._turns), turn))
+        heapq.heappush(self.queue, (urgency, next(self._turns), turn))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._let_go())
         await turn
 
     async def _let_go(self) -> None:
-        while self._queue:
+        while self.queue:
             wait = self._reserve()
             if wait > 0:
                 await asyncio.sleep(wait)
                 continue
-            while self._queue:
-                turn = heapq.heappop(self._queue)[2]
+            while self.queue:
+                turn = heapq.heappop(self.queue)[2]
                 if not turn.done():  # else its wait was cancelled
                     turn.set_result(None)
                     break
@@ -96,12 +87,12 @@ class Sweeps:
         pacer.sweepers.add(self)
 
     def end(self) -> None:
-        """Leave its part to the other polls."""
+        """Give its part to the other polls."""
         self._pacer.sweepers.discard(self)
 
     def take(self, most: int) -> int:
         """Return how many of *most* calls may be made now; one if there is no limit. Unused calls do not pile up."""
-        if self._pacer.is_busy or not most:
+        if self._pacer.queue or not most:
             return 0
         if self._pacer.per_minute <= 0:
             return 1
@@ -113,10 +104,7 @@ class Sweeps:
 
 
 def share_of_waits(settings: Settings) -> float:
-    """Return how many calls a minute the waits of this triggerer may make.
-
-    It is a share of the connector's calls, which leaves room for posts, divided among the triggerers.
-    """
+    """Return how many calls a minute the waits of this triggerer may make, so that posts and other triggerers have the rest."""
     share = float(conf.getfloat(SECTION, "share_of_waits", fallback=0.7))
     triggerers = int(conf.getint(SECTION, "triggerers", fallback=1))
     return settings.calls_per_minute * min(max(share, 0.01), 1.0) / max(triggerers, 1)

@@ -1,7 +1,7 @@
-"""One poll for all waits of a kind, however many tasks wait: shared, counted, outliving any one of them.
+"""Shared polls: one serves all waits on one kind of subject in a group, and ends with the last of them.
 
-Level-triggered: each look reads state, so restarts, duplicates and answers that come early cost nothing. All of this lives on
-the event loop of one triggerer.
+Level-triggered: each look reads state, so restarts, duplicates and early answers cost nothing. All of this lives on the event
+loop of one triggerer.
 """
 
 from __future__ import annotations
@@ -20,18 +20,17 @@ from weakref import WeakKeyDictionary
 from airflow_provider_kaizala.client.errors import KaizalaError
 from airflow_provider_kaizala.client.readings import afollow
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-from airflow_provider_kaizala.triggers.pacing import LIST, Sweeps, pacer_for
-from airflow_provider_kaizala.triggers.sources import Reader, source_for
+from airflow_provider_kaizala.triggers.pacing import DETAIL, LIST, Sweeps, pacer_for
+from airflow_provider_kaizala.triggers.sources import source_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from airflow_provider_kaizala.client import AsyncKaizalaClient
     from airflow_provider_kaizala.client.calls import Call
     from airflow_provider_kaizala.client.models import ActionDetails
     from airflow_provider_kaizala.client.readings import Reading
     from airflow_provider_kaizala.client.settings import Settings
-    from airflow_provider_kaizala.hooks.connection import KaizalaConnection
     from airflow_provider_kaizala.triggers.sources import Source
     from airflow_provider_kaizala.waiting.subjects import Subject
 
@@ -39,18 +38,20 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-#: seconds that a new poll gives other waits to join, as after a restart of the triggerer
+#: details that a poll reads at the same time
+AT_ONCE = 4
+#: seconds before the first look of a poll, in which other waits can join, as after a restart of the triggerer
 GATHER = 0.5
 #: seconds for which further waits use the settings of a connection that was read
 CONNECTION_LIFE = 60.0
-#: seconds that a call of a poll may last with its repeats; then the poll looks again
+#: seconds that a call of a poll may last with its retries; then the poll looks again
 LONGEST_CALL = 60.0
-#: looks that fail in a row for an unforeseen reason before the waits are told
+#: looks that fail in a row for an unforeseen reason before the waits fail too
 PATIENCE = 3
 
 
 class Feed:
-    """One wait's end of a poll: holds the latest state of its subject."""
+    """What a poll delivers to one wait: the latest state of its subject."""
 
     def __init__(self, interval: float) -> None:
         self.interval = interval
@@ -83,19 +84,15 @@ class Poll:
 
     def __init__(self, account: Account, source: Source, name: str) -> None:
         self.name = name
-        self._account, self._source = account, source
-        self._sweeps = Sweeps(account.pacer)
+        self.account, self._source = account, source
+        self.sweeps = Sweeps(account.pacer)
         self._feeds: dict[Subject, set[Feed]] = {}
         self._known: dict[Subject, ActionDetails] = {}
         self._joined = asyncio.Event()
         self._outage = ""
+        self._trouble: KaizalaError | None = None
         # a context of its own, or its lines would land in the log of the task that happened to come first
         self._task = contextvars.Context().run(asyncio.get_running_loop().create_task, self._run())
-
-    @property
-    def idle(self) -> bool:
-        """Whether no wait is left."""
-        return not self._feeds
 
     def add(self, subject: Subject, feed: Feed) -> None:
         """Add a wait. It gets at once what is known of its subject already."""
@@ -104,17 +101,18 @@ class Poll:
         if subject in self._known:
             feed.put(self._known[subject])
 
-    def remove(self, subject: Subject, feed: Feed) -> None:
-        """Remove a wait. What is known of a subject is forgotten with its last wait, since nothing keeps it current."""
+    def remove(self, subject: Subject, feed: Feed) -> bool:
+        """Remove a wait, and return whether it was the last. What is known of a subject is forgotten with its last wait."""
         feeds = self._feeds[subject]
         feeds.remove(feed)
         if not feeds:
             del self._feeds[subject]
             self._known.pop(subject, None)
+        return not self._feeds
 
     async def stop(self) -> None:
         """End the poll."""
-        self._sweeps.end()
+        self.sweeps.end()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
@@ -127,7 +125,12 @@ class Poll:
             try:
                 await self._look()
             except KaizalaError as error:
-                self._failed(error)
+                if not error.is_transient:
+                    log.warning("Kaizala refused the poll of %s: %s", self.name, error)
+                    self._deliver_to_all(error)
+                elif str(error) != self._outage:
+                    self._outage = str(error)
+                    log.warning("Cannot read %s now; polling again: %s", self.name, error)
             except Exception as error:
                 log.exception("The poll of %s failed", self.name)
                 failures += 1
@@ -146,12 +149,36 @@ class Poll:
 
         :raises KaizalaError: if something could not be read, after everything that could be has been delivered
         """
-        reader = Reader(self._account.run, self._sweeps.take, self._deliver)
+        self._trouble = None
         if self._feeds:  # until it is stopped a poll may outlive its last wait by a moment
             self._source.forget_others(self._known)
-            await self._source.look(reader, list(self._feeds))
-        if reader.trouble is not None:
-            raise reader.trouble
+            await self._source.look(self, list(self._feeds))
+        if self._trouble is not None:
+            raise self._trouble
+
+    async def detail(self, subject: Subject, urgency: int = DETAIL) -> bool:
+        """Read one subject and deliver its state, or the error that ends its waits; return False for an error that waiting may fix."""
+        try:
+            self.deliver(subject, await self.account.read(subject.reading(), urgency))
+        except KaizalaError as error:
+            if error.is_transient:
+                self._trouble = error
+                return False
+            self.deliver(subject, error)
+        return True
+
+    async def details(self, subjects: Iterable[Subject]) -> set[Subject]:
+        """Read several subjects, a few at once; return those for which :meth:`detail` returned True."""
+        gate = asyncio.Semaphore(AT_ONCE)
+        read: set[Subject] = set()
+
+        async def one(subject: Subject) -> None:
+            async with gate:
+                if await self.detail(subject):
+                    read.add(subject)
+
+        await asyncio.gather(*map(one, subjects))
+        return read
 
     async def _pause(self, began: float) -> None:
         """Sleep until the next look is due; a wait that joins may have a shorter interval."""
@@ -166,19 +193,12 @@ class Poll:
                 async with asyncio.timeout(pause):
                     await self._joined.wait()
 
-    def _failed(self, error: KaizalaError) -> None:
-        if not error.is_transient:
-            log.warning("The poll of %s was refused: %s", self.name, error)
-            self._deliver_to_all(error)
-        elif str(error) != self._outage:
-            self._outage = str(error)
-            log.warning("Cannot read %s now; polling again: %s", self.name, error)
-
     def _deliver_to_all(self, error: KaizalaError) -> None:
         for subject in self._feeds:
-            self._deliver(subject, error)
+            self.deliver(subject, error)
 
-    def _deliver(self, subject: Subject, news: ActionDetails | KaizalaError) -> None:
+    def deliver(self, subject: Subject, news: ActionDetails | KaizalaError) -> None:
+        """Give a state, or an error that waiting cannot fix, to the waits on one subject."""
         if not isinstance(news, KaizalaError) and subject in self._feeds:
             self._known[subject] = news
         for feed in self._feeds.get(subject, ()):
@@ -199,9 +219,9 @@ class Account:
         await self.pacer.turn(urgency)
         return await self.client.run(call)
 
-    async def read(self, reading: Reading[T]) -> T:
+    async def read(self, reading: Reading[T], urgency: int = LIST) -> T:
         """Make the calls of a reading."""
-        return await afollow(reading, self.run)
+        return await afollow(reading, lambda call: self.run(call, urgency))
 
     @asynccontextmanager
     async def watch(self, subject: Subject, interval: float) -> AsyncIterator[Feed]:
@@ -219,8 +239,7 @@ class Account:
         try:
             yield feed
         finally:
-            poll.remove(subject, feed)
-            if poll.idle:
+            if poll.remove(subject, feed):
                 del self._polls[key]
                 await asyncio.shield(poll.stop())
 
@@ -229,9 +248,11 @@ class UnreadableConnectionError(Exception):
     """Airflow does not return the connection now; its secrets backend may be down."""
 
 
-async def _read(hook: KaizalaHook) -> KaizalaConnection:
+async def _read(hook: KaizalaHook) -> Settings:
+    # in a thread, since loading httpx takes long enough for Airflow to complain about a blocked event loop
+    await asyncio.to_thread(import_module, "airflow_provider_kaizala.client.async_client")
     try:
-        return await hook.async_connection()
+        return (await hook.async_connection()).settings
     except KaizalaError:
         raise
     except Exception as error:
@@ -244,7 +265,8 @@ class _Connection:
 
     hook: KaizalaHook
     until: float
-    reading: asyncio.Future[Settings]
+    reading: asyncio.Task[Settings]
+    waiting: int = 0
 
 
 class Polls:
@@ -277,33 +299,23 @@ class Polls:
 
     async def _settings(self, conn_id: str) -> tuple[KaizalaHook, Settings]:
         """Read a connection, once for all waits that come within a minute: each reading asks Airflow's supervisor."""
-        while True:
-            known = self._connections.get(conn_id)
-            if known is None or (known.until < time.monotonic() and known.reading.done()):
-                return await self._read_settings(conn_id)
-            await asyncio.wait([known.reading])
-            if not known.reading.cancelled():
-                return known.hook, known.reading.result()
-            # the wait that was reading it has been stopped; this one has not
-
-    async def _read_settings(self, conn_id: str) -> tuple[KaizalaHook, Settings]:
-        hook = KaizalaHook(conn_id, total_timeout=LONGEST_CALL)
-        future: asyncio.Future[Settings] = asyncio.get_running_loop().create_future()
-        self._connections[conn_id] = _Connection(hook, time.monotonic() + CONNECTION_LIFE, future)
+        known = self._connections.get(conn_id)
+        if known is None or (known.until < time.monotonic() and known.reading.done()):
+            hook = KaizalaHook(conn_id, total_timeout=LONGEST_CALL)
+            until = time.monotonic() + CONNECTION_LIFE
+            known = self._connections[conn_id] = _Connection(hook, until, asyncio.create_task(_read(hook)))
+        known.waiting += 1
         try:
-            # in a thread, since loading httpx takes long enough for Airflow to complain about a blocked event loop
-            await asyncio.to_thread(import_module, "airflow_provider_kaizala.client.async_client")
-            settings = (await _read(hook)).settings
-        except BaseException as error:
-            del self._connections[conn_id]
-            if isinstance(error, asyncio.CancelledError):
-                future.cancel()
-            else:
-                future.set_exception(error)
-                future.exception()  # marks it as retrieved
+            # shielded, since other waits may need it when this one is stopped
+            return known.hook, await asyncio.shield(known.reading)
+        except BaseException:
+            is_over = known.reading.done() or known.waiting == 1  # it failed, or no other wait needs it
+            if is_over and self._connections.get(conn_id) is known:
+                del self._connections[conn_id]
+                known.reading.cancel()
             raise
-        future.set_result(settings)
-        return hook, settings
+        finally:
+            known.waiting -= 1
 
 
 def _name(subject: Subject) -> str:

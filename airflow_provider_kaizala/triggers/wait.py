@@ -57,21 +57,15 @@ class KaizalaWaitTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the path and the arguments."""
-        return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
-            {
-                "wait": self.wait,
-                "kaizala_conn_id": self.kaizala_conn_id,
-                "wake_at": self.wake_at,
-                "carry": self.carry,
-            },
-        )
+        names = ("wait", "kaizala_conn_id", "wake_at", "carry")
+        path = f"{type(self).__module__}.{type(self).__qualname__}"
+        return path, {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire once, but not before Airflow knows that the task has left its worker."""
         began = time.monotonic()
         event = await self.event()
-        if self.trigger_id is not None:  # None under dag.test(), where no worker was left
+        if self.trigger_id is not None:  # None under dag.test(), where the task leaves no worker
             await asyncio.sleep(began + compat.PARKING - time.monotonic())
         yield event
 
@@ -94,7 +88,7 @@ class KaizalaWaitTrigger(BaseTrigger):
                         return self._event("success", wait)
         except KaizalaError as error:
             return self._event("error", wait, message=str(error))
-        # without a last look, which is the worker's
+        # the worker takes the last look
         return self._event("timeout" if wait.seconds_left() == 0 else "wake", wait)
 
     def update(self, wait: Wait, details: ActionDetails) -> bool:

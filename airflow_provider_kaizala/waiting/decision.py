@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_kaizala.client.value import Value
-from airflow_provider_kaizala.waiting.people import latest, names
+from airflow_provider_kaizala.waiting.people import answers_of, latest, names
 from airflow_provider_kaizala.waiting.rules import AnyAnswer, AnyOf, AtLeast, People, Quorum
-from airflow_provider_kaizala.waiting.tally import as_offered, chosen
+from airflow_provider_kaizala.waiting.tally import as_offered, chosen, winner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_kaizala.client.models import ActionDetails
+    from airflow_provider_kaizala.client.models import ActionDetails, Response
     from airflow_provider_kaizala.client.models.people import Person
     from airflow_provider_kaizala.waiting.rules import Rule
 
@@ -58,12 +58,6 @@ class Decision(Value):
         return f"{', '.join(self.chosen)} by {by}"
 
 
-class _Vote(Value):
-    by: Person
-    chosen: tuple[str, ...]
-    at: datetime | None
-
-
 def decide(rule: Rule, details: ActionDetails, options: Sequence[str], multiple: bool) -> Decision | None:
     """Return what a group has decided; None if its rule is not met yet, or a tie decides nothing.
 
@@ -83,24 +77,23 @@ def decide(rule: Rule, details: ActionDetails, options: Sequence[str], multiple:
     if not votes:
         return None
     if progress.met and _one_is_enough(rule):
-        first = min(votes, key=lambda vote: vote.at or _LATEST)
-        return Decision(first.chosen, first.by, (first.by,))
-    wanted = as_offered(rule.option, options) if isinstance(rule, Quorum) else None
+        first, given = min(votes, key=lambda vote: vote[0].responded_at or _LATEST)
+        return Decision(given, first.responder, (first.responder,))
+    wanted = as_offered(rule.option, options) if isinstance(rule, Quorum) and progress.met else None
     lost = set() if progress.met else {as_offered(each, options) for each in rule.options()}
-    counts = {each: sum(each in vote.chosen for vote in votes) for each in options if each not in lost}
+    counts = {each: sum(each in given for _, given in votes) for each in options if each not in lost}
+    decided = {wanted or winner(counts)}
     if multiple:
-        decided = [each for each, count in counts.items() if 2 * count > len(votes) or each == wanted]
-    elif wanted is not None and progress.met:
-        decided = [wanted]
-    else:
-        most = max(counts.values(), default=0)
-        decided = [each for each, count in counts.items() if most and count == most]
-        decided = decided if len(decided) == 1 else []
-    supporters = [vote for vote in votes if set(vote.chosen) & set(decided)]
+        decided = {wanted, *(each for each, count in counts.items() if 2 * count > len(votes))}
+    supporters = [response for response, given in votes if decided.intersection(given)]
     if not supporters:
         return None
-    last = max(reversed(supporters), key=lambda vote: vote.at or _EARLIEST)
-    return Decision(tuple(decided), last.by, tuple(vote.by for vote in supporters))
+    last = max(reversed(supporters), key=lambda response: response.responded_at or _EARLIEST)
+    return Decision(
+        tuple(each for each in counts if each in decided),
+        last.responder,
+        tuple(response.responder for response in supporters),
+    )
 
 
 def _one_is_enough(rule: Rule) -> bool:
@@ -111,15 +104,15 @@ def _one_is_enough(rule: Rule) -> bool:
     )
 
 
-def _votes(rule: Rule, details: ActionDetails, options: Sequence[str]) -> list[_Vote]:
-    """Return the latest vote of each person who counts."""
+def _votes(
+    rule: Rule, details: ActionDetails, options: Sequence[str]
+) -> list[tuple[Response, tuple[str, ...]]]:
+    """Return the latest answer of each person who counts, with the options it chose."""
     people = rule.people if isinstance(rule, People) else rule.voters
     found = []
-    for response in latest(details):
-        if people is not None and response.responder.mobile_number not in people:
-            continue
+    for response in latest(answers_of(people, details)):
         given = [as_offered(one, options) for value in response.answers.values() for one in chosen(value)]
         known = tuple(dict.fromkeys(each for each in given if each in options))
         if known:
-            found.append(_Vote(response.responder, known, response.responded_at))
+            found.append((response, known))
     return found

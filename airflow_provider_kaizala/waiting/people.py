@@ -30,15 +30,9 @@ def latest(details: ActionDetails) -> tuple[Response, ...]:
         if not response.counts:
             continue
         key = response.responder.mobile_number or response.responder.id or position
-        earlier = found.get(key)
-        if (
-            earlier
-            and earlier.responded_at
-            and response.responded_at
-            and earlier.responded_at > response.responded_at
-        ):
-            continue
-        found[key] = response
+        earlier, now = found[key].responded_at if key in found else None, response.responded_at
+        if not (earlier and now and earlier > now):
+            found[key] = response
     return tuple(found.values())
 
 
@@ -136,7 +130,7 @@ class Eligible(Value):
         size = len(self.names)
         if count > size:
             raise KaizalaInputError(
-                f"until: {count} people can never answer, there are {size} {self.described}. Lower the count"
+                f"until: cannot wait for {count} people; number of {self.described}: {size}. Lower the count"
             )
 
     def known_names(self, numbers: Collection[str]) -> dict[str, str]:

@@ -23,8 +23,9 @@ The short forms ``"any"``, ``"all"``, ``3`` and a list of phone numbers mean the
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, field, fields, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
@@ -41,11 +42,19 @@ from airflow_provider_kaizala.waiting.people import (
 from airflow_provider_kaizala.waiting.tally import as_offered, chosen, is_offered
 
 if TYPE_CHECKING:
-    from airflow_provider_kaizala.client.models import ActionDetails, Person, Response
+    from collections.abc import Iterable
+
+    from airflow_provider_kaizala.client.models import ActionDetails, Person
     from airflow_provider_kaizala.waiting.people import Eligible
 
-_check_count = checks.whole_number(1)
-_check_need = checks.one_of("all", "any")
+#: what a field of a rule must be, by its name
+_CHECKS: dict[str, checks.Check] = {
+    "count": checks.whole_number(1),
+    "need": checks.one_of("all", "any"),
+    "option": checks.title,
+    "people": checks.phones,
+    "question": checks.title,
+}
 
 
 class Progress(Value):
@@ -56,7 +65,7 @@ class Progress(Value):
     :param needed: how many people must answer
     :param missing: who in particular has not answered yet
     :param hopeless: whether the rule can no longer be met, for example when too many have voted against
-    :param text: the progress in words, if that is more than counts and names
+    :param text: the whole progress in words, if that is more than counts and names
     """
 
     met: bool
@@ -72,22 +81,28 @@ class Progress(Value):
         return self.met or self.hopeless
 
     def __str__(self) -> str:
-        text = self.text
-        if not text:
-            count = len(self.answered)
-            text = f"{count} of {self.needed} answered" if count <= self.needed else f"{count} answered"
-            text += f" ({list_names(self.answered)})" if self.answered else ""
-        return f"{text}; missing: {list_names(self.missing)}" if self.missing else text
+        if self.text:
+            return self.text
+        count = len(self.answered)
+        text = f"{count} of {self.needed} answered" if count <= self.needed else f"{count} answered"
+        text += f" ({list_names(self.answered)})" if self.answered else ""
+        return text + _missing(self.missing)
+
+
+def _missing(people: Sequence[Person]) -> str:
+    return f"; missing: {list_names(people)}" if people else ""
 
 
 class Rule(Value):
-    """Base of the rules."""
+    """Base of the rules. Its fields are those of its dict; one that is empty is left out there."""
 
     kind: ClassVar[str]
-    #: names of the fields that a dict of this kind must hold
-    required: ClassVar[tuple[str, ...]] = ()
-    #: names of the fields that it may hold
-    optional: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name in _CHECKS and value is not each.default:
+                object.__setattr__(self, each.name, _CHECKS[each.name](f"until: {each.name}", value))
 
     def progress(self, details: ActionDetails) -> Progress:
         """Return how far the wait has come.
@@ -134,12 +149,8 @@ class Rule(Value):
 
     def to_wire(self) -> dict[str, Any]:
         """Return the rule as a plain dict."""
-        wire: dict[str, Any] = {"kind": self.kind}
-        for name in (*self.required, *self.optional):
-            value = getattr(self, name)
-            if value or name in self.required:
-                wire[name] = _plain(value)
-        return wire
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {"kind": self.kind, **{name: plain(value) for name, value in given.items() if value}}
 
     def __and__(self, other: Any) -> Rule:
         return AllOf((self, other))
@@ -157,16 +168,21 @@ class Rule(Value):
         raise TypeError("a rule has no truth value: combine rules with & and |, not with 'and' and 'or'")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a field of a rule, a subject or a wait as plain JSON."""
     if isinstance(value, tuple):
-        return [each.to_wire() if isinstance(each, Rule) else each for each in value]
-    return dict(value) if isinstance(value, Mapping) else value
+        return [plain(each) for each in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return dict(value)
+    return value.to_wire() if hasattr(value, "to_wire") else value
 
 
 class AnyAnswer(Rule):
     """One person has answered."""
 
-    kind: ClassVar[str] = "any"
+    kind = "any"
 
     def progress(self, details: ActionDetails) -> Progress:
         """One answer is enough."""
@@ -180,11 +196,7 @@ class AtLeast(Rule):
     """
 
     count: int
-    kind: ClassVar[str] = "at_least"
-    required: ClassVar[tuple[str, ...]] = ("count",)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "count", _check_count("until: count", self.count))
+    kind = "at_least"
 
     def progress(self, details: ActionDetails) -> Progress:
         """Count people, not answers."""
@@ -207,12 +219,7 @@ class Everyone(Rule):
 
     people: tuple[str, ...] | None = None
     names: Mapping[str, str] = field(default_factory=dict)
-    kind: ClassVar[str] = "everyone"
-    optional: ClassVar[tuple[str, ...]] = ("people", "names")
-
-    def __post_init__(self) -> None:
-        if self.people is not None:
-            object.__setattr__(self, "people", checks.phones("until", self.people))
+    kind = "everyone"
 
     def progress(self, details: ActionDetails) -> Progress:
         """Compare those who must answer with those who have."""
@@ -233,13 +240,11 @@ class Everyone(Rule):
 
     def within(self, eligible: Eligible) -> Rule:
         """Return the rule in which everyone is those who are asked now, unless they are known already."""
-        people = self.people
-        if people is None:
-            if not eligible.asked:
-                raise KaizalaInputError(
-                    "until: 'all' means no one here, the group has no members besides the sender"
-                )
-            people = tuple(eligible.asked)
+        people = self.people or tuple(eligible.asked)
+        if not people:
+            raise KaizalaInputError(
+                "until: 'all' needs someone to ask, and the group has no members besides the sender; add some"
+            )
         return replace(self, people=people, names=self.names or eligible.known_names(people))
 
 
@@ -251,16 +256,10 @@ class People(Rule):
     :param names: phone number to name, for log lines
     """
 
-    people: tuple[str, ...] = field()
+    people: tuple[str, ...]
     need: str = "all"
     names: Mapping[str, str] = field(default_factory=dict)
-    kind: ClassVar[str] = "people"
-    required: ClassVar[tuple[str, ...]] = ("people",)
-    optional: ClassVar[tuple[str, ...]] = ("need", "names")
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "people", checks.phones("until", self.people))
-        object.__setattr__(self, "need", _check_need("until: need", self.need))
+    kind = "people"
 
     def progress(self, details: ActionDetails) -> Progress:
         """Look for each of them among those who have answered."""
@@ -290,62 +289,46 @@ class Quorum(Rule):
     people: tuple[str, ...] | None = None
     question: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
-    kind: ClassVar[str] = "quorum"
-    required: ClassVar[tuple[str, ...]] = ("option", "count")
-    optional: ClassVar[tuple[str, ...]] = ("people", "question", "names")
+    kind = "quorum"
 
     def __post_init__(self) -> None:
-        checks.title("until: option", self.option)
-        object.__setattr__(self, "count", _check_count("until: count", self.count))
-        if self.question is not None:
-            checks.title("until: question", self.question)
-        if self.people is not None:
-            people = checks.phones("until: people", self.people)
-            object.__setattr__(self, "people", people)
-            if self.count > len(people):
-                raise KaizalaInputError(
-                    f"until: a quorum of {self.count} can never come from {len(people)} people"
-                )
+        super().__post_init__()
+        if self.people is not None and self.count > len(self.people):
+            raise KaizalaInputError(
+                f"until: a quorum of {self.count} can never come from {len(self.people)} people"
+            )
 
     def progress(self, details: ActionDetails) -> Progress:
         """Count who has chosen the option, who has chosen another, and who can still choose."""
         offered = self._offered(details)
-        votes = [each for each in latest(answers_of(self.people, details)) if self._given(each)]
+        option = as_offered(self.option, offered)
+        voters: list[Person] = []
+        supporters = 0
+        for response in latest(answers_of(self.people, details)):
+            answers = [value for name, value in response.answers.items() if self.question in (None, name)]
+            if any(value not in (None, [], "") for value in answers):
+                voters.append(response.responder)
+                choices = (as_offered(one, offered) for value in answers for one in chosen(value))
+                supporters += option in choices
         wanted = details.assignees if self.people is None else by_number(self.people, self.names, details)
-        voted = tuple(each.responder for each in votes)
-        voted, missing = split(wanted, voted) if wanted else (voted, ())
-        supporters = sum(self._is_for(each, offered) for each in votes)
-        others = len(voted) - supporters
-        text = f"{supporters} of {self.count} for {self.option!r}, {others} for something else"
+        voted, missing = split(wanted, voters) if wanted else (tuple(voters), ())
+        text = (
+            f"{supporters} of {self.count} for {self.option!r}, {len(voted) - supporters} for something else"
+        )
         hopeless = bool(wanted) and supporters + len(missing) < self.count
-        return Progress(supporters >= self.count, voted, self.count, missing, hopeless, text)
-
-    def _given(self, response: Response) -> list[Any]:
-        """Return what one person answered to the question, or to any question if none is named."""
-        answers = response.answers.items()
-        return [
-            value for name, value in answers if self.question in (None, name) and value not in (None, [], "")
-        ]
-
-    def _is_for(self, response: Response, offered: Sequence[str]) -> bool:
-        wanted = as_offered(self.option, offered)
-        return any(
-            as_offered(one, offered) == wanted for each in self._given(response) for one in chosen(each)
+        return Progress(
+            supporters >= self.count, voted, self.count, missing, hopeless, text + _missing(missing)
         )
 
     def _offered(self, details: ActionDetails) -> list[str]:
         """Return what can be chosen, nothing if Kaizala does not list it; refuse an option that is not offered."""
-        if self.question is not None and details.options and self.question not in details.options:
+        asked = [options for name, options in details.options.items() if self.question in (None, name)]
+        if details.options and not asked:
             raise KaizalaInputError(
                 f"until: the {details.action_type} has no question {self.question!r} with options; "
                 f"it has {', '.join(map(repr, details.options))}"
             )
-        offered = [
-            option
-            for question, options in details.options.items()
-            if self.question in (None, question)
-            for option in options
-        ]
+        offered = [option for options in asked for option in options]
         if offered and not is_offered(self.option, offered):
             raise KaizalaInputError(
                 f"until: the {details.action_type} has no option {self.option!r}; it has {', '.join(map(repr, offered))}"
@@ -365,59 +348,45 @@ class _Combined(Rule):
     """Base of rules that consist of rules."""
 
     rules: tuple[Rule, ...]
-    strict: bool = False
     word: ClassVar[str]
-    required: ClassVar[tuple[str, ...]] = ("rules",)
+    strict: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         flat: list[Rule] = []
-        for rule in map(read_rule, self.rules):
+        for rule in map(read_rule, checks.listed("until: rules", self.rules, "rules")):
             flat += rule.rules if isinstance(rule, type(self)) and rule.strict == self.strict else [rule]
         if not flat:
             raise KaizalaInputError(f"until: {self.kind!r} needs at least one rule")
         object.__setattr__(self, "rules", tuple(flat))
 
-    def _combine(self, each: Sequence[Progress], met: bool, hopeless: bool) -> Progress:
-        answered = dict.fromkeys(person for one in each for person in one.answered)
-        missing = dict.fromkeys(person for one in each if not one.over for person in one.missing)
-        text = f" {self.word} ".join(f"({one})" for one in each)
-        needed = max(one.needed for one in each)
-        return _CombinedProgress(met, tuple(answered), needed, tuple(missing), hopeless, text)
-
-    def _each(self, change: Callable[[Rule], Rule]) -> Rule:
-        return replace(self, rules=tuple(map(change, self.rules)))
+    def progress(self, details: ActionDetails) -> Progress:
+        each = [rule.progress(details) for rule in self.rules]
+        enough, too_few = (all, any) if self.word == "and" else (any, all)
+        return Progress(
+            met=enough(one.met for one in each),
+            answered=tuple(dict.fromkeys(person for one in each for person in one.answered)),
+            needed=max(one.needed for one in each),
+            missing=tuple(dict.fromkeys(person for one in each if not one.over for person in one.missing)),
+            hopeless=too_few(one.hopeless for one in each),
+            text=f" {self.word} ".join(f"({one})" for one in each),
+        )
 
     def asked(self, people: Sequence[str]) -> Rule:
-        """Return the combination of each rule for those people."""
-        return self._each(lambda rule: rule.asked(people))
+        return replace(self, rules=tuple(rule.asked(people) for rule in self.rules))
 
     def within(self, eligible: Eligible) -> Rule:
-        """Return the combination of each rule for the people who can answer."""
-        return self._each(lambda rule: rule.within(eligible))
+        return replace(self, rules=tuple(rule.within(eligible) for rule in self.rules))
 
     @property
     def parts(self) -> tuple[Rule, ...]:
-        """Those of all rules."""
         return tuple(part for rule in self.rules for part in rule.parts)
-
-
-class _CombinedProgress(Progress):
-    """Its text names the missing already."""
-
-    def __str__(self) -> str:
-        return self.text
 
 
 class AllOf(_Combined):
     """Each of several rules is met: ``a & b``."""
 
-    kind: ClassVar[str] = "all_of"
-    word: ClassVar[str] = "and"
-
-    def progress(self, details: ActionDetails) -> Progress:
-        """All must be met; it is over as soon as one no longer can be."""
-        each = [rule.progress(details) for rule in self.rules]
-        return self._combine(each, all(one.met for one in each), any(one.hopeless for one in each))
+    kind = "all_of"
+    word = "and"
 
 
 class AnyOf(_Combined):
@@ -427,28 +396,23 @@ class AnyOf(_Combined):
         if all are impossible that is an error
     """
 
-    kind: ClassVar[str] = "any_of"
-    word: ClassVar[str] = "or"
-    optional: ClassVar[tuple[str, ...]] = ("strict",)
-
-    def progress(self, details: ActionDetails) -> Progress:
-        """One is enough; it is over without that only when none can be met any more."""
-        each = [rule.progress(details) for rule in self.rules]
-        return self._combine(each, any(one.met for one in each), all(one.hopeless for one in each))
+    strict: bool = False  # type: ignore[misc] # a field here alone
+    kind = "any_of"
+    word = "or"
 
     def within(self, eligible: Eligible) -> Rule:
         """Return the combination of those rules that these people can meet."""
         if self.strict:
             return super().within(eligible)
         possible: list[Rule] = []
-        refusal: KaizalaInputError | None = None
+        refusals: list[KaizalaInputError] = []
         for rule in self.rules:
             try:
                 possible.append(rule.within(eligible))
             except KaizalaInputError as error:
-                refusal = refusal or error
-        if not possible and refusal is not None:
-            raise refusal
+                refusals.append(error)
+        if not possible:
+            raise refusals[0]
         return replace(self, rules=tuple(possible))
 
 
@@ -470,14 +434,13 @@ def read_rule(until: Any) -> Rule:
         return until
     if callable(until):
         raise KaizalaInputError(f"until: a function cannot travel to a trigger; give {_FORMS}")
-    if isinstance(until, str):
-        word = until.strip().lower()
-        if word in _WORDS:
-            return _WORDS[word]()
-        if word.isdecimal() and word.isascii():  # as a template renders a count
-            return AtLeast(word)  # type: ignore[arg-type]
+    word = until.strip().lower() if isinstance(until, str) else ""
+    if word in _WORDS:
+        return _WORDS[word]()
     if isinstance(until, int) and not isinstance(until, bool):
         return AtLeast(until)
+    if word.isdecimal() and word.isascii():  # as a template renders a count
+        return AtLeast(word)  # type: ignore[arg-type]
     if isinstance(until, Mapping):
         return _from_wire(until)
     if isinstance(until, Sequence) and not isinstance(until, (str, bytes)):
@@ -489,36 +452,29 @@ def read_rule(until: Any) -> Rule:
 
 def _from_wire(wire: Mapping[str, Any]) -> Rule:
     kind = wire.get("kind")
-    if not isinstance(kind, str) or kind not in _KINDS:
+    rule = _KINDS.get(kind) if isinstance(kind, str) else None
+    if rule is None:
         known = ", ".join(_KINDS)
         raise KaizalaInputError(
             f"until: kind {checks.shown(kind)} is unknown{_meant(kind, _KINDS)} Known kinds: {known}"
         )
-    rule = _KINDS[kind]
     given = {str(key): value for key, value in wire.items() if key != "kind"}
-    allowed = (*rule.required, *rule.optional)
+    required = {
+        each.name: each.default is MISSING and each.default_factory is MISSING for each in fields(rule)
+    }
+    shown = (name if needed else f"{name} (optional)" for name, needed in required.items() if name != "names")
+    takes = f"It takes {', '.join(shown) or 'no fields'}"
     for name in given:
-        if name not in allowed:
+        if name not in required:
             raise KaizalaInputError(
-                f"until: kind {kind!r} does not take {name!r}{_meant(name, allowed)} {_takes(rule)}"
+                f"until: kind {kind!r} does not take {name!r}{_meant(name, required)} {takes}"
             )
-    lacking = [name for name in rule.required if name not in given]
+    lacking = [repr(name) for name, needed in required.items() if needed and name not in given]
     if lacking:
-        raise KaizalaInputError(
-            f"until: kind {kind!r} lacks {' and '.join(map(repr, lacking))}. {_takes(rule)}"
-        )
-    if given.get("people") is not None:
-        given["people"] = tuple(checks.listed("until: people", given["people"], "phone numbers"))
-    if "rules" in given:
-        given["rules"] = tuple(map(read_rule, checks.listed("until: rules", given["rules"], "rules")))
+        raise KaizalaInputError(f"until: kind {kind!r} lacks {' and '.join(lacking)}. {takes}")
     return rule(**given)
 
 
 def _meant(word: Any, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(str(word), known, n=1)
     return f"; did you mean {near[0]!r}?" if near else "."
-
-
-def _takes(rule: type[Rule]) -> str:
-    fields = [*rule.required, *(f"{name} (optional)" for name in rule.optional if name != "names")]
-    return f"It takes {', '.join(fields) or 'no fields'}"

@@ -17,6 +17,7 @@ from airflow_provider_kaizala.client.errors import KaizalaForbiddenError
 from airflow_provider_kaizala.client.models.people import Person
 from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.waiting.people import as_person
+from airflow_provider_kaizala.waiting.rules import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,6 +35,10 @@ class Subject(Value):
 
     group_id: str
     kind: ClassVar[str]
+    #: the field that identifies it in its group
+    id_field: ClassVar[str]
+    #: fields that subjects must have in common, besides the group, for one poll to read them together
+    polled_by: ClassVar[tuple[str, ...]] = ()
     #: whether members of the group are the people who can act
     is_for_members: ClassVar[bool] = True
 
@@ -45,7 +50,7 @@ class Subject(Value):
     @property
     def id(self) -> str:
         """What identifies it in its group, for logs and results."""
-        raise NotImplementedError
+        return str(getattr(self, self.id_field))
 
     @property
     def first_look_counts(self) -> bool:
@@ -55,7 +60,8 @@ class Subject(Value):
     @property
     def poll_key(self) -> tuple[str, ...]:
         """What subjects have in common that one poll can read together, within one grant."""
-        return (self.kind, self.group_id.lower())
+        more = ((getattr(self, name) or "").lower() for name in self.polled_by)
+        return (self.kind, self.group_id.lower(), *more)
 
     def reading(self) -> Reading[ActionDetails]:
         """Read its present state."""
@@ -68,7 +74,7 @@ class Subject(Value):
 
     def to_wire(self) -> dict[str, Any]:
         """Return the subject as a plain dict."""
-        return {"kind": self.kind, **{each.name: _plain(getattr(self, each.name)) for each in fields(self)}}
+        return {"kind": self.kind, **{each.name: plain(getattr(self, each.name)) for each in fields(self)}}
 
 
 def read_subject(wire: Mapping[str, Any]) -> Subject:
@@ -82,12 +88,6 @@ def read_subject(wire: Mapping[str, Any]) -> Subject:
     return _SUBJECTS[str(wire["kind"])](**given)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return list(value) if isinstance(value, tuple) else value
-
-
 class Responses(Subject):
     """Responses to a poll, a survey, a job, a meeting or a custom action.
 
@@ -98,17 +98,9 @@ class Responses(Subject):
     action_id: str
     action_type: str | None = None
     sent_at: datetime | None = None
-    kind: ClassVar[str] = "responses"
-
-    @property
-    def id(self) -> str:
-        """The action id."""
-        return self.action_id
-
-    @property
-    def poll_key(self) -> tuple[str, ...]:
-        """The group and the action type."""
-        return (*super().poll_key, (self.action_type or "").lower())
+    kind = "responses"
+    id_field = "action_id"
+    polled_by = ("action_type",)
 
     def reading(self) -> Reading[ActionDetails]:
         """Read the action."""
@@ -130,12 +122,8 @@ class Reactions(Subject):
     reference_id: str
     reaction_type: str = "Like"
     source_group_id: str | None = None
-    kind: ClassVar[str] = "reactions"
-
-    @property
-    def id(self) -> str:
-        """The reference id."""
-        return self.reference_id
+    kind = "reactions"
+    id_field = "reference_id"
 
     @property
     def poll_key(self) -> tuple[str, ...]:
@@ -153,7 +141,7 @@ class Reactions(Subject):
             people = {each.id.lower(): as_person(each) for each in members}
         return _details(
             self.reaction_type,
-            [
+            (
                 models.Response(
                     people.get(each.user_id.lower(), Person(None, None, each.user_id)),
                     each.reaction_id,
@@ -161,7 +149,7 @@ class Reactions(Subject):
                     {self.reaction_type: True if each.comment is None else each.comment},
                 )
                 for each in found
-            ],
+            ),
         )
 
 
@@ -190,17 +178,9 @@ class NewActions(Listed):
     action_type: str
     since: datetime
     ignored: str | None = None
-    kind: ClassVar[str] = "new_actions"
-
-    @property
-    def id(self) -> str:
-        """The action type."""
-        return self.action_type
-
-    @property
-    def poll_key(self) -> tuple[str, ...]:
-        """The group and the action type."""
-        return (*super().poll_key, self.action_type.lower())
+    kind = "new_actions"
+    id_field = "action_type"
+    polled_by = ("action_type",)
 
     def read_list(self, subjects: Sequence[NewActions]) -> Reading[Any]:
         """Read the actions since the earliest moment, and the names of their senders."""
@@ -260,13 +240,9 @@ class NewMembers(Listed):
     """
 
     before: tuple[str, ...] | None = None
-    kind: ClassVar[str] = "new_members"
-    is_for_members: ClassVar[bool] = False
-
-    @property
-    def id(self) -> str:
-        """The group."""
-        return self.group_id
+    kind = "new_members"
+    id_field = "group_id"
+    is_for_members = False
 
     @property
     def first_look_counts(self) -> bool:
@@ -299,14 +275,7 @@ class NewMembers(Listed):
         return replace(self, before=before), replace(details, responses=())
 
 
-def _details(kind: str, responses: Sequence[Response]) -> ActionDetails:
-    return models.ActionDetails(
-        action_type=kind,
-        action_id=None,
-        title=None,
-        creator_name=None,
-        due=None,
-        response_count=len(responses),
-        assignees=(),
-        responses=tuple(responses),
-    )
+def _details(kind: str, responses: Iterable[Response]) -> ActionDetails:
+    given = tuple(responses)
+    # without an action id, a title, a creator and a due date
+    return models.ActionDetails(kind, None, None, None, None, len(given), assignees=(), responses=given)

@@ -1,10 +1,10 @@
-"""One wait: what about, until when, how often. The only place where a look becomes progress, a log line and a result."""
+"""One wait: its subject, its rule and its end. The only place where a look becomes progress, a log line and a result."""
 
 from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from airflow_provider_kaizala.client.errors import KaizalaForbiddenError, Kaizal
 from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.waiting.people import Eligible, answers_of, as_person
 from airflow_provider_kaizala.waiting.results import result_dict
-from airflow_provider_kaizala.waiting.rules import read_rule
+from airflow_provider_kaizala.waiting.rules import plain, read_rule
 from airflow_provider_kaizala.waiting.subjects import Responses, read_subject
 
 if TYPE_CHECKING:
@@ -83,15 +83,9 @@ class Wait(Value):
 
     def to_wire(self) -> dict[str, Any]:
         """Return the wait as a plain dict."""
-        return {
-            "subject": self.subject.to_wire(),
-            "until": self.rule.to_wire(),
-            "deadline": self.deadline.isoformat() if self.deadline else None,
-            "interval": self.interval,
-            "voters": None if self.voters is None else list(self.voters),
-            "settled": self.settled,
-            "closes_at": self.closes_at.isoformat() if self.closes_at else None,
-        }
+        wire = {each.name: plain(getattr(self, each.name)) for each in fields(self)}
+        wire["until"] = wire.pop("rule")
+        return wire
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Wait:
@@ -128,10 +122,7 @@ class Wait(Value):
         return None if self.ends_at is None else max(0.0, (self.ends_at - self.now()).total_seconds())
 
     def why_it_ends(self, timeout: float) -> str:
-        """Say why a wait ends that its rule has not ended.
-
-        :param timeout: seconds that the task allows
-        """
+        """Say why the wait ends though its rule is not met, with a task that may wait *timeout* seconds."""
         if self.closes_at and self.ends_at != self.deadline:
             return f"The question ended at {self.closes_at:%Y-%m-%d %H:%M:%S %Z}"
         return f"Timed out after {timeout:g} s"
@@ -156,7 +147,7 @@ class Wait(Value):
         subject, details = yield from self.subject.begin(details)
         if details.is_anonymous and (self.rule.needs_names or self.voters is not None):
             raise KaizalaInputError(
-                f"until: {details.title or subject.id!r} is anonymous, so no one learns who has answered; give a count instead"
+                f"until: {details.title or subject.id!r} is anonymous, so it does not show who has answered; give a count instead"
             )
         rule = self.rule
         if self.voters is not None or (rule.needs_eligible and (details.assignees or subject.is_for_members)):
@@ -173,11 +164,9 @@ class Wait(Value):
     def _eligible(self, details: ActionDetails) -> Reading[Eligible | None]:
         """Read who can answer; None if the connector may not know."""
         if details.assignees:
-            known = {
-                person.mobile_number: person.name for person in details.assignees if person.mobile_number
-            }
-            complete = len(known) == len(details.assignees)
-            return Eligible(known, described="assignees of the job") if complete else None
+            numbers = {each.mobile_number: each.name for each in details.assignees if each.mobile_number}
+            complete = len(numbers) == len(details.assignees)
+            return Eligible(numbers, described="assignees of the job") if complete else None
         group_id = self.subject.group_id
         others: dict[str, Person] = {}
         try:
@@ -199,16 +188,15 @@ class Wait(Value):
             # of a reaction Kaizala does not name the sender: the connector's own user
             with suppress(KaizalaForbiddenError):
                 sender = yield calls.get_me(group_id)
-        everyone = {**others, **asked}
-        own = {
-            number
-            for number, person in everyone.items()
-            if number == sender.mobile_number
-            or (sender.id and (person.id or "").lower() == sender.id.lower())
+        own_id = (sender.id or "").lower()
+        names = {
+            number: each.name
+            for number, each in asked.items()
+            if number != sender.mobile_number and (not own_id or (each.id or "").lower() != own_id)
         }
-        names = {number: person.name for number, person in asked.items() if number not in own}
-        may = {number: person.name for number, person in everyone.items() if number not in names}
-        return Eligible(names, may)
+        return Eligible(
+            names, {number: each.name for number, each in (others | asked).items() if number not in names}
+        )
 
     def update(self, details: ActionDetails, last: Update | None = None) -> Update:
         """Return how far the wait has come.
@@ -219,17 +207,11 @@ class Wait(Value):
         counted = answers_of(self.voters, details)
         progress = self.rule.progress(counted)
         tallied = counted if self.voters is not None else answers_of(self.rule.voters, details)
-        subject = self.subject
-        text = str(progress)
-        return Update(
-            details=details,
-            progress=progress,
-            result=result_dict(subject.group_id, subject.id, details, tallied, progress),
-            text=text,
-            news=None
-            if last is not None and last.text == text
-            else f"{details.title or subject.id!r}: {text}",
-        )
+        subject, text = self.subject, str(progress)
+        result = result_dict(subject.group_id, subject.id, details, tallied, progress)
+        is_news = last is None or last.text != text
+        news = f"{details.title or subject.id!r}: {text}" if is_news else None
+        return Update(details, progress, result, text, news)
 
 
 def _by_number(people: Iterable[Member | Subscriber]) -> dict[str, Person]:

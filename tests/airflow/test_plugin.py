@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +12,7 @@ from airflow.utils.session import create_session
 
 from airflow_provider_kaizala.client.settings import Grant
 from airflow_provider_kaizala.hooks.token_store import VariableTokenStore
-from airflow_provider_kaizala.operators import KaizalaSendPollOperator
+from airflow_provider_kaizala.operators import KaizalaAskPollOperator, KaizalaSendPollOperator
 from airflow_provider_kaizala.sensors import KaizalaResponseSensor
 from airflow_provider_kaizala.testing.token_variables import set_aside
 
@@ -52,6 +52,35 @@ def test_after_two_polls_means_that_the_task_has_looked_twice(
         "votes",
         "getAction",
     ]
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize("retries", [0, 1])
+def test_a_script_that_fails_ends_the_wait(
+    kaizala_conn: Any, kaizala_people: People, run_dag: Any, deferrable: bool, retries: int
+) -> None:
+    """A task with an hour to wait, whose only answer never comes, ends as soon as that is known."""
+    with DAG(
+        f"wrong_{deferrable}_{retries}", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)
+    ) as dag:
+        KaizalaAskPollOperator(
+            task_id="ask",
+            question="Tea?",
+            options=["Yes", "No"],
+            timeout=3600,
+            poke_interval=600,
+            deferrable=deferrable,
+            retries=retries,
+            retry_delay=timedelta(0),
+        )
+    kaizala_people.ravi.votes("Maybe", after_polls=1)
+    try:
+        state = run_dag(dag).state
+    except pytest.fail.Exception:
+        state = "failed"
+    assert state == "failed"
+    assert kaizala_people.failures == ["Ravi votes: choice must be one of: Yes, No"]
+    kaizala_people.failures.clear()
 
 
 def test_stored_tokens_are_set_aside_during_a_test_and_restored(airflow_db: None) -> None:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.contract.shop import open_shop
+pytest.register_assert_rewrite("tests.contract.checker", "tests.contract.journey")
+
+from tests.contract.shop import open_shop  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

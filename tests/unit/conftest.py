@@ -11,6 +11,7 @@ import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
 
@@ -270,37 +271,35 @@ class Kaizala:
 
     @contextmanager
     def behind_both(self):
+        """Answer in place of the connections below requests and below httpx."""
         import httpx
         import requests
-        import responses
-        import respx
+        from urllib3 import HTTPResponse
 
-        def for_requests(request):
+        def for_requests(adapter, request, **options):
             body = request.body or b""
             raw = body if isinstance(body, bytes) else b"".join(body)
             headers = {name.lower(): str(value) for name, value in request.headers.items()}
             try:
                 status, body, headers = self.answer(Request(request.method, request.url, headers, raw))
             except ConnectionRefusedError as error:
-                return 0, {}, requests.ConnectionError(str(error))
-            return status, headers, body
+                raise requests.ConnectionError(str(error)) from error
+            reply = HTTPResponse(BytesIO(body.encode()), headers, status, preload_content=False)
+            return adapter.build_response(request, reply)
 
-        def for_httpx(request):
+        async def for_httpx(transport, request):
+            raw = await request.aread()
             try:
                 status, body, headers = self.answer(
-                    Request(request.method, str(request.url), dict(request.headers), request.read())
+                    Request(request.method, str(request.url), dict(request.headers), raw)
                 )
             except ConnectionRefusedError as error:
                 raise httpx.ConnectError(str(error)) from error
             return httpx.Response(status, headers=headers, text=body)
 
-        with (
-            responses.RequestsMock(assert_all_requests_are_fired=False) as sync_side,
-            respx.mock(assert_all_called=False) as async_side,
-        ):
-            for method in ("GET", "POST", "PUT", "DELETE"):
-                sync_side.add_callback(method, re.compile(".*"), for_requests)
-            async_side.route().mock(side_effect=for_httpx)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(requests.adapters.HTTPAdapter, "send", for_requests)
+            patch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", for_httpx)
             yield self
 
 

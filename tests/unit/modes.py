@@ -11,7 +11,6 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pkgutil import resolve_name
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -155,10 +154,9 @@ class Clock:
 
     def install(self, monkeypatch: Any) -> None:
         """Let every module of the provider go by this clock, except the watchdog of real exchanges, which outlives a test."""
+        others = {"server", "testing", "requests_transport"}
         for name, module in list(sys.modules.items()):
-            parts = name.split(".")
-            others = {"server", "testing", "requests_transport"}
-            if parts[0] == "airflow_provider_kaizala" and not others & set(parts):
+            if name.startswith("airflow_provider_kaizala.") and not others & set(name.split(".")):
                 if vars(module).get("time") is time:
                     monkeypatch.setattr(module, "time", self)
                 if vars(module).get("datetime") is datetime:
@@ -306,21 +304,21 @@ class World:
         def unhurried(send: Send) -> Send:
             return replace(send, total_timeout=600)  # in the real time of the transport
 
-        def slow(client: Any, effect: Any, steps: Any) -> Any:
+        async def slow(client: Any, effect: Any) -> Any:
             if not isinstance(effect, Send):
-                return do(client, effect, steps)
+                return await do(client, effect)
             clock.sleep(min(world.latency, effect.total_timeout))
             if cut_off(effect):
-                return partial(steps.throw, TransportFailure.timed_out(sent=True))
-            return do(client, unhurried(effect), steps)
+                raise TransportFailure.timed_out(sent=True)
+            return await do(client, unhurried(effect))
 
-        async def slow_async(client: Any, effect: Any, steps: Any) -> Any:
+        async def slow_async(client: Any, effect: Any) -> Any:
             if not isinstance(effect, Send):
-                return await async_do(client, effect, steps)
+                return await async_do(client, effect)
             await asyncio.sleep(min(world.latency, effect.total_timeout))
             if cut_off(effect):
-                return partial(steps.throw, TransportFailure.timed_out(sent=True))
-            return await async_do(client, unhurried(effect), steps)
+                raise TransportFailure.timed_out(sent=True)
+            return await async_do(client, unhurried(effect))
 
         get_connection = KaizalaHook.get_connection
 

@@ -342,13 +342,13 @@ TABLE = [
     Row(
         "a rule that the group can never meet",
         {},
-        failure(0, "until: 9 people can never answer, there are 3 members of the group", late=0),
+        failure(0, "until: cannot wait for 9 people; number of members of the group: 3", late=0),
         given={"until": 9},
     ),
     Row(
         "a rule that the group can never meet, as shows later",
         {0: breaks(500, "Internal"), 25: recovers, 75: in_airflow("No")},
-        failure(25, "until: 9 people can never answer, there are 3 members of the group", late=31),
+        failure(25, "until: cannot wait for 9 people; number of members of the group: 3", late=31),
         hitl=answer(75, "No", "airflow"),
         given={"until": 9},
     ),

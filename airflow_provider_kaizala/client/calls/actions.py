@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_kaizala.client.calls.call import Body, Call, make
-from airflow_provider_kaizala.client.calls.posting import NOBODY
+from airflow_provider_kaizala.client.calls.call import Body, Call, make, sent
+from airflow_provider_kaizala.client.calls.posting import DEFAULT_AUDIENCE
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.forms import PROPERTY_TYPES, Location, Property
 from airflow_provider_kaizala.client.models.received import ActionDetails, ActionPage, ListedAction, Posted
 from airflow_provider_kaizala.client.models.sent import Audience, Job
-from airflow_provider_kaizala.client.models.wire import Wire, read_moment
+from airflow_provider_kaizala.client.models.wire import Wire, filled, read_moment
 from airflow_provider_kaizala.client.paging import Page, Paged
 
 if TYPE_CHECKING:
@@ -37,12 +37,8 @@ def list_actions(
 
     def page(mark: tuple[int | None, int] | None) -> Call[Page[ListedAction]]:
         start, size = mark or (first, most)
-        return make(
-            "listActions",
-            lambda body: _read_page(body, start, size),
-            group_id,
-            query={"actionType": kind, "fromDate": start, "count": size},
-        )
+        query = {"actionType": kind, "fromDate": start, "count": size}
+        return make("listActions", lambda body: _read_page(body, start, size), group_id, query=query)
 
     return Paged(page, key=lambda action: action.reference_id)
 
@@ -61,13 +57,8 @@ def _read_page(body: Any, start: int | None, size: int) -> Page[ListedAction]:
 
 def get_action(group_id: str, action_id: str) -> Call[ActionDetails]:
     """Read one action with all its responses."""
-    return make(
-        "getAction",
-        ActionDetails.read,
-        group_id,
-        at={"actionId": action_id},
-        query={"getDetails": True},
-    )
+    path, query = {"actionId": action_id}, {"getDetails": True}
+    return make("getAction", ActionDetails.read, group_id, at=path, query=query)
 
 
 def update_action(
@@ -77,20 +68,19 @@ def update_action(
     *,
     version: int = LAST_WRITE_WINS,
     notify: bool = False,
-    audience: Audience = NOBODY,
+    audience: Audience = DEFAULT_AUDIENCE,
 ) -> Call[bool]:
     """Change properties of a card in place.
 
     :param version: refuse the change unless the card still has this version; -1 for any
     :param notify: notify the subscribers
     """
-    body: dict[str, Any] = {
+    body = {
         "version": version,
         "updateProperties": [each.to_wire() for each in _some(properties)],
-        **_no_answer(audience).to_wire(),
+        **filled(sendNotificationToSubscribers=notify),
+        **_no_reply(audience).to_wire(),
     }
-    if notify:
-        body["sendNotificationToSubscribers"] = True
     return _change("updateAction", group_id, action_id, body, version)
 
 
@@ -115,9 +105,7 @@ def update_action_properties(
         }
         for each in _some(properties)
     ]
-    body: dict[str, Any] = {"version": version, "actionProperties": numbered}
-    if notify_group:
-        body["notificationTargetGroup"] = notify_group
+    body = {"version": version, "actionProperties": numbered, **filled(notificationTargetGroup=notify_group)}
     return _change("updateActionProperties", group_id, action_id, body, version)
 
 
@@ -130,23 +118,16 @@ def _some(properties: Sequence[Property]) -> Sequence[Property]:
 def _change(operation: str, group_id: str, action_id: str, body: Body, version: int) -> Call[bool]:
     # with a version, a repeated request is refused although the first one succeeded
     repeatable = version == LAST_WRITE_WINS
-    return make(
-        operation, lambda reply: True, group_id, at={"actionId": action_id}, body=body, repeatable=repeatable
-    )
+    return make(operation, sent, group_id, at={"actionId": action_id}, body=body, repeatable=repeatable)
 
 
-def send_reminder(group_id: str, action_id: str, audience: Audience = NOBODY) -> Call[Posted]:
+def send_reminder(group_id: str, action_id: str, audience: Audience = DEFAULT_AUDIENCE) -> Call[Posted]:
     """Remind people of an action; in a hub group, the subscribers of *audience*."""
-    return make(
-        "sendActionReminder",
-        Posted.read,
-        group_id,
-        at={"actionId": action_id},
-        body=_no_answer(audience).to_wire(),
-    )
+    body = _no_reply(audience).to_wire()
+    return make("sendActionReminder", Posted.read, group_id, at={"actionId": action_id}, body=body)
 
 
-def _no_answer(audience: Audience) -> Audience:
+def _no_reply(audience: Audience) -> Audience:
     if audience.reply_to_reference_id:
         raise KaizalaInputError(
             "reply_to_reference_id: only a message or a new action can reply to another; leave it out"
@@ -170,24 +151,23 @@ def post_response(
     :param package_id: for a custom action
     :param response_id: an earlier response to edit, which makes the call safe to repeat
     """
-    given = checks.listed("answers", answers, "answers")
-    inner: dict[str, Any] = {"Answers": [_answer(f"answer {at}", each) for at, each in enumerate(given, 1)]}
-    if name:
-        inner["responseName"] = name
-    if location:
-        inner["responseLocation"] = location.to_wire()
-    body: dict[str, Any] = {"id": package_id} if package_id else {"actionType": "Survey"}
-    body["actionBody"] = inner
-    if response_id:
-        body["responseId"] = response_id
+    listed = checks.listed("answers", answers, "answers")
+    place = location and location.to_wire()
+    body = {
+        **({"id": package_id} if package_id else {"actionType": "Survey"}),
+        "actionBody": {
+            "Answers": [_answer(f"answer {at}", each) for at, each in enumerate(listed, 1)],
+            **filled(responseName=name, responseLocation=place),
+        },
+        **filled(responseId=response_id),
+    }
     return _respond(group_id, action_id, body, repeatable=response_id is not None)
 
 
 def _answer(name: str, value: Any) -> Any:
     """Return an answer as it is sent: times as epoch seconds, locations by their short names."""
     if isinstance(value, Location):
-        short = {"lt": value.latitude, "lg": value.longitude}
-        return short | {"n": value.name} if value.name else short
+        return {"lt": value.latitude, "lg": value.longitude, **filled(n=value.name)}
     if isinstance(value, datetime):
         return int(read_moment(name, value).timestamp())
     return checks.json_value(name, value)
@@ -200,11 +180,8 @@ def complete_job(group_id: str, action_id: str, done: bool = True) -> Call[str |
 
 
 def _respond(group_id: str, action_id: str, body: Mapping[str, Any], *, repeatable: bool) -> Call[str | None]:
-    return make(
-        "postResponse",
-        lambda reply: Wire(reply or {}).text("responseId"),
-        group_id,
-        at={"actionId": action_id},
-        body=body,
-        repeatable=repeatable,
-    )
+    def read(reply: Any) -> str | None:
+        return Wire(reply or {}).text("responseId")
+
+    path = {"actionId": action_id}
+    return make("postResponse", read, group_id, at=path, body=body, repeatable=repeatable)

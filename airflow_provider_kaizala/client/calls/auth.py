@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlencode
 
-from airflow_provider_kaizala.client.calls.call import Call, make
+from airflow_provider_kaizala.client.calls.call import Call, make, sent
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.people import Person
 from airflow_provider_kaizala.client.models.tokens import AccessToken, RefreshToken
@@ -14,21 +13,18 @@ from airflow_provider_kaizala.client.operations import OPERATIONS
 
 def access_token(connector_id: str, connector_secret: str, refresh_token: str) -> Call[AccessToken]:
     """Exchange the connector's credentials and a refresh token, sent as headers, for an access token that is valid for 24 hours."""
-    return make(
-        "getAccessToken",
-        AccessToken.read,
-        headers={
-            "applicationId": connector_id,
-            "applicationSecret": connector_secret,
-            "refreshToken": refresh_token,
-        },
-    )
+    headers = {
+        "applicationId": connector_id,
+        "applicationSecret": connector_secret,
+        "refreshToken": refresh_token,
+    }
+    return make("getAccessToken", AccessToken.read, headers=headers)
 
 
 def generate_pin(mobile_number: str, connector_id: str) -> Call[bool]:
     """Send a person a PIN by text message, for signing in to a connector."""
     body = {"mobileNumber": checks.phone("mobile_number", mobile_number), "applicationId": connector_id}
-    return make("generatePin", lambda reply: True, body=body)
+    return make("generatePin", sent, body=body)
 
 
 def login_with_pin(
@@ -36,7 +32,7 @@ def login_with_pin(
 ) -> Call[RefreshToken]:
     """Exchange a PIN for the person's refresh token, valid for 365 days; put it into the connection's ``refresh_token``."""
     digits = checks.secret("pin", str(pin) if isinstance(pin, int) else pin).strip()
-    body: dict[str, Any] = {
+    body = {
         "mobileNumber": checks.phone("mobile_number", mobile_number),
         "applicationId": connector_id,
         "applicationSecret": connector_secret,
@@ -59,11 +55,8 @@ def authorize_url(oauth_root: str, connector_id: str, redirect_uri: str) -> str:
 
 def oauth_token(connector_id: str, connector_secret: str, code: str) -> Call[AccessToken]:
     """Exchange the code of :func:`authorize_url` for tokens. A code works once."""
-    form = {
-        "client_id": connector_id,
-        "client_secret": connector_secret,
-        "code": checks.secret("code", code),
-    }
+    checks.secret("code", code)
+    form = {"client_id": connector_id, "client_secret": connector_secret, "code": code}
     return make("oauthToken", AccessToken.read, form=form, secrets=(connector_secret, code))
 
 

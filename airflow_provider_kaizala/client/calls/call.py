@@ -103,6 +103,21 @@ def _word(name: str, value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else sendable(name, str(value))
 
 
+def sent(body: Any) -> bool:
+    """Read a reply that says nothing more than its status."""
+    return True
+
+
+def listed(name: str, read: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
+    """Return a reader of a reply whose list *name* is required."""
+    return lambda body: Wire(body).items(name, read, required=True)
+
+
+def text(name: str) -> Callable[[Any], str]:
+    """Return a reader of a reply whose text *name* is required."""
+    return lambda body: Wire(body).need(name)
+
+
 def done(body: Any) -> bool:
     """Read a reply that contains at most ``result``, true or ``"true"``; returns False if that is false."""
     return Wire(body or {}).flag("result") is not False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_kaizala.client.calls.call import Call, done, make
+from airflow_provider_kaizala.client.calls.call import Call, done, listed, make
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.groups import CreatedGroup, Group, GroupTree
@@ -24,12 +24,8 @@ def list_groups(group_id: str | None = None, *, all_groups: bool = False) -> Cal
     :param group_id: use the grant of this group
     :param all_groups: include groups that are reached only through another group
     """
-    return make(
-        "listGroups",
-        lambda body: Wire(body).items("groups", Group.read, required=True),
-        group_id,
-        query={"showDetails": True, "fetchAllGroups": all_groups or None},
-    )
+    query = {"showDetails": True, "fetchAllGroups": all_groups or None}
+    return make("listGroups", listed("groups", Group.read), group_id, query=query)
 
 
 def get_group(group_id: str) -> Call[Group]:
@@ -49,12 +45,13 @@ def create_group(
     :param members: phone numbers, at most 100
     :param group_type: ``Group``, or ``ConnectGroup`` for hub and spoke
     """
-    body = {"name": checks.title("name", name), **_new_group(welcome_message, members, group_type)}
+    body = _new_group(name, welcome_message, members, group_type)
     return make("createGroup", CreatedGroup.read, parent, body=body)
 
 
-def _new_group(welcome_message: str, members: Sequence[str], group_type: str) -> dict[str, Any]:
+def _new_group(name: str, welcome_message: str, members: Sequence[str], group_type: str) -> dict[str, Any]:
     body: dict[str, Any] = {
+        "name": checks.title("name", name),
         "welcomeMessage": checks.title("welcome_message", welcome_message),
         "groupType": checks.one_of(*GROUP_TYPES)("group_type", group_type),
     }
@@ -81,14 +78,12 @@ def create_sub_group(
     *,
     join: bool = True,
 ) -> Call[CreatedGroup]:
-    """Create a sub-group of *group_id*.
+    """Create a sub-group of *group_id*; the other parameters are those of :func:`create_group`.
 
-    :param members: phone numbers, at most 100
-    :param group_type: ``Group``, or ``ConnectGroup`` for hub and spoke
     :param join: whether the token's user becomes a member
     """
-    title = checks.title("name", name)
-    body = {"name": title, "groupName": title, **_new_group(welcome_message, members, group_type)}
+    body = _new_group(name, welcome_message, members, group_type)
+    body["groupName"] = body["name"]
     if not join:
         body["addUserToGroup"] = False
     return make("createSubGroup", CreatedGroup.read, group_id, body=body)
@@ -96,14 +91,8 @@ def create_sub_group(
 
 def add_sub_groups(group_id: str, sub_groups: Sequence[str]) -> Call[bool]:
     """Attach existing groups below *group_id*. The token must be valid for them too, which only a user's token is."""
-    ids = [
-        checks.group_id("sub_groups", each) for each in checks.listed("sub_groups", sub_groups, "group ids")
-    ]
-    if not ids:
-        raise KaizalaInputError("sub_groups is empty; give at least one group id")
-    return make(
-        "addSubGroups", done, group_id, body={"subGroups": list(dict.fromkeys(ids))}, prefers_user=True
-    )
+    ids = checks.several("sub_groups", sub_groups, "group ids", checks.group_id, "at least one group id")
+    return make("addSubGroups", done, group_id, body={"subGroups": list(ids)}, prefers_user=True)
 
 
 def remove_sub_group(group_id: str, sub_group_id: str) -> Call[bool]:

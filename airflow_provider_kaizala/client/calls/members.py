@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_kaizala.client.calls.call import Call, done, make
+from airflow_provider_kaizala.client.calls.call import Call, done, listed, make
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.groups import Member, Subscriber, SubscriberOutcome
-from airflow_provider_kaizala.client.models.wire import Wire
+from airflow_provider_kaizala.client.models.wire import Wire, filled
 from airflow_provider_kaizala.client.paging import Page, Paged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ROLES = ("Admin", "Member")
 SUBSCRIBERS_PER_PAGE = 50
 
 
 def list_members(group_id: str) -> Call[tuple[Member, ...]]:
     """List the members of a group."""
-    return make("listMembers", lambda body: Wire(body).items("members", Member.read, required=True), group_id)
+    return make("listMembers", listed("members", Member.read), group_id)
 
 
 def add_members(group_id: str, members: Sequence[str]) -> Call[bool]:
@@ -29,7 +28,7 @@ def add_members(group_id: str, members: Sequence[str]) -> Call[bool]:
 
 def update_member(group_id: str, member_id: str, role: str) -> Call[bool]:
     """Change a member's role: ``Admin`` or ``Member``."""
-    body = {"role": checks.one_of(*ROLES)("role", role)}
+    body = {"role": checks.one_of("Admin", "Member")("role", role)}
     return make("updateMember", done, group_id, at={"memberId": member_id}, body=body)
 
 
@@ -43,10 +42,7 @@ def list_subscribers(group_id: str, count: int = SUBSCRIBERS_PER_PAGE) -> Paged[
     size = min(checks.whole_number(1)("count", count), SUBSCRIBERS_PER_PAGE)
 
     def page(cursor: str | None) -> Call[Page[Subscriber]]:
-        body: dict[str, Any] = {"count": size}
-        return make(
-            "listSubscribers", _read_page, group_id, body=body | {"cursor": cursor} if cursor else body
-        )
+        return make("listSubscribers", _read_page, group_id, body=filled(count=size, cursor=cursor))
 
     return Paged(page, key=lambda each: each.id or each.mobile_number)
 
@@ -57,8 +53,7 @@ def first_subscribers(group_id: str) -> Call[Page[Subscriber]]:
 
 
 def _read_page(body: Any) -> Page[Subscriber]:
-    wire = Wire(body)
-    return Page(wire.items("subscribers", Subscriber.read, required=True), wire.text("cursor"))
+    return Page(listed("subscribers", Subscriber.read)(body), Wire(body).text("cursor"))
 
 
 def add_subscribers(group_id: str, subscribers: Sequence[str]) -> Call[tuple[SubscriberOutcome, ...]]:

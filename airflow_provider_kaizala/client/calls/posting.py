@@ -4,32 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_kaizala.client.calls.call import Call, make
+from airflow_provider_kaizala.client.calls.call import Call, make, text
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.received import Posted
 from airflow_provider_kaizala.client.models.sent import Action, Audience, Message
-from airflow_provider_kaizala.client.models.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_kaizala.client.multipart import Part
 
-NOBODY = Audience()
+DEFAULT_AUDIENCE = Audience()
+_resource = text("mediaResource")
 
 
-def send_message(group_id: str, message: Message, audience: Audience = NOBODY) -> Call[Posted]:
+def send_message(group_id: str, message: Message, audience: Audience = DEFAULT_AUDIENCE) -> Call[Posted]:
     """Post a text."""
     return make("sendMessage", Posted.read, group_id, body={"message": message.text, **audience.to_wire()})
 
 
-def post_action(group_id: str, action: Action, audience: Audience = NOBODY) -> Call[Posted]:
+def post_action(group_id: str, action: Action, audience: Audience = DEFAULT_AUDIENCE) -> Call[Posted]:
     """Post an action of any type."""
     return make(
-        "postAction",
-        Posted.read,
-        group_id,
-        body=lambda now: {**action.to_wire(now), **audience.to_wire()},
+        "postAction", Posted.read, group_id, body=lambda now: action.to_wire(now) | audience.to_wire()
     )
 
 
@@ -48,7 +45,3 @@ def upload_media_from_url(group_id: str | None, url: str) -> Call[str]:
 def upload_media_from_attachment(group_id: str | None, content: str | Mapping[str, Any]) -> Call[str]:
     """Upload a file as base64 text in JSON, as Power Automate does; returns the media resource."""
     return make("uploadMediaFromAttachment", _resource, group_id, body={"fileContent": content})
-
-
-def _resource(body: Any) -> str:
-    return Wire(body).need("mediaResource")

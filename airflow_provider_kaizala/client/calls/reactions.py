@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_kaizala.client.calls.call import Call, make
+from airflow_provider_kaizala.client.calls.call import Call, listed, make, text
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.reactions import Reaction, ReactionCounts
 from airflow_provider_kaizala.client.models.sent import REACTION_TYPES
-from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire
+from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire, filled
 from airflow_provider_kaizala.client.paging import Page, Paged
+
+_counts = listed("summary", ReactionCounts.read)
 
 
 def post_reaction(
@@ -28,22 +30,17 @@ def post_reaction(
     :param source_group_id: the group in which it was posted, if that is a parent of *group_id*
     """
     kind = checks.one_of(*REACTION_TYPES)("reaction_type", reaction_type)
-    body = {
-        "referenceId": checks.identifier("reference_id", reference_id),
-        "sourceGroupId": source_group_id or group_id,
-        "reactionType": kind,
-    }
     if kind == "Comment":
-        body["comment"] = checks.text("comment", comment)
+        checks.text("comment", comment)
     elif comment:
         raise KaizalaInputError("comment: a Like has no text; leave it out, or set reaction_type to Comment")
-    return make(
-        "postReaction",
-        lambda reply: Wire(reply).need("reactionId"),
-        group_id,
-        body=body,
-        repeatable=kind == "Like",
+    body = filled(
+        referenceId=checks.identifier("reference_id", reference_id),
+        sourceGroupId=source_group_id or group_id,
+        reactionType=kind,
+        comment=comment,
     )
+    return make("postReaction", text("reactionId"), group_id, body=body, repeatable=kind == "Like")
 
 
 def count_reactions(
@@ -52,16 +49,11 @@ def count_reactions(
     """Count the likes and comments of one post."""
 
     def read(body: Any) -> ReactionCounts:
-        found = Wire(body).items("summary", ReactionCounts.read, required=True)
+        found = _counts(body)
         return found[0] if found else ReactionCounts(reference_id, 0, 0)
 
-    return make(
-        "getReactionSummary",
-        read,
-        group_id,
-        at={"referenceId": reference_id},
-        query={"sourceGroupId": source_group_id or group_id},
-    )
+    query = {"sourceGroupId": source_group_id or group_id}
+    return make("getReactionSummary", read, group_id, at={"referenceId": reference_id}, query=query)
 
 
 def list_reaction_counts(
@@ -70,12 +62,8 @@ def list_reaction_counts(
     """Count the reactions of every post in a group that changed after *cursor*. A post that changes meanwhile is listed again."""
 
     def page(at: int | None) -> Call[Page[ReactionCounts]]:
-        return make(
-            "getGroupReactionSummary",
-            lambda body: _page(Wire(body).items("summary", ReactionCounts.read, required=True), body),
-            group_id,
-            query={"sourceGroupId": source_group_id or group_id, "cursor": at or cursor or None},
-        )
+        query = {"sourceGroupId": source_group_id or group_id, "cursor": at or cursor or None}
+        return make("getGroupReactionSummary", lambda body: _page(_counts(body), body), group_id, query=query)
 
     return Paged(page)
 
@@ -90,19 +78,16 @@ def list_reactions(
 ) -> Paged[Reaction]:
     """List the likes or comments of one post after *cursor*, oldest first."""
     kind = checks.one_of(*REACTION_TYPES)("reaction_type", reaction_type)
+    read = listed("reactionDetails", Reaction.read)
 
     def page(at: int | None) -> Call[Page[Reaction]]:
-        return make(
-            "getReactions",
-            lambda body: _page(Wire(body).items("reactionDetails", Reaction.read, required=True), body),
-            group_id,
-            at={"referenceId": reference_id},
-            query={
-                "sourceGroupId": source_group_id or group_id,
-                "reactionType": kind,
-                "cursor": at or cursor or None,
-            },
-        )
+        query = {
+            "sourceGroupId": source_group_id or group_id,
+            "reactionType": kind,
+            "cursor": at or cursor or None,
+        }
+        path = {"referenceId": reference_id}
+        return make("getReactions", lambda body: _page(read(body), body), group_id, at=path, query=query)
 
     return Paged(page, key=lambda reaction: reaction.reaction_id)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_kaizala.client.calls.call import Call, make
+from airflow_provider_kaizala.client.calls.call import Call, listed, make, sent, text
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.received import Webhook
@@ -27,47 +27,32 @@ def create_webhook(webhook: NewWebhook, group_id: str | None = None) -> Call[str
 
     :param group_id: the group whose grant the call uses
     """
-    return make(
-        "createWebhook",
-        lambda reply: Wire(reply).need("webhookId"),
-        group_id,
-        body=webhook.to_wire,
-        secrets=_secrets(webhook),
-    )
+    secrets = _secrets(webhook)
+    return make("createWebhook", text("webhookId"), group_id, body=webhook.to_wire, secrets=secrets)
 
 
 def list_webhooks(
     object_id: str, object_type: str = "Group", group_id: str | None = None
 ) -> Call[tuple[Webhook, ...]]:
     """List the webhooks of a group, an action or an action package."""
-    return make(
-        "listWebhooks",
-        lambda body: Wire(body).items("webhooks", Webhook.read, required=True),
-        group_id,
-        query={
-            "objectId": checks.identifier("object_id", object_id),
-            "objectType": checks.one_of(*OBJECT_TYPES)("object_type", object_type),
-        },
-    )
+    query = {
+        "objectId": checks.identifier("object_id", object_id),
+        "objectType": checks.one_of(*OBJECT_TYPES)("object_type", object_type),
+    }
+    return make("listWebhooks", listed("webhooks", Webhook.read), group_id, query=query)
 
 
 def update_webhook(webhook_id: str, change: WebhookChange, group_id: str | None = None) -> Call[bool]:
     """Change a webhook, or re-enable it with ``active=True``."""
     if change == WebhookChange():
         raise KaizalaInputError("change: nothing to change; set at least one field")
-    return make(
-        "updateWebhook",
-        lambda reply: True,
-        group_id,
-        at={"webhookId": webhook_id},
-        body=change.to_wire,
-        secrets=_secrets(change),
-    )
+    path, secrets = {"webhookId": webhook_id}, _secrets(change)
+    return make("updateWebhook", sent, group_id, at=path, body=change.to_wire, secrets=secrets)
 
 
 def delete_webhook(webhook_id: str, group_id: str | None = None) -> Call[bool]:
     """Delete a webhook."""
-    return make("deleteWebhook", lambda reply: True, group_id, at={"webhookId": webhook_id})
+    return make("deleteWebhook", sent, group_id, at={"webhookId": webhook_id})
 
 
 def flow_subscribe(

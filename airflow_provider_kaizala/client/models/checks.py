@@ -32,7 +32,7 @@ def shown(value: Any) -> str:
 
 
 def package_id(name: str, value: Any) -> str:
-    """The id of an action package: free text, without the whitespace that a template may leave around it."""
+    """Check the id of an action package: free text, without the whitespace that a template may leave around it."""
     return title(name, value).strip()
 
 
@@ -145,10 +145,7 @@ def phone(name: str, value: Any) -> str:
 
 def phones(name: str, value: Any) -> tuple[str, ...]:
     """Check one or more phone numbers; duplicates are removed."""
-    given = listed(name, value, "phone numbers")
-    if not given:
-        raise KaizalaInputError(f"{name} is empty; give at least one phone number such as '+910000000001'")
-    return tuple(dict.fromkeys(phone(name, item) for item in given))
+    return several(name, value, "phone numbers", phone, "at least one phone number such as '+910000000001'")
 
 
 # --- flags and numbers ---------------------------------------------------------------------------------------------------
@@ -208,6 +205,14 @@ def listed(name: str, value: Any, what: str) -> list[Any]:
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, (Sequence, set, frozenset)):
         raise KaizalaInputError(f"{name} must be a list of {what}, not {shown(value)}{rendered(value)}")
     return list(value)
+
+
+def several(name: str, value: Any, what: str, check: Check, needed: str) -> tuple[Any, ...]:
+    """Check each element of a list that must not be empty; duplicates are removed."""
+    given = listed(name, value, what)
+    if not given:
+        raise KaizalaInputError(f"{name} is empty; give {needed}")
+    return tuple(dict.fromkeys(check(name, item) for item in given))
 
 
 def rendered(value: Any) -> str:

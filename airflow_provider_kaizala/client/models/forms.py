@@ -16,30 +16,17 @@ from airflow_provider_kaizala.client.models.checks import (
     shown,
     title,
 )
+from airflow_provider_kaizala.client.models.wire import filled
 from airflow_provider_kaizala.client.value import Value
 
 QUESTION_TYPES = (
-    "SingleOption",
-    "MultiOption",
-    "Text",
-    "Image",
-    "Numeric",
-    "Date",
-    "DateTime",
-    "Location",
-    "AttachmentList",
-    "PhoneNumber",
-)
+    "SingleOption", "MultiOption", "Text", "Image", "Numeric", "Date", "DateTime", "Location",
+    "AttachmentList", "PhoneNumber",
+)  # fmt: skip
 PROPERTY_TYPES = (
-    "Text",
-    "Numeric",
-    "Location",
-    "DateTime",
-    "StringList",
-    "Attachment",
-    "StringSet",
+    "Text", "Numeric", "Location", "DateTime", "StringList", "Attachment", "StringSet",
     "AttachmentList",
-)
+)  # fmt: skip
 _question_type = one_of(*QUESTION_TYPES)
 _property_type = one_of(*PROPERTY_TYPES)
 
@@ -72,10 +59,13 @@ class Question(Value):
 
     def to_wire(self) -> dict[str, Any]:
         """Return the question as Kaizala documents it."""
-        body: dict[str, Any] = {"title": self.title, "type": self.type, "isInvisible": self.is_invisible}
-        if self.options:
-            body["options"] = [{"title": option} for option in self.options]
-        return body
+        options = [{"title": option} for option in self.options]
+        return {
+            "title": self.title,
+            "type": self.type,
+            "isInvisible": self.is_invisible,
+            **filled(options=options),
+        }
 
 
 class Property(Value):
@@ -103,8 +93,7 @@ class Location(Value):
 
     def to_wire(self) -> dict[str, Any]:
         """Return the location in the form that is posted."""
-        body: dict[str, Any] = {"latitude": self.latitude, "longitude": self.longitude}
-        return body | {"name": self.name} if self.name else body
+        return {"latitude": self.latitude, "longitude": self.longitude, **filled(name=self.name)}
 
 
 def questions(name: str, value: Any) -> tuple[Question, ...]:

@@ -3,52 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Self
 
-from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire
+from airflow_provider_kaizala.client.models.wire import Received, UnreadableReplyError, Wire
 from airflow_provider_kaizala.client.value import Value
 
 
-class Member(Value):
+class Member(Received):
     """A member of a group."""
 
     id: str
-    role: str
-    mobile_number: str | None
-    name: str | None
-    is_provisioned: bool
-
-    @classmethod
-    def read(cls, body: Any) -> Member:
-        """Read an item of ``members``."""
-        wire = Wire(body)
-        return cls(
-            id=wire.need("id"),
-            role=wire.text("role") or "Member",
-            mobile_number=wire.text("mobileNumber"),
-            name=wire.text("name"),
-            is_provisioned=wire.flag("isProvisioned") is not False,
-        )
+    role: str = "Member"
+    mobile_number: str | None = None
+    name: str | None = None
+    is_provisioned: bool = True
 
 
-class Subscriber(Value):
+class Subscriber(Received):
     """A subscriber of a hub group."""
 
     id: str | None
     mobile_number: str | None
     name: str | None
-    is_provisioned: bool
-
-    @classmethod
-    def read(cls, body: Any) -> Subscriber:
-        """Read an item of ``subscribers``."""
-        wire = Wire(body)
-        return cls(
-            wire.text("id"),
-            wire.text("mobileNumber"),
-            wire.text("name"),
-            wire.flag("isProvisioned") is not False,
-        )
+    is_provisioned: bool = True
 
 
 class SubscriberOutcome(Value):
@@ -73,36 +50,28 @@ class SubscriberOutcome(Value):
             return cls(number, str(said).strip().lower() != "false")
         wire = Wire(said)
         reason, error_code = wire.text("errorReason"), wire.text("errorCode")
-        flag = wire.flag("isAdded") if wire.get("isAdded") is not None else wire.flag("isRemoved")
-        return cls(number, not (reason or error_code) if flag is None else flag, reason, error_code)
+        done = wire.flag("isAdded", "isRemoved")
+        return cls(number, not (reason or error_code) if done is None else done, reason, error_code)
 
 
-class Group(Value):
+class Group(Received):
     """A group. Role and count are None where the reply leaves them out."""
 
     group_id: str
-    name: str
-    group_type: str
-    caller_role: str | None
-    user_count: int | None
-    has_sub_groups: bool
-    has_parent_groups: bool
-    welcome_message: str | None
+    name: str = ""
+    group_type: str = "Group"
+    caller_role: str | None = None
+    user_count: int | None = None
+    has_sub_groups: bool = False
+    has_parent_groups: bool = False
+    welcome_message: str | None = None
+
+    names: ClassVar = {"name": ("groupName", "name")}
 
     @classmethod
-    def read(cls, body: Any) -> Group:
+    def read(cls, body: Any) -> Self:
         """Read a group, bare or wrapped in ``groups``."""
-        wire = _unwrapped(body)
-        return cls(
-            group_id=wire.need("groupId"),
-            name=wire.text("groupName", "name") or "",
-            group_type=wire.text("groupType") or "Group",
-            caller_role=wire.text("callerRole"),
-            user_count=wire.integer("userCount"),
-            has_sub_groups=wire.flag("hasSubGroups") is True,
-            has_parent_groups=wire.flag("hasParentGroups") is True,
-            welcome_message=wire.text("welcomeMessage"),
-        )
+        return cls.from_wire(_unwrapped(body))
 
 
 class GroupTree(Value):
@@ -125,21 +94,12 @@ def _unwrapped(body: Any) -> Wire:
     return wire
 
 
-class CreatedGroup(Value):
+class CreatedGroup(Received):
     """A group that was just created."""
 
     group_id: str
-    name: str
-    members_added: bool | None
-    is_added_as_sub_group: bool
+    name: str = ""
+    members_added: bool | None = None
+    is_added_as_sub_group: bool = False
 
-    @classmethod
-    def read(cls, body: Any) -> CreatedGroup:
-        """Read the reply of ``createGroup``."""
-        wire = Wire(body)
-        return cls(
-            wire.need("groupId"),
-            wire.text("groupName", "name") or "",
-            wire.flag("membersAdded"),
-            wire.flag("isAddedAsSubGroup") is True,
-        )
+    names: ClassVar = {"name": ("groupName", "name")}

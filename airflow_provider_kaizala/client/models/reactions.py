@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_kaizala.client.models.wire import Wire
+from airflow_provider_kaizala.client.models.wire import Received, Wire
 from airflow_provider_kaizala.client.value import Value
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ReactionCounts(Value):
-    """How often a post was liked and commented on."""
+    """How often a post was liked and commented on. A kind that the reply leaves out counts as 0."""
 
     reference_id: str
     likes: int
@@ -20,13 +20,13 @@ class ReactionCounts(Value):
 
     @classmethod
     def read(cls, body: Any) -> ReactionCounts:
-        """Read an item of ``summary``; a kind that it leaves out counts as 0."""
+        """Read an item of ``summary``."""
         wire = Wire(body)
         counts = wire.inner("reactionsCountMap")
         return cls(wire.need("referenceId"), counts.integer("like") or 0, counts.integer("comment") or 0)
 
 
-class Reaction(Value):
+class Reaction(Received):
     """One person's like or comment. ``comment`` is None for a like, and where the reply leaves the text out."""
 
     reaction_id: str
@@ -34,13 +34,4 @@ class Reaction(Value):
     modified_at: datetime | None
     comment: str | None
 
-    @classmethod
-    def read(cls, body: Any) -> Reaction:
-        """Read an item of ``reactionDetails``."""
-        wire = Wire(body)
-        return cls(
-            wire.need("reactionId"),
-            wire.need("userId"),
-            wire.time("lastModifiedTime"),
-            wire.text("comment"),
-        )
+    names: ClassVar = {"modified_at": ("lastModifiedTime",)}

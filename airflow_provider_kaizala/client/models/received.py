@@ -7,10 +7,10 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from airflow_provider_kaizala.client.models.people import Person
-from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire, iso, read_time
+from airflow_provider_kaizala.client.models.wire import Received, UnreadableReplyError, Wire, iso, read_time
 from airflow_provider_kaizala.client.value import Value
 
 if TYPE_CHECKING:
@@ -22,24 +22,20 @@ _DONE = frozenset({"completed", "complete", "done", "closed", "true"})
 _SYSTEM_QUESTIONS = frozenset({"responderlocation", "responsetime", "respondername"})
 
 
-class Failure(Value):
+class Failure(Received):
     """A subscriber that a message did not reach, and why."""
 
     subscriber: str | None
     reason: str | None
     error_code: str | None
 
-    @classmethod
-    def read(cls, body: Any) -> Failure:
-        """Read an item of ``failedResult``."""
-        wire = Wire(body)
-        return cls(wire.text("subscriber", "subscriberId"), wire.text("errorReason"), wire.text("errorCode"))
+    names: ClassVar = {"subscriber": ("subscriber", "subscriberId"), "reason": ("errorReason",)}
 
     def __str__(self) -> str:
         return f"{self.subscriber or 'unknown subscriber'}: {self.reason or self.error_code or 'no reason given'}"
 
 
-class Posted(Value):
+class Posted(Received):
     """A post. ``action_id`` is None for texts and media; ``failed`` lists the subscribers that it did not reach."""
 
     reference_id: str
@@ -47,13 +43,13 @@ class Posted(Value):
     failed: tuple[Failure, ...] = ()
 
     @classmethod
-    def read(cls, body: Any) -> Posted:
+    def read(cls, body: Any) -> Self:
         """Read the reply of a message or an action."""
         wire = Wire(body)
-        return cls(wire.need("referenceId"), wire.text("actionId"), wire.items("failedResult", Failure.read))
+        return cls.from_wire(wire, failed=wire.items("failedResult", Failure.read))
 
 
-class ListedAction(Value):
+class ListedAction(Received):
     """An item of an action list; ``raw`` is its ``actionBody``, unchanged."""
 
     reference_id: str
@@ -66,19 +62,18 @@ class ListedAction(Value):
     is_completed: bool | None
     raw: Mapping[str, Any]
 
+    names: ClassVar = {"sent_at": ("sentAt", "creationTime")}
+
     @classmethod
-    def read(cls, body: Any) -> ListedAction:
+    def read(cls, body: Any) -> Self:
         """Read an item of ``actions``."""
         wire = Wire(body)
         inner = wire.inner("actionBody")
         raw = wire.get("actionBody")
-        return cls(
-            reference_id=wire.need("referenceId"),
-            action_type=wire.need("actionType"),
+        return cls.from_wire(
+            wire,
             action_id=inner.text("actionId"),
             title=inner.text("title", "question"),
-            sender=wire.text("sender"),
-            sent_at=wire.time("sentAt", "creationTime"),
             response_count=inner.integer("responseCount"),
             is_completed=inner.flag("isCompleted"),
             raw=raw if isinstance(raw, Mapping) else {},
@@ -134,9 +129,8 @@ class Response(Value):
     def read_form(cls, body: Any) -> Response:
         """Read a response to a survey, a poll, a meeting or a custom action."""
         wire = Wire(body)
-        rows = wire.items("responseWithQuestions", Wire) or wire.inner("responseDetails").items(
-            "responseWithQuestions", Wire
-        )
+        inner = wire if wire.get("responseWithQuestions") else wire.inner("responseDetails")
+        rows = inner.items("responseWithQuestions", Wire)
         real = list(rows)
         responded_at = wire.time("responseTime")
         for row in rows[-len(_SYSTEM_QUESTIONS) :]:
@@ -159,15 +153,11 @@ class Response(Value):
         number = wire.text("assignee", "mobileNumber")
         state = wire.text("response") or ""
         person = names.get(number or "", Person(number, wire.text("assigneeName")))
-        flag = wire.flag("isCompleted")
-        done = re.sub(r"[^a-z]", "", state.lower()) in _DONE if flag is None else flag
-        return cls(
-            responder=person,
-            response_id=wire.text("responseId"),
-            responded_at=_last_note(wire.get("notes")),
-            answers={title: state or None},
-            completed=done,
-        )
+        done = wire.flag("isCompleted")
+        if done is None:
+            done = re.sub(r"[^a-z]", "", state.lower()) in _DONE
+        note = _last_note(wire.get("notes"))
+        return cls(person, wire.text("responseId"), note, {title: state or None}, done)
 
 
 def _last_note(notes: Any) -> datetime | None:
@@ -224,7 +214,7 @@ def _file(item: Any) -> Any:
     return {"url": wire.text("mediaUrl", "url"), "file_name": wire.text("mediaFileName", "fileName")}
 
 
-class ActionDetails(Value):
+class ActionDetails(Received):
     """An action and its responses, which a reply contains only if they were asked for.
 
     :ivar sent_at: when it was posted; None where the reply leaves that out, as most captured replies do
@@ -245,32 +235,31 @@ class ActionDetails(Value):
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     is_anonymous: bool | None = None
 
+    names: ClassVar = {"sent_at": ("sentAt", "creationTime")}
+
     @classmethod
-    def read(cls, body: Any) -> ActionDetails:
+    def read(cls, body: Any) -> Self:
         """Read the reply of ``getAction``."""
         wire = Wire(body)
         inner = wire.inner("actionDetails")
-        kind = wire.need("actionType")
+        is_job = wire.need("actionType").lower() == "job"
         title = inner.text("title", "question")
         assignees = inner.items("assignee", Person.read)
         by_number = {person.mobile_number: person for person in assignees if person.mobile_number}
 
         def response(item: Any) -> Response:
-            if kind.lower() == "job":
+            if is_job:
                 return Response.read_job(item, title or "Job", by_number)
             return Response.read_form(item)
 
-        return cls(
-            action_type=kind,
-            action_id=wire.text("actionId"),
+        return cls.from_wire(
+            wire,
             title=title,
-            creator_name=wire.text("creatorName"),
             due=inner.time("dueDate", "expiryDate", "startingTime"),
             response_count=inner.integer("responseCount"),
             assignees=assignees,
             responses=inner.items("responses", response),
             creator=Person(wire.text("sender"), wire.text("creatorName"), wire.text("creatorId")),
-            sent_at=wire.time("sentAt", "creationTime"),
             options=_options(inner, title),
             is_anonymous=inner.flag("isAnonymous"),
         )
@@ -288,7 +277,7 @@ def _titles(wire: Wire, name: str) -> tuple[str, ...]:
     return tuple(each.text("title") or "" for each in wire.items(name, Wire))
 
 
-class Webhook(Value):
+class Webhook(Received):
     """A webhook that exists."""
 
     id: str
@@ -300,22 +289,18 @@ class Webhook(Value):
     context: str | None
     expires_at: datetime | None
     changed_at: datetime | None
-    active: bool
+    active: bool = True
+
+    names: ClassVar = {
+        "id": ("id", "webhookId"),
+        "context": ("callbackContext", "context"),
+        "expires_at": ("validity",),
+        "changed_at": ("ts",),
+    }
 
     @classmethod
-    def read(cls, body: Any) -> Webhook:
+    def read(cls, body: Any) -> Self:
         """Read an item of ``webhooks``."""
         wire = Wire(body)
         events = "events" if wire.get("events") is not None else "eventTypes"
-        return cls(
-            id=wire.need("id", "webhookId"),
-            object_id=wire.need("objectId"),
-            object_type=wire.need("objectType"),
-            event_types=wire.items(events, str),
-            callback_url=wire.need("callbackUrl"),
-            callback_token=wire.text("callbackToken"),
-            context=wire.text("callbackContext", "context"),
-            expires_at=wire.time("validity"),
-            changed_at=wire.time("ts"),
-            active=wire.flag("active") is not False,
-        )
+        return cls.from_wire(wire, event_types=wire.items(events, str))

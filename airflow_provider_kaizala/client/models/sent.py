@@ -1,22 +1,21 @@
 """Texts and actions to post, as frozen dataclasses that check their values.
 
-Each model lists its checks by argument, so that one argument can be checked alone (:meth:`Sent.check`) while others are still
-templates.
+Each field has its own check, so that one argument can be checked alone (:meth:`Sent.check`) while others are still templates.
 """
 
 from __future__ import annotations
 
 from dataclasses import fields
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks, forms
-from airflow_provider_kaizala.client.models.wire import hours_from, iso, read_due, read_moment
-from airflow_provider_kaizala.client.value import Value
+from airflow_provider_kaizala.client.models.wire import filled, hours_from, iso, read_due, read_moment
+from airflow_provider_kaizala.client.value import Value, checked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
 
     from airflow_provider_kaizala.client.models.checks import Check
     from airflow_provider_kaizala.client.models.forms import Location, Property, Question
@@ -57,14 +56,17 @@ def media_type(file_name: str) -> tuple[str, str]:
 
 
 class Sent(Value):
-    """Base of what is sent. Each field listed in ``checks`` is checked and normalised."""
+    """Base of what is sent. Each field that has a check is checked and normalised."""
 
     checks: ClassVar[Mapping[str, Check]] = {}
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.checks = {each.name: each.metadata["check"] for each in fields(cls) if each.metadata}
+
     def __post_init__(self) -> None:
-        for each in fields(self):
-            if each.name in self.checks:
-                object.__setattr__(self, each.name, self.check(each.name, getattr(self, each.name)))
+        for name in self.checks:
+            object.__setattr__(self, name, self.check(name, getattr(self, name)))
 
     @classmethod
     def check(cls, name: str, value: Any) -> Any:
@@ -85,15 +87,9 @@ class Audience(Sent):
         same ones again
     """
 
-    subscribers: Sequence[str] | None = None
-    send_to_all_subscribers: bool = False
-    reply_to_reference_id: str | None = None
-
-    checks: ClassVar[Mapping[str, Check]] = {
-        "subscribers": checks.optional(checks.phones),
-        "send_to_all_subscribers": checks.flag,
-        "reply_to_reference_id": checks.optional(checks.identifier),
-    }
+    subscribers: Sequence[str] | None = checked(checks.optional(checks.phones), default=None)
+    send_to_all_subscribers: bool = checked(checks.flag, default=False)
+    reply_to_reference_id: str | None = checked(checks.optional(checks.identifier), default=None)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -102,22 +98,17 @@ class Audience(Sent):
 
     def to_wire(self) -> dict[str, Any]:
         """Return the fields of the request, without those that have their default."""
-        body: dict[str, Any] = {}
-        if self.subscribers:
-            body["subscribers"] = list(self.subscribers)
-        if self.send_to_all_subscribers:
-            body["sendToAllSubscribers"] = True
-        if self.reply_to_reference_id:
-            body["replyToReferenceId"] = self.reply_to_reference_id
-        return body
+        return filled(
+            subscribers=list(self.subscribers or ()),
+            sendToAllSubscribers=self.send_to_all_subscribers,
+            replyToReferenceId=self.reply_to_reference_id,
+        )
 
 
 class Message(Sent):
     """A text of up to 4,000 characters."""
 
-    text: str
-
-    checks: ClassVar[Mapping[str, Check]] = {"text": checks.text}
+    text: str = checked(checks.text)
 
 
 class Action(Sent):
@@ -125,188 +116,127 @@ class Action(Sent):
 
     action_type: ClassVar[str] = ""
 
-    def body(self, now: datetime) -> dict[str, Any]:
+    def _body(self, now: datetime) -> dict[str, Any]:
         """Return ``actionBody``; due times are sent as hours from *now*."""
         raise TypeError(f"{type(self).__name__} cannot be posted")
 
     def to_wire(self, now: datetime) -> dict[str, Any]:
         """Return the request without its audience."""
-        return {"actionType": self.action_type, "actionBody": self.body(now)}
+        return {"actionType": self.action_type, "actionBody": self._body(now)}
 
 
 class Announcement(Action):
     """A notice with an optional title and files; ``media`` lists media resources that were uploaded before."""
 
-    text: str
-    title: str | None = None
+    text: str = checked(checks.text)
+    title: str | None = checked(checks.optional(checks.title), default=None)
     media: Sequence[str] = ()
 
     action_type: ClassVar[str] = "Announcement"
-    checks: ClassVar[Mapping[str, Check]] = {"text": checks.text, "title": checks.optional(checks.title)}
 
-    def body(self, now: datetime) -> dict[str, Any]:
-        """Return ``actionBody``, in Pascal case, which is documented for this type only."""
-        body: dict[str, Any] = {"Message": self.text}
-        if self.title:
-            body["Title"] = self.title
-        return body | {"MediaResources": list(self.media)} if self.media else body
+    def _body(self, now: datetime) -> dict[str, Any]:
+        # Pascal case is documented for this type only
+        return filled(Message=self.text, Title=self.title, MediaResources=list(self.media))
 
 
 class Poll(Action):
     """One question with two or more options. ``due``: Kaizala's default is 30 days."""
 
-    question: str
-    options: Sequence[str]
-    due: datetime | timedelta | str | None = None
-    sender_only: bool = False
+    question: str = checked(checks.title)
+    options: Sequence[str] = checked(checks.options)
+    due: datetime | timedelta | str | None = checked(read_due, default=None)
+    sender_only: bool = checked(checks.flag, default=False)
 
     action_type: ClassVar[str] = "Poll"
-    checks: ClassVar[Mapping[str, Check]] = {
-        "question": checks.title,
-        "options": checks.options,
-        "due": read_due,
-        "sender_only": checks.flag,
-    }
 
-    def body(self, now: datetime) -> dict[str, Any]:
-        """Return ``actionBody``."""
-        body: dict[str, Any] = {
-            "question": self.question,
-            "choices": [{"title": each} for each in self.options],
-        }
-        if isinstance(self.due, (datetime, timedelta)):
-            body["expiryInHours"] = hours_from(now, "due", self.due)
-        return body | {"isSenderOnly": True} if self.sender_only else body
+    def _body(self, now: datetime) -> dict[str, Any]:
+        return filled(
+            question=self.question,
+            choices=[{"title": each} for each in self.options],
+            expiryInHours=hours_from(now, "due", self.due),
+            isSenderOnly=self.sender_only,
+        )
 
 
-def _form(
-    now: datetime,
-    due: datetime | timedelta | str | None,
-    anonymous: bool,
-    sender_only: bool,
-    accept_multiple_responses: bool,
-) -> dict[str, Any]:
+def _form(form: Survey | Package, now: datetime) -> dict[str, Any]:
     """Return the fields that surveys and custom actions share."""
-    body: dict[str, Any] = {
-        "isAnonymous": anonymous,
-        "isSenderOnly": sender_only,
-        "acceptMultipleResponses": accept_multiple_responses,
+    return {
+        **filled(title=form.title, dueDate=hours_from(now, "due", form.due)),
+        "questions": [each.to_wire() for each in form.questions],
+        "isAnonymous": form.anonymous,
+        "isSenderOnly": form.sender_only,
+        "acceptMultipleResponses": form.accept_multiple_responses,
     }
-    if isinstance(due, (datetime, timedelta)):
-        body["dueDate"] = hours_from(now, "due", due)
-    return body
 
 
 class Survey(Action):
     """Questions that each person answers. ``due``: Kaizala's default is 24 hours."""
 
-    title: str
-    questions: tuple[Question, ...]
-    due: datetime | timedelta | str | None = None
-    description: str | None = None
-    anonymous: bool = False
-    sender_only: bool = False
-    accept_multiple_responses: bool = False
+    title: str = checked(checks.title)
+    questions: tuple[Question, ...] = checked(forms.questions)
+    due: datetime | timedelta | str | None = checked(read_due, default=None)
+    description: str | None = checked(checks.optional(checks.text), default=None)
+    anonymous: bool = checked(checks.flag, default=False)
+    sender_only: bool = checked(checks.flag, default=False)
+    accept_multiple_responses: bool = checked(checks.flag, default=False)
 
     action_type: ClassVar[str] = "Survey"
-    checks: ClassVar[Mapping[str, Check]] = {
-        "title": checks.title,
-        "questions": forms.questions,
-        "due": read_due,
-        "description": checks.optional(checks.text),
-        "anonymous": checks.flag,
-        "sender_only": checks.flag,
-        "accept_multiple_responses": checks.flag,
-    }
 
-    def body(self, now: datetime) -> dict[str, Any]:
-        """Return ``actionBody``."""
-        body: dict[str, Any] = {"title": self.title, "questions": [each.to_wire() for each in self.questions]}
-        if self.description:
-            body["description"] = self.description
-        return body | _form(now, self.due, self.anonymous, self.sender_only, self.accept_multiple_responses)
+    def _body(self, now: datetime) -> dict[str, Any]:
+        return {**_form(self, now), **filled(description=self.description)}
 
 
 class Job(Action):
     """A job for named people, complete when all have done it. ``due``: Kaizala's default is 24 hours."""
 
-    title: str
-    assigned_to: Sequence[str]
-    due: datetime | timedelta | str | None = None
+    title: str = checked(checks.title)
+    assigned_to: Sequence[str] = checked(checks.phones)
+    due: datetime | timedelta | str | None = checked(read_due, default=None)
 
     action_type: ClassVar[str] = "Job"
-    checks: ClassVar[Mapping[str, Check]] = {
-        "title": checks.title,
-        "assigned_to": checks.phones,
-        "due": read_due,
-    }
 
-    def body(self, now: datetime) -> dict[str, Any]:
-        """Return ``actionBody``."""
-        body: dict[str, Any] = {"title": self.title, "assignedTo": list(self.assigned_to)}
-        if isinstance(self.due, (datetime, timedelta)):
-            body["dueDate"] = hours_from(now, "due", self.due)
-        return body
+    def _body(self, now: datetime) -> dict[str, Any]:
+        due = hours_from(now, "due", self.due)
+        return filled(title=self.title, assignedTo=list(self.assigned_to), dueDate=due)
 
 
 class Meeting(Action):
     """A meeting (Let's Meet), which people accept or decline. ``duration`` is in minutes."""
 
-    title: str
-    starts_at: datetime | str
-    duration: int | timedelta = 30
-    place: Location | None = None
-    agenda: str | None = None
-    sender_only: bool = False
+    title: str = checked(checks.title)
+    starts_at: datetime | str = checked(read_moment)
+    duration: int | timedelta = checked(checks.minutes, default=30)
+    place: Location | None = checked(checks.optional(forms.location), default=None)
+    agenda: str | None = checked(checks.optional(checks.text), default=None)
+    sender_only: bool = checked(checks.flag, default=False)
 
     action_type: ClassVar[str] = "LetsMeet"
-    checks: ClassVar[Mapping[str, Check]] = {
-        "title": checks.title,
-        "starts_at": read_moment,
-        "duration": checks.minutes,
-        "place": checks.optional(forms.location),
-        "agenda": checks.optional(checks.text),
-        "sender_only": checks.flag,
-    }
 
-    def body(self, now: datetime) -> dict[str, Any]:
-        """Return ``actionBody``."""
+    def _body(self, now: datetime) -> dict[str, Any]:
         starts_at = read_moment("starts_at", self.starts_at)
         if starts_at <= now:
             raise KaizalaInputError(f"starts_at: {iso(starts_at)} has passed; give a time in the future")
-        body: dict[str, Any] = {
-            "title": self.title,
-            "startingTime": iso(starts_at),
-            "duration": self.duration,
-        }
-        if self.place:
-            body["place"] = self.place.to_wire()
-        if self.agenda:
-            body["agenda"] = self.agenda
-        return body | {"isSenderOnly": True} if self.sender_only else body
+        return filled(
+            title=self.title,
+            startingTime=iso(starts_at),
+            duration=self.duration,
+            place=self.place and self.place.to_wire(),
+            agenda=self.agenda,
+            isSenderOnly=self.sender_only,
+        )
 
 
 class Media(Action):
-    """A file, or an album of several, that was uploaded before."""
+    """A file, or an album of several, that was uploaded before. Its kind is the action type."""
 
-    kind: str
-    media_resource: str
-    caption: str | None = None
-
-    checks: ClassVar[Mapping[str, Check]] = {
-        "kind": checks.one_of(*MEDIA_KINDS),
-        "media_resource": checks.title,
-        "caption": checks.optional(checks.text),
-    }
-
-    def body(self, now: datetime) -> dict[str, Any]:
-        """Return ``actionBody``."""
-        body = {"mediaResource": self.media_resource}
-        return body | {"caption": self.caption} if self.caption else body
+    kind: str = checked(checks.one_of(*MEDIA_KINDS))
+    media_resource: str = checked(checks.title)
+    caption: str | None = checked(checks.optional(checks.text), default=None)
 
     def to_wire(self, now: datetime) -> dict[str, Any]:
-        """Return the request without its audience; the kind of file is the action type."""
-        return {"actionType": self.kind, "actionBody": self.body(now)}
+        """Return the request without its audience."""
+        body = filled(mediaResource=self.media_resource, caption=self.caption)
+        return {"actionType": self.kind, "actionBody": body}
 
 
 class Package(Action):
@@ -316,40 +246,21 @@ class Package(Action):
     :param validity: when it stops accepting responses
     """
 
-    package_id: str
-    title: str | None = None
-    questions: tuple[Question, ...] = ()
-    properties: tuple[Property, ...] = ()
-    validity: datetime | timedelta | str | None = None
-    due: datetime | timedelta | str | None = None
-    anonymous: bool = False
-    sender_only: bool = False
-    accept_multiple_responses: bool = False
-
-    checks: ClassVar[Mapping[str, Check]] = {
-        "package_id": checks.package_id,
-        "title": checks.optional(checks.title),
-        "questions": forms.maybe_questions,
-        "properties": forms.properties,
-        "validity": read_due,
-        "due": read_due,
-        "anonymous": checks.flag,
-        "sender_only": checks.flag,
-        "accept_multiple_responses": checks.flag,
-    }
-
-    def body(self, now: datetime) -> dict[str, Any]:
-        """Return ``actionBody``."""
-        body: dict[str, Any] = {
-            "questions": [each.to_wire() for each in self.questions],
-            "properties": [each.to_wire() for each in self.properties],
-        }
-        if self.title:
-            body["title"] = self.title
-        if isinstance(self.validity, (datetime, timedelta)):
-            body["validity"] = hours_from(now, "validity", self.validity)
-        return body | _form(now, self.due, self.anonymous, self.sender_only, self.accept_multiple_responses)
+    package_id: str = checked(checks.package_id)
+    title: str | None = checked(checks.optional(checks.title), default=None)
+    questions: tuple[Question, ...] = checked(forms.maybe_questions, default=())
+    properties: tuple[Property, ...] = checked(forms.properties, default=())
+    validity: datetime | timedelta | str | None = checked(read_due, default=None)
+    due: datetime | timedelta | str | None = checked(read_due, default=None)
+    anonymous: bool = checked(checks.flag, default=False)
+    sender_only: bool = checked(checks.flag, default=False)
+    accept_multiple_responses: bool = checked(checks.flag, default=False)
 
     def to_wire(self, now: datetime) -> dict[str, Any]:
         """Return the request without its audience; a package is named by ``id``."""
-        return {"id": self.package_id, "actionBody": self.body(now)}
+        body = {
+            **_form(self, now),
+            **filled(validity=hours_from(now, "validity", self.validity)),
+            "properties": [each.to_wire() for each in self.properties],
+        }
+        return {"id": self.package_id, "actionBody": body}

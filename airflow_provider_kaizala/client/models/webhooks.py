@@ -2,60 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import field, fields
+from dataclasses import fields
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Sent
-from airflow_provider_kaizala.client.models.wire import read_due
+from airflow_provider_kaizala.client.models.wire import filled, read_due
+from airflow_provider_kaizala.client.value import checked
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from airflow_provider_kaizala.client.models.checks import Check
-
-#: a value in the query of an address is treated as a secret if it has at least this many characters
+#: shorter values in the query of an address are not treated as secrets: hiding them would hide every ``12`` in a log
 SHORTEST_SECRET = 8
 OBJECT_TYPES = ("Group", "Action", "ActionPackage")
 EVENT_TYPES = (
-    "ActionCreated",
-    "ActionResponse",
-    "SurveyCreated",
-    "JobCreated",
-    "SurveyResponse",
-    "JobResponse",
-    "TextMessageCreated",
-    "AttachmentCreated",
-    "Announcement",
-    "MemberAdded",
-    "MemberRemoved",
-    "GroupAdded",
-    "GroupRemoved",
-    "PollCreated",
-    "PollResponse",
-    "LetsMeetCreated",
-    "LetsMeetResponse",
+    "ActionCreated", "ActionResponse", "SurveyCreated", "JobCreated", "SurveyResponse", "JobResponse",
+    "TextMessageCreated", "AttachmentCreated", "Announcement", "MemberAdded", "MemberRemoved",
+    "GroupAdded", "GroupRemoved", "PollCreated", "PollResponse", "LetsMeetCreated", "LetsMeetResponse",
     "UserJoined",
-)
-
-
+)  # fmt: skip
 _event_type = checks.one_of(*EVENT_TYPES)
 
 
 def _event_types(name: str, value: Any) -> tuple[str, ...]:
-    given = checks.listed(name, value, "event names")
-    if not given:
-        raise KaizalaInputError(f"{name} is empty; give one or more of {', '.join(EVENT_TYPES)}")
-    return tuple(dict.fromkeys(_event_type(name, item) for item in given))
+    needed = f"one or more of {', '.join(EVENT_TYPES)}"
+    return checks.several(name, value, "event names", _event_type, needed)
 
 
 def _url(name: str, value: Any) -> str:
-    given = checks.title(name, value).strip()
+    address = checks.title(name, value).strip()
     try:
-        parts = urlsplit(given)
+        parts = urlsplit(address)
         usable = (
             parts.scheme in ("http", "https") and parts.hostname and not (parts.username or parts.password)
         )
@@ -65,14 +43,11 @@ def _url(name: str, value: Any) -> str:
         raise KaizalaInputError(
             f"{name} must be an https:// address without user name and password; the value given is not"
         )
-    return given
+    return address
 
 
 def url_secrets(url: str) -> tuple[str, ...]:
-    """Return the values in the query of an address that may be secrets, in each way they may be written.
-
-    Short values are not treated as secrets: hiding them would hide every ``12`` in a log.
-    """
+    """Return the values in the query of an address that may be secrets, in each way they may be written."""
     try:
         pairs = [pair.partition("=")[2] for pair in urlsplit(url).query.split("&")]
     except ValueError:
@@ -95,39 +70,27 @@ class WebhookChange(Sent):
     :param active: True re-enables a webhook that Kaizala disabled after six failed deliveries
     """
 
-    object_id: str | None = None
-    object_type: str | None = None
-    event_types: tuple[str, ...] | None = None
-    callback_url: str | None = field(default=None, repr=False)
-    callback_token: str | None = field(default=None, repr=False)
-    context: str | None = None
-    expires: datetime | timedelta | str | None = None
-    active: bool | None = None
-
-    checks: ClassVar[Mapping[str, Check]] = {
-        "object_id": checks.optional(checks.identifier),
-        "object_type": checks.optional(checks.one_of(*OBJECT_TYPES)),
-        "event_types": checks.optional(_event_types),
-        "callback_url": checks.optional(_url),
-        "callback_token": checks.optional(checks.secret),
-        "context": checks.optional(checks.title),
-        "expires": read_due,
-        "active": checks.optional(checks.flag),
-    }
+    object_id: str | None = checked(checks.optional(checks.identifier), default=None)
+    object_type: str | None = checked(checks.optional(checks.one_of(*OBJECT_TYPES)), default=None)
+    event_types: tuple[str, ...] | None = checked(checks.optional(_event_types), default=None)
+    callback_url: str | None = checked(checks.optional(_url), default=None, repr=False)
+    callback_token: str | None = checked(checks.optional(checks.secret), default=None, repr=False)
+    context: str | None = checked(checks.optional(checks.title), default=None)
+    expires: datetime | timedelta | str | None = checked(read_due, default=None)
+    active: bool | None = checked(checks.optional(checks.flag), default=None)
 
     def to_wire(self, now: datetime) -> dict[str, Any]:
         """Return the fields of the request that change."""
-        named = {
-            "objectId": self.object_id,
-            "objectType": self.object_type,
-            "eventTypes": list(self.event_types) if self.event_types else None,
-            "callBackUrl": self.callback_url,
-            "callBackToken": self.callback_token,
-            "callBackContext": self.context,
-            "validity": self._validity(now),
-            "Active": None if self.active is None else str(self.active).lower(),
-        }
-        return {name: value for name, value in named.items() if value is not None}
+        return filled(
+            objectId=self.object_id,
+            objectType=self.object_type,
+            eventTypes=list(self.event_types or ()),
+            callBackUrl=self.callback_url,
+            callBackToken=self.callback_token,
+            callBackContext=self.context,
+            validity=self._validity(now),
+            Active=None if self.active is None else str(self.active).lower(),
+        )
 
     def _validity(self, now: datetime) -> int | None:
         if not isinstance(self.expires, (datetime, timedelta)):

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar, overload
+from functools import cache
+from typing import Any, ClassVar, Self, TypeVar, overload
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.value import Value
 
 T = TypeVar("T")
 
@@ -26,7 +30,7 @@ class Wire:
     def __init__(self, value: Any, what: str = "the reply") -> None:
         if not isinstance(value, Mapping):
             raise UnreadableReplyError(f"{what} is not a JSON object")
-        self._what = what
+        self.what = what
         self._fields = {str(key).lower(): item for key, item in value.items()}
 
     def get(self, *names: str) -> Any:
@@ -48,7 +52,7 @@ class Wire:
         """Return a required text field."""
         value = self.text(*names)
         if value is None:
-            raise UnreadableReplyError(f"{self._what} contains no {names[0]}")
+            raise UnreadableReplyError(f"{self.what} contains no {names[0]}")
         return value
 
     def integer(self, *names: str) -> int | None:
@@ -72,7 +76,7 @@ class Wire:
         if value is None and not required:
             return ()
         if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
-            raise UnreadableReplyError(f"{self._what} contains no list {name}")
+            raise UnreadableReplyError(f"{self.what} contains no list {name}")
         return tuple(read(item) for item in value)
 
     def inner(self, name: str) -> Wire:
@@ -87,6 +91,62 @@ class Wire:
             if moment is not None:
                 return moment
         return None
+
+
+_READERS: Mapping[str, Callable[..., Any]] = {
+    "str": Wire.text,
+    "int": Wire.integer,
+    "bool": Wire.flag,
+    "datetime": Wire.time,
+}
+
+
+class Received(Value):
+    """Base of what replies contain. Each field is read by its type, from the reply's field of that name in camel case.
+
+    A field is required unless it has a default or may be None.
+
+    :cvar names: the names of the fields that are called otherwise in a reply
+    """
+
+    names: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    @classmethod
+    def read(cls, body: Any) -> Self:
+        """Read an object of a reply.
+
+        :raises UnreadableReplyError: if it lacks a required field
+        """
+        return cls.from_wire(Wire(body))
+
+    @classmethod
+    def from_wire(cls, wire: Wire, **values: Any) -> Self:
+        """Read the fields that are not among *values*."""
+        for field, read, names, absent in _plan(cls):  # type: ignore[arg-type] # mypy doubts that a class is hashable
+            if field not in values:
+                value = read(wire, *names)
+                values[field] = absent if value is None else value
+                if values[field] is MISSING:
+                    raise UnreadableReplyError(f"{wire.what} contains no {names[0]}")
+        return cls(**values)
+
+
+@cache
+def _plan(kind: type[Received]) -> list[tuple[str, Callable[..., Any], tuple[str, ...], Any]]:
+    """Return the fields to read: each with its reader, its names in a reply, and its value if the reply lacks it."""
+    plan = []
+    for each in fields(kind):
+        type_name, _, optional = str(each.type).partition(" | ")
+        if type_name in _READERS:
+            first, *more = each.name.split("_")
+            names = kind.names.get(each.name, (first + "".join(map(str.capitalize, more)),))
+            plan.append((each.name, _READERS[type_name], names, None if optional else each.default))
+    return plan
+
+
+def filled(**values: Any) -> dict[str, Any]:
+    """Return the fields of a request that have a value: those that are None, False or empty are left out."""
+    return {name: value for name, value in values.items() if value}
 
 
 def read_time(value: Any) -> datetime | None:
@@ -122,41 +182,33 @@ def read_due(name: str, value: Any) -> datetime | timedelta | None:
     """Check a due time: a datetime, an ISO 8601 string, or a timedelta from now. Without a zone it is UTC."""
     if value is None or (isinstance(value, timedelta) and value > timedelta(0)):
         return value
-    moment = _moment(value)
-    if moment is None:
-        raise KaizalaInputError(
-            f"{name} must be a datetime, an ISO 8601 string such as '2026-03-01T17:00:00+00:00', or a timedelta above zero, "
-            f"not {value!r}"
-        )
-    return moment
+    return read_moment(name, value, ", or a timedelta above zero")
 
 
-def read_moment(name: str, value: Any) -> datetime:
-    """Check a moment: a datetime or an ISO 8601 string. Without a zone it is UTC."""
-    moment = _moment(value)
-    if moment is None:
-        raise KaizalaInputError(
-            f"{name} must be a datetime or an ISO 8601 string such as '2026-03-01T17:00:00+00:00', not {value!r}"
-        )
-    return moment
+def read_moment(name: str, value: Any, alternative: str = "") -> datetime:
+    """Check a moment: a datetime or an ISO 8601 string. Without a zone it is UTC.
 
-
-def _moment(value: Any) -> datetime | None:
+    :param alternative: what else the error allows
+    """
+    moment = value
     if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value.strip())
-        except ValueError:
-            return None
-    if not isinstance(value, datetime):
-        return None
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
+        with suppress(ValueError):
+            moment = datetime.fromisoformat(value.strip())
+    if not isinstance(moment, datetime):
+        raise KaizalaInputError(
+            f"{name} must be a datetime{',' if alternative else ' or'} an ISO 8601 string such as "
+            f"'2026-03-01T17:00:00+00:00'{alternative}, not {value!r}"
+        )
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def hours_from(now: datetime, name: str, due: datetime | timedelta) -> int:
-    """Return the hours from *now* to *due*, rounded up to whole hours, as Kaizala expects them.
+def hours_from(now: datetime, name: str, due: datetime | timedelta | str | None) -> int | None:
+    """Return the hours from *now* to *due* as :func:`read_due` returns it, rounded up as Kaizala expects them.
 
     :raises KaizalaInputError: if *due* has passed
     """
+    if not isinstance(due, (datetime, timedelta)):
+        return None
     left = due if isinstance(due, timedelta) else due - now
     if left <= timedelta(0):
         raise KaizalaInputError(f"{name}: {due} has passed; give a time in the future")

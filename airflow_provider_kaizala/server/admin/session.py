@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_kaizala.server.api.mistakes import first_mistake, sentence
@@ -49,9 +50,20 @@ class Admin:
             raise AdminError(str(error).partition(": ")[2] or str(error)) from None
 
 
+def engine_of(database: str) -> Engine:
+    """Open a database; raises :class:`AdminError`."""
+    try:
+        return open_engine(database)
+    except DatabaseUnusable as error:
+        raise AdminError(str(error)) from None
+
+
 @contextmanager
-def administration(database: str) -> Iterator[Admin]:
-    """Open the database of a server for one change; raises :class:`AdminError` for whatever goes wrong."""
+def administration(database: str, *, at_one_moment: bool = False) -> Iterator[Admin]:
+    """Open the database of a server for one change; raises :class:`AdminError` for whatever goes wrong.
+
+    :param at_one_moment: only to read, and all of it as of one moment, while the server writes
+    """
     try:
         url = parse_url(database)
         if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
@@ -64,7 +76,12 @@ def administration(database: str) -> Iterator[Admin]:
                 raise AdminError(
                     "the database is of another version; start this version's server on it first"
                 )
-            with engine.connect().execution_options(**WRITES) as conn, conn.begin():
+            with (
+                engine.connect().execution_options(
+                    **(_snapshot(engine) if at_one_moment else WRITES)
+                ) as conn,
+                conn.begin(),
+            ):
                 yield Admin(conn, Clock().now_ms())
         finally:
             engine.dispose()
@@ -77,3 +94,8 @@ def administration(database: str) -> Iterator[Admin]:
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
         raise AdminError(f"the database cannot be used: {reason}") from None
+
+
+def _snapshot(engine: Engine) -> dict[str, Any]:
+    # SQLite's readers see one moment anyway.
+    return {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}

@@ -65,6 +65,11 @@ class Database:
         self._jobs.put(job)
         return job.future
 
+    @property
+    def queue_length(self) -> int:
+        """How many writes wait for the writer."""
+        return self._jobs.qsize()
+
     def close(self) -> None:
         """Finish what is queued and close all connections."""
         self._jobs.put(None)

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from airflow_provider_kaizala.server.hashing import new_token
 
@@ -21,10 +21,14 @@ class MediaFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(self, source: BinaryIO) -> tuple[str, int]:
+    def save(self, source: IO[bytes]) -> tuple[str, int]:
         """Copy a stream into the store; return the new file's id and size once it is on disk."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         file_id = new_token()
+        return file_id, self.put(file_id, source)
+
+    def put(self, file_id: str, source: IO[bytes]) -> int:
+        """Copy a stream into the store under an id; return its size once it is on disk."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         partial = self.folder / f"{file_id}.partial"
         try:
             with partial.open("wb") as target:
@@ -36,7 +40,7 @@ class MediaFiles:
             self._sync_folder()
         finally:
             partial.unlink(missing_ok=True)
-        return file_id, size
+        return size
 
     def path(self, file_id: str) -> Path:
         """Return where a file with a known id lies."""

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_kaizala.client.models import (
-    AccessToken,
-    ActionDetails,
-    ActionPage,
-    CreatedGroup,
-    Group,
-    ListedAction,
-    Member,
-    Person,
-    Posted,
-    Response,
-    UnreadableReplyError,
-)
+from airflow_provider_kaizala.client.models import ActionDetails, Person, Response, UnreadableReplyError
+from tests.unit.client.casings import CASINGS
 
 ASHA = "+910000000001"
 AT = datetime(2018, 3, 23, 10, 26, 22, tzinfo=UTC)
@@ -50,26 +38,6 @@ ANSWERS = {
     "Photo": [{"url": "https://cdn.example/c.jpg", "file_name": "c.jpg"}],
     "Phone": "+910000000001",
 }
-
-
-def pascal(value):
-    """Spell all names with a capital, as production did now and then."""
-    if isinstance(value, dict):
-        return {key[:1].upper() + key[1:]: pascal(item) for key, item in value.items()}
-    return [pascal(item) for item in value] if isinstance(value, list) else value
-
-
-def lower(value):
-    if isinstance(value, dict):
-        return {key.lower(): lower(item) for key, item in value.items()}
-    return [lower(item) for item in value] if isinstance(value, list) else value
-
-
-def same(value):
-    return value
-
-
-CASINGS = pytest.mark.parametrize("spell", [same, pascal, lower])
 
 
 def answer(row):
@@ -228,36 +196,3 @@ class TestAnswers:
 
     def test_a_missing_answer_is_read_as_none(self):
         assert answer({"type": "Text"}) is None
-
-
-NAMES = """actionType actionDetails responses assignee title answer type groupId responseWithQuestions notes actions groups
-dueDate referenceId"""
-JSON = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(NAMES.split()), inner, max_size=4)
-    ),
-    max_leaves=15,
-)
-
-
-@pytest.mark.parametrize(
-    "model",
-    [AccessToken, Group, CreatedGroup, Member, Person, Posted, ActionPage, ListedAction, ActionDetails],
-)
-@given(body=JSON)
-def test_any_reply_is_read_or_reported_as_unreadable(model, body):
-    with suppress(UnreadableReplyError):
-        assert isinstance(model.read(body), model)
-
-
-@given(
-    title=st.text(max_size=4),
-    kind=st.sampled_from(
-        ["SingleOption", "MultiOption", "DateTime", "Location", "PhoneNumber", "Image", "Numeric"]
-    ),
-    value=JSON,
-)
-def test_any_answer_is_read(title, kind, value):
-    found = Response.read_form({"responseWithQuestions": [{"title": title, "type": kind, "answer": value}]})
-    assert len(found.answers) == 1

@@ -64,3 +64,14 @@ def test_a_subclass_has_all_fields_and_can_clean_them():
 def test_the_functions_for_dataclasses_work():
     assert replace(Point(1, 2), y=3) == Point(1, 3)
     assert asdict(Point(1)) == {"x": 1, "y": 0, "note": "", "secret": ""}
+
+
+def test_a_subclass_of_a_class_in_use_has_its_own_arguments():
+    Point(1)
+
+    class Place(Point):
+        height: int = 0
+
+    assert Place(1, height=3).height == 3
+    with pytest.raises(TypeError, match=r"Place.__init__\(\) missing 1 required positional argument: 'x'"):
+        Place()  # type: ignore[call-arg]

@@ -277,7 +277,11 @@ FAILURES = {
     "template": (lambda k, c, m: None, {"text": "{{ broken"}, "TemplateSyntaxError"),
     "error in a template": (lambda k, c, m: None, {"text": "{{ 1 / 0 }}"}, "ZeroDivisionError"),
     "nothing to say": (lambda k, c, m: None, {"text": "{{ nothing }}"}, "text is empty"),
-    "no file": (lambda k, c, m: None, {"text": "nowhere.j2"}, "The Kaizala group was not told"),
+    "no file": (
+        lambda k, c, m: None,
+        {"text": "nowhere.j2"},
+        "The message to the Kaizala group was not sent",
+    ),
     "not a phone": (
         lambda k, c, m: None,
         {"subscribers": ["{{ x }}"]},
@@ -303,7 +307,7 @@ def test_a_failure_is_only_logged(
 ):
     spoil(kaizala, connect, monkeypatch)
     tell(KaizalaNotifier(**{"text": "Hi", **given}), {})
-    (line,) = [line for line in logs.of("warning") if "The Kaizala group was not told" in line]
+    (line,) = [line for line in logs.of("warning") if "The message to the Kaizala group was not sent" in line]
     assert says in line
     assert [post.path.rpartition("/")[2] for post in kaizala.posts] in (
         [],
@@ -315,7 +319,7 @@ def test_a_failure_is_only_logged(
 
 def test_a_missing_context_is_only_logged(kaizala, logs):
     KaizalaNotifier("Hi")(None)
-    assert "The Kaizala group was not told" in logs.text
+    assert "The message to the Kaizala group was not sent" in logs.text
     assert kaizala.requests == []
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_kaizala import operators
+from airflow_provider_kaizala.client.client import KaizalaClient
 from airflow_provider_kaizala.client.models import Question
 
 ASHA, RAVI = "+910000000001", "+910000000002"
@@ -255,8 +256,9 @@ class _Dropper(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def dropper(connect, variables):
-    """A server on a real socket that drops every post after reading it; the connection leads there."""
+def dropper(connect, variables, monkeypatch):
+    """A server on a real socket that drops every post after reading it; the connection leads there, and retries do not wait."""
+    monkeypatch.setitem(KaizalaClient.__init__.__kwdefaults__, "sleep", lambda seconds: None)
     with ThreadingHTTPServer(("127.0.0.1", 0), _Dropper) as server:
         server.posts = []
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

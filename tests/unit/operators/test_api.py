@@ -116,7 +116,7 @@ def test_files_are_uploaded(kaizala, run_task, tmp_path):
         ({"operation": "uploadMedia", "parameters": None}, "files: uploadMedia needs at least one"),
         (
             {"operation": "createWebhook", "parameters": None, "body": {"callBackToken": "s3cret-of-mine"}},
-            "callBackToken would stand in the rendered template",
+            "callBackToken would be visible in the rendered template",
         ),
         ({"group_id": "a b"}, "group_id: 'a b' is not a valid group id"),
     ],

@@ -366,7 +366,7 @@ class TestVoters:
         assert (result["met"], result["winner"], result["tally"]) == (True, "Stop", {"Go": 0, "Stop": 1})
 
     def test_a_count_that_the_voters_can_never_reach_is_refused_when_the_dag_is_parsed(self):
-        with pytest.raises(KaizalaInputError, match="3 people can never answer, there are 2 voters"):
+        with pytest.raises(KaizalaInputError, match="cannot wait for 3 people; number of voters: 2"):
             ops.KaizalaAskPollOperator(**{**POLL, "until": 3}, voters=[ASHA, RAVI])
 
 

@@ -314,13 +314,13 @@ def test_people_who_were_not_reached_are_logged(least, kaizala, run_task, logs):
     kaizala.script.append((200, PARTIAL))
     assert run_task(least.make())["reference_id"] == "ref-9"
     (line,) = logs.of("warning")
-    assert "but not to all: +910000000002: not on Kaizala; u3: Blocked" in line
+    assert "but not to everyone: +910000000002: not on Kaizala; u3: Blocked" in line
 
 
 def test_people_who_were_not_reached_fail_the_task_if_wanted(least, kaizala, run_task):
     kaizala.script.append((200, PARTIAL))
     with pytest.raises(
-        AirflowFailException, match=r"as ref-9, but not to all \(\+910000000002: not on Kaizala"
+        AirflowFailException, match=r"as ref-9, but not to everyone \(\+910000000002: not on Kaizala"
     ):
         run_task(least.make(fail_on_partial=True))
     assert len(kaizala.posts) == 1

@@ -175,7 +175,7 @@ BAD = [
         {"timeout": 5},
         "timeout: KaizalaHITLOperator does not take it; give response_timeout",
     ),
-    ("KaizalaHITLOperator", {"on_timeout": "skip"}, "on_timeout: .* with defaults the task then goes on"),
+    ("KaizalaHITLOperator", {"on_timeout": "skip"}, "on_timeout: .* the task continues with defaults"),
     ("KaizalaHITLOperator", {"deferrable": False}, "deferrable: .* always waits in the triggerer"),
     ("KaizalaHITLOperator", {"multiple": "some"}, "multiple must be True or False"),
     ("KaizalaHITLOperator", {"tell_group": 1}, "tell_group must be True or False"),

@@ -273,7 +273,7 @@ def test_what_did_not_reach_all_is_not_sent_again(kaizala, run_task, store):
     def task():
         return ops.KaizalaSendMessageOperator(task_id="t", text="Hi", fail_on_partial=True)
 
-    with pytest.raises(AirflowFailException, match="as ref-9, but not to all"):
+    with pytest.raises(AirflowFailException, match="as ref-9, but not to everyone"):
         run_task(task(), task_state_store=store)
     assert run_task(task(), task_state_store=store)["reference_id"] == "ref-9"
     assert len(kaizala.posts) == 1

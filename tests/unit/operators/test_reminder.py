@@ -32,7 +32,7 @@ def test_people_who_were_not_reminded_are_logged(kaizala, run_task, logs):
     failed = [{"subscriber": RAVI, "errorReason": "not on Kaizala"}]
     kaizala.script = [(200, {"referenceId": "ref-9", "failedResult": failed})]
     run_task(remind())
-    assert f"Not all were reminded: {RAVI}: not on Kaizala" in logs.of("warning")[0]
+    assert f"Not everyone was reminded: {RAVI}: not on Kaizala" in logs.of("warning")[0]
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_until_is_kept_as_it_travels(until, wire):
         ("group_id", "None", "group_id is 'None'"),
         ("until", "['+910000000001']", "pass dag.param('name') or the upstream task's output itself"),
         ("until", "most", "until: 'most' is not a rule; give 'any', 'all', a count, a list of phone numbers"),
-        ("until", ["0123"], "until: '0123' is not a phone number in E.164 form"),
+        ("until", ["0123"], "until: people: '0123' is not a phone number in E.164 form"),
         ("until", 0, "until: count"),
         ("until", lambda answers: True, "until: a function cannot travel to a trigger"),
     ],
@@ -214,12 +214,12 @@ def test_what_kaizala_refuses_fails_at_once(kaizala, run_task, status, says):
 def test_a_rule_that_does_not_fit_fails_at_once(kaizala, run_task):
     kaizala.survey(ASHA)
     with pytest.raises(
-        AirflowFailException, match="4 people can never answer, there are 3 members of the group"
+        AirflowFailException, match="cannot wait for 4 people; number of members of the group: 3"
     ):
         run_task(wait(until=4))
     kaizala.job([ASHA])
     with pytest.raises(
-        AirflowFailException, match="2 people can never answer, there are 1 assignees of the job"
+        AirflowFailException, match="cannot wait for 2 people; number of assignees of the job: 1"
     ):
         run_task(wait(until=2))
 

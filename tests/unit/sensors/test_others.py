@@ -166,10 +166,10 @@ LIKES, POSTS = {"reference_id": "r"}, {"action_type": "Image"}
 NEVER = [
     (KaizalaMemberSensor, {}, "all", "no one in particular has to join"),
     (KaizalaMemberSensor, {}, Everyone() | AtLeast(2), "no one in particular has to join"),
-    (KaizalaMemberSensor, {}, Quorum("Yes", 1, (RAVI,)), "joining chooses nothing"),
+    (KaizalaMemberSensor, {}, Quorum("Yes", 1, (RAVI,)), "no options to choose"),
     (KaizalaMemberSensor, {}, AtLeast(1) & People((RAVI,)), "use two sensors"),
-    (KaizalaReactionSensor, LIKES, Quorum("Yes", 1), "a like chooses nothing"),
-    (KaizalaActionSensor, POSTS, AtLeast(1) & Quorum("Yes", 1), "posting chooses nothing"),
+    (KaizalaReactionSensor, LIKES, Quorum("Yes", 1), "a like chooses no option"),
+    (KaizalaActionSensor, POSTS, AtLeast(1) & Quorum("Yes", 1), "posting chooses no option"),
 ]
 
 

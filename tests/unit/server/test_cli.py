@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,11 +11,12 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
 import httpx
 import pytest
 from click.testing import CliRunner
 
-from airflow_provider_kaizala.server import cli
+from airflow_provider_kaizala.server import cli, run
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.run import RunningServer, serve
 
@@ -113,8 +115,8 @@ def refusal(monkeypatch) -> Callable[..., str]:
     def started(_url: str) -> None:
         raise AssertionError("the server started")
 
-    def run(*options: str) -> str:
-        monkeypatch.setattr(cli, "serve", lambda config, _on_ready: serve(config, started))
+    def refused(*options: str) -> str:
+        monkeypatch.setattr(run, "serve", lambda config, _on_ready: serve(config, started))
         before = signal.getsignal(signal.SIGTERM)
         try:
             done = CliRunner().invoke(cli.cli, ["serve", *options])
@@ -123,7 +125,7 @@ def refusal(monkeypatch) -> Callable[..., str]:
         assert (done.exit_code, done.stdout) == (2, ""), done.output
         return done.stderr
 
-    return run
+    return refused
 
 
 def test_one_sentence_when_it_cannot_start(tmp_path, server, refusal) -> None:
@@ -172,7 +174,7 @@ def test_a_refusal_of_the_real_process_is_one_line_and_an_exit_status() -> None:
 
 def test_without_the_server_extra_it_says_what_to_install() -> None:
     code = (
-        "import sys; sys.modules['uvicorn'] = None\n"
+        "import sys; sys.modules['uvicorn'] = None; sys.argv[1:] = ['serve']\n"
         "from airflow_provider_kaizala.server.__main__ import main; main()"
     )
     done = subprocess.run(
@@ -193,6 +195,10 @@ def test_what_is_open_to_everybody_is_not_shown_to_others(tmp_path, refusal, opt
     assert said in message
     assert "--insecure" in message
     assert not (tmp_path / "k.db").exists()
+
+
+def test_a_trusted_proxy_is_an_address_or_a_network(refusal) -> None:
+    assert "10.0.0.0/8" in refusal("--trusted-proxy", "10.0.0.5, proxy.example")
 
 
 def test_insecure_serves_it_all_the_same(tmp_path) -> None:
@@ -219,3 +225,103 @@ def test_a_seed_is_for_an_empty_database_only(make_server) -> None:
     headers = {"Authorization": f"Bearer {session['token']}"}
     feed = httpx.get(f"{second.url}/people/groups/{GROUP}/feed", headers=headers).json()
     assert [item["text"] for item in feed["items"]] == ["kept"]
+
+
+# --- settings ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def settings(monkeypatch) -> Callable[..., ServerConfig]:
+    """Run the command and return the settings that it would serve with."""
+
+    def read(*options: str) -> ServerConfig:
+        found: list[ServerConfig] = []
+        monkeypatch.setattr(run, "serve", lambda config, _on_ready: found.append(config))
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            done = CliRunner().invoke(cli.cli, ["serve", *options])
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        assert done.exit_code == 0, done.output
+        return found[0]
+
+    return read
+
+
+def test_a_flag_comes_before_a_variable_and_that_before_the_file(settings, tmp_path, monkeypatch) -> None:
+    file = tmp_path / "server.toml"
+    file.write_text(
+        'port = 1\nhost = "10.0.0.1"\nconnector_limit = 7\ntest_mode = true\naccess_log = false\n'
+    )
+    monkeypatch.setenv("KAIZALA_SERVER_PORT", "2")
+    monkeypatch.setenv("KAIZALA_SERVER_HOST", "127.0.0.2")
+    found = settings("--config", str(file), "--port", "3")
+    assert (found.port, found.host, found.connector_limit) == (3, "127.0.0.2", 7)
+    assert found.test_mode
+    assert not found.access_log
+    assert found.tenant_limit == ServerConfig().tenant_limit
+
+
+def test_every_setting_has_a_flag_a_variable_and_a_key(settings, tmp_path, monkeypatch) -> None:
+    values = {
+        bool: lambda old: not old,
+        int: lambda old: old + 1,
+        float: lambda old: old + 1,
+        str: lambda _: "error",
+    }
+    texts = {
+        "public_url": "https://k.example",
+        "log_format": "json",
+        "trusted_proxy": "10.0.0.5, 10.1.0.0/16",
+    }
+    for setting in cli.SETTINGS:
+        old = setting.default
+        new = texts.get(setting.name) or values.get(type(old), lambda _: "x")(old)
+        flag = "--" + setting.name.replace("_", "-")
+        words = (
+            [flag if new else flag.replace("--", "--no-", 1)] if isinstance(new, bool) else [flag, str(new)]
+        )
+        assert getattr(settings(*words), setting.name) == new, "the flag"
+        with monkeypatch.context() as variable:
+            variable.setenv("KAIZALA_SERVER_" + setting.name.upper(), str(new))
+            assert getattr(settings(), setting.name) == new, "the variable"
+        file = tmp_path / f"{setting.name}.toml"
+        file.write_text(f"{setting.name} = {json.dumps(new)}\n")
+        assert getattr(settings("--config", str(file)), setting.name) == new, "the file"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("prot = 1", "unknown setting 'prot'; did you mean 'port'?"),
+        ("port = 70000", "70000 is not in the range"),
+        ("port = [1]", "port must be a text, a number"),
+        ("port", "cannot be read"),
+        ('log_level = "loud"', "'loud' is not one of"),
+        ('public_url = "kaizala"', "not the base of addresses"),
+    ],
+)
+def test_a_wrong_file_is_refused(refusal, tmp_path, text, said) -> None:
+    file = tmp_path / "server.toml"
+    file.write_text(text)
+    assert said in " ".join(refusal("--config", str(file)).split())
+
+
+def test_help_loads_next_to_nothing() -> None:
+    code = (
+        "import sys, click\n"
+        "from airflow_provider_kaizala.server.cli import cli\n"
+        "try: cli(['--help'])\n"
+        "except SystemExit: print(*sorted(sys.modules), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"connector", "serve", "webhook"} <= set(done.stdout.split())
+    heavy = {"sqlalchemy", "fastapi", "starlette", "uvicorn", "pydantic", "rich", "alembic", "airflow"}
+    assert not heavy & set(done.stderr.split())
+
+
+def test_the_list_of_commands_says_what_they_say_of_themselves() -> None:
+    for name, (_, text) in cli.LAZY.items():
+        command = cli.cli.get_command(click.Context(cli.cli), name)
+        assert command is not None
+        assert command.get_short_help_str(100) == text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,12 @@ RAVI = "+910000000002"
 MORE = """
 groups:
   - {id: north, name: North, admins: ["+910000000002"]}
+"""
+OPS = """
+connectors:
+  - {id: ops, secret: ops-secret}
+grants:
+  - {connector: ops, kind: group, person: "+910000000002", group: north, refreshToken: ops-token}
 """
 
 
@@ -52,7 +59,7 @@ def test_seeds(kaizala_server: KaizalaServer, kaizala_people: People) -> None:
     kaizala_server.seed({"groups": [{"id": "alone", "name": "Alone"}]}, replace=True)
     assert kaizala_server.people() == []
     assert kaizala_server.default_group() == "alone"
-    with pytest.raises(KaizalaServerError, match="nobody is in the group"):
+    with pytest.raises(KaizalaServerError, match="no one is in the group"):
         kaizala_server.feed()
     with pytest.raises(KaizalaServerError, match="no connector"):
         kaizala_server.connection()
@@ -83,3 +90,33 @@ def test_http_libraries_may_be_replaced(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setattr(requests.Session, "request", None)
     assert len(kaizala_server.people()) == 3
+
+
+def post(server: KaizalaServer, path: str, body: dict[str, object], number: str = "+910000000002") -> None:
+    server.call("POST", f"/people/{number}{path}", body)
+
+
+def test_what_was_posted_is_checked(kaizala_server: KaizalaServer) -> None:
+    group = kaizala_server.default_group()
+    for text in ("Hello", "Hello", "Good evening"):
+        post(kaizala_server, f"/groups/{group}/messages", {"text": text})
+    assert len(kaizala_server.assert_posted("Hello", times=2)) == 2
+    (item,) = kaizala_server.assert_posted(re.compile("even"), kind="text")
+    assert item["text"] == "Good evening"
+    assert kaizala_server.assert_posted("Goodbye", times=0) == []
+    with pytest.raises(AssertionError) as wrong:
+        kaizala_server.assert_posted("Hello", kind="poll")
+    assert "poll 'Hello' was posted 0 times, not 1" in str(wrong.value)
+    assert "  text: Good evening" in str(wrong.value)
+
+
+def test_a_connection_of_another_connector(kaizala_server: KaizalaServer) -> None:
+    kaizala_server.seed(MORE + OPS)
+    assert kaizala_server.connection(connector_id="ops")["extra"]["default_group"] == "north"
+    found = kaizala_server.connection(connector_id="ops", default_group="south", retries=0)
+    assert found["login"] == "ops"
+    assert found["extra"]["default_group"] == "south"
+    assert found["extra"]["group_refresh_tokens"] == {"north": "ops-token"}
+    assert found["extra"]["retries"] == 0
+    with pytest.raises(KaizalaServerError, match="no connector 'opps'; it has demo-connector, ops"):
+        kaizala_server.connection(connector_id="opps")

@@ -371,7 +371,7 @@ class TestTime:
         kaizala.otherwise = lambda request: kaizala.error(500, "Internal")
         found = stage.event(trigger(defaults=["No"], deadline=in_seconds(60)))
         assert (found["timedout"], stage.fired_at) == (True, 60)
-        assert "could not be read a last time" in logs.text
+        assert "The last look at the group failed" in logs.text
 
     @pytest.mark.parametrize("settled", [True, False])
     def test_a_look_that_hangs_delays_the_end_by_no_more_than_the_last_look(

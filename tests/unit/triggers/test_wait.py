@@ -382,7 +382,7 @@ def test_a_rule_that_can_never_be_met_ends_a_wait_when_it_is_settled(stage, kaiz
     kaizala.poll({})
     found = stage.event(trigger(until={"kind": "at_least", "count": 9}, settled=False))
     assert found["status"] == "error"
-    assert found["message"].startswith("until: 9 people can never answer")
+    assert found["message"].startswith("until: cannot wait for 9 people")
 
 
 # --- what waiting cannot fix -----------------------------------------------------------------------------------------------------

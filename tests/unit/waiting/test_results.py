@@ -157,8 +157,8 @@ def test_a_person_who_answered_twice_is_listed_twice():
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
     max_leaves=6,
 )
 
@@ -166,8 +166,11 @@ json_values = st.recursive(
 @given(
     st.lists(
         st.tuples(
-            st.text(), st.sampled_from(["Text", "Numeric", "Location", "Image", "DateTime"]), json_values
-        )
+            st.text(max_size=9),
+            st.sampled_from(["Text", "Numeric", "Location", "Image", "DateTime"]),
+            json_values,
+        ),
+        max_size=4,
     )
 )
 def test_whatever_people_answer_is_plain_json_and_no_answer_is_lost(rows):

@@ -7,6 +7,7 @@ import sys
 import click
 
 from airflow_provider_kaizala.server.admin import groups, people
+from airflow_provider_kaizala.server.admin.commands.data import erase, export
 from airflow_provider_kaizala.server.admin.commands.shown import (
     Listing,
     Record,
@@ -128,3 +129,7 @@ def demote(admin: Admin, mobile: str, group_id: str | None) -> Record:
 def delete(admin: Admin, mobile: str) -> Record:
     """Deactivate MOBILE, take them out of all groups, and free the number. What they wrote stays, under their name."""
     return Record(people.delete(admin, mobile), _GRANT_AGAIN)
+
+
+person.add_command(export)
+person.add_command(erase)

@@ -25,6 +25,7 @@ from airflow_provider_kaizala.server.domain.fields import PHONE
 
 #: options that never reach the audit log
 SECRETS = ("pin_hash",)
+
 DATABASE_VARIABLE = "KAIZALA_SERVER_DATABASE"
 
 
@@ -38,10 +39,16 @@ class Listing:
 
 @dataclass(frozen=True)
 class Record:
-    """One thing, field by field, and a sentence about it."""
+    """One thing, field by field, and a sentence about it.
+
+    :param is_about_nobody: whether the audit log is not told whom it was about, as they are to be forgotten
+    :param as_json: whether it is JSON even for people, as what is nested has no other form
+    """
 
     values: Mapping[str, object]
     note: str = ""
+    as_json: bool = False
+    is_about_nobody: bool = False
 
 
 class Failed(click.ClickException):
@@ -54,27 +61,23 @@ class Failed(click.ClickException):
         click.echo(f"kaizala-server: {self.message}", err=True)
 
 
-def administers(carry_out: Callable[..., Listing | Record]) -> Callable[..., None]:
-    """Give a command the options of all, a transaction as its first argument, and show what it returns once it is committed.
+database_option = click.option(
+    "--database",
+    envvar=DATABASE_VARIABLE,
+    default=DEFAULT_DATABASE,
+    show_default=True,
+    help=f"The server's database; also from {DATABASE_VARIABLE}.",
+)
 
-    A command that returns a record changes something, which the audit log is told of.
-    """
 
-    @click.option(
-        "--database",
-        envvar=DATABASE_VARIABLE,
-        default=DEFAULT_DATABASE,
-        show_default=True,
-        help=f"The server's database; also from {DATABASE_VARIABLE}.",
-    )
+def shown(carry_out: Callable[..., Listing | Record]) -> Callable[..., None]:
+    """Show what a command returns, as JSON if asked for; an :class:`AdminError` is one sentence."""
+
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     @functools.wraps(carry_out)
-    def run(database: str, as_json: bool, **options: object) -> None:
+    def run(as_json: bool, **options: object) -> None:
         try:
-            with administration(database) as admin:
-                result = carry_out(admin, **options)
-                if isinstance(result, Record):
-                    _write_audit(admin, options)
+            result = carry_out(**options)
         except AdminError as error:
             raise Failed(str(error)) from None
         _show(result, as_json)
@@ -82,8 +85,27 @@ def administers(carry_out: Callable[..., Listing | Record]) -> Callable[..., Non
     return run
 
 
-def _write_audit(admin: Admin, options: Mapping[str, object]) -> None:
-    """Write a change into the audit log, with who made it on which machine; lists are not changes."""
+def administers(carry_out: Callable[..., Listing | Record]) -> Callable[..., None]:
+    """Give a command the options of all, a transaction as its first argument, and show what it returns once it is committed.
+
+    A command that returns a record changes or tells something, which the audit log is told of.
+    """
+
+    @database_option
+    @shown
+    @functools.wraps(carry_out)
+    def run(database: str, **options: object) -> Listing | Record:
+        with administration(database) as admin:
+            result = carry_out(admin, **options)
+            if isinstance(result, Record):
+                write_audit(admin, {} if result.is_about_nobody else options)
+            return result
+
+    return run
+
+
+def write_audit(admin: Admin, options: Mapping[str, object]) -> None:
+    """Write what a command did into the audit log, with who ran it on which machine."""
     given = {
         name: value
         for name, value in options.items()
@@ -107,9 +129,9 @@ def _write_audit(admin: Admin, options: Mapping[str, object]) -> None:
 
 
 def _show(result: Listing | Record, as_json: bool) -> None:
-    if as_json:
-        shown = list(result.rows) if isinstance(result, Listing) else dict(result.values)
-        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+    if as_json or (isinstance(result, Record) and result.as_json):
+        found = list(result.rows) if isinstance(result, Listing) else dict(result.values)
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
     elif isinstance(result, Record):
         width = max(len(_title(name)) for name in result.values)
         for name, value in result.values.items():
@@ -139,8 +161,6 @@ def _plain(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, dict):
-        return ", ".join(f"{name}={_plain(one)}" for name, one in value.items())
     if isinstance(value, list):
         return ", ".join(map(_plain, value))
     # Names are people's: what could steer a terminal is not printed.

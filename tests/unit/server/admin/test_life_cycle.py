@@ -212,3 +212,12 @@ def test_lists_are_not_acts(shell) -> None:
     shell.json("person", "list")
     shell.refused("person", "rename", "+919999999999", "--name", "x")
     assert len(shell.json("audit", "list")) == before
+
+
+def test_the_audit_log_forgets_who_is_erased(shell, server) -> None:
+    sign(server, RAVI, "0000")
+    shell.json("person", "rename", RAVI, "--name", "Ravindra")
+    shell.json("group", "remove", GROUP, RAVI)
+    shell.json("person", "erase", RAVI, "--yes")
+    assert RAVI not in shell.table("audit", "list", "--json")
+    assert shell.json("audit", "list")[-1]["detail"]["command"] == "person erase"

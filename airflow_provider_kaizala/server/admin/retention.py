@@ -1,0 +1,192 @@
+"""How long things are kept, and what a person may ask for: purge, export, erase."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, or_, select, update
+
+from airflow_provider_kaizala.server.admin import people
+from airflow_provider_kaizala.server.admin.session import Admin, administration
+from airflow_provider_kaizala.server.domain.times import iso
+from airflow_provider_kaizala.server.store import tables as t
+from airflow_provider_kaizala.server.store.media_files import MediaFiles
+
+POSTS_AT_ONCE = 500
+ERASED_NAME = "Former member"
+_MEDIA_ID = re.compile(r"[\w-]{48}", re.ASCII)
+Shown = dict[str, object]
+
+
+# --- purge -------------------------------------------------------------------------------------------------------------------
+
+
+def purge(database: str, media: MediaFiles, before_ms: int) -> Shown:
+    """Delete what was posted before a time, with its answers, reactions and files, and what else is over since then.
+
+    It works in small transactions, so that the server goes on meanwhile.
+
+    :raises AdminError: if the database cannot be used
+    """
+    counts = {"posts": 0, "answers": 0, "reactions": 0, "deliveries": 0, "files": 0}
+    while True:
+        with administration(database) as admin:
+            done = _purge_posts(admin, before_ms)
+        for name, count in done.items():
+            counts[name] += count
+        if not done["posts"]:
+            break
+    with administration(database) as admin:
+        counts["deliveries"] = _purge_rest(admin, before_ms)
+        unused = _take_unused_files(admin, before_ms)
+    for file_id in unused:
+        media.discard(file_id)
+    counts["files"] = len(unused)
+    return {"before": iso(before_ms), **counts}
+
+
+def _purge_posts(admin: Admin, before_ms: int) -> dict[str, int]:
+    conn, p, a = admin.conn, t.post.c, t.action.c
+    posts = list(
+        conn.execute(select(p.reference_id).where(p.sent_ms < before_ms).limit(POSTS_AT_ONCE)).scalars()
+    )
+    if not posts:
+        return {"posts": 0}
+    actions = select(a.id).where(a.reference_id.in_(posts))
+    reactions = conn.execute(delete(t.reaction).where(t.reaction.c.reference_id.in_(posts))).rowcount
+    answers = conn.execute(delete(t.response).where(t.response.c.action_id.in_(actions))).rowcount
+    for table in (t.job_assignment, t.action_property, t.question):
+        conn.execute(delete(table).where(table.c.action_id.in_(actions)))
+    for table in (t.action, t.post_recipient, t.feed_entry, t.post):
+        conn.execute(delete(table).where(table.c.reference_id.in_(posts)))
+    return {"posts": len(posts), "answers": answers, "reactions": reactions}
+
+
+def _purge_rest(admin: Admin, before_ms: int) -> int:
+    conn, d = admin.conn, t.webhook_delivery.c
+    for column in (
+        t.pin_backoff.c.changed_ms,
+        t.audit_entry.c.at_ms,
+        t.form_sent.c.at_ms,
+        t.person_session.c.expires_ms,
+        t.oauth_code.c.expires_ms,
+        t.access_token.c.expires_ms,
+        t.refresh_token.c.expires_ms,
+    ):
+        conn.execute(delete(column.table).where(column < before_ms))
+    return conn.execute(delete(t.webhook_delivery).where(d.finished_ms < before_ms)).rowcount
+
+
+def _take_unused_files(admin: Admin, before_ms: int) -> list[str]:
+    """Delete the uploads from before a time that nothing names any more; return the ids of their files."""
+    conn, r, f = admin.conn, t.media_resource.c, t.media_file.c
+    old: dict[str, set[str]] = {}
+    for resource_id, file_id in conn.execute(
+        select(r.id, f.id).join(t.media_file, f.resource_id == r.id).where(r.created_ms < before_ms)
+    ):
+        old.setdefault(resource_id, set()).add(file_id)
+    named = set().union(*map(_ids_in, _texts_that_name_files(admin)))
+    gone = [resource for resource, files in old.items() if not named & {resource, *files}]
+    for start in range(0, len(gone), POSTS_AT_ONCE):
+        some = gone[start : start + POSTS_AT_ONCE]
+        conn.execute(delete(t.media_file).where(f.resource_id.in_(some)))
+        conn.execute(delete(t.media_resource).where(r.id.in_(some)))
+    return [file_id for resource in gone for file_id in old[resource]]
+
+
+def _ids_in(text: str | None) -> set[str]:
+    return set(_MEDIA_ID.findall(text or ""))
+
+
+def _texts_that_name_files(admin: Admin) -> Iterable[str | None]:
+    g = t.chat_group.c
+    for column in (
+        t.post.c.detail_json,
+        t.action.c.detail_json,
+        t.question.c.options_json,
+        t.response.c.answers_json,
+        t.job_assignment.c.notes_json,
+        t.action_property.c.value,
+        t.person.c.profile_pic,
+        g.image_url,
+        g.background_url,
+    ):
+        yield from admin.conn.execute(
+            select(column), execution_options={"yield_per": POSTS_AT_ONCE}
+        ).scalars()
+
+
+# --- one person ----------------------------------------------------------------------------------------------------------------
+
+
+def export(admin: Admin, mobile: str) -> Shown:
+    """Return everything that is kept about a person, secrets excepted."""
+    conn, person = admin.conn, people.find(admin, mobile)
+    who = person["id"]
+
+    def rows(table: Any, column: ColumnElement[Any], *leave_out: str) -> Sequence[Shown]:
+        found = conn.execute(select(table).where(column == who)).mappings()
+        return [{name: value for name, value in row.items() if name not in leave_out} for row in found]
+
+    return {
+        "person": {name: value for name, value in person.items() if name != "pin_hash"},
+        "memberships": rows(t.membership, t.membership.c.person_id),
+        "subscriptions": rows(t.subscription, t.subscription.c.person_id),
+        "posts": rows(t.post, t.post.c.sender_id),
+        "answers": rows(t.response, t.response.c.person_id),
+        "jobs": rows(t.job_assignment, t.job_assignment.c.person_id),
+        "reactions": rows(t.reaction, t.reaction.c.person_id),
+        "uploads": rows(t.media_resource, t.media_resource.c.uploader_id),
+        "grants": rows(t.connector_grant, t.connector_grant.c.person_id),
+        "sessions": rows(t.person_session, t.person_session.c.person_id, "token_hash"),
+        "auditLog": [
+            dict(row) for row in conn.execute(select(t.audit_entry).where(_told_of(who, mobile))).mappings()
+        ],
+    }
+
+
+def _told_of(person_id: str, mobile: str) -> ColumnElement[bool]:
+    a = t.audit_entry.c
+    return or_(a.person_id == person_id, a.mobile == mobile, a.detail_json.contains(mobile, autoescape=True))
+
+
+def erase(admin: Admin, mobile: str) -> Shown:
+    """Remove a person's number, name, PIN, memberships, grants and texts; votes and answers stay counted, without a name."""
+    conn, person = admin.conn, people.find(admin, mobile)
+    who = person["id"]
+    grants = select(t.connector_grant.c.id).where(t.connector_grant.c.person_id == who)
+    for table, condition in (
+        (t.access_token, or_(t.access_token.c.grant_id.in_(grants), t.access_token.c.person_id == who)),
+        (t.refresh_token, t.refresh_token.c.grant_id.in_(grants)),
+        (t.oauth_code, t.oauth_code.c.person_id == who),
+        (t.person_session, t.person_session.c.person_id == who),
+        (t.form_sent, t.form_sent.c.person_id == who),
+        (t.audit_entry, _told_of(who, mobile)),
+        (t.membership, t.membership.c.person_id == who),
+        (t.subscription, t.subscription.c.person_id == who),
+        (t.post_recipient, t.post_recipient.c.person_id == who),
+    ):
+        conn.execute(delete(table).where(condition))
+    conn.execute(
+        update(t.connector_grant).where(t.connector_grant.c.person_id == who).values(revoked_ms=admin.now_ms)
+    )
+    conn.execute(
+        update(t.post)
+        .where(t.post.c.sender_id == who, t.post.c.action_id.is_(None))
+        .values(text="", detail_json=None)
+    )
+    conn.execute(update(t.reaction).where(t.reaction.c.person_id == who).values(comment=""))
+    conn.execute(
+        update(t.response)
+        .where(t.response.c.person_id == who)
+        .values(responder_name=ERASED_NAME, location_json=None)
+    )
+    blank = {"mobile": None, "name": ERASED_NAME, "profile_pic": "", "pin_hash": None}
+    conn.execute(
+        update(t.person)
+        .where(t.person.c.id == who)
+        .values(is_provisioned=False, is_tenant_admin=False, deactivated_ms=admin.now_ms, **blank)
+    )
+    return {"personId": who, "name": ERASED_NAME}

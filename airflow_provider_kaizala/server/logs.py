@@ -1,0 +1,132 @@
+"""What the server logs: lines for people or JSON, one for each request, with an id that its reply carries too."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from airflow_provider_kaizala.server.config import ServerConfig
+
+access = logging.getLogger("kaizala.access")
+_request_id: ContextVar[str] = ContextVar("kaizala_request_id", default="")
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+# What a path may hold that opens something: the unguessable part of a file's address.
+_SECRET_PART = re.compile(r"(?<=/media/)[^/]+", re.IGNORECASE)
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "request_id"}
+
+
+class _Json(logging.Formatter):
+    """One JSON object a line: ``time``, ``level``, ``logger``, ``message``, ``requestId``, and what a record adds."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if request_id := getattr(record, "request_id", ""):
+            entry["requestId"] = request_id
+        entry |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False, default=str)
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        request_id = getattr(record, "request_id", "")
+        record.shown_id = f" [{request_id}]" if request_id else ""
+        # One record is one line, whatever a caller has put into a path.
+        return super().format(record) if record.exc_info else super().format(record).replace("\n", "\\n")
+
+
+def _mark(record: logging.LogRecord) -> bool:
+    record.request_id = _request_id.get()
+    return True
+
+
+def set_up_logging(config: ServerConfig) -> None:
+    """Log to stderr as the settings say."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_mark)
+    text = _Text("%(asctime)s %(levelname)s %(name)s%(shown_id)s %(message)s")
+    handler.setFormatter(_Json() if config.log_format == "json" else text)
+    logging.basicConfig(handlers=[handler], level=config.log_level.upper(), force=True)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    access.disabled = not config.access_log
+
+
+class Observed:
+    """ASGI middleware: gives each request an id, logs it once it is answered, and hands it to *count*.
+
+    The id is the caller's ``X-Request-ID`` if that is a short word, else a new one. Queries are not logged: they may hold what
+    opens something.
+
+    :param count: called with the method, the path, the status (None if the caller was cut off) and the seconds
+    """
+
+    def __init__(self, app: ASGIApp, count: Callable[[str, str, int | None, float], None]) -> None:
+        self.app = app
+        self._count = count
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _ID.match(given) else secrets.token_hex(8)
+        token = _request_id.set(request_id)
+        began = time.perf_counter()
+        status: int | None = None
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+            await send(message)
+
+        try:
+            await self.app(scope, receive, answer)
+        finally:
+            seconds = time.perf_counter() - began
+            self._count(scope["method"], scope["path"], status, seconds)
+            self._log(scope, status, seconds)
+            _request_id.reset(token)
+
+    @staticmethod
+    def _log(scope: Scope, status: int | None, seconds: float) -> None:
+        if not access.isEnabledFor(logging.INFO):
+            return
+        client = (scope.get("client") or ("-",))[0]
+        path = _SECRET_PART.sub("...", scope["path"])
+        milliseconds = round(seconds * 1000, 1)
+        access.info(
+            "%s %s %s %s %s ms",
+            client,
+            scope["method"],
+            path,
+            status or "cut off",
+            milliseconds,
+            extra={
+                "client": client,
+                "method": scope["method"],
+                "path": path,
+                "status": status,
+                "milliseconds": milliseconds,
+            },
+        )

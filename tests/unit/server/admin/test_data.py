@@ -1,0 +1,174 @@
+"""Backup and restore, purge, and what a person may ask for; with the commands, on a server that runs."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from airflow_provider_kaizala.server.store.tables import metadata
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GROUP = "11111111-1111-4111-8111-111111111111@1"
+ASHA, RAVI = "+910000000001", "+910000000002"
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 500
+
+
+def rows(running: Any) -> dict[str, list[tuple[Any, ...]]]:
+    with running.state.database.engine.connect() as conn:
+        return {
+            table.name: sorted(map(tuple, conn.execute(select(table))), key=repr)
+            for table in metadata.sorted_tables
+        }
+
+
+def fill(api: Any, ravi: Any) -> str:
+    """Post what has all kinds of rows; return the id of a poll."""
+    action = api.post_action("Poll", {"question": "Tea?", "choices": ["Yes", "No"]})["actionId"]
+    ravi.ok("POST", f"/actions/{action}/votes", json={"choice": "Yes"})
+    resource = api.ok("POST", "/media", files={"f": ("a.png", PNG, "image/png")})["mediaResource"]
+    api.post_action("Image", {"mediaResource": resource, "caption": "Site"})
+    posted = api.ok("POST", f"/groups/{GROUP}/messages", json={"message": "Hello"})
+    ravi.ok("POST", f"/references/{posted['referenceId']}/comments", json={"text": "Me too"})
+    return str(action)
+
+
+def files_of(running: Any) -> set[str]:
+    folder = running.state.media.folder
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+
+def media(running: Any) -> list[str]:
+    return ["--media-dir", running.config.media_dir]
+
+
+def test_a_backup_restores_all_rows_and_files(
+    make_server, server, api, ravi, shell, shell_on, new_database, tmp_path, call_with, sign_in
+) -> None:
+    fill(api, ravi)
+    archive = tmp_path / "backup.tar.gz"
+    made = shell.json("backup", str(archive), *media(server))
+    assert made["files"] == len(files_of(server))
+    assert made["missingFiles"] == 0
+    assert archive.stat().st_mode & 0o777 == 0o600
+    before = rows(server)
+    fill(api, ravi)  # after the backup
+    database = new_database(tmp_path, "restored")
+    restored = shell_on(database).json("restore", str(archive), "--media-dir", str(tmp_path / "files"))
+    assert (restored["rows"], restored["files"]) == (made["rows"], made["files"])
+    running = make_server(database, seed=None, media_dir=str(tmp_path / "files"))
+    left_out = {"throttle_counter", "setting"}
+    after = rows(running)
+    assert {name: after[name] for name in after if name not in left_out} == {
+        name: before[name] for name in before if name not in left_out
+    }
+    assert files_of(running) == {name for name in files_of(server) if name in files_of(running)} != set()
+    fill(call_with("demo-group-token", running.url), sign_in(RAVI, running.url))  # ids count on
+
+
+def test_a_backup_is_whole_or_not_there(server, shell, tmp_path) -> None:
+    archive = tmp_path / "none" / "backup.tar.gz"
+    assert "cannot be written: No such file" in shell.refused("backup", str(archive))
+    archive = tmp_path / "backup.tar.gz"
+    shell.json("backup", str(archive), "--media-dir", str(tmp_path / "elsewhere"))
+    assert [path.name for path in tmp_path.glob("backup*")] == ["backup.tar.gz"]
+
+
+def test_missing_files_are_told(server, api, ravi, shell, tmp_path) -> None:
+    fill(api, ravi)
+    archive = tmp_path / "backup.tar.gz"
+    assert (
+        "is --media-dir right?"
+        in shell.run("backup", str(archive), "--media-dir", str(tmp_path / "x")).stderr
+    )
+
+
+def test_only_a_backup_is_restored_and_only_into_a_new_database(
+    server, shell, shell_on, new_database, tmp_path: Path
+) -> None:
+    archive = tmp_path / "backup.tar.gz"
+    shell.json("backup", str(archive), *media(server))
+    assert "the database is not empty" in shell.refused("restore", str(archive))
+    empty = shell_on(new_database(tmp_path, "empty"))
+    text = tmp_path / "text.tar.gz"
+    text.write_text("hello")
+    assert "cannot be read" in empty.refused("restore", str(text))
+    for name, content in (
+        ("../evil", b"x"),
+        ("tables/nothing.jsonl", b"{}\n"),
+        ("kaizala.json", b'{"revision": "9"}'),
+    ):
+        with tarfile.open(text, "w:gz") as made:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            made.addfile(entry, io.BytesIO(content))
+        empty.refused("restore", str(text))
+    whole = archive.read_bytes()
+    text.write_bytes(whole[: len(whole) // 2])
+    empty.refused("restore", str(text))
+    restored = empty.json("restore", str(archive), "--media-dir", str(tmp_path / "m"))
+    assert restored["rows"], "what failed has left nothing"
+
+
+def test_purge_deletes_what_is_old_with_all_that_belongs_to_it(server, api, ravi, shell) -> None:
+    fill(api, ravi)
+    before = rows(server)
+    assert before["response"]
+    assert before["reaction"]
+    files = files_of(server)
+    assert shell.json("purge", "--older-than", "90d", *media(server))["posts"] == 0
+    assert files_of(server) == files
+    with server.state.database.engine.begin() as conn:
+        for table, column in (("post", "sent_ms"), ("media_resource", "created_ms")):
+            conn.exec_driver_sql(f"UPDATE {table} SET {column} = {column} - {91 * 86_400_000}")
+    kept = fill(api, ravi)
+    done = shell.json("purge", "--older-than", "90d", *media(server))
+    assert (done["posts"], done["answers"], done["reactions"]) == (3, 1, 1)
+    assert done["files"] == len(files)
+    assert files_of(server).isdisjoint(files)
+    assert len(files_of(server)) == len(files)
+    after = rows(server)
+    assert [row[0] for row in after["action"] if row[0] == kept] == [kept]
+    assert len(after["feed_entry"]) == len(after["post"]) == 3
+    assert api.details(kept)["responses"]
+
+
+@pytest.mark.parametrize("age", ["90", "0d", "d", "-1d", "ninety days"])
+def test_an_age_has_a_unit(shell, age) -> None:
+    assert "is not an age" in shell.refused("purge", "--older-than", age)
+
+
+def test_a_person_gets_all_that_is_kept_about_them_without_secrets(server, api, ravi, shell) -> None:
+    fill(api, ravi)
+    found = json.loads(shell.run("person", "export", RAVI).stdout)
+    assert found["person"]["mobile"] == RAVI
+    assert len(found["answers"]) == len(found["reactions"]) == len(found["sessions"]) == 1
+    assert found["reactions"][0]["comment"] == "Me too"
+    assert [one["group_id"] for one in found["memberships"]] == [GROUP]
+    text = json.dumps(found)
+    assert "pin_hash" not in text
+    assert "token_hash" not in text
+
+
+def test_a_person_is_erased_and_their_vote_still_counts(server, api, ravi, shell, call_with) -> None:
+    action = fill(api, ravi)
+    ravi.ok("POST", f"/groups/{GROUP}/messages", json={"text": "from Ravi"})
+    user = shell.json("token", "issue", "demo-connector", RAVI)["refreshToken"]
+    mine = call_with(user)
+    mine.ok("GET", "/groups")
+    shell.json("person", "erase", RAVI, "--yes")
+    mine.refused(401, "GET", "/groups")
+    ravi.refused(401, "GET", "/groups")
+    assert len(api.details(action)["responses"]) == 1
+    everything = json.dumps(rows(server), default=str)
+    for gone in (RAVI, "Ravi", "from Ravi", "Me too"):
+        assert gone not in everything, gone
+    again = httpx.post(server.url + "/people/session", json={"mobileNumber": RAVI, "pin": "1234"})
+    assert again.status_code == 401

@@ -1,0 +1,130 @@
+"""What an administrator watches: health, readiness, figures, and the log."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from airflow_provider_kaizala.server import logs
+from airflow_provider_kaizala.server.config import ServerConfig
+from airflow_provider_kaizala.server.run import RunningServer
+
+
+@pytest.fixture
+def running(tmp_path):
+    settings = {"port": 0, "database": f"sqlite:///{tmp_path}/k.db", "seed": "demo"}
+    with RunningServer(ServerConfig(**settings, metrics_token="figures")) as server:
+        yield server
+
+
+def figures(server: RunningServer, **headers: str) -> dict[tuple[str, ...], float]:
+    reply = httpx.get(server.url + "/metrics", headers=headers)
+    assert reply.status_code == 200, reply.text
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(reply.text)
+        for sample in family.samples
+    }
+
+
+def test_a_server_is_ready_while_its_database_takes_writes(running) -> None:
+    assert httpx.get(running.url + "/healthz").json() == {"status": "ok"}
+    assert httpx.get(running.url + "/readyz").json() == {"status": "ready"}
+
+
+def test_a_server_is_not_ready_on_a_database_of_another_version(running) -> None:
+    with running.state.database.engine.begin() as conn:
+        conn.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    reply = httpx.get(running.url + "/readyz")
+    assert reply.status_code == 503
+    assert "revision 9999" in reply.json()["reason"]
+    assert reply.headers["Cache-Control"] == "no-store"
+    assert httpx.get(running.url + "/healthz").status_code == 200, "it is alive nevertheless"
+
+
+def test_requests_are_counted_by_operation_and_status(running) -> None:
+    httpx.get(running.url + "/v1/groups")
+    httpx.get(running.url + "//V1/groups/")
+    httpx.get(running.url + "/v1/nothing")
+    httpx.get(running.url + "/people/groups")
+    found = figures(running)
+    assert found["kaizala_requests_total", "listGroups", "401"] == 2
+    assert found["kaizala_requests_total", "page", "404"] == 1
+    assert found["kaizala_requests_total", "people", "401"] == 1
+    assert found["kaizala_request_seconds_count", "listGroups"] == 2
+    assert found["kaizala_writes_waiting",] == 0
+    assert found["kaizala_deliveries_pending",] == 0
+
+
+def test_metrics_are_for_this_machine_and_those_with_the_token(running) -> None:
+    url = running.url + "/metrics"
+    for headers, status in (
+        ({}, 200),
+        ({"X-Forwarded-For": "203.0.113.7"}, 403),
+        ({"X-Forwarded-For": "203.0.113.7", "Authorization": "Bearer other"}, 403),
+        ({"X-Forwarded-For": "203.0.113.7", "Authorization": "Bearer figures"}, 200),
+    ):
+        assert httpx.get(url, headers=headers).status_code == status, headers
+
+
+def test_a_reply_carries_the_id_of_its_request(running) -> None:
+    assert (
+        httpx.get(running.url + "/healthz", headers={"X-Request-ID": "abc-1"}).headers["X-Request-ID"]
+        == "abc-1"
+    )
+    ids = {
+        httpx.get(running.url + "/healthz", headers={"X-Request-ID": "a b"}).headers["X-Request-ID"]
+        for _ in range(2)
+    }
+    assert len(ids) == 2
+    assert "a b" not in ids
+
+
+def test_each_request_is_logged_without_what_opens_something(running, caplog) -> None:
+    with caplog.at_level(logging.INFO, "kaizala.access"):
+        httpx.get(
+            running.url + "/media/s3cret-file/a.png?s3cret-query=1", headers={"accessToken": "s3cret-token"}
+        )
+    (record,) = [record for record in caplog.records if record.name == "kaizala.access"]
+    assert record.getMessage().startswith("127.0.0.1 GET /media/.../a.png 404 ")
+    assert "s3cret" not in json.dumps(vars(record), default=str)
+
+
+def test_a_line_of_json_has_the_request_id_and_what_was_logged_with_it(capsys) -> None:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    try:
+        logs.set_up_logging(ServerConfig(log_format="json"))
+        token = logs._request_id.set("r1")
+        logging.getLogger("kaizala.test").info("two\nlines", extra={"status": 200})
+        logs._request_id.reset(token)
+        logs.set_up_logging(ServerConfig())
+        logging.getLogger("kaizala.test").info("two\nlines")
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+    first, second = capsys.readouterr().err.splitlines()
+    entry = json.loads(first)
+    assert (entry["message"], entry["requestId"], entry["status"], entry["level"]) == (
+        "two\nlines",
+        "r1",
+        200,
+        "info",
+    )
+    assert second.endswith("INFO kaizala.test two\\nlines")
+
+
+def test_requests_are_not_logged_if_the_settings_say_so() -> None:
+    try:
+        root = logging.getLogger()
+        before, level = root.handlers[:], root.level
+        logs.set_up_logging(ServerConfig(access_log=False))
+        assert not logs.access.isEnabledFor(logging.INFO)
+    finally:
+        logs.access.disabled = False
+        root.handlers[:] = before
+        root.setLevel(level)
