@@ -26,6 +26,7 @@ from airflow_provider_kaizala.server.api import (
 from airflow_provider_kaizala.server.api.bodies import error_reply
 from airflow_provider_kaizala.server.api.paths import TidyPaths, tidy
 from airflow_provider_kaizala.server.config import ServerConfig
+from airflow_provider_kaizala.server.control import inspector
 from airflow_provider_kaizala.server.control import routes as control
 from airflow_provider_kaizala.server.control.layer import ControlLayer
 from airflow_provider_kaizala.server.control.operations import called
@@ -82,7 +83,7 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
     )
     app.state.kaizala = server
     app.state.kaizala_live = Live(server.database)
-    for router in (*ROUTERS, *((control.router,) if config.test_mode else ())):
+    for router in (*ROUTERS, *((control.router, inspector.router) if config.test_mode else ())):
         app.include_router(router)
     for path, answer in (("/healthz", alive), ("/readyz", ready), ("/metrics", metrics)):
         app.add_api_route(path, answer, methods=["GET"])

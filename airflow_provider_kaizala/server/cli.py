@@ -86,11 +86,11 @@ def _check_base(_ctx: click.Context, _param: click.Parameter, value: str | None)
     return value
 
 
-def _check_networks(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    """Check addresses and networks, separated by commas."""
-    for one in (value or "").split(",") if value else ():
+def _check_networks(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Check addresses and networks."""
+    for one in value:
         try:
-            ipaddress.ip_network(one.strip())
+            ipaddress.ip_network(one)
         except ValueError:
             raise click.BadParameter(
                 f"{one!r} is not an address or a network, such as 10.0.0.5 or 10.0.0.0/8"
@@ -107,7 +107,8 @@ def _check_number(_ctx: click.Context, _param: click.Parameter, value: float) ->
 
 def _option(setting: Field[Any]) -> click.Option:
     """Return the flag of a setting, which its variable sets too."""
-    about, flag = setting.metadata, "--" + setting.name.replace("_", "-")
+    about = setting.metadata
+    flag = about.get("flag") or "--" + setting.name.replace("_", "-")
     given: dict[str, Any] = {
         "default": setting.default,
         "help": about["help"],
@@ -120,6 +121,8 @@ def _option(setting: Field[Any]) -> click.Option:
             )
         case int():
             given |= {"type": click.IntRange(about["least"], about.get("most")), "show_default": True}
+        case tuple():
+            given |= {"multiple": True}
         case float():
             given |= {
                 "type": click.FloatRange(about["least"], about["most"]),
@@ -130,11 +133,11 @@ def _option(setting: Field[Any]) -> click.Option:
             given |= {"show_default": True}
             if "choices" in about:
                 given |= {"type": click.Choice(about["choices"])}
-    if about.get("base_url"):
-        given |= {"callback": _check_base}
     if about.get("networks"):
         given |= {"callback": _check_networks}
-    return click.Option([flag], **given)
+    if about.get("base_url"):
+        given |= {"callback": _check_base}
+    return click.Option([flag, setting.name], **given)
 
 
 def _read_file(ctx: click.Context, _param: click.Parameter, path: str | None) -> str | None:
@@ -152,8 +155,10 @@ def _read_file(ctx: click.Context, _param: click.Parameter, path: str | None) ->
             raise click.BadParameter(
                 f"{path} has the unknown setting {name!r}{f'; did you mean {near[0]!r}?' if near else ''}"
             )
-        if isinstance(value, dict | list):
-            raise click.BadParameter(f"{path}: {name} must be a text, a number, true or false")
+        several = isinstance(next(one for one in SETTINGS if one.name == name).default, tuple)
+        if isinstance(value, dict) or isinstance(value, list) != several:
+            what = "a list of texts" if several else "a text, a number, true or false"
+            raise click.BadParameter(f"{path}: {name} must be {what}")
     ctx.default_map = {**(ctx.default_map or {}), **given}
     return path
 

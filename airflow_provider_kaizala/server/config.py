@@ -15,8 +15,8 @@ def _setting(default: Any, text: str, **more: Any) -> Any:
     """Define a setting.
 
     :param text: its help
-    :param more: ``least``, ``most`` of a number; ``choices`` of a text; ``base_url`` if it is the base of
-        addresses, ``networks`` if it is a list of addresses and networks
+    :param more: ``least``, ``most`` of a number; ``choices`` of a text; ``base_url`` if it is the base of addresses; ``networks`` if it
+        is a list of them; ``flag`` if it is not named as the setting, which for a list is given once for each
     """
     return field(default=default, metadata={"help": text, **more})
 
@@ -33,13 +33,14 @@ class ServerConfig:
     insecure: bool = _setting(
         False, "Serve test mode or the demo seed on an address that others reach, under any Host."
     )
-    trusted_proxy: str | None = _setting(
-        None,
-        "Address or network of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed; several with commas.",
-        networks=True,
-    )
     public_url: str | None = _setting(
         None, "The server's address as clients see it, behind a proxy.", base_url=True
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        (),
+        "Address or network of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed, once for each.",
+        flag="--trusted-proxy",
+        networks=True,
     )
     media_dir: str | None = _setting(None, "Where uploads are kept; by default beside the SQLite file.")
     connector_limit: int = _setting(100, "Calls a minute per connector; 0 for no limit.", least=0)

@@ -71,8 +71,8 @@ def _build(config: ServerConfig, state: ServerState, on_ready: Callable[[], None
         log_level=config.log_level,
         server_header=False,
         # Uvicorn would believe whoever comes over loopback.
-        proxy_headers=config.trusted_proxy is not None,
-        forwarded_allow_ips=config.trusted_proxy or "",
+        proxy_headers=bool(config.trusted_proxies),
+        forwarded_allow_ips=list(config.trusted_proxies),
         # Longer than clients keep idle connections, so that the server is not the one who closes under a request.
         timeout_keep_alive=75,
         timeout_graceful_shutdown=5,

@@ -229,8 +229,7 @@ class Account:
 
         :raises KaizalaError: if the connection holds no grant for the group
         """
-        grant = self.settings.grant_for(subject.group_id)
-        key = (grant.name, grant.seed, *subject.poll_key)
+        key = (self.settings.grant_for(subject.group_id).name, *subject.poll_key)
         poll = self._polls.get(key)
         if poll is None:
             poll = self._polls[key] = Poll(self, source_for(subject), _name(subject))

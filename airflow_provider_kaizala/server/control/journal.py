@@ -191,6 +191,12 @@ class Journal:
             found.append({"seq": seq, **entry.shown()})
         return {"entries": found, "last": max(last, wanted.since), "hasMore": False}
 
+    def newest(self, wanted: Wanted) -> Iterator[dict[str, object]]:
+        """Return the entries that fit, the newest first."""
+        with self._lock:
+            entries = list(reversed(self._entries))
+        return ({"seq": seq, **entry.shown()} for seq, entry in self._fitting(entries, wanted))
+
     def holds(self, wanted: Wanted) -> bool:
         """Tell whether there is an entry that fits."""
         if self.last <= wanted.since:

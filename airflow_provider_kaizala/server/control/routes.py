@@ -1,6 +1,8 @@
-"""The control plane under ``/_test/``, there only in test mode. All of it is JSON.
+"""The control plane under ``/_test/``, there only in test mode. All of it is JSON, except the page.
 
 ====== ============================== =====================================================================================
+GET    /_test/                        the journal as a page
+POST   /_test/replay                  deliver an event again, for the page
 POST   /_test/reset                   back to the seed, to real time; no faults, an empty journal
 POST   /_test/seed                    add a seed (YAML or JSON); ``?replace=true`` empties the database first
 GET    /_test/seed                    all that was seeded, with the secrets of the test data

@@ -270,3 +270,10 @@ def sweep(conn: Connection, now_ms: int) -> None:
             and_(_d.state.in_((DELIVERED, FAILED)), _d.next_attempt_ms < old, _d.finished_ms < old)
         )
     )
+
+
+def replay(conn: Connection, webhook_id: str, event_id: str, now_ms: int) -> bool:
+    """Deliver an event again, whatever came of it; False if there is no such delivery."""
+    again = update(webhook_delivery).where(_d.webhook_id == webhook_id[:128], _d.event_id == event_id[:128])
+    values = {"state": PENDING, "attempts": 0, "next_attempt_ms": now_ms, "finished_ms": None}
+    return conn.execute(again.values(values)).rowcount > 0

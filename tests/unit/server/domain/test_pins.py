@@ -214,7 +214,7 @@ def test_x_forwarded_for_is_believed_only_from_trusted_proxies(make_server) -> N
     direct = make_server()
     statuses = [sign_from(direct, f"203.0.113.{n}", f"+9188888{n:05}") for n in range(31)]
     assert statuses == [401] * 30 + [429], "anybody can write that header"
-    behind = make_server(trusted_proxy="192.0.2.1, 127.0.0.0/8")
+    behind = make_server(trusted_proxies=("192.0.2.1", "127.0.0.0/8"))
     statuses = [sign_from(behind, f"203.0.113.{n}", f"+9188888{n:05}") for n in range(31)]
     assert statuses == [401] * 31
     statuses = [sign_from(behind, "198.51.100.1, 127.0.0.2", f"+9177777{n:05}") for n in range(31)]
