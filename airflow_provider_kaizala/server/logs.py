@@ -92,20 +92,30 @@ class Observed:
         token = _request_id.set(request_id)
         began = time.perf_counter()
         status: int | None = None
+        told = False
+
+        def tell() -> None:
+            nonlocal told
+            if told:
+                return
+            told = True
+            seconds = time.perf_counter() - began
+            self._count(scope["method"], scope["path"], status, seconds)
+            self._log(scope, status, seconds)
 
         async def answer(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 MutableHeaders(scope=message)["X-Request-ID"] = request_id
+            elif not message.get("more_body"):
+                tell()  # before the caller has the whole reply
             await send(message)
 
         try:
             await self.app(scope, receive, answer)
         finally:
-            seconds = time.perf_counter() - began
-            self._count(scope["method"], scope["path"], status, seconds)
-            self._log(scope, status, seconds)
+            tell()
             _request_id.reset(token)
 
     @staticmethod
