@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -14,6 +14,7 @@ from starlette.requests import Request
 from airflow_provider_kaizala.server.clock import Clock
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.delivery.calls import Outbound
+from airflow_provider_kaizala.server.limits import KnownTokens
 from airflow_provider_kaizala.server.store.database import Database
 from airflow_provider_kaizala.server.store.media_files import MediaFiles
 
@@ -30,6 +31,7 @@ class ServerState:
         ``callbackUrl``, ``attempt``, ``status`` (None without a reply), ``error``, ``durationMs``, ``body``
     :param rotation_ends_old_token: whether a refresh token stops working as soon as it was rotated, which no source tells; only
         the control plane sets it
+    :param known_tokens: tokens that were found good in the last minutes, by the API, the page and the people's JSON
     """
 
     config: ServerConfig
@@ -39,6 +41,7 @@ class ServerState:
     outbound: Outbound
     on_delivery: Callable[[Mapping[str, object]], None] | None = None
     rotation_ends_old_token: bool = False
+    known_tokens: KnownTokens = field(default_factory=KnownTokens)
 
 
 def state_of(request: Request) -> ServerState:

@@ -135,10 +135,10 @@ def test_signing_in_with_a_pin_as_javascript_does(shop: Shop, pin: object) -> No
     assert shop.http.get(reply["endpointUrl"] + "v1/accessToken", headers=headers).status_code == 200
 
 
-def test_head_and_options_are_told_what_the_path_takes(shop: Shop) -> None:
-    for method in ("HEAD", "OPTIONS", "PATCH"):
+def test_options_without_an_origin_is_told_what_the_path_takes(shop: Shop) -> None:
+    for method in ("OPTIONS", "PATCH"):
         reply = shop.http.request(method, f"{shop.url}/v1/groups/{STORE}/members/")
-        assert (reply.status_code, reply.headers["allow"]) == (405, "GET, PUT")
+        assert (reply.status_code, reply.headers["allow"]) == (405, "GET, HEAD, PUT")
 
 
 def raw(shop: Shop, request: bytes) -> bytes:
@@ -152,7 +152,7 @@ def raw(shop: Shop, request: bytes) -> bytes:
 def test_links_are_links_whatever_host_is_sent(shop: Shop, host: bytes) -> None:
     given = b"applicationId: app\r\napplicationSecret: secret\r\nrefreshToken: tenant-token\r\n"
     reply = raw(shop, b"GET /v1/accessToken HTTP/1.0\r\n" + host + given + b"\r\n")
-    assert json.loads(reply.partition(b"\r\n\r\n")[2])["endpointUrl"] == shop.url
+    assert json.loads(reply.partition(b"\r\n\r\n")[2])["endpointUrl"] == shop.url + "/"
 
 
 def test_the_full_url_in_the_request_line(shop: Shop) -> None:

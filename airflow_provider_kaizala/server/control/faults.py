@@ -38,7 +38,7 @@ from pydantic import (
 )
 
 from airflow_provider_kaizala.server.api.mistakes import first_mistake, sentence
-from airflow_provider_kaizala.server.control.operations import OPERATIONS, Called
+from airflow_provider_kaizala.server.api.operations import OPERATIONS, Called
 from airflow_provider_kaizala.server.domain.errors import ApiError, bad_request
 from airflow_provider_kaizala.server.domain.ids import canonical
 

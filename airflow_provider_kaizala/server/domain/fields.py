@@ -160,6 +160,12 @@ class Fields:
         """Return an array of strings, of which each may hold several, joined by commas."""
         return [part.strip() for text in self.texts(*names) for part in text.split(",")]
 
+    def phones_and_others(self, *names: str) -> tuple[list[str], list[str]]:
+        """Return phone numbers, each once, in order, and the entries that are none; an entry may hold several."""
+        given = dict.fromkeys(part for part in self.split_texts(*names) if part)
+        phones = [one for one in given if PHONE.match(one)]
+        return phones, [one for one in given if one not in phones]
+
     def phones(self, *names: str) -> list[str]:
         """Return phone numbers, each once, in order; an entry may hold several, joined by commas."""
         given = self.split_texts(*names)

@@ -168,6 +168,5 @@ def sign_in(
         "refreshToken": token,
         "grantedScope": GRANTED_SCOPE,
         "refreshTokenExpiry": expires_ms,
-        # Clients append v1/accessToken without a slash of their own.
-        "endpointUrl": endpoint_url + "/",
+        "endpointUrl": endpoint_url,
     }
