@@ -295,4 +295,4 @@ def test_an_event_of_a_bot_fits_too(api, user_api, server, listener, subscribe, 
     [body] = listener.wait(1)
     fits(body, "Event")
     assert body["fromUserName"] == "Robo"
-    assert "fromUser" not in body
+    assert body["fromUser"] == ""
