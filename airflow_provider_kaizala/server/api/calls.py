@@ -15,7 +15,7 @@ from airflow_provider_kaizala.server.api.bodies import json_reply, query_fields,
 from airflow_provider_kaizala.server.config import MEBIBYTE
 from airflow_provider_kaizala.server.domain.access import authenticate
 from airflow_provider_kaizala.server.domain.context import Caller, Operation
-from airflow_provider_kaizala.server.domain.errors import ApiError
+from airflow_provider_kaizala.server.domain.errors import ApiError, token_missing
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.throttle import count_call
 from airflow_provider_kaizala.server.state import ServerState, base_url, state_of
@@ -71,13 +71,15 @@ async def answer(endpoint: Endpoint, request: Request) -> Response:
     if endpoint.runs is Runs.OPEN:
         return _sent(await endpoint.handle(request, *await _given(request, endpoint, MAX_BODY_OF_STRANGER)))
     token = access_token(request)
+    if token is None:
+        raise token_missing()
 
     def admit(conn: Connection) -> Caller:
         return _admit(server, conn, token, endpoint.permission)
 
     if endpoint.runs is Runs.ADMITTED:
         caller = await server.database.write(admit)
-        server.known_tokens.add(token or "", server.clock.now_ms())
+        server.known_tokens.add(token, server.clock.now_ms())
         given = await _given(request, endpoint, server.config.max_body)
         return _sent(await endpoint.handle(request, caller, *ids, *given))
 
@@ -98,7 +100,7 @@ async def answer(endpoint: Endpoint, request: Request) -> Response:
 
     run = _read if endpoint.runs is Runs.READ else _write
     reply = await run(server, admit, operate)
-    server.known_tokens.add(token or "", server.clock.now_ms())
+    server.known_tokens.add(token, server.clock.now_ms())
     return json_reply(reply)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from airflow_provider_kaizala.server.api.mistakes import unknown_name
 from airflow_provider_kaizala.server.domain.errors import bad_request
+from airflow_provider_kaizala.server.mistakes import unknown_name
 
 PHONE = re.compile(r"\+[0-9]{6,15}\Z")
 _LARGEST = 2**53
