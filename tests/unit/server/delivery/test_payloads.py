@@ -304,7 +304,7 @@ def test_an_unanswered_question_of_an_event_has_no_answer(api, ravi, heard, surv
     made = api.post_action("Survey", survey)["actionId"]
     ravi.ok("POST", f"/actions/{made}/responses", json={"answers": ["Yes"]})
     [data] = read()
-    fits(data, "SurveyResponseData")
+    fits(data, "FormResponseData")
     first, *others = data["responseDetails"]["responseWithQuestions"]
     assert first["answer"] == ["Yes"]
     assert ["answer" in one for one in others] == [False] * 5 + [True] * 3
