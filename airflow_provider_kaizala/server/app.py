@@ -93,7 +93,9 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
     if config.cors_origins:
         app.add_middleware(BrowserClients, origins=config.cors_origins)
     app.add_middleware(TidyPaths)
-    app.state.kaizala_metrics = figures = Metrics(lambda method, path: operations.called(method, tidy(path)).operation)
+    app.state.kaizala_metrics = figures = Metrics(
+        lambda method, path: operations.called(method, tidy(path)).operation
+    )
     app.add_middleware(Observed, count=figures.count)
     return app
 
