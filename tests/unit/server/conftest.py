@@ -17,6 +17,7 @@ from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.run import RunningServer
 from airflow_provider_kaizala.server.store.engine import open_engine
 from airflow_provider_kaizala.server.store.migrate import migrate
+from tests.on_postgres import is_installed, running_postgres
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,13 +89,47 @@ def fetch_token(
     return reply.json()
 
 
-def postgres(statement: str) -> None:
-    """Run a statement on the PostgreSQL that the environment names."""
-    admin = create_engine(
-        os.environ["KAIZALA_TEST_POSTGRES"], isolation_level="AUTOCOMMIT", poolclass=NullPool
-    )
-    with admin.connect() as connection:
+def run_sql(url: str, statement: str) -> None:
+    """Run a statement outside of a transaction."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
         connection.exec_driver_sql(statement)
+
+
+def _create_database(server: str, template: str | None = None) -> str:
+    """Create a database on a PostgreSQL and return its URL."""
+    name = f"kaizala_{uuid.uuid4().hex}"
+    copied = f" TEMPLATE {make_url(template).database}" if template else ""
+    run_sql(server, f"CREATE DATABASE {name}{copied}")
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL: that of the environment, or one of its own."""
+    if url := os.environ.get("KAIZALA_TEST_POSTGRES"):
+        yield url
+        return
+    if not is_installed():
+        pytest.skip("PostgreSQL is not on this machine (Debian: apt-get install postgresql)")
+    with running_postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_original(postgres_url: str) -> str:
+    """A migrated, empty database on that PostgreSQL, to copy."""
+    url = _create_database(postgres_url)
+    engine = open_engine(url)
+    migrate(engine)
+    engine.dispose()
+    return url
+
+
+@pytest.fixture(scope="module")
+def postgres_database(postgres_url: str, postgres_original: str) -> str:
+    """A migrated, empty database on PostgreSQL, whatever the other tests run on."""
+    return _create_database(postgres_url, postgres_original)
 
 
 @pytest.fixture(scope="session")
@@ -104,10 +139,8 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, st
     They are copies of one: running the migrations takes longer than most tests.
     """
     server = os.environ.get("KAIZALA_TEST_POSTGRES")
-    original = f"kaizala_{uuid.uuid4().hex}"
     if server:
-        postgres(f"CREATE DATABASE {original}")
-        url = make_url(server).set(database=original).render_as_string(hide_password=False)
+        url = _create_database(server)
     else:
         file = tmp_path_factory.mktemp("migrated") / "kaizala.db"
         url = f"sqlite:///{file}"
@@ -119,9 +152,7 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, st
         if not server:
             shutil.copyfile(file, folder / f"{name}.db")
             return f"sqlite:///{folder}/{name}.db"
-        own = f"kaizala_{uuid.uuid4().hex}"
-        postgres(f"CREATE DATABASE {own} TEMPLATE {original}")
-        return make_url(server).set(database=own).render_as_string(hide_password=False)
+        return _create_database(server, url)
 
     return make
 
