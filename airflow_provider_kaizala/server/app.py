@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from sqlalchemy import select
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,13 +30,14 @@ from airflow_provider_kaizala.server.control import routes as control
 from airflow_provider_kaizala.server.control.layer import ControlLayer
 from airflow_provider_kaizala.server.control.plane import ControlPlane
 from airflow_provider_kaizala.server.delivery.deliverer import Deliverer
-from airflow_provider_kaizala.server.domain.errors import ApiError, not_found
+from airflow_provider_kaizala.server.domain.errors import ApiError, not_found, store_failed
 from airflow_provider_kaizala.server.page import routes as page
 from airflow_provider_kaizala.server.page.live import Live
 from airflow_provider_kaizala.server.page.render import error_page
 from airflow_provider_kaizala.server.people import routes as people
 from airflow_provider_kaizala.server.startup import open_state
 from airflow_provider_kaizala.server.state import ServerState, state_of
+from airflow_provider_kaizala.server.store.errors import StoreError
 
 log = logging.getLogger(__name__)
 # Below these a refusal is always JSON.
@@ -87,6 +87,7 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
             # Production matched routes without case; ids keep theirs.
             route.path_regex = re.compile(route.path_regex.pattern, re.IGNORECASE)
     app.add_exception_handler(ApiError, _refused)
+    app.add_exception_handler(StoreError, _store_failed)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(Exception, _failed)
     if config.test_mode:
@@ -98,14 +99,20 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
 
 
 async def health(request: Request) -> Response:
-    """Tell that the server and its database answer."""
-    await state_of(request).database.read(lambda conn: conn.execute(select(1)).scalar_one())
+    """Tell that the server can read and write its database."""
+    await state_of(request).database.check()
     return json_reply({"status": "ok"})
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)  # noqa: S101
     return error_reply(error)
+
+
+async def _store_failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, StoreError)  # noqa: S101
+    told = store_failed(error)
+    return error_page(request, told) if _is_for_people(request) else error_reply(told)
 
 
 async def _no_route(request: Request, error: Exception) -> Response:

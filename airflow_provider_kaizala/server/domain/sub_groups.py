@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from airflow_provider_kaizala.server.domain import hierarchy
-from airflow_provider_kaizala.server.domain.access import GroupAccess, find_group, need_admin
+from airflow_provider_kaizala.server.domain.access import GroupAccess, find_group, need_admin, reached_groups
 from airflow_provider_kaizala.server.domain.context import Operation
-from airflow_provider_kaizala.server.domain.errors import ApiError, bad_request, not_found
+from airflow_provider_kaizala.server.domain.errors import bad_request, not_found
 from airflow_provider_kaizala.server.domain.events import emit
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.groups import create_below, describe
@@ -23,16 +23,9 @@ def list_sub_groups(op: Operation, group_id: str, *, all_levels: bool) -> dict[s
     ids = op.conn.execute(
         select(g.id).where(g.id.in_(find(op.conn, access.id))).order_by(g.name, g.id)
     ).scalars()
-    below = [describe(op, one, with_counts=True) for one in (_if_reached(op, i) for i in ids.all()) if one]
-    parent = {**describe(op, access, with_counts=True), "subGroups": below}
+    own, *below = describe(op, [access, *reached_groups(op, ids.all()).values()], with_counts=True)
+    parent = {**own, "subGroups": below}
     return {**parent, "groups": [parent]}
-
-
-def _if_reached(op: Operation, group_id: str) -> GroupAccess | None:
-    try:
-        return find_group(op, group_id)
-    except ApiError:
-        return None
 
 
 def create_sub_group(op: Operation, group_id: str, fields: Fields) -> dict[str, object]:
@@ -48,6 +41,7 @@ def attach_sub_groups(op: Operation, group_id: str, fields: Fields) -> dict[str,
     ids = fields.texts("subGroups")
     if not ids:
         raise bad_request("subGroups must hold at least one group id")
+    hierarchy.lock(op.conn, parent.group["tenant_id"])
     present = set(hierarchy.children(op.conn, parent.id))
     for given in ids:
         child = need_admin(find_group(op, given))
