@@ -14,7 +14,6 @@ from airflow_provider_kaizala.server.domain.access import authenticate
 from airflow_provider_kaizala.server.domain.context import Caller, Operation
 from airflow_provider_kaizala.server.domain.errors import ApiError
 from airflow_provider_kaizala.server.domain.fields import Fields
-from airflow_provider_kaizala.server.domain.throttle import count_call
 from airflow_provider_kaizala.server.state import ServerState, base_url, state_of
 
 Reply = dict[str, object]
@@ -38,12 +37,9 @@ async def read_call(
     token, base = access_token(request), base_url(request)
 
     def work(conn: Connection) -> Reply:
-        now_ms = server.clock.now_ms()
-        caller = authenticate(conn, now_ms, token, permission)
-        return operate(Operation(conn, now_ms, caller, base))
+        caller = _admit(server, conn, token, permission)
+        return operate(Operation(conn, server.clock.now_ms(), caller, base))
 
-    if _limited(server):
-        await server.database.write(lambda conn: _admit(server, conn, token, permission))
     return json_reply(await server.database.read(work))
 
 
@@ -55,26 +51,13 @@ async def write_call(
     token, base = access_token(request), base_url(request)
     fields = await read_fields(request)
 
-    def work(conn: Connection) -> Reply | ApiError:
+    def work(conn: Connection) -> Reply:
         caller = _admit(server, conn, token, permission)
         if isinstance(fields, ApiError):
-            return fields
-        if not _limited(server):
-            return operate(Operation(conn, server.clock.now_ms(), caller, base), fields)
-        # The call counts against the limits even when it is refused.
-        savepoint = conn.begin_nested()
-        try:
-            reply = operate(Operation(conn, server.clock.now_ms(), caller, base), fields)
-        except ApiError as error:
-            savepoint.rollback()
-            return error
-        savepoint.commit()
-        return reply
+            raise fields
+        return operate(Operation(conn, server.clock.now_ms(), caller, base), fields)
 
-    reply = await server.database.write(work)
-    if isinstance(reply, ApiError):
-        raise reply
-    return json_reply(reply)
+    return json_reply(await server.database.write(work))
 
 
 async def read_fields(request: Request) -> Fields | ApiError:
@@ -93,18 +76,14 @@ async def admit(request: Request, permission: str | None) -> Caller:
     """Check token, permission and limits of a call whose body is read afterwards, such as an upload."""
     server = state_of(request)
     token = access_token(request)
-    return await server.database.write(lambda conn: _admit(server, conn, token, permission))
-
-
-def _limited(server: ServerState) -> bool:
-    return server.config.connector_limit > 0 or server.config.tenant_limit > 0
+    return await server.database.read(lambda conn: _admit(server, conn, token, permission))
 
 
 def _admit(server: ServerState, conn: Connection, token: str | None, permission: str | None) -> Caller:
     now_ms = server.clock.now_ms()
     caller = authenticate(conn, now_ms, token, permission)
-    count_call(conn, now_ms, f"connector:{caller.connector_id}", server.config.connector_limit)
-    count_call(conn, now_ms, f"tenant:{caller.tenant_id}", server.config.tenant_limit)
+    server.throttle.count_call(now_ms, f"connector:{caller.connector_id}", server.config.connector_limit)
+    server.throttle.count_call(now_ms, f"tenant:{caller.tenant_id}", server.config.tenant_limit)
     return caller
 
 
