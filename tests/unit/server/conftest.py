@@ -96,7 +96,7 @@ def run_sql(url: str, statement: str) -> None:
         connection.exec_driver_sql(statement)
 
 
-def _create_database(server: str, template: str | None = None) -> str:
+def create_database(server: str, template: str | None = None) -> str:
     """Create a database on a PostgreSQL and return its URL."""
     name = f"kaizala_{uuid.uuid4().hex}"
     copied = f" TEMPLATE {make_url(template).database}" if template else ""
@@ -119,7 +119,7 @@ def postgres_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def postgres_original(postgres_url: str) -> str:
     """A migrated, empty database on that PostgreSQL, to copy."""
-    url = _create_database(postgres_url)
+    url = create_database(postgres_url)
     engine = open_engine(url)
     migrate(engine)
     engine.dispose()
@@ -129,7 +129,7 @@ def postgres_original(postgres_url: str) -> str:
 @pytest.fixture(scope="module")
 def postgres_database(postgres_url: str, postgres_original: str) -> str:
     """A migrated, empty database on PostgreSQL, whatever the other tests run on."""
-    return _create_database(postgres_url, postgres_original)
+    return create_database(postgres_url, postgres_original)
 
 
 @pytest.fixture(scope="session")
@@ -140,7 +140,7 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, st
     """
     server = os.environ.get("KAIZALA_TEST_POSTGRES")
     if server:
-        url = _create_database(server)
+        url = create_database(server)
     else:
         file = tmp_path_factory.mktemp("migrated") / "kaizala.db"
         url = f"sqlite:///{file}"
@@ -152,7 +152,7 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, st
         if not server:
             shutil.copyfile(file, folder / f"{name}.db")
             return f"sqlite:///{folder}/{name}.db"
-        return _create_database(server, url)
+        return create_database(server, url)
 
     return make
 
