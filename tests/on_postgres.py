@@ -13,9 +13,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import NullPool, create_engine, make_url
 
 from demo.stack import free_port
 
@@ -82,9 +86,36 @@ def running_postgres() -> Iterator[str]:
             server.wait(SECONDS)
 
 
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL: that of the environment, or one of its own."""
+    if url := os.environ.get("KAIZALA_TEST_POSTGRES"):
+        yield url
+        return
+    if not is_installed():
+        pytest.skip("PostgreSQL is not on this machine (Debian: apt-get install postgresql)")
+    with running_postgres() as url:
+        yield url
+
+
+def run_sql(url: str, statement: str) -> None:
+    """Run a statement outside of a transaction."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def create_database(server: str, template: str | None = None) -> str:
+    """Create a database on a PostgreSQL and return its URL."""
+    name = f"kaizala_{uuid.uuid4().hex}"
+    copied = f" TEMPLATE {make_url(template).database}" if template else ""
+    run_sql(server, f"CREATE DATABASE {name}{copied}")
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
 def main() -> int:
     """Start PostgreSQL, run pytest, stop PostgreSQL."""
-    command = [sys.executable, "-m", "pytest", "-q", *(sys.argv[1:] or ["tests/unit/server"])]
+    command = [sys.executable, "-m", "pytest", "-q", *(sys.argv[1:] or ["tests/unit/server", "tests/faults"])]
     with running_postgres() as url:
         return subprocess.run(
             command, env={**os.environ, "KAIZALA_TEST_POSTGRES": url}, check=False

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import os
 import shutil
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from sqlalchemy import NullPool, create_engine, make_url
 
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.run import RunningServer
 from airflow_provider_kaizala.server.store.engine import open_engine
 from airflow_provider_kaizala.server.store.migrate import migrate
-from tests.on_postgres import is_installed, running_postgres
+from tests.on_postgres import create_database, postgres_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+__all__ = ["postgres_url"]
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 
@@ -87,33 +86,6 @@ def fetch_token(
     reply = httpx.get(url + "/v1/accessToken", headers=headers)
     assert reply.status_code == 200, reply.text
     return reply.json()
-
-
-def run_sql(url: str, statement: str) -> None:
-    """Run a statement outside of a transaction."""
-    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with engine.connect() as connection:
-        connection.exec_driver_sql(statement)
-
-
-def create_database(server: str, template: str | None = None) -> str:
-    """Create a database on a PostgreSQL and return its URL."""
-    name = f"kaizala_{uuid.uuid4().hex}"
-    copied = f" TEMPLATE {make_url(template).database}" if template else ""
-    run_sql(server, f"CREATE DATABASE {name}{copied}")
-    return make_url(server).set(database=name).render_as_string(hide_password=False)
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A PostgreSQL: that of the environment, or one of its own."""
-    if url := os.environ.get("KAIZALA_TEST_POSTGRES"):
-        yield url
-        return
-    if not is_installed():
-        pytest.skip("PostgreSQL is not on this machine (Debian: apt-get install postgresql)")
-    with running_postgres() as url:
-        yield url
 
 
 @pytest.fixture(scope="session")
