@@ -6,6 +6,7 @@ read what it reads before it writes.
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ from tests.unit.server.page.conftest import HOME, Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from sqlalchemy.engine import Connection
 
     from airflow_provider_kaizala.server.run import RunningServer
 
@@ -295,19 +298,13 @@ def test_two_groups_are_not_put_below_each_other(shop: Shop) -> None:
 
 
 def test_a_person_has_one_grant_for_a_connector(shop: Shop) -> None:
-    body = {"mobileNumber": RAVI, "pin": "1234", "applicationId": "demo-connector"}
-    replies = shop.at_once(
-        "connector_grant",
-        *(
-            lambda url=one.url: httpx.post(f"{url}/v1/loginWithPinAndApplicationId", json=body)
-            for one in shop.servers
-        ),
-    )
+    replies = redeem(shop, "connector_grant", "one code", "another code")
     assert statuses(replies) == [200, 200]
     whose = f"person_id = (SELECT id FROM person WHERE mobile = '{RAVI}')"
     assert len(shop.rows(f"SELECT id FROM connector_grant WHERE {whose} AND revoked_ms IS NULL")) == 1
     # The one that came second ended the first, as if they had come one after the other.
-    live = f"SELECT token_hash FROM refresh_token WHERE revoked_ms IS NULL AND grant_id IN (SELECT id FROM connector_grant WHERE {whose})"
+    grants = f"SELECT id FROM connector_grant WHERE {whose}"
+    live = f"SELECT token_hash FROM refresh_token WHERE revoked_ms IS NULL AND grant_id IN ({grants})"
     assert len(shop.rows(live)) == 1
 
 
@@ -329,20 +326,27 @@ def test_a_refresh_token_that_ends_with_its_rotation_is_rotated_once(shop: Shop)
     assert fetch_token(shop.servers[0].url, rotated)["accessToken"]
 
 
-def test_a_code_is_spent_once(shop: Shop) -> None:
-    now_ms = shop.servers[0].state.clock.now_ms()
-    with shop.engine.begin() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO oauth_code (code_hash, connector_id, person_id, redirect_url, expires_ms) "
-            "SELECT %s, 'demo-connector', id, 'https://a.example/', %s FROM person WHERE mobile = %s",
-            (fingerprint("the code"), now_ms + 60_000, RAVI),
-        )
-    form = {"client_id": "demo-connector", "client_secret": "demo-secret", "code": "the code"}
-    replies = shop.at_once(
-        "oauth_code",
-        *(lambda url=one.url: httpx.post(f"{url}/api/oauth/token", data=form) for one in shop.servers),
+def redeem(shop: Shop, table: str, *codes: str) -> list[httpx.Response]:
+    """Trade codes of one person at once, one on each server."""
+    expires_ms = shop.servers[0].state.clock.now_ms() + 60_000
+    insert = (
+        "INSERT INTO oauth_code (code_hash, connector_id, person_id, redirect_url, expires_ms) "
+        "SELECT %s, 'demo-connector', id, 'https://a.example/', %s FROM person WHERE mobile = %s"
     )
-    assert statuses(replies) == [200, 400]
+    with shop.engine.begin() as connection:
+        for code in set(codes):
+            connection.exec_driver_sql(insert, (fingerprint(code), expires_ms, RAVI))
+
+    def trade(server: RunningServer, code: str) -> httpx.Response:
+        form = {"client_id": "demo-connector", "client_secret": "demo-secret", "code": code}
+        return httpx.post(f"{server.url}/api/oauth/token", data=form)
+
+    one, other = shop.servers
+    return shop.at_once(table, lambda: trade(one, codes[0]), lambda: trade(other, codes[1]))
+
+
+def test_a_code_is_spent_once(shop: Shop) -> None:
+    assert statuses(redeem(shop, "oauth_code", "the code", "the code")) == [200, 400]
 
 
 def card(shop: Shop) -> str:
@@ -424,3 +428,26 @@ def test_one_of_two_processes_delivers_for_a_webhook(shop: Shop) -> None:
         "webhook", lambda: turn(shop.servers[0], "one:1:a"), lambda: turn(shop.servers[1], "two:2:b")
     )
     assert sorted(one is None for one in (first, second)) == [False, True]
+
+
+def test_writes_that_wait_for_each_other_are_both_done(shop: Shop) -> None:
+    both_hold_a_row = threading.Barrier(2)
+
+    def swap(first: str, second: str) -> Callable[[Connection], None]:
+        met: list[bool] = []
+
+        def work(conn: Connection) -> None:
+            conn.exec_driver_sql("UPDATE setting SET value = value || 'x' WHERE name = %s", (first,))
+            if not met:
+                met.append(True)
+                both_hold_a_row.wait(20)
+            conn.exec_driver_sql("UPDATE setting SET value = value || 'x' WHERE name = %s", (second,))
+
+        return work
+
+    with shop.engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO setting (name, value) VALUES ('a', ''), ('b', '')")
+    one, other = (server.state.database for server in shop.servers)
+    for running in (one.submit(swap("a", "b")), other.submit(swap("b", "a"))):
+        running.result(60)
+    assert shop.rows("SELECT value FROM setting") == ["xx", "xx"]
