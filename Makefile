@@ -34,7 +34,7 @@ demo: $(STAMP) ## a DAG asks, people answer, the DAG continues; HUMAN=1 asks you
 
 # All tests, also those that start real components. Tests of what this machine lacks are skipped, with the reason.
 test: $(STAMP) ## all tests
-	$(BIN)/python -m pytest -q $(PARALLEL) tests/unit tests/contract tests/airflow --ignore $(SERIAL)
+	$(BIN)/python -m pytest -q $(PARALLEL) tests/unit tests/contract tests/airflow tests/faults --ignore $(SERIAL)
 	$(BIN)/python -m pytest -q $(SERIAL) tests/browser tests/e2e
 
 # The provider's unit tests: neither the server's, nor any that start components.

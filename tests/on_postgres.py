@@ -8,29 +8,45 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+import uuid
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import NullPool, create_engine, make_url
 
 from demo.stack import free_port
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 PLACES = [*map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))]
+_PATH = os.pathsep.join([os.environ.get("PATH", ""), *PLACES])
 SECONDS = 30
 
 
 def program(name: str) -> str:
     """Return the path of one of PostgreSQL's programs."""
-    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *PLACES]))
+    found = shutil.which(name, path=_PATH)
     if found is None:
         sys.exit(f"{name} is not on this machine; install PostgreSQL (Debian: apt-get install postgresql)")
     return found
 
 
-def main() -> int:
-    """Start PostgreSQL, run pytest, stop PostgreSQL."""
+def is_installed() -> bool:
+    """Tell whether this machine has PostgreSQL."""
+    return shutil.which("initdb", path=_PATH) is not None
+
+
+@contextmanager
+def running_postgres() -> Iterator[str]:
+    """Start a PostgreSQL in a temporary folder, and end it; its URL is an administrator's."""
     owner: dict[str, Any] = (
         {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
     )
@@ -63,15 +79,47 @@ def main() -> int:
                 if server.poll() is not None or time.monotonic() > until:
                     sys.exit(f"PostgreSQL does not start:\n{Path(folder, 'log').read_text()[-2000:]}")
                 time.sleep(0.2)
-            url = f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
-            tests = sys.argv[1:] or ["tests/unit/server"]
-            command = [sys.executable, "-m", "pytest", "-q", *tests]
-            return subprocess.run(
-                command, env={**os.environ, "KAIZALA_TEST_POSTGRES": url}, check=False
-            ).returncode
+            yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
         finally:
-            server.terminate()
+            # SIGINT: a smart shutdown (SIGTERM) would wait for whoever is still connected.
+            server.send_signal(signal.SIGINT)
             server.wait(SECONDS)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL: that of the environment, or one of its own."""
+    if url := os.environ.get("KAIZALA_TEST_POSTGRES"):
+        yield url
+        return
+    if not is_installed():
+        pytest.skip("PostgreSQL is not on this machine (Debian: apt-get install postgresql)")
+    with running_postgres() as url:
+        yield url
+
+
+def run_sql(url: str, statement: str) -> None:
+    """Run a statement outside of a transaction."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def create_database(server: str, template: str | None = None) -> str:
+    """Create a database on a PostgreSQL and return its URL."""
+    name = f"kaizala_{uuid.uuid4().hex}"
+    copied = f" TEMPLATE {make_url(template).database}" if template else ""
+    run_sql(server, f"CREATE DATABASE {name}{copied}")
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+def main() -> int:
+    """Start PostgreSQL, run pytest, stop PostgreSQL."""
+    command = [sys.executable, "-m", "pytest", "-q", *(sys.argv[1:] or ["tests/unit/server", "tests/faults"])]
+    with running_postgres() as url:
+        return subprocess.run(
+            command, env={**os.environ, "KAIZALA_TEST_POSTGRES": url}, check=False
+        ).returncode
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from airflow_provider_kaizala.server.control import routes as control
 from airflow_provider_kaizala.server.control.layer import ControlLayer
 from airflow_provider_kaizala.server.control.plane import ControlPlane
 from airflow_provider_kaizala.server.delivery.deliverer import Deliverer
-from airflow_provider_kaizala.server.domain.errors import ApiError, not_found
+from airflow_provider_kaizala.server.domain.errors import ApiError, not_found, store_failed
 from airflow_provider_kaizala.server.health import Metrics, alive, metrics, ready
 from airflow_provider_kaizala.server.limits import AddressLimit
 from airflow_provider_kaizala.server.logs import Observed
@@ -34,6 +34,7 @@ from airflow_provider_kaizala.server.page.visitor import SESSION
 from airflow_provider_kaizala.server.people import routes as people
 from airflow_provider_kaizala.server.startup import open_state
 from airflow_provider_kaizala.server.state import ServerState
+from airflow_provider_kaizala.server.store.errors import StoreError
 
 log = logging.getLogger(__name__)
 # Below these a refusal is always JSON.
@@ -82,6 +83,7 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
             if route.methods and "GET" in route.methods:
                 route.methods.add("HEAD")  # FastAPI's routes leave it out; the server sends no body then
     app.add_exception_handler(ApiError, _refused)
+    app.add_exception_handler(StoreError, _store_failed)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(Exception, _failed)
     if config.test_mode:
@@ -104,6 +106,12 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
 async def _refused(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)  # noqa: S101
     return error_reply(error)
+
+
+async def _store_failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, StoreError)  # noqa: S101
+    told = store_failed(error)
+    return error_page(request, told) if _is_for_people(request) else error_reply(told)
 
 
 async def _no_route(request: Request, error: Exception) -> Response:

@@ -13,7 +13,7 @@ from airflow_provider_kaizala.server.seeds.load import SeedError, load_seed
 from airflow_provider_kaizala.server.seeds.model import Seed
 from airflow_provider_kaizala.server.state import ServerState, media_folder
 from airflow_provider_kaizala.server.store.database import Database
-from airflow_provider_kaizala.server.store.engine import WRITES, DatabaseUnusable, open_engine
+from airflow_provider_kaizala.server.store.engine import DatabaseUnusable, open_engine, starting
 from airflow_provider_kaizala.server.store.media_files import MediaFiles
 from airflow_provider_kaizala.server.store.migrate import migrate
 
@@ -48,7 +48,7 @@ def _seed_if_empty(engine: Engine, config: ServerConfig, now_ms: int) -> None:
         return
     seed = load_seed(config.seed)
     hash_pins(seed)
-    with engine.connect().execution_options(**WRITES) as connection, connection.begin():
+    with starting(engine) as connection:
         if is_empty(connection):
             _apply(connection, seed, config.seed, now_ms)
 

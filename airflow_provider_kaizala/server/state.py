@@ -14,6 +14,7 @@ from starlette.requests import Request
 from airflow_provider_kaizala.server.clock import Clock
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.delivery.calls import Outbound
+from airflow_provider_kaizala.server.domain.throttle import Throttle
 from airflow_provider_kaizala.server.limits import KnownTokens
 from airflow_provider_kaizala.server.pin_sign_in import PinHashing
 from airflow_provider_kaizala.server.store.database import Database
@@ -44,6 +45,10 @@ class ServerState:
     on_delivery: Callable[[Mapping[str, object]], None] | None = None
     rotation_ends_old_token: bool = False
     known_tokens: KnownTokens = field(default_factory=KnownTokens)
+
+    def __post_init__(self) -> None:
+        """Begin to count calls."""
+        self.throttle = Throttle(self.database.submit)
 
 
 def state_of(request: Request) -> ServerState:

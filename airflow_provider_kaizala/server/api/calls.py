@@ -17,7 +17,6 @@ from airflow_provider_kaizala.server.domain.access import authenticate
 from airflow_provider_kaizala.server.domain.context import Caller, Operation
 from airflow_provider_kaizala.server.domain.errors import ApiError, token_missing
 from airflow_provider_kaizala.server.domain.fields import Fields
-from airflow_provider_kaizala.server.domain.throttle import count_call
 from airflow_provider_kaizala.server.state import ServerState, base_url, state_of
 
 Reply = dict[str, object]
@@ -78,7 +77,7 @@ async def answer(endpoint: Endpoint, request: Request) -> Response:
         return _admit(server, conn, token, endpoint.permission)
 
     if endpoint.runs is Runs.ADMITTED:
-        caller = await server.database.write(admit)
+        caller = await server.database.read(admit)
         server.known_tokens.add(token, server.clock.now_ms())
         given = await _given(request, endpoint, server.config.max_body)
         return _sent(await endpoint.handle(request, caller, *ids, *given))
@@ -88,52 +87,21 @@ async def answer(endpoint: Endpoint, request: Request) -> Response:
     try:
         given = await _given(request, endpoint, server.config.max_body)
     except ApiError:
-        await server.database.write(
+        await server.database.read(
             admit
         )  # it counts as a call; and who may not call at all is told that first
         raise
     base = base_url(request)
 
-    def operate(conn: Connection, caller: Caller) -> Reply:
+    def work(conn: Connection) -> Reply:
+        caller = admit(conn)
         reply: Reply = endpoint.handle(Operation(conn, server.clock.now_ms(), caller, base), *ids, *given)
         return reply
 
-    run = _read if endpoint.runs is Runs.READ else _write
-    reply = await run(server, admit, operate)
+    database = server.database
+    reply = await (database.read if endpoint.runs is Runs.READ else database.write)(work)
     server.known_tokens.add(token, server.clock.now_ms())
     return json_reply(reply)
-
-
-async def _read(
-    server: ServerState, admit: Callable[[Connection], Caller], operate: Callable[[Connection, Caller], Reply]
-) -> Reply:
-    if not _limited(server):
-        return await server.database.read(lambda conn: operate(conn, admit(conn)))
-    caller = await server.database.write(admit)
-    return await server.database.read(lambda conn: operate(conn, caller))
-
-
-async def _write(
-    server: ServerState, admit: Callable[[Connection], Caller], operate: Callable[[Connection, Caller], Reply]
-) -> Reply:
-    def work(conn: Connection) -> Reply | ApiError:
-        caller = admit(conn)
-        if not _limited(server):
-            return operate(conn, caller)
-        # The call counts against the limits even when it is refused.
-        savepoint = conn.begin_nested()
-        try:
-            reply = operate(conn, caller)
-        except ApiError as error:
-            savepoint.rollback()
-            return error
-        savepoint.commit()
-        return reply
-
-    reply = await server.database.write(work)
-    if isinstance(reply, ApiError):
-        raise reply
-    return reply
 
 
 async def _given(request: Request, endpoint: Endpoint, limit: int) -> tuple[Fields, ...]:
@@ -178,13 +146,9 @@ async def let_in(server: ServerState, token: str | None, check: Callable[[Connec
         server.known_tokens.add(token or "", server.clock.now_ms())
 
 
-def _limited(server: ServerState) -> bool:
-    return server.config.connector_limit > 0 or server.config.tenant_limit > 0
-
-
 def _admit(server: ServerState, conn: Connection, token: str | None, permission: str | None) -> Caller:
     now_ms = server.clock.now_ms()
     caller = authenticate(conn, now_ms, token, permission)
-    count_call(conn, now_ms, f"connector:{caller.connector_id}", server.config.connector_limit)
-    count_call(conn, now_ms, f"tenant:{caller.tenant_id}", server.config.tenant_limit)
+    server.throttle.count_call(now_ms, f"connector:{caller.connector_id}", server.config.connector_limit)
+    server.throttle.count_call(now_ms, f"tenant:{caller.tenant_id}", server.config.tenant_limit)
     return caller

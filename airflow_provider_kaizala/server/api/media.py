@@ -27,6 +27,7 @@ from airflow_provider_kaizala.server.domain.errors import (
 from airflow_provider_kaizala.server.domain.media import StoredFile, add_resource, find_file
 from airflow_provider_kaizala.server.domain.media_kinds import is_taken, kind_of, named_for
 from airflow_provider_kaizala.server.state import ServerState, base_url, state_of
+from airflow_provider_kaizala.server.store.errors import Unavailable
 
 router = APIRouter()
 MAX_FILES = 50
@@ -73,7 +74,7 @@ async def register(server: ServerState, caller: Caller, base: str, files: list[S
         return await server.database.write(
             lambda conn: add_resource(Operation(conn, server.clock.now_ms(), caller, base), files)
         )
-    except ApiError:
+    except (ApiError, Unavailable):  # not where the outcome is unknown: something may refer to them
         for one in files:
             server.media.discard(one.id)
         raise

@@ -10,6 +10,7 @@ from airflow_provider_kaizala.server.domain.errors import bad_request, not_found
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.ids import canonical
 from airflow_provider_kaizala.server.store import tables as t
+from airflow_provider_kaizala.server.store.database import note_change
 
 
 def delete_action(conn: Connection, now_ms: int, action_id: str) -> None:
@@ -22,7 +23,9 @@ def delete_action(conn: Connection, now_ms: int, action_id: str) -> None:
         raise not_found("The action")
     conn.execute(update(t.action).where(a.id == found.id).values(deleted_ms=now_ms))
     of_it = (p.action_id == found.id) | (p.reference_id == found.reference_id)
-    conn.execute(update(t.post).where(of_it, p.deleted_ms.is_(None)).values(deleted_ms=now_ms))
+    gone = update(t.post).where(of_it, p.deleted_ms.is_(None)).values(deleted_ms=now_ms)
+    for reference_id in conn.execute(gone.returning(p.reference_id)).scalars():
+        note_change(conn, reference_id)
 
 
 def revoke_grants(conn: Connection, now_ms: int, fields: Fields) -> int:

@@ -69,6 +69,7 @@ async def reset(request: Request) -> Response:
     server = state_of(request)
     server.clock.reset()
     await server.database.write(lambda conn: start_over(conn, server.config, server.clock.now_ms()))
+    server.throttle.forget()
     server.media.clear()
     server.rotation_ends_old_token = False
     # Before the journal is emptied: what was on its way would be written into the next test's.

@@ -139,6 +139,8 @@ def take_turn(
     :param more: False to end the turn here
     """
     if done is not None:
+        # The webhook before its events, in the order in which everybody locks them.
+        conn.execute(select(_w.id).where(_w.id == webhook_id).with_for_update())
         _record(conn, done, now_ms, retries)
     free = _w.lease_until_ms.is_(None) | (_w.lease_until_ms <= wall_ms())
     mine = _w.lease_owner == owner

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import ColumnElement, and_, bindparam, select
 from sqlalchemy.engine import Connection, RowMapping
 
+from airflow_provider_kaizala.server.domain import hierarchy
 from airflow_provider_kaizala.server.domain.context import (
     ADMIN,
     GROUP,
@@ -18,7 +21,6 @@ from airflow_provider_kaizala.server.domain.context import (
     Operation,
 )
 from airflow_provider_kaizala.server.domain.errors import denied, not_found, token_invalid, token_missing
-from airflow_provider_kaizala.server.domain.hierarchy import ancestors, descendants, is_ancestor
 from airflow_provider_kaizala.server.domain.ids import canonical
 from airflow_provider_kaizala.server.hashing import fingerprint
 from airflow_provider_kaizala.server.store import tables as t
@@ -108,7 +110,7 @@ class GroupAccess:
         return bool(self.group["group_type"] == HUB)
 
 
-_GROUP = (
+_GROUPS = (
     select(t.chat_group, t.membership.c.role)
     .outerjoin(
         t.membership,
@@ -116,64 +118,95 @@ _GROUP = (
             t.membership.c.group_id == t.chat_group.c.id, t.membership.c.person_id == bindparam("person_id")
         ),
     )
-    .where(t.chat_group.c.id == bindparam("group_id"), t.chat_group.c.deleted_ms.is_(None))
+    .where(t.chat_group.c.id.in_(bindparam("ids", expanding=True)), t.chat_group.c.deleted_ms.is_(None))
 )
 
 
 def find_group(op: Operation, group_id: str) -> GroupAccess:
     """Return a group the caller can see: 404 for an unknown id, 403 outside of grant and membership."""
-    found = (
-        op.conn.execute(_GROUP, {"group_id": canonical(group_id), "person_id": op.caller.person_id})
-        .mappings()
-        .first()
-    )
-    if found is None:
+    group_id = canonical(group_id)
+    found = _look(op, [group_id])
+    if not found:
         raise not_found("The group")
-    role = _role(op, found)
+    group, role = found[group_id]
     if role is None:
         raise denied("The token does not reach this group", "no_group")
-    return GroupAccess(found, role)
+    return GroupAccess(group, role)
 
 
-def _role(op: Operation, group: RowMapping) -> str | None:
-    caller = op.caller
+def reached_groups(op: Operation, group_ids: Sequence[str]) -> dict[str, GroupAccess]:
+    """Return those of several groups that the caller can see, by id, in the order given."""
+    found = _look(op, group_ids)
+    seen = {one: found[one] for one in dict.fromkeys(group_ids) if one in found}
+    return {one: GroupAccess(group, role) for one, (group, role) in seen.items() if role is not None}
+
+
+def _look(op: Operation, group_ids: Sequence[str]) -> dict[str, tuple[RowMapping, str | None]]:
+    """Return groups with what the caller is in each, in a number of statements that does not depend on how many there are."""
+    rows = op.conn.execute(_GROUPS, {"ids": group_ids, "person_id": op.caller.person_id}).mappings().all()
+    relations = _Relations(op, [row["id"] for row in rows])
+    return {row["id"]: (row, _role(op.caller, row, relations)) for row in rows}
+
+
+class _Relations:
+    """What decides on the caller's roles in some groups beside their memberships; each kind is read when it is first needed."""
+
+    def __init__(self, op: Operation, group_ids: Sequence[str]) -> None:
+        self._op = op
+        self._group_ids = group_ids
+
+    @cached_property
+    def above(self) -> hierarchy.Pairs:
+        """The groups above each group."""
+        return hierarchy.ancestors_of(self._op.conn, self._group_ids)
+
+    @cached_property
+    def below(self) -> hierarchy.Pairs:
+        """The groups below each group."""
+        return hierarchy.descendants_of(self._op.conn, self._group_ids)
+
+    @cached_property
+    def administered(self) -> set[str]:
+        """Of the groups above, those that the caller is an admin of."""
+        return self._memberships(self.above, t.membership.c.role == ADMIN)
+
+    @cached_property
+    def joined(self) -> set[str]:
+        """Of the groups below, those that the caller is a member of."""
+        return self._memberships(self.below)
+
+    @cached_property
+    def subscribed(self) -> set[str]:
+        """The groups that the caller has subscribed to."""
+        s = t.subscription.c
+        mine = select(s.group_id).where(s.person_id == self._op.caller.person_id)
+        return set(self._op.conn.execute(mine.where(s.group_id.in_(self._group_ids))).scalars())
+
+    def _memberships(self, related: hierarchy.Pairs, *more: ColumnElement[bool]) -> set[str]:
+        ids = {one for several in related.values() for one in several}
+        if not ids:
+            return set()
+        m = t.membership.c
+        mine = select(m.group_id).where(m.person_id == self._op.caller.person_id, m.group_id.in_(ids), *more)
+        return set(self._op.conn.execute(mine).scalars())
+
+
+def _role(caller: Caller, group: RowMapping, relations: _Relations) -> str | None:
+    group_id: str = group["id"]
     if caller.kind == GROUP:
-        scope = caller.scope_group_id or ""
-        return ADMIN if scope == group["id"] or is_ancestor(op.conn, scope, group["id"]) else None
+        scope = caller.scope_group_id
+        return ADMIN if scope == group_id or scope in relations.above.get(group_id, ()) else None
     if caller.kind == TENANT and caller.tenant_id == group["tenant_id"]:
         return ADMIN
     role: str | None = group["role"]
-    if role == ADMIN:
+    # Admins of a parent are admins below it.
+    if role == ADMIN or not relations.administered.isdisjoint(relations.above.get(group_id, ())):
         return ADMIN
-    return _inherited_role(op.conn, caller.person_id, group["id"]) or role or _outer_role(op, group)
-
-
-def _inherited_role(conn: Connection, person_id: str, group_id: str) -> str | None:
-    """Admins of a parent are admins below it."""
-    above = ancestors(conn, group_id)
-    if not above:
-        return None
-    m = t.membership.c
-    admin = conn.execute(
-        select(m.group_id).where(m.person_id == person_id, m.role == ADMIN, m.group_id.in_(above)).limit(1)
-    ).first()
-    return ADMIN if admin else None
-
-
-def _outer_role(op: Operation, group: RowMapping) -> str | None:
-    person_id = op.caller.person_id
-    if group["group_type"] == HUB:
-        s = t.subscription.c
-        if op.conn.execute(select(s.id).where(s.group_id == group["id"], s.person_id == person_id)).first():
-            return SUBSCRIBER
-    below = descendants(op.conn, group["id"])
-    if below:
-        m = t.membership.c
-        if op.conn.execute(
-            select(m.role).where(m.person_id == person_id, m.group_id.in_(below)).limit(1)
-        ).first():
-            return BELOW
-    return None
+    if role is not None:
+        return role
+    if group["group_type"] == HUB and group_id in relations.subscribed:
+        return SUBSCRIBER
+    return None if relations.joined.isdisjoint(relations.below.get(group_id, ())) else BELOW
 
 
 def need_member(access: GroupAccess) -> GroupAccess:

@@ -57,16 +57,13 @@ def post_action(op: Operation, group_id: str, fields: Fields) -> dict[str, objec
     assignees, strangers = _find_assignees(op, access, draft)
     draft = replace(draft, assignees=tuple(who.mobile for who in assignees))
     reference_id, action_id = _store(op, access, kind, package_id, draft, media, audience, reply_to)
-    for position, who in enumerate(assignees):
+    if assignees:
         op.conn.execute(
             t.job_assignment.insert(),
-            {
-                "action_id": action_id,
-                "person_id": who.id,
-                "position": position,
-                "is_completed": False,
-                "notes_json": "[]",
-            },
+            [
+                {"action_id": action_id, "person_id": who.id, "position": position, "is_completed": False}
+                for position, who in enumerate(assignees)
+            ],
         )
     _tell(op, access, kind, package_id, action_id, draft, media)
     reply: dict[str, object] = {"referenceId": reference_id}

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, func, select
+from sqlalchemy import Select, and_, bindparam, select
 
 from airflow_provider_kaizala.server.domain.access import find_group, need_member
 from airflow_provider_kaizala.server.domain.action_bodies import PACKAGE
 from airflow_provider_kaizala.server.domain.action_records import (
+    ActionParts,
     ActionRecord,
     find_action,
-    properties_of,
-    questions_of,
 )
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.errors import bad_request
@@ -21,7 +21,6 @@ from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.ids import package_base
 from airflow_provider_kaizala.server.domain.media import as_announced, media_url
 from airflow_provider_kaizala.server.domain.response_objects import (
-    load_assignees,
     load_job_responses,
     load_responses,
     may_see_responses,
@@ -43,7 +42,7 @@ DEFAULT_COUNT = 30
 # High enough that all actions of one second fit in a page, as fromDate counts whole seconds.
 MAX_COUNT = 5000
 
-_a, _j, _q = t.action.c, t.job_assignment.c, t.question.c
+_a, _q = t.action.c, t.question.c
 
 
 def _listing(*wanted: Any) -> Select[Any]:
@@ -73,11 +72,6 @@ def _listing(*wanted: Any) -> Select[Any]:
 
 _OF_TYPE = _listing()
 _OF_PACKAGE = _listing(_a.package_base == bindparam("its_package"))
-_ASSIGNEES = (
-    select(_j.action_id, func.count())
-    .where(_j.action_id.in_(bindparam("ids", expanding=True)))
-    .group_by(_j.action_id)
-)
 
 
 def list_actions(op: Operation, group_id: str, query: Fields) -> dict[str, object]:
@@ -98,7 +92,7 @@ def list_actions(op: Operation, group_id: str, query: Fields) -> dict[str, objec
     ).mappings()
     found = [ActionRecord(row, json.loads(row["detail_json"] or "{}"), access) for row in rows]
     page = found[:count]
-    assignees = _count_assignees(op, [action.id for action in page]) if wanted["its_type"] == "Job" else {}
+    parts = ActionParts(op.conn, [action.id for action in page])
     return {
         "actions": [
             {
@@ -107,7 +101,7 @@ def list_actions(op: Operation, group_id: str, query: Fields) -> dict[str, objec
                 "sender": action.row["creator_mobile"] or "",
                 "creationTime": action.row["created_ms"] // 1000,
                 "sentAt": iso(action.row["created_ms"]),
-                "actionBody": _list_body(op, action, assignees.get(action.id, 0)),
+                "actionBody": _list_body(op, action, parts),
             }
             for action in page
         ],
@@ -115,11 +109,7 @@ def list_actions(op: Operation, group_id: str, query: Fields) -> dict[str, objec
     }
 
 
-def _count_assignees(op: Operation, ids: list[str]) -> dict[str, int]:
-    return {row[0]: row[1] for row in op.conn.execute(_ASSIGNEES, {"ids": ids})}
-
-
-def _list_body(op: Operation, action: ActionRecord, assignees: int) -> dict[str, object]:
+def _list_body(op: Operation, action: ActionRecord, parts: ActionParts) -> dict[str, object]:
     row, detail = action.row, action.detail
     if action.type in ("Image", "Document"):
         name = "imageUrl" if action.type == "Image" else "mediaUrl"
@@ -128,13 +118,14 @@ def _list_body(op: Operation, action: ActionRecord, assignees: int) -> dict[str,
     body: dict[str, object] = {
         "actionId": row["id"],
         "title": row["title"],
-        "responseCount": row["response_count"],
+        "responseCount": parts.responses(action),
     }
     match action.type:
         case "Job":
+            assignees = parts.assignees(action.id)
             body |= {
-                "assigneeCount": assignees,
-                "isCompleted": 0 < assignees <= row["response_count"],
+                "assigneeCount": len(assignees),
+                "isCompleted": is_done(assignees),
                 "dueDate": iso_or_none(row["expires_ms"]),
             }
         case "Poll":
@@ -171,21 +162,30 @@ def get_action(op: Operation, group_id: str, action_id: str, *, with_details: bo
         **({"sender": row["creator_mobile"]} if row["creator_mobile"] else {}),
         "creationTime": row["created_ms"] // 1000,
         "sentAt": iso(row["created_ms"]),
-        "actionDetails": action_details(op, action, with_responses=with_details),
+        "actionDetails": action_details(
+            op, action, ActionParts(op.conn, [action.id]), with_responses=with_details
+        ),
     }
 
 
-def action_details(op: Operation, action: ActionRecord, *, with_responses: bool) -> dict[str, object]:
+def is_done(assignees: Sequence[Mapping[str, object]]) -> bool:
+    """Tell whether a job is complete: all who were asked are done."""
+    return bool(assignees) and all(one["isCompleted"] for one in assignees)
+
+
+def action_details(
+    op: Operation, action: ActionRecord, parts: ActionParts, *, with_responses: bool
+) -> dict[str, object]:
     """Return ``actionDetails`` of an action of any type."""
     row, detail = action.row, action.detail
-    shown: dict[str, object] = {"title": row["title"], "responseCount": row["response_count"]}
+    shown: dict[str, object] = {"title": row["title"], "responseCount": parts.responses(action)}
     if row["expires_ms"] is not None:
         shown["expiryDate"] = iso(row["expires_ms"])
     visible = with_responses and may_see_responses(op, action)
     match action.type:
         case "Job":
-            assignees = load_assignees(op, action.id)
-            done = bool(assignees) and all(one["isCompleted"] for one in assignees)
+            assignees = parts.assignees(action.id)
+            done = is_done(assignees)
             shown |= {
                 "dueDate": iso_or_none(row["expires_ms"]),
                 "assigneeCount": len(assignees),
@@ -194,9 +194,9 @@ def action_details(op: Operation, action: ActionRecord, *, with_responses: bool)
                 "isCompleted": done,
             }
         case "Poll" | "LetsMeet":
-            shown |= _voted(op, action, with_counts=visible)
+            shown |= _voted(action, parts, with_counts=visible)
         case "Survey" | "Package":
-            shown |= _form(op, action)
+            shown |= _form(action, parts)
         case _:
             media = [as_announced(op.base_url, ref) for ref in detail.get("media", [])]
             return {"title": row["title"], "text": row["text"], "caption": row["text"], "media": media}
@@ -206,31 +206,21 @@ def action_details(op: Operation, action: ActionRecord, *, with_responses: bool)
     return shown
 
 
-def _voted(op: Operation, action: ActionRecord, *, with_counts: bool) -> dict[str, object]:
+def _voted(action: ActionRecord, parts: ActionParts, *, with_counts: bool) -> dict[str, object]:
     shown: dict[str, object] = {"isSenderOnly": action.row["is_sender_only"]}
     if action.type == "Poll":
         shown["question"] = action.row["title"]
     else:
         shown |= _meeting(action.detail)
-    choices: list[dict[str, object]] = [
-        dict(option) for option in questions_of(op.conn, action.id)[0].options
-    ]
+    choices: list[dict[str, object]] = [dict(option) for option in parts.questions(action.id)[0].options]
     if with_counts:
-        for choice, count in zip(choices, choice_counts(op, action.id, len(choices)), strict=True):
+        for choice, count in zip(choices, parts.votes(action.id, len(choices)), strict=True):
             choice["count"] = count
     shown["choices"] = choices
     return shown
 
 
-def choice_counts(op: Operation, action_id: str, choices: int) -> list[int]:
-    """Count the votes for each choice."""
-    r = t.response.c
-    rows = op.conn.execute(select(r.choice, func.count()).where(r.action_id == action_id).group_by(r.choice))
-    counts: dict[int | None, int] = {row[0]: row[1] for row in rows}
-    return [counts.get(index, 0) for index in range(choices)]
-
-
-def _form(op: Operation, action: ActionRecord) -> dict[str, object]:
+def _form(action: ActionRecord, parts: ActionParts) -> dict[str, object]:
     row = action.row
     shown: dict[str, object] = {
         "actionId": action.id,
@@ -245,7 +235,7 @@ def _form(op: Operation, action: ActionRecord) -> dict[str, object]:
                 "isInvisible": question.is_invisible,
                 "options": [{"title": option["title"]} for option in question.options],
             }
-            for question in questions_of(op.conn, action.id)
+            for question in parts.questions(action.id)
         ],
     }
     if action.type == PACKAGE:
@@ -253,7 +243,7 @@ def _form(op: Operation, action: ActionRecord) -> dict[str, object]:
             "packageId": row["package_id"],
             "actionPackageId": row["package_base"],
             "version": row["version"],
-            "properties": properties_of(op.conn, action.id),
+            "properties": parts.properties(action.id),
         }
     elif row["expires_ms"] is not None:
         shown["dueDate"] = iso(row["expires_ms"])

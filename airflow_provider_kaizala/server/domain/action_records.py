@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import BindParameter, Select, bindparam, func, select
 from sqlalchemy.engine import Connection, RowMapping
 
-from airflow_provider_kaizala.server.domain.access import BELOW, GroupAccess, find_group
+from airflow_provider_kaizala.server.domain.access import BELOW, GroupAccess, find_group, reached_groups
 from airflow_provider_kaizala.server.domain.action_bodies import PACKAGE, QuestionDraft
 from airflow_provider_kaizala.server.domain.context import SUBSCRIBER, Operation
 from airflow_provider_kaizala.server.domain.errors import denied, not_found
 from airflow_provider_kaizala.server.domain.ids import canonical
 from airflow_provider_kaizala.server.store import tables as t
 
-_ACTION = (
+_ACTIONS = (
     select(
         t.action,
         t.post.c.audience,
@@ -26,13 +28,34 @@ _ACTION = (
     )
     .join(t.post, t.post.c.reference_id == t.action.c.reference_id)
     .join(t.person, t.person.c.id == t.action.c.creator_id)
-    .where(t.action.c.id == bindparam("action_id"), t.action.c.deleted_ms.is_(None))
+    .where(t.action.c.deleted_ms.is_(None))
 )
-_q = t.question.c
+_IDS: BindParameter[str] = bindparam("ids", expanding=True)
+_ACTIONS = _ACTIONS.where(t.action.c.id.in_(_IDS))
+_q, _p, _j, _r = t.question.c, t.action_property.c, t.job_assignment.c, t.response.c
 _QUESTIONS = (
-    select(_q.title, _q.question_type, _q.is_invisible, _q.options_json)
-    .where(_q.action_id == bindparam("action_id"))
-    .order_by(_q.position)
+    select(_q.action_id, _q.title, _q.question_type, _q.is_invisible, _q.options_json)
+    .where(_q.action_id.in_(_IDS))
+    .order_by(_q.action_id, _q.position)
+)
+_PROPERTIES = (
+    select(_p.action_id, _p.name, _p.property_type, _p.value)
+    .where(_p.action_id.in_(_IDS))
+    .order_by(_p.action_id, _p.position)
+)
+_ASSIGNEES = (
+    select(_j.action_id, t.person.c.mobile, t.person.c.name, t.person.c.id, _j.is_completed)
+    .join(t.person, t.person.c.id == _j.person_id)
+    .where(_j.action_id.in_(_IDS))
+    .order_by(_j.action_id, _j.position)
+)
+_VOTES = (
+    select(_r.action_id, _r.choice, func.count().label("number"))
+    .where(_r.action_id.in_(_IDS))
+    .group_by(_r.action_id, _r.choice)
+)
+_RECIPIENTS = select(t.post_recipient.c.reference_id).where(
+    t.post_recipient.c.reference_id.in_(_IDS), t.post_recipient.c.person_id == bindparam("person_id")
 )
 
 
@@ -68,51 +91,120 @@ class ActionRecord:
 def find_action(op: Operation, group_id: str, action_id: str) -> ActionRecord:
     """Return an action of a group the caller reaches."""
     access = find_group(op, group_id)
-    row = op.conn.execute(_ACTION, {"action_id": canonical(action_id)}).mappings().first()
+    row = _row(op, action_id)
     if row is None or row["group_id"] != access.id:
         raise not_found("The action")
-    return _with_access(op, row, access)
+    return _with_access(row, access, lambda: received(op, [row["reference_id"]]))
 
 
 def find_action_by_id(op: Operation, action_id: str) -> ActionRecord:
     """Return an action by its id alone, if the caller reaches its group."""
-    row = op.conn.execute(_ACTION, {"action_id": canonical(action_id)}).mappings().first()
+    row = _row(op, action_id)
     if row is None:
         raise not_found("The action")
-    return _with_access(op, row, find_group(op, row["group_id"]))
+    access = find_group(op, row["group_id"])
+    return _with_access(row, access, lambda: received(op, [row["reference_id"]]))
 
 
-def _with_access(op: Operation, row: RowMapping, access: GroupAccess) -> ActionRecord:
-    if access.role == SUBSCRIBER and not was_sent_to(op, row["reference_id"], row["audience"]):
-        raise denied("This was not sent to you")
-    if access.role == BELOW and row["audience"] != "members":
+def _row(op: Operation, action_id: str) -> RowMapping | None:
+    return op.conn.execute(_ACTIONS, {"ids": [canonical(action_id)]}).mappings().first()
+
+
+def find_actions(op: Operation, action_ids: Sequence[str]) -> dict[str, ActionRecord]:
+    """Return actions by id; raises for one that the caller does not reach."""
+    if not action_ids:
+        return {}
+    rows = op.conn.execute(_ACTIONS, {"ids": list(action_ids)}).mappings().all()
+    groups = reached_groups(op, list({row["group_id"] for row in rows}))
+    sent = cache(lambda: received(op, [row["reference_id"] for row in rows]))
+    found = {}
+    for row in rows:
+        if row["group_id"] not in groups:
+            raise denied("The token does not reach this group", "no_group")
+        found[row["id"]] = _with_access(row, groups[row["group_id"]], sent)
+    return found
+
+
+def _with_access(row: RowMapping, access: GroupAccess, sent: Callable[[], set[str]]) -> ActionRecord:
+    hidden = {SUBSCRIBER: row["audience"] != "all", BELOW: row["audience"] != "members"}
+    if hidden.get(access.role) and (access.role == BELOW or row["reference_id"] not in sent()):
         raise denied("This was not sent to you")
     return ActionRecord(row, json.loads(row["detail_json"] or "{}"), access)
 
 
 def was_sent_to(op: Operation, reference_id: str, audience: str) -> bool:
     """Tell whether a post in a hub group reached the caller as a subscriber."""
-    if audience == "all":
-        return True
-    r = t.post_recipient.c
-    found = op.conn.execute(
-        select(r.person_id).where(r.reference_id == reference_id, r.person_id == op.caller.person_id)
-    ).first()
-    return found is not None
+    return audience == "all" or reference_id in received(op, [reference_id])
+
+
+def received(op: Operation, reference_ids: Sequence[str]) -> set[str]:
+    """Return which of several posts were sent to the caller by name."""
+    rows = op.conn.execute(_RECIPIENTS, {"ids": list(reference_ids), "person_id": op.caller.person_id})
+    return set(rows.scalars())
 
 
 def questions_of(conn: Connection, action_id: str) -> list[QuestionDraft]:
     """Return an action's questions in order."""
-    return [
-        QuestionDraft(row.title, row.question_type, row.is_invisible, tuple(json.loads(row.options_json)))
-        for row in conn.execute(_QUESTIONS, {"action_id": action_id})
-    ]
+    return ActionParts(conn, [action_id]).questions(action_id)
 
 
-def properties_of(conn: Connection, action_id: str) -> list[dict[str, str]]:
-    """Return a card's properties in order."""
-    p = t.action_property.c
-    rows = conn.execute(
-        select(p.name, p.property_type, p.value).where(p.action_id == action_id).order_by(p.position)
-    )
-    return [{"name": row.name, "type": row.property_type, "value": row.value} for row in rows]
+class ActionParts:
+    """What belongs to some actions; each kind of it is read for all of them at once, when it is first asked for."""
+
+    def __init__(self, conn: Connection, action_ids: Sequence[str]) -> None:
+        self._conn = conn
+        self._ids = {"ids": list(action_ids)}
+
+    def questions(self, action_id: str) -> list[QuestionDraft]:
+        """Return an action's questions in order."""
+        return [
+            QuestionDraft(row.title, row.question_type, row.is_invisible, tuple(json.loads(row.options_json)))
+            for row in self._questions.get(action_id, ())
+        ]
+
+    def properties(self, action_id: str) -> list[dict[str, str]]:
+        """Return a card's properties in order."""
+        return [
+            {"name": row.name, "type": row.property_type, "value": row.value}
+            for row in self._properties.get(action_id, ())
+        ]
+
+    def assignees(self, action_id: str) -> list[dict[str, object]]:
+        """Return a job's assignees in the order they were named, with whether they are done."""
+        return [
+            {"mobileNumber": row.mobile, "name": row.name, "id": row.id, "isCompleted": row.is_completed}
+            for row in self._assignees.get(action_id, ())
+        ]
+
+    def responses(self, action: ActionRecord) -> int:
+        """Count an action's responses, or the assignees of a job who are done."""
+        if action.type == "Job":
+            return sum(row.is_completed for row in self._assignees.get(action.id, ()))
+        return sum(row.number for row in self._votes.get(action.id, ()))
+
+    def votes(self, action_id: str, choices: int) -> list[int]:
+        """Count the votes for each choice."""
+        counts = {row.choice: row.number for row in self._votes.get(action_id, ())}
+        return [counts.get(index, 0) for index in range(choices)]
+
+    @cached_property
+    def _questions(self) -> dict[str, list[Any]]:
+        return self._read(_QUESTIONS)
+
+    @cached_property
+    def _properties(self) -> dict[str, list[Any]]:
+        return self._read(_PROPERTIES)
+
+    @cached_property
+    def _assignees(self) -> dict[str, list[Any]]:
+        return self._read(_ASSIGNEES)
+
+    @cached_property
+    def _votes(self) -> dict[str, list[Any]]:
+        return self._read(_VOTES)
+
+    def _read(self, query: Select[Any]) -> dict[str, list[Any]]:
+        found: dict[str, list[Any]] = {}
+        for row in self._conn.execute(query, self._ids):
+            found.setdefault(row.action_id, []).append(row)
+        return found

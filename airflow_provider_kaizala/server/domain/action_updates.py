@@ -16,7 +16,7 @@ from airflow_provider_kaizala.server.domain.posts import add_post, read_audience
 from airflow_provider_kaizala.server.store.tables import action as action_table
 from airflow_provider_kaizala.server.store.tables import action_property
 
-_p = action_property.c
+_a, _p = action_table.c, action_property.c
 LAST_WRITE_WINS = -1
 
 
@@ -40,15 +40,21 @@ def _update(op: Operation, group_id: str, action_id: str, fields: Fields, *names
     if not fields.has(*names):
         raise bad_request(f"{names[0]} is required")
     changes = read_properties(fields, *names)
-    version = fields.integer("version")
-    if version not in (None, LAST_WRITE_WINS, action.row["version"]):
-        raise bad_request(f"version is {version}, but the card is at version {action.row['version']}")
     read_audience(op, action.access, fields, needed=False)
+    _raise_version(op, action, fields.integer("version"))
     _set_properties(op, action, changes)
-    a = action_table.c
-    op.conn.execute(update(action_table).where(a.id == action.id).values(version=a.version + 1))
     touch(op, action.row["reference_id"])
     return {}
+
+
+def _raise_version(op: Operation, action: ActionRecord, version: int | None) -> None:
+    """Move a card to its next version, which others then wait for; only from the version that is named."""
+    here = [_a.id == action.id]
+    if version not in (None, LAST_WRITE_WINS):
+        here.append(_a.version == version)
+    if not op.conn.execute(update(action_table).where(*here).values(version=_a.version + 1)).rowcount:
+        current = op.conn.execute(select(_a.version).where(_a.id == action.id)).scalar_one()
+        raise bad_request(f"version is {version}, but the card is at version {current}")
 
 
 def _set_properties(op: Operation, action: ActionRecord, changes: Sequence[PropertyDraft]) -> None:

@@ -6,11 +6,12 @@ from sqlalchemy import RowMapping, select, update
 
 from airflow_provider_kaizala.server.domain import tokens
 from airflow_provider_kaizala.server.domain.access import find_group, need_admin
-from airflow_provider_kaizala.server.domain.context import MEMBER, Operation
+from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.errors import denied, not_found
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.ids import canonical, new_unit_id
 from airflow_provider_kaizala.server.domain.media import picture_url
+from airflow_provider_kaizala.server.domain.members import join
 from airflow_provider_kaizala.server.domain.persons import by_ids
 from airflow_provider_kaizala.server.store.tables import bot, membership, person
 
@@ -75,11 +76,9 @@ def list_bots(op: Operation) -> dict[str, object]:
     }
 
 
-def _find(op: Operation, bot_id: str) -> RowMapping:
-    found = op.conn.execute(
-        select(bot).where(_b.person_id == canonical(bot_id), _b.deleted_ms.is_(None))
-    ).mappings()
-    row = found.first()
+def _find(op: Operation, bot_id: str, *, lock: bool = False) -> RowMapping:
+    query = select(bot).where(_b.person_id == canonical(bot_id), _b.deleted_ms.is_(None))
+    row = op.conn.execute(query.with_for_update() if lock else query).mappings().first()
     if row is None:
         raise not_found("The bot")
     if row["connector_id"] != op.caller.connector_id:
@@ -103,9 +102,9 @@ def update_bot(op: Operation, bot_id: str, fields: Fields) -> dict[str, object]:
 def delete_bot(op: Operation, bot_id: str) -> dict[str, object]:
     """Delete a bot: it leaves its groups and its tokens end; what it posted stays."""
     row = _find(op, bot_id)
-    op.conn.execute(
-        update(bot).where(_b.person_id == row["person_id"]).values(deleted_ms=op.now_ms, status="Deleted")
-    )
+    alive = (_b.person_id == row["person_id"], _b.deleted_ms.is_(None))
+    if not op.conn.execute(update(bot).where(*alive).values(deleted_ms=op.now_ms, status="Deleted")).rowcount:
+        raise not_found("The bot")
     op.conn.execute(membership.delete().where(_m.person_id == row["person_id"]))
     tokens.end_access_tokens(op.conn, op.now_ms, row["person_id"])
     return {}
@@ -121,14 +120,7 @@ def bot_access_token(op: Operation, bot_id: str) -> dict[str, object]:
 def add_bot_to_group(op: Operation, group_id: str, fields: Fields) -> dict[str, object]:
     """Let a bot post in a group."""
     access = need_admin(find_group(op, group_id))
-    row = _find(op, fields.text("botUserId", most=128))
-    here = (_m.group_id == access.id, _m.person_id == row["person_id"])
-    if op.conn.execute(select(_m.role).where(*here)).first() is None:
-        values = {
-            "group_id": access.id,
-            "person_id": row["person_id"],
-            "role": MEMBER,
-            "joined_ms": op.now_ms,
-        }
-        op.conn.execute(membership.insert(), values)
+    # Locked, so that it is not deleted meanwhile and stays a member.
+    row = _find(op, fields.text("botUserId", most=128), lock=True)
+    join(op, access.id, [row["person_id"]])
     return {}

@@ -10,6 +10,7 @@
 413  PayloadTooLarge    body over the limit
 415  UnsupportedMedia   MIME type missing or not taken
 429  TooManyRequests    with Retry-After
+500  OutcomeUnknown     the database was lost while it stored something
 503  Unavailable        the database does not answer; with Retry-After
 ==== ================== ===============================================
 """
@@ -18,8 +19,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from airflow_provider_kaizala.server.store.errors import OutcomeUnknown, StoreError, WriterStopped
+
 TOKEN_MISSING = "Token missing. Header should have token as value of ACCESSTOKEN"  # noqa: S105 - a text of the contract
 TOKEN_INVALID = "Invalid token. Failure reason:Token validation failed due to unknown reason!"  # noqa: S105
+OUTCOME_UNKNOWN = "OutcomeUnknown"
 WRONG_CONNECTOR = "Dont have correct applicationId and secret in header!"
 
 
@@ -105,8 +109,13 @@ def throttled(message: str, seconds: int, reason: str = "") -> ApiError:
     return ApiError(429, "TooManyRequests", message, "ThrottlingException", headers, reason=reason)
 
 
-def unavailable() -> ApiError:
-    """The database does not answer."""
-    return ApiError(
-        503, "Unavailable", "The server cannot reach its database", "ServerException", {"Retry-After": "1"}
-    )
+def store_failed(error: StoreError) -> ApiError:
+    """Say that the database failed; clients repeat a call that is refused with Retry-After, so only where that is safe."""
+    if isinstance(error, OutcomeUnknown):
+        message = "The connection to the database was lost; what was asked for may have been done, or not"
+        return ApiError(500, OUTCOME_UNKNOWN, message, "ServerException")
+    if isinstance(error, WriterStopped):
+        message = "The server can no longer write to its database and must be restarted; nothing was changed"
+        return ApiError(503, "Unavailable", message, "ServerException")
+    message = "The server cannot reach its database"
+    return ApiError(503, "Unavailable", message, "ServerException", {"Retry-After": "1"})

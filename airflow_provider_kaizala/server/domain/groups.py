@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, func, select
-from sqlalchemy.engine import RowMapping
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BindParameter, Select, bindparam, func, select, union_all
 
 from airflow_provider_kaizala.server.domain import hierarchy, persons
 from airflow_provider_kaizala.server.domain.access import (
@@ -12,9 +14,10 @@ from airflow_provider_kaizala.server.domain.access import (
     find_group,
     need_admin,
     public_role,
+    reached_groups,
 )
 from airflow_provider_kaizala.server.domain.context import ADMIN, GROUP, HUB, MEMBER, TENANT, Operation
-from airflow_provider_kaizala.server.domain.errors import ApiError, bad_request, denied
+from airflow_provider_kaizala.server.domain.errors import bad_request, denied
 from airflow_provider_kaizala.server.domain.events import emit
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.ids import canonical, new_unit_id
@@ -26,19 +29,50 @@ MAX_MEMBERS = 100
 
 _m, _p = t.membership.c, t.person.c
 _OWN_GROUPS = (
-    select(t.chat_group, _m.role)
+    select(t.chat_group.c.id)
     .join(t.membership, _m.group_id == t.chat_group.c.id)
     .where(_m.person_id == bindparam("person_id"), t.chat_group.c.deleted_ms.is_(None))
+    .order_by(t.chat_group.c.name, t.chat_group.c.id)
+)
+_IDS: BindParameter[str] = bindparam("ids", expanding=True)
+_above = t.group_parent.c
+_PARENTS = select(_above.child_id, func.count()).where(_above.child_id.in_(_IDS)).group_by(_above.child_id)
+_CHILDREN = (
+    select(_above.parent_id, func.count()).where(_above.parent_id.in_(_IDS)).group_by(_above.parent_id)
+)
+_UNPROVISIONED = func.count().filter(_p.is_provisioned.is_(False))
+_MEMBERS = (
+    select(_m.group_id, func.count(), _UNPROVISIONED)
+    .join(t.person, _p.id == _m.person_id)
+    .where(_m.group_id.in_(_IDS))
+    .group_by(_m.group_id)
+)
+# A group's own members and those of all groups below it; who is in several of them counts once among the unique ones.
+_HERE = hierarchy.BELOW.c
+_WITH_BELOW = (
+    union_all(
+        select(t.chat_group.c.id.label("root"), t.chat_group.c.id).where(t.chat_group.c.id.in_(_IDS)),
+        select(_HERE.root, _HERE.id),
+    )
+).subquery()
+_ALL_MEMBERS = (
+    select(_WITH_BELOW.c.root, func.count(), func.count(_p.id.distinct()), _UNPROVISIONED)
+    .join(t.membership, _m.group_id == _WITH_BELOW.c.id)
+    .join(t.person, _p.id == _m.person_id)
+    .group_by(_WITH_BELOW.c.root)
+)
+_s = t.subscription.c
+_SUBSCRIBERS = (
+    select(_s.group_id, func.count(), _UNPROVISIONED)
+    .join(t.person, _p.id == _s.person_id)
+    .where(_s.group_id.in_(_IDS))
+    .group_by(_s.group_id)
 )
 
 
 def list_groups(op: Operation, *, with_details: bool, with_hierarchy: bool) -> dict[str, object]:
     """List the groups a token reaches: its one group, the user's groups, or the tenant's."""
-    found = [
-        describe(op, access, with_counts=with_details)
-        for access in _reached(op, with_hierarchy=with_hierarchy)
-    ]
-    return {"groups": found}
+    return {"groups": describe(op, _reached(op, with_hierarchy=with_hierarchy), with_counts=with_details)}
 
 
 def _reached(op: Operation, *, with_hierarchy: bool) -> list[GroupAccess]:
@@ -55,80 +89,76 @@ def _reached(op: Operation, *, with_hierarchy: bool) -> list[GroupAccess]:
             ).scalars()
         )
     else:
-        rows = op.conn.execute(_OWN_GROUPS.order_by(g.name, g.id), {"person_id": caller.person_id}).mappings()
-        ids = [row["id"] for row in rows]
+        ids = list(op.conn.execute(_OWN_GROUPS, {"person_id": caller.person_id}).scalars())
     if with_hierarchy:
-        for group_id in list(ids):
-            ids.extend(below for below in hierarchy.descendants(op.conn, group_id) if below not in ids)
-    return [access for group_id in ids if (access := group_if_reached(op, group_id))]
-
-
-def group_if_reached(op: Operation, group_id: str) -> GroupAccess | None:
-    """Return a group, or None if the caller does not reach it."""
-    try:
-        return find_group(op, group_id)
-    except ApiError:
-        return None
+        below = hierarchy.descendants_of(op.conn, ids)
+        ids += [one for group_id in ids for one in below.get(group_id, ())]
+    return [*reached_groups(op, ids).values()]
 
 
 def get_group(op: Operation, group_id: str) -> dict[str, object]:
     """Return one group, bare and wrapped in ``groups`` at once (C3)."""
-    group = describe(op, find_group(op, group_id), with_counts=True)
+    [group] = describe(op, [find_group(op, group_id)], with_counts=True)
     return {**group, "groups": [group]}
 
 
-def describe(op: Operation, access: GroupAccess, *, with_counts: bool) -> dict[str, object]:
-    """Return a group as replies show it."""
-    group = access.group
-    below = hierarchy.children(op.conn, access.id)
-    above = t.group_parent.c
-    parents = op.conn.execute(select(func.count()).where(above.child_id == access.id)).scalar_one()
-    shown: dict[str, object] = {
-        "groupId": access.id,
-        "groupName": group["name"],
-        "groupImageUrl": group["image_url"],
-        "hasSubGroups": bool(below),
-        "hasParentGroups": parents > 0,
-        "callerRole": public_role(access),
-        "groupType": group["group_type"],
-        "isMappedToTenant": True,
-        "isDuplicate": False,
-        "isEditable": access.role == ADMIN,
-        "isDetailsReadable": access.role != BELOW,
-        "welcomeMessage": group["welcome_message"],
-    }
-    if with_counts:
-        shown |= {"currentLevelSubGroupCount": len(below), "currentLevelParentGroupCount": parents}
-        shown |= _member_counts(op, group)
+def describe(op: Operation, groups: Sequence[GroupAccess], *, with_counts: bool) -> list[dict[str, object]]:
+    """Return groups as replies show them."""
+    ids = [one.id for one in groups]
+    children, parents = _count(op, _CHILDREN, ids), _count(op, _PARENTS, ids)
+    counts = _member_counts(op, groups) if with_counts else {}
+    shown = []
+    for access in groups:
+        group = access.group
+        [below], [above] = children.get(access.id, (0,)), parents.get(access.id, (0,))
+        one: dict[str, object] = {
+            "groupId": access.id,
+            "groupName": group["name"],
+            "groupImageUrl": group["image_url"],
+            "hasSubGroups": below > 0,
+            "hasParentGroups": above > 0,
+            "callerRole": public_role(access),
+            "groupType": group["group_type"],
+            "isMappedToTenant": True,
+            "isDuplicate": False,
+            "isEditable": access.role == ADMIN,
+            "isDetailsReadable": access.role != BELOW,
+            "welcomeMessage": group["welcome_message"],
+        }
+        if with_counts:
+            one |= {"currentLevelSubGroupCount": below, "currentLevelParentGroupCount": above}
+            one |= counts[access.id]
+        shown.append(one)
     return shown
 
 
-def _member_counts(op: Operation, group: RowMapping) -> dict[str, object]:
-    ids = [group["id"], *hierarchy.descendants(op.conn, group["id"])]
-    here = op.conn.execute(
-        select(_m.group_id, _p.id, _p.is_provisioned)
-        .join(t.person, _p.id == _m.person_id)
-        .where(_m.group_id.in_(ids))
-    ).all()
-    own = [one for one in here if one.group_id == group["id"]]
-    counts = {
-        "userCount": len(here),
-        "uniqueUserCount": len({one.id for one in here}),
-        "currentLevelUserCount": len(own),
-        "currentLevelUnProvisionedUserCount": sum(not one.is_provisioned for one in own),
-        "unProvisionedUserCount": sum(not one.is_provisioned for one in here),
-    }
-    if group["group_type"] == HUB:
-        s = t.subscription.c
-        subscribers = op.conn.execute(
-            select(_p.is_provisioned)
-            .join(t.subscription, s.person_id == _p.id)
-            .where(s.group_id == group["id"])
-        ).scalars()
-        provisioned = list(subscribers)
-        counts["SubscribersCount"] = len(provisioned)
-        counts["unProvisionedSubscribersCount"] = provisioned.count(False)
-    return dict(counts)
+def _count(op: Operation, query: Select[Any], ids: Sequence[str]) -> dict[str, Sequence[int]]:
+    return {row[0]: row[1:] for row in op.conn.execute(query, {"ids": ids})}
+
+
+def _member_counts(op: Operation, groups: Sequence[GroupAccess]) -> dict[str, dict[str, int]]:
+    ids = [one.id for one in groups]
+    everybody, own = _count(op, _ALL_MEMBERS, ids), _count(op, _MEMBERS, ids)
+    hubs = [one.id for one in groups if one.is_hub]
+    subscribers = _count(op, _SUBSCRIBERS, hubs) if hubs else {}
+    counts = {}
+    for group_id in ids:
+        members, unique, unprovisioned = everybody.get(group_id, (0, 0, 0))
+        here, unprovisioned_here = own.get(group_id, (0, 0))
+        counts[group_id] = {
+            "userCount": members,
+            "uniqueUserCount": unique,
+            "currentLevelUserCount": here,
+            "currentLevelUnProvisionedUserCount": unprovisioned_here,
+            "unProvisionedUserCount": unprovisioned,
+        }
+        if group_id in hubs:
+            number, unprovisioned = subscribers.get(group_id, (0, 0))
+            counts[group_id] |= {
+                "SubscribersCount": number,
+                "unProvisionedSubscribersCount": unprovisioned,
+            }
+    return counts
 
 
 def create_group(op: Operation, fields: Fields) -> dict[str, object]:

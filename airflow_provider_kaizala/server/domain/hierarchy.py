@@ -2,38 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import CTE, bindparam, select
 from sqlalchemy.engine import Connection
 
-from airflow_provider_kaizala.server.store.tables import group_parent
+from airflow_provider_kaizala.server.store.tables import group_parent, tenant
 
 
-def _closure(start: str, step: str) -> Select[Any]:
+def _closure(start: str, step: str) -> CTE:
+    """Return pairs of a group named by ``ids`` and one that is reached from it, over any number of steps."""
     above = group_parent.c
     seen = (
-        select(above[step].label("id"))
-        .where(above[start] == bindparam("group_id"))
+        select(above[start].label("root"), above[step].label("id"))
+        .where(above[start].in_(bindparam("ids", expanding=True)))
         .cte("seen", recursive=True)
     )
-    seen = seen.union(select(above[step]).join(seen, above[start] == seen.c.id))
-    return select(seen.c.id)
+    return seen.union(select(seen.c.root, above[step]).join(seen, above[start] == seen.c.id))
 
 
-_ANCESTORS = _closure("child_id", "parent_id")
-_DESCENDANTS = _closure("parent_id", "child_id")
+#: pairs (root, id); the statement it is part of needs ``ids``
+BELOW = _closure("parent_id", "child_id")
+_ABOVE = _closure("child_id", "parent_id")
+_ANCESTORS, _DESCENDANTS = select(_ABOVE), select(BELOW)
 _CHILDREN = select(group_parent.c.child_id).where(group_parent.c.parent_id == bindparam("group_id"))
+Pairs = dict[str, list[str]]
+
+
+def ancestors_of(conn: Connection, group_ids: Sequence[str]) -> Pairs:
+    """Return the ids of all groups above each of several groups; without those that have none."""
+    return _by_root(conn.execute(_ANCESTORS, {"ids": group_ids}))
+
+
+def descendants_of(conn: Connection, group_ids: Sequence[str]) -> Pairs:
+    """Return the ids of all groups below each of several groups; without those that have none."""
+    return _by_root(conn.execute(_DESCENDANTS, {"ids": group_ids}))
+
+
+def _by_root(rows: Iterable[Any]) -> Pairs:
+    found: Pairs = {}
+    for root, group_id in rows:
+        found.setdefault(root, []).append(group_id)
+    return found
 
 
 def ancestors(conn: Connection, group_id: str) -> list[str]:
     """Return the ids of all groups above a group."""
-    return list(conn.execute(_ANCESTORS, {"group_id": group_id}).scalars())
+    return ancestors_of(conn, [group_id]).get(group_id, [])
 
 
 def descendants(conn: Connection, group_id: str) -> list[str]:
     """Return the ids of all groups below a group."""
-    return list(conn.execute(_DESCENDANTS, {"group_id": group_id}).scalars())
+    return descendants_of(conn, [group_id]).get(group_id, [])
 
 
 def children(conn: Connection, group_id: str) -> list[str]:
@@ -44,6 +65,11 @@ def children(conn: Connection, group_id: str) -> list[str]:
 def is_ancestor(conn: Connection, upper: str, lower: str) -> bool:
     """Tell whether one group is above another."""
     return upper in ancestors(conn, lower)
+
+
+def lock(conn: Connection, tenant_id: str) -> None:
+    """Let nobody else change the hierarchy of a tenant before this transaction ends: two changes could make a cycle together."""
+    conn.execute(select(tenant.c.id).where(tenant.c.id == tenant_id).with_for_update(key_share=True))
 
 
 def attach(conn: Connection, parent_id: str, child_id: str, now_ms: int) -> None:

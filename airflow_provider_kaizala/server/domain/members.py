@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import select, update
 
 from airflow_provider_kaizala.server.domain import persons
@@ -15,6 +17,7 @@ from airflow_provider_kaizala.server.domain.ids import canonical
 from airflow_provider_kaizala.server.domain.posts import add_post
 from airflow_provider_kaizala.server.domain.tokens import end_grants
 from airflow_provider_kaizala.server.store.tables import membership, person
+from airflow_provider_kaizala.server.store.upsert import insert
 
 DONE: dict[str, object] = {"result": "true"}
 _m = membership.c
@@ -51,16 +54,9 @@ def add_members(op: Operation, group_id: str, fields: Fields) -> dict[str, objec
     if len(phones) > MAX_MEMBERS:
         raise bad_request(f"members holds more than {MAX_MEMBERS} entries")
     people = persons.named(op, phones)
-    ids = [who.id for who in people.values()]
-    present = set(
-        op.conn.execute(select(_m.person_id).where(_m.group_id == access.id, _m.person_id.in_(ids))).scalars()
-    )
-    added = [people[phone] for phone in phones if people[phone].id not in present]
+    joined = join(op, access.id, [who.id for who in people.values()])
+    added = [who for who in dict.fromkeys(people[phone] for phone in phones) if who.id in joined]
     for who in added:
-        op.conn.execute(
-            membership.insert(),
-            {"group_id": access.id, "person_id": who.id, "role": MEMBER, "joined_ms": op.now_ms},
-        )
         emit(op, access.id, "MemberAdded", member_event(who, MEMBER))
         if not who.is_provisioned:
             continue
@@ -76,13 +72,25 @@ def _failed(given: str) -> dict[str, object]:
     return {"subscriber": given[:100], "errorReason": reason, "errorCode": "InvalidParameters"}
 
 
+def join(op: Operation, group_id: str, person_ids: Sequence[str]) -> set[str]:
+    """Make people members of a group; return the ids of those who were not."""
+    rows = [
+        {"group_id": group_id, "person_id": one, "role": MEMBER, "joined_ms": op.now_ms}
+        for one in sorted(person_ids)
+    ]
+    added = insert(op.conn, membership).values(rows).on_conflict_do_nothing().returning(_m.person_id)
+    return set(op.conn.execute(added).scalars())
+
+
 def remove_member(op: Operation, group_id: str, member_id: str) -> dict[str, object]:
     """Remove a member; admins remove anybody, others themselves."""
     access = find_group(op, group_id)
     who, role = find_member(op, access, member_id)
     if who.id != op.caller.person_id or op.caller.scope_group_id:
         need_admin(access)
-    op.conn.execute(membership.delete().where(_m.group_id == access.id, _m.person_id == who.id))
+    here = (_m.group_id == access.id, _m.person_id == who.id)
+    if not op.conn.execute(membership.delete().where(*here)).rowcount:
+        raise not_found("The member")
     _end_grants(op, access, who)
     _tell_group(op, access, "memberRemoved", [who])
     emit(op, access.id, "MemberRemoved", member_event(who, role))
@@ -96,9 +104,9 @@ def update_member(op: Operation, group_id: str, member_id: str, fields: Fields) 
     if role is None:
         raise bad_request("role is required")
     who, _ = find_member(op, access, member_id)
-    op.conn.execute(
-        update(membership).where(_m.group_id == access.id, _m.person_id == who.id).values(role=role)
-    )
+    here = (_m.group_id == access.id, _m.person_id == who.id)
+    if not op.conn.execute(update(membership).where(*here).values(role=role)).rowcount:
+        raise not_found("The member")
     if role != ADMIN:
         _end_grants(op, access, who)
     return DONE

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.ids import new_unit_id
 from airflow_provider_kaizala.server.store.tables import person
+from airflow_provider_kaizala.server.store.upsert import insert
 
 
 class Person(NamedTuple):
@@ -52,24 +53,27 @@ def by_ids(conn: Connection, ids: Sequence[str]) -> dict[str, Person]:
 def named(op: Operation, phones: Sequence[str]) -> dict[str, Person]:
     """Return the people with these numbers; unknown ones are made, not yet provisioned (they never signed in)."""
     people = by_phones(op.conn, phones)
-    for phone in phones:
-        if phone not in people:
-            who = Person(new_unit_id(), phone, phone, "", False)
-            op.conn.execute(
-                person.insert(),
-                {
-                    "id": who.id,
-                    "tenant_id": op.caller.tenant_id,
-                    "mobile": phone,
-                    "name": phone,
-                    "profile_pic": "",
-                    "is_provisioned": False,
-                    "is_tenant_admin": False,
-                    "created_ms": op.now_ms,
-                },
-            )
-            people[phone] = who
-    return people
+    # In one order, so that two that name the same people do not wait for each other.
+    unknown = sorted({phone for phone in phones if phone not in people})
+    if not unknown:
+        return people
+    op.conn.execute(
+        insert(op.conn, person).on_conflict_do_nothing(),
+        [
+            {
+                "id": new_unit_id(),
+                "tenant_id": op.caller.tenant_id,
+                "mobile": phone,
+                "name": phone,
+                "profile_pic": "",
+                "is_provisioned": False,
+                "is_tenant_admin": False,
+                "created_ms": op.now_ms,
+            }
+            for phone in unknown
+        ],
+    )
+    return people | by_phones(op.conn, unknown)
 
 
 def caller_as_person(op: Operation) -> Person:

@@ -16,6 +16,7 @@ from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.hierarchy import descendants
 from airflow_provider_kaizala.server.domain.ids import canonical, new_id
 from airflow_provider_kaizala.server.store import tables as t
+from airflow_provider_kaizala.server.store.database import note_change
 
 _g = t.chat_group.c
 _NEXT_SEQ = (
@@ -129,9 +130,9 @@ def add_post(
             "detail_json": None if detail is None else json.dumps(detail, ensure_ascii=False),
         },
     )
-    seq = _enter(op, group_id, reference_id)
-    for lower in descendants(op.conn, group_id) if below else ():
-        _enter(op, lower, reference_id)
+    # In one order, so that two posts that reach the same groups do not wait for each other.
+    reached = sorted({group_id, *(descendants(op.conn, group_id) if below else ())})
+    seq = {one: _enter(op, one, reference_id) for one in reached}[group_id]
     if audience.person_ids:
         op.conn.execute(
             t.post_recipient.insert(),
@@ -143,9 +144,11 @@ def add_post(
 def touch(op: Operation, reference_id: str) -> None:
     """Note that a post looks different now: what shows it live reads it again."""
     op.conn.execute(_TOUCH, {"its_id": reference_id})
+    note_change(op.conn, reference_id)
 
 
 def _enter(op: Operation, group_id: str, reference_id: str) -> int:
     seq: int = op.conn.execute(_NEXT_SEQ, {"its_id": group_id}).scalar_one()
     op.conn.execute(t.feed_entry.insert(), {"group_id": group_id, "seq": seq, "reference_id": reference_id})
+    note_change(op.conn, group_id)
     return seq

@@ -10,6 +10,7 @@ from airflow_provider_kaizala.server.domain.context import SUBSCRIBER, Operation
 from airflow_provider_kaizala.server.domain.errors import bad_request, denied, not_found
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.ids import canonical, new_id
+from airflow_provider_kaizala.server.domain.posts import touch
 from airflow_provider_kaizala.server.domain.times import ticks
 from airflow_provider_kaizala.server.store.tables import (
     chat_group,
@@ -18,6 +19,7 @@ from airflow_provider_kaizala.server.store.tables import (
     post_recipient,
     reaction,
 )
+from airflow_provider_kaizala.server.store.upsert import insert
 
 TYPES = ("Like", "Comment")
 PAGE = 500
@@ -56,14 +58,8 @@ def _seen_post(op: Operation, access: GroupAccess, reference_id: str, source: st
 
 def react(op: Operation, group_id: str, reference_id: str, kind: str, comment: str) -> str:
     """Store a reaction and return its id; a second like by the same person is the first one."""
-    if kind == "Like":
-        mine = op.conn.execute(
-            select(_r.id).where(
-                _r.reference_id == reference_id, _r.person_id == op.caller.person_id, _r.reaction_type == kind
-            )
-        ).scalar()
-        if mine is not None:
-            return str(mine)
+    if kind == "Like" and (mine := _my_like(op, reference_id)):
+        return mine
     g = chat_group.c
     floor = g.last_reaction_ticks + TICKS_APART
     now_ticks = ticks(op.now_ms)
@@ -74,27 +70,27 @@ def react(op: Operation, group_id: str, reference_id: str, kind: str, comment: s
         .returning(g.last_reaction_ticks)
     ).scalar_one()
     reaction_id = new_id()
-    op.conn.execute(
-        reaction.insert(),
-        {
-            "id": reaction_id,
-            "group_id": group_id,
-            "reference_id": reference_id,
-            "person_id": op.caller.person_id,
-            "reaction_type": kind,
-            "slot": "" if kind == "Like" else reaction_id,
-            "comment": comment,
-            "modified_ms": op.now_ms,
-            "modified_ticks": moment,
-        },
+    row = insert(op.conn, reaction).values(
+        id=reaction_id,
+        group_id=group_id,
+        reference_id=reference_id,
+        person_id=op.caller.person_id,
+        reaction_type=kind,
+        slot="" if kind == "Like" else reaction_id,
+        comment=comment,
+        modified_ms=op.now_ms,
+        modified_ticks=moment,
     )
-    count = _p.like_count if kind == "Like" else _p.comment_count
-    op.conn.execute(
-        update(post)
-        .where(_p.reference_id == reference_id)
-        .values({count: count + 1, _p.revision: _p.revision + 1})
-    )
+    if op.conn.execute(row.on_conflict_do_nothing().returning(_r.id)).first() is None:
+        return _my_like(op, reference_id)
+    touch(op, reference_id)
     return reaction_id
+
+
+def _my_like(op: Operation, reference_id: str) -> str:
+    """Return the id of the caller's like of a post, empty without one."""
+    mine = (_r.reference_id == reference_id, _r.person_id == op.caller.person_id, _r.reaction_type == "Like")
+    return op.conn.execute(select(_r.id).where(*mine)).scalar() or ""
 
 
 def react_by_reference(op: Operation, reference_id: str, kind: str, comment: str) -> str:

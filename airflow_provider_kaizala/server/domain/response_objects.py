@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from sqlalchemy import select
 
@@ -16,12 +17,15 @@ _r, _j, _p = t.response.c, t.job_assignment.c, t.person.c
 
 
 def load_responses(
-    op: Operation, action: ActionRecord, *, response_id: str | None = None
+    op: Operation, action: ActionRecord, *, response_id: str | None = None, latest: int | None = None
 ) -> list[dict[str, object]]:
     """Return the responses of a survey, package, poll or meeting, oldest first; without names if anonymous.
 
     Each holds ``responseDetails.responseWithQuestions`` as in webhooks, and the same list at its top, where the
     reconstructed API description has it.
+
+    :param response_id: only this one
+    :param latest: only the latest ones, at most so many
     """
     rows = op.conn.execute(
         select(
@@ -35,8 +39,9 @@ def load_responses(
         )
         .join(t.person, _p.id == _r.person_id)
         .where(_r.action_id == action.id, *(() if response_id is None else (_r.id == response_id,)))
-        .order_by(_r.created_ms, _r.id)
-    ).all()
+        .order_by(_r.created_ms.desc(), _r.id.desc())
+        .limit(latest)
+    ).all()[::-1]
     if not rows:
         return []
     questions = questions_of(op.conn, action.id)
@@ -74,6 +79,12 @@ def load_responses(
     return found
 
 
+def all_answers(op: Operation, action: ActionRecord) -> list[list[Any]]:
+    """Return the answers of all responses by position, as they are stored."""
+    rows = op.conn.execute(select(_r.answers_json).where(_r.action_id == action.id)).scalars()
+    return [json.loads(row) for row in rows]
+
+
 def _short_place(location_json: str | None) -> dict[str, object] | None:
     if location_json is None:
         return None
@@ -84,7 +95,7 @@ def _short_place(location_json: str | None) -> dict[str, object] | None:
 def load_job_responses(op: Operation, action: ActionRecord) -> list[dict[str, object]]:
     """Return one entry for each assignee who touched the job (C15)."""
     rows = op.conn.execute(
-        select(_p.mobile, _j.is_completed, _j.notes_json)
+        select(_p.mobile, _j.is_completed, _j.notes)
         .join(t.person, _p.id == _j.person_id)
         .where(_j.action_id == action.id, _j.response_id.is_not(None))
         .order_by(_j.updated_ms, _j.position)
@@ -93,23 +104,9 @@ def load_job_responses(op: Operation, action: ActionRecord) -> list[dict[str, ob
         {
             "assignee": row.mobile,
             "response": "Completed" if row.is_completed else "NotCompleted",
-            "notes": row.notes_json,
+            "notes": f"[{row.notes}]",
             "attachments": [],
         }
-        for row in rows
-    ]
-
-
-def load_assignees(op: Operation, action_id: str) -> list[dict[str, object]]:
-    """Return a job's assignees in the order they were named, with whether they are done."""
-    rows = op.conn.execute(
-        select(_p.mobile, _p.name, _p.id, _j.is_completed)
-        .join(t.person, _p.id == _j.person_id)
-        .where(_j.action_id == action_id)
-        .order_by(_j.position)
-    )
-    return [
-        {"mobileNumber": row.mobile, "name": row.name, "id": row.id, "isCompleted": row.is_completed}
         for row in rows
     ]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, or_, select, update
 
 from airflow_provider_kaizala.server.domain.access import need_member
 from airflow_provider_kaizala.server.domain.action_bodies import PACKAGE, read_place
@@ -23,6 +23,7 @@ from airflow_provider_kaizala.server.domain.posts import touch
 from airflow_provider_kaizala.server.domain.response_objects import are_shown_to, load_responses
 from airflow_provider_kaizala.server.domain.times import short_human
 from airflow_provider_kaizala.server.store import tables as t
+from airflow_provider_kaizala.server.store.upsert import insert
 
 _r, _j = t.response.c, t.job_assignment.c
 ANSWERABLE = ("Survey", PACKAGE)
@@ -88,11 +89,8 @@ def answer(
         "responder_name": name,
         "location_json": None if place is None else json.dumps(place, ensure_ascii=False),
     }
-    if response_id is not None:
-        stored_id = _edit(op, action, canonical(response_id), values)
-    else:
-        stored_id = _add(op, action, values, slot=_free_slot(op, action))
-    _tell(op, action, stored_id, is_update=response_id is not None)
+    stored_id = _edit(op, action, canonical(response_id), values) if response_id else _add(op, action, values)
+    _tell(op, action, stored_id, is_update=bool(response_id))
     return stored_id
 
 
@@ -101,51 +99,44 @@ def _need_open(op: Operation, action: ActionRecord) -> None:
         raise bad_request("The action has expired and takes no more answers", "over")
 
 
-def _free_slot(op: Operation, action: ActionRecord) -> int:
-    mine = (_r.action_id == action.id, _r.person_id == op.caller.person_id)
-    taken = op.conn.execute(select(func.max(_r.slot)).where(*mine)).scalar()
-    if taken is None:
-        return 0
-    if not action.row["accept_multiple"]:
-        raise bad_request("This was answered already; give responseId to edit the answer", "answered")
-    return int(taken) + 1
+def _new(op: Operation, action: ActionRecord, values: dict[str, object]) -> dict[str, object]:
+    return {
+        "id": new_id(),
+        "action_id": action.id,
+        "person_id": op.caller.person_id,
+        "slot": 0,
+        "choice": None,
+        "created_ms": op.now_ms,
+        "updated_ms": op.now_ms,
+        "revision": 0,
+        **values,
+    }
 
 
-def _add(op: Operation, action: ActionRecord, values: dict[str, object], slot: int) -> str:
-    response_id = new_id()
-    op.conn.execute(
-        t.response.insert(),
-        {
-            "id": response_id,
-            "action_id": action.id,
-            "person_id": op.caller.person_id,
-            "slot": slot,
-            "choice": None,
-            "created_ms": op.now_ms,
-            "updated_ms": op.now_ms,
-            "revision": 0,
-            **values,
-        },
-    )
-    a = t.action.c
-    op.conn.execute(update(t.action).where(a.id == action.id).values(response_count=a.response_count + 1))
+def _add(op: Operation, action: ActionRecord, values: dict[str, object]) -> str:
+    """Store a new answer: the caller's only one, or beside their others."""
+    row = _new(op, action, values)
+    add = insert(op.conn, t.response).on_conflict_do_nothing().returning(_r.id)
+    highest = select(func.max(_r.slot)).where(_r.action_id == action.id, _r.person_id == op.caller.person_id)
+    while op.conn.execute(add, row).first() is None:
+        if not action.row["accept_multiple"]:
+            raise bad_request("This was answered already; give responseId to edit the answer", "answered")
+        row["slot"] = op.conn.execute(highest).scalar_one() + 1
     touch(op, action.row["reference_id"])
-    return response_id
+    return str(row["id"])
 
 
 def _edit(op: Operation, action: ActionRecord, response_id: str, values: dict[str, object]) -> str:
-    owner = op.conn.execute(
-        select(_r.person_id).where(_r.id == response_id, _r.action_id == action.id)
-    ).scalar()
-    if owner is None:
-        raise not_found("The response")
-    if owner != op.caller.person_id:
-        raise denied("The response is somebody else's")
-    op.conn.execute(
+    its_own = (_r.id == response_id, _r.action_id == action.id)
+    changed = op.conn.execute(
         update(t.response)
-        .where(_r.id == response_id)
+        .where(*its_own, _r.person_id == op.caller.person_id)
         .values(**values, updated_ms=op.now_ms, revision=_r.revision + 1)
-    )
+    ).rowcount
+    if not changed:
+        if op.conn.execute(select(_r.id).where(*its_own)).first() is None:
+            raise not_found("The response")
+        raise denied("The response is somebody else's")
     touch(op, action.row["reference_id"])
     return response_id
 
@@ -182,17 +173,19 @@ def vote(op: Operation, action: ActionRecord, choice: object) -> str:
     titles = [option["title"] for option in question.options]
     index = _choice_index(titles, choice)
     values: dict[str, object] = {"answers_json": stored_json([[titles[index]]]), "choice": index}
-    mine = op.conn.execute(
-        select(_r.id, _r.choice).where(_r.action_id == action.id, _r.person_id == op.caller.person_id)
-    ).first()
-    if mine is None:
-        response_id = _add(op, action, values, slot=0)
-    elif mine.choice == index:
-        return str(mine.id)
-    else:
-        response_id = _edit(op, action, mine.id, values)
-    _tell(op, action, response_id, is_update=mine is not None)
-    return response_id
+    row = insert(op.conn, t.response).values(_new(op, action, values))
+    replaced = row.on_conflict_do_update(
+        index_elements=[_r.action_id, _r.person_id, _r.slot],
+        set_={**values, "updated_ms": op.now_ms, "revision": _r.revision + 1},
+        where=_r.choice != index,
+    )
+    stored = op.conn.execute(replaced.returning(_r.id, _r.revision)).first()
+    if stored is None:  # the same vote again
+        mine = (_r.action_id == action.id, _r.person_id == op.caller.person_id)
+        return str(op.conn.execute(select(_r.id).where(*mine)).scalar_one())
+    touch(op, action.row["reference_id"])
+    _tell(op, action, stored.id, is_update=stored.revision > 0)
+    return str(stored.id)
 
 
 def _choice_index(titles: Sequence[str], choice: object) -> int:
@@ -211,18 +204,6 @@ def complete_job(op: Operation, action: ActionRecord, is_completed: bool) -> str
     """Complete a job for the caller, or take that back; JobResponse fires when it changes."""
     if action.type != "Job":
         raise bad_request(f"An action of the type {action.public_type} cannot be completed")
-    person_id = op.caller.person_id
-    mine = op.conn.execute(
-        select(_j.is_completed, _j.response_id, _j.notes_json).where(
-            _j.action_id == action.id, _j.person_id == person_id
-        )
-    ).first()
-    if mine is None:
-        need_member(action.access)
-        raise denied("The job is not assigned to you", "not_assigned")
-    if mine.response_id is not None and mine.is_completed == is_completed:
-        return str(mine.response_id)
-    response_id = str(mine.response_id or new_id())
     note = {
         "UPDATE_TYPE": "STATUS_UPDATED",
         "UPDATE_TEXT": "Completed" if is_completed else "Not completed",
@@ -230,21 +211,25 @@ def complete_job(op: Operation, action: ActionRecord, is_completed: bool) -> str
         "UPDATE_TIME_EPOCH": op.now_ms,
         "ATTACHMENT": "",
     }
-    op.conn.execute(
+    said = json.dumps(note, ensure_ascii=False)
+    mine = (_j.action_id == action.id, _j.person_id == op.caller.person_id)
+    response_id = op.conn.execute(
         update(t.job_assignment)
-        .where(_j.action_id == action.id, _j.person_id == person_id)
+        .where(*mine, or_(_j.response_id.is_(None), _j.is_completed.is_not(is_completed)))
         .values(
             is_completed=is_completed,
-            response_id=response_id,
-            notes_json=json.dumps([*json.loads(mine.notes_json), note], ensure_ascii=False),
+            response_id=func.coalesce(_j.response_id, new_id()),
+            notes=case((_j.notes == "", said), else_=_j.notes.concat(f", {said}")),
             updated_ms=op.now_ms,
         )
-    )
-    change = int(is_completed) - int(mine.is_completed)
-    a = t.action.c
-    op.conn.execute(
-        update(t.action).where(a.id == action.id).values(response_count=a.response_count + change)
-    )
+        .returning(_j.response_id)
+    ).scalar()
+    if response_id is None:
+        same = op.conn.execute(select(_j.response_id).where(*mine)).scalar()
+        if same is not None:
+            return str(same)
+        need_member(action.access)
+        raise denied("The job is not assigned to you", "not_assigned")
     touch(op, action.row["reference_id"])
     data = {
         "actionId": action.id,
@@ -261,4 +246,4 @@ def complete_job(op: Operation, action: ActionRecord, is_completed: bool) -> str
         },
     }
     emit(op, action.row["group_id"], "JobResponse", data, action_id=action.id)
-    return response_id
+    return str(response_id)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from airflow_provider_kaizala.server.domain import hierarchy
-from airflow_provider_kaizala.server.domain.access import GroupAccess, find_group, need_admin
+from airflow_provider_kaizala.server.domain.access import GroupAccess, find_group, need_admin, reached_groups
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.errors import bad_request, not_found
 from airflow_provider_kaizala.server.domain.events import emit
 from airflow_provider_kaizala.server.domain.fields import Fields
-from airflow_provider_kaizala.server.domain.groups import create_below, describe, group_if_reached
+from airflow_provider_kaizala.server.domain.groups import create_below, describe
 from airflow_provider_kaizala.server.domain.members import DONE
 from airflow_provider_kaizala.server.store.tables import chat_group
 
@@ -25,10 +25,8 @@ def list_sub_groups(op: Operation, group_id: str, *, all_levels: bool) -> dict[s
     ids = op.conn.execute(
         select(g.id).where(g.id.in_(find(op.conn, access.id))).order_by(g.name, g.id)
     ).scalars()
-    below = [
-        describe(op, one, with_counts=True) for one in (group_if_reached(op, i) for i in ids.all()) if one
-    ]
-    parent = {**describe(op, access, with_counts=True), "subGroups": below}
+    own, *below = describe(op, [access, *reached_groups(op, ids.all()).values()], with_counts=True)
+    parent = {**own, "subGroups": below}
     return {**parent, "groups": [parent]}
 
 
@@ -47,6 +45,7 @@ def attach_sub_groups(op: Operation, group_id: str, fields: Fields) -> dict[str,
         raise bad_request("subGroups must hold at least one group id")
     if len(ids) > MAX_SUB_GROUPS:
         raise bad_request(f"subGroups holds more than {MAX_SUB_GROUPS} entries; attach them in several calls")
+    hierarchy.lock(op.conn, parent.group["tenant_id"])
     present = set(hierarchy.children(op.conn, parent.id))
     for given in ids:
         child = need_admin(find_group(op, given))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sqlalchemy import select
 
 from airflow_provider_kaizala.server.domain import persons
@@ -11,7 +13,8 @@ from airflow_provider_kaizala.server.domain.errors import bad_request
 from airflow_provider_kaizala.server.domain.events import emit
 from airflow_provider_kaizala.server.domain.fields import PHONE, Fields
 from airflow_provider_kaizala.server.domain.members import member_event
-from airflow_provider_kaizala.server.store.tables import person, subscription
+from airflow_provider_kaizala.server.store.tables import chat_group, person, subscription
+from airflow_provider_kaizala.server.store.upsert import insert
 
 PAGE = 50
 _MAX_SHOWN = 100
@@ -19,7 +22,7 @@ _NO_NUMBER = {
     "errorReason": "Not a phone number with + and country code",
     "errorCode": "InvalidParameters",
 }
-_s = subscription.c
+_g, _s = chat_group.c, subscription.c
 
 
 def list_subscribers(op: Operation, group_id: str, fields: Fields) -> dict[str, object]:
@@ -59,17 +62,14 @@ def add_subscribers(op: Operation, group_id: str, fields: Fields) -> dict[str, o
     """Subscribe phone numbers; the outcome is told per number."""
     access, phones = _named(op, group_id, fields)
     people = persons.named(op, [phone for phone in phones if PHONE.match(phone)])
-    present = _present(op, access, [who.id for who in people.values()])
+    added = _subscribe(op, access, [who.id for who in people.values()])
     result: dict[str, object] = {}
     for phone in phones:
         if phone not in people:
             result[phone] = {"isAdded": False, **_NO_NUMBER}
             continue
         who = people[phone]
-        if who.id not in present:
-            op.conn.execute(
-                subscription.insert(), {"group_id": access.id, "person_id": who.id, "created_ms": op.now_ms}
-            )
+        if who.id in added:
             emit(op, access.id, "MemberAdded", member_event(who, SUBSCRIBER))
         result[phone] = {"isAdded": True}
     return {"result": result}
@@ -79,18 +79,17 @@ def remove_subscribers(op: Operation, group_id: str, fields: Fields) -> dict[str
     """Unsubscribe phone numbers; the outcome is told per number."""
     access, phones = _named(op, group_id, fields)
     people = persons.by_phones(op.conn, phones)
-    present = _present(op, access, [who.id for who in people.values()])
+    gone = _unsubscribe(op, access, [who.id for who in people.values()])
     result: dict[str, object] = {}
     for phone in phones:
         if not PHONE.match(phone):
             result[phone] = {"isRemoved": False, **_NO_NUMBER}
             continue
         who = people.get(phone)
-        if who is None or who.id not in present:
+        if who is None or who.id not in gone:
             reason = {"errorReason": "Not a subscriber of the group", "errorCode": "UserNotSubscribed"}
             result[phone] = {"isRemoved": False, **reason}
             continue
-        op.conn.execute(subscription.delete().where(_s.group_id == access.id, _s.person_id == who.id))
         emit(op, access.id, "MemberRemoved", member_event(who, SUBSCRIBER))
         result[phone] = {"isRemoved": True}
     return {"result": result}
@@ -110,13 +109,29 @@ def _named(op: Operation, group_id: str, fields: Fields) -> tuple[GroupAccess, l
     phones = list(dict.fromkeys(phone[:_MAX_SHOWN] for phone in given if phone))
     if not phones:
         raise bad_request("subscribers must hold at least one phone number")
+    # One after the other, as they may name the same people in any order, and are listed in the order in which they came.
+    op.conn.execute(select(_g.id).where(_g.id == access.id).with_for_update(key_share=True))
     return access, phones
 
 
-def _present(op: Operation, access: GroupAccess, ids: list[str]) -> set[str]:
-    found: set[str] = set()
-    for start in range(0, len(ids), 500):
-        wanted = ids[start : start + 500]
-        query = select(_s.person_id).where(_s.group_id == access.id, _s.person_id.in_(wanted))
-        found.update(op.conn.execute(query).scalars())
-    return found
+def _subscribe(op: Operation, access: GroupAccess, ids: list[str]) -> set[str]:
+    """Subscribe people; return those who were not."""
+    added: set[str] = set()
+    for some in _in_parts(ids):
+        rows = [{"group_id": access.id, "person_id": one, "created_ms": op.now_ms} for one in some]
+        query = insert(op.conn, subscription).values(rows).on_conflict_do_nothing().returning(_s.person_id)
+        added.update(op.conn.execute(query).scalars())
+    return added
+
+
+def _unsubscribe(op: Operation, access: GroupAccess, ids: list[str]) -> set[str]:
+    """Unsubscribe people; return those who were subscribed."""
+    gone: set[str] = set()
+    for some in _in_parts(ids):
+        query = subscription.delete().where(_s.group_id == access.id, _s.person_id.in_(some))
+        gone.update(op.conn.execute(query.returning(_s.person_id)).scalars())
+    return gone
+
+
+def _in_parts(ids: list[str]) -> Iterator[list[str]]:
+    return (ids[start : start + 500] for start in range(0, len(ids), 500))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from airflow_provider_kaizala.server.domain.access import find_group
+from airflow_provider_kaizala.server.domain.access import reached_groups
 from airflow_provider_kaizala.server.domain.context import TENANT, Operation
 from airflow_provider_kaizala.server.domain.errors import bad_request, denied
 from airflow_provider_kaizala.server.domain.fields import Fields
@@ -37,4 +37,4 @@ def find_groups(op: Operation, query: Fields) -> dict[str, object]:
         .offset(offset)
         .limit(size)
     ).scalars()
-    return {"groups": [describe(op, find_group(op, group_id), with_counts=True) for group_id in ids.all()]}
+    return {"groups": describe(op, [*reached_groups(op, ids.all()).values()], with_counts=True)}

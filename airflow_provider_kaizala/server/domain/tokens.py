@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.engine import Connection
 
 from airflow_provider_kaizala.server.clock import DAY, HOUR
@@ -27,6 +27,7 @@ from airflow_provider_kaizala.server.domain.errors import wrong_connector
 from airflow_provider_kaizala.server.domain.ids import canonical, new_id
 from airflow_provider_kaizala.server.hashing import fingerprint, new_token, same_secret
 from airflow_provider_kaizala.server.store import tables as t
+from airflow_provider_kaizala.server.store.upsert import insert
 
 ACCESS_LIFE_MS = 24 * HOUR
 REFRESH_LIFE_MS = 365 * DAY
@@ -51,31 +52,28 @@ def find_grant(
 ) -> str:
     """Return the live grant of a connector for a grantee, made when there is none."""
     g = t.connector_grant.c
-    same_group = g.group_id.is_(None) if group_id is None else g.group_id == group_id
-    grant_id = conn.execute(
-        select(g.id).where(
-            g.connector_id == connector_id,
-            g.kind == kind,
-            same_group,
-            # A group has one token per connector, whichever admin granted it.
-            *(() if group_id else (g.person_id == person_id,)),
-            g.revoked_ms.is_(None),
+    row = insert(conn, t.connector_grant).values(
+        id=new_id(),
+        connector_id=connector_id,
+        kind=kind,
+        person_id=person_id,
+        group_id=group_id,
+        created_ms=now_ms,
+    )
+    # A grant that is there stays locked until the caller has committed: whoever else issues a token for it comes after.
+    if group_id is None:
+        found = row.on_conflict_do_update(
+            index_elements=[g.connector_id, g.kind, g.person_id],
+            index_where=and_(g.revoked_ms.is_(None), g.group_id.is_(None)),
+            set_={"kind": row.excluded.kind},
         )
-    ).scalar()
-    if grant_id is not None:
-        if group_id:
-            conn.execute(update(t.connector_grant).where(g.id == grant_id).values(person_id=person_id))
-        return str(grant_id)
-    values = {
-        "id": new_id(),
-        "connector_id": connector_id,
-        "kind": kind,
-        "person_id": person_id,
-        "group_id": group_id,
-        "created_ms": now_ms,
-    }
-    conn.execute(t.connector_grant.insert(), values)
-    return str(values["id"])
+    else:
+        found = row.on_conflict_do_update(
+            index_elements=[g.connector_id, g.group_id],
+            index_where=and_(g.revoked_ms.is_(None), g.group_id.is_not(None)),
+            set_={"person_id": row.excluded.person_id},
+        )
+    return str(conn.execute(found.returning(g.id)).scalar_one())
 
 
 def issue_refresh_token(
@@ -185,6 +183,8 @@ def exchange(
     token, expires_ms = issue_access_token(conn, now_ms, found.id, found.person_id)
     rotated = None
     if now_ms >= found.issued_ms + ROTATION_AFTER_MS:
+        if rotation_ends_old_token and not _spend(conn, now_ms, refresh):
+            raise wrong_connector()
         rotated, _ = issue_refresh_token(conn, now_ms, found.id, kill_others=rotation_ends_old_token)
     return {
         "accessToken": token,
@@ -229,6 +229,13 @@ def _note(conn: Connection, now_ms: int, kind: str, grant: Any) -> None:
         connector=grant.connector_id,
         group=grant.group_id,
     )
+
+
+def _spend(conn: Connection, now_ms: int, refresh: str) -> bool:
+    """End a refresh token; tell whether it was still good."""
+    r = t.refresh_token.c
+    good = (r.token_hash == fingerprint(refresh), r.revoked_ms.is_(None))
+    return conn.execute(update(t.refresh_token).where(*good).values(revoked_ms=now_ms)).rowcount > 0
 
 
 def end_access_tokens(conn: Connection, now_ms: int, person_id: str) -> None:

@@ -105,7 +105,7 @@ def draft_change(op: Operation, webhook_id: str, fields: Fields) -> Draft:
 
 def change(op: Operation, webhook_id: str, draft: Draft) -> dict[str, object]:
     """Store an update. A webhook that hears again gets first what it missed delivering."""
-    stored = _find(op, webhook_id)
+    stored = _find(op, webhook_id, lock=True)
     now = {**stored, **draft.values}
     _check_object(op, now)
     op.conn.execute(
@@ -123,7 +123,8 @@ def change(op: Operation, webhook_id: str, draft: Draft) -> dict[str, object]:
 def remove(op: Operation, webhook_id: str) -> dict[str, object]:
     """Remove a webhook with what it has not delivered."""
     stored = _find(op, webhook_id)
-    op.conn.execute(webhook.delete().where(_w.id == stored["id"]))
+    if not op.conn.execute(webhook.delete().where(_w.id == stored["id"])).rowcount:
+        raise not_found("The webhook")
     outbox.drop(op.conn, stored["id"])
     return {}
 
@@ -171,17 +172,12 @@ def _owner(op: Operation) -> Values:
     return {"person_id": op.caller.person_id, "grant_id": op.caller.grant_id}
 
 
-def _find(op: Operation, webhook_id: str) -> RowMapping:
+def _find(op: Operation, webhook_id: str, *, lock: bool = False) -> RowMapping:
     """Return a webhook of the caller's connector: one of the same grant, or on an object the caller reaches."""
-    found = (
-        op.conn.execute(
-            select(webhook).where(
-                _w.id == canonical(webhook_id)[:128], _w.connector_id == op.caller.connector_id
-            )
-        )
-        .mappings()
-        .first()
+    query = select(webhook).where(
+        _w.id == canonical(webhook_id)[:128], _w.connector_id == op.caller.connector_id
     )
+    found = op.conn.execute(query.with_for_update() if lock else query).mappings().first()
     if found is None:
         raise not_found("The webhook")
     if found["grant_id"] != op.caller.grant_id:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_kaizala.server.domain.context import Operation
-from airflow_provider_kaizala.server.domain.errors import ApiError
+from airflow_provider_kaizala.server.domain.errors import OUTCOME_UNKNOWN, ApiError
 from airflow_provider_kaizala.server.domain.media import StoredFile
 from airflow_provider_kaizala.server.page import shows
 from airflow_provider_kaizala.server.page.forms import (
@@ -99,13 +99,14 @@ async def _write(
 
         return first() if is_repeatable else once(op, key, first)
 
-    # Files are removed if nothing refers to them. If this task is cancelled, that is unknown, so they are kept.
+    # Files are removed if nothing refers to them. If this task is cancelled, or a commit was cut off, that is unknown: they are kept.
     try:
         for name, uploads in form.files.items():
             stored[name] = await store_files(server, uploads, images_only=takes[name])
         outcome = await write_as(request, visitor, work)
-    except Exception:
-        _discard_all(request, stored)
+    except Exception as error:
+        if not (isinstance(error, ApiError) and error.code == OUTCOME_UNKNOWN):
+            _discard_all(request, stored)
         raise
     if not used:
         _discard_all(request, stored)

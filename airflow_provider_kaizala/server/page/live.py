@@ -4,7 +4,8 @@ Each event is ``{"seq": 17, "posts": {"<reference id>": 3}}``: the group's last 
 ones (-1: deleted). The first event of a connection holds all of those, so whoever lost the connection sees what was missed; the
 later ones what has changed since. The page then asks for what it does not have, so that nothing shows what its reader may not see.
 
-One watch reads a group, however many look at it: after each commit of this process, and every two seconds for those of others.
+One watch reads a group, however many look at it: after each commit of this process that changes what the group shows, and every two
+seconds for those of others.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from contextlib import suppress
 from sqlalchemy import case, select
 from sqlalchemy.engine import Connection
 
-from airflow_provider_kaizala.server.domain.errors import ApiError
 from airflow_provider_kaizala.server.people.feed import ORIGIN, ORIGIN_OF_POST, SHOWN_REVISION
 from airflow_provider_kaizala.server.store import tables as t
 from airflow_provider_kaizala.server.store.database import Database
+from airflow_provider_kaizala.server.store.errors import StoreError
 
 #: posts whose changes are told; older ones are seen when a page is loaded
 WATCHED = 200
@@ -78,7 +79,7 @@ class _Watch:
     async def _run(self) -> None:
         while True:
             self.kick.clear()
-            with suppress(ApiError):  # the database does not answer: the next look may succeed
+            with suppress(StoreError):  # the database does not answer: the next look may succeed
                 state = await self._database.read(lambda conn: read_state(conn, self._group_id))
                 if self.state is None or state.since(self.state) is not None:
                     async with self.news:
@@ -109,17 +110,18 @@ class Live:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._streams: set[asyncio.Task[object]] = set()
         self._closed = False
-        database.on_commit = self._committed
+        database.on_change = self._changed
 
-    def _committed(self) -> None:
+    def _changed(self, what: frozenset[str]) -> None:
         loop = self._loop
         if loop is not None and self._watches:
             with suppress(RuntimeError):  # the loop is closing
-                loop.call_soon_threadsafe(self._look)
+                loop.call_soon_threadsafe(self._look, what)
 
-    def _look(self) -> None:
-        for watch in self._watches.values():
-            watch.kick.set()
+    def _look(self, what: frozenset[str]) -> None:
+        for group_id, watch in self._watches.items():
+            if group_id in what or watch.state is None or not what.isdisjoint(watch.state.posts):
+                watch.kick.set()
 
     def close(self) -> None:
         """End all streams, so that a server that stops need not wait for open pages."""

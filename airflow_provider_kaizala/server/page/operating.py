@@ -9,9 +9,11 @@ from sqlalchemy.engine import Connection
 from starlette.requests import Request
 
 from airflow_provider_kaizala.server.domain.context import Operation
+from airflow_provider_kaizala.server.domain.errors import store_failed
 from airflow_provider_kaizala.server.page.visitor import Visitor
 from airflow_provider_kaizala.server.people.sessions import find_session
 from airflow_provider_kaizala.server.state import state_of
+from airflow_provider_kaizala.server.store.errors import StoreError
 
 Result = TypeVar("Result")
 # Links on a page are to the page's own server, under whatever name the reader knows it.
@@ -33,11 +35,17 @@ def _as_person(
 async def read_as(request: Request, visitor: Visitor, operate: Callable[[Operation], Result]) -> Result:
     """Read as the person who is signed in; 401 if nobody is."""
     server = state_of(request)
-    result = await server.database.read(_as_person(request, visitor, operate))
+    try:
+        result = await server.database.read(_as_person(request, visitor, operate))
+    except StoreError as error:
+        raise store_failed(error) from None
     server.known_tokens.add(visitor.session or "", server.clock.now_ms())
     return result
 
 
 async def write_as(request: Request, visitor: Visitor, operate: Callable[[Operation], Result]) -> Result:
     """Write as the person who is signed in; durable when it returns."""
-    return await state_of(request).database.write(_as_person(request, visitor, operate))
+    try:
+        return await state_of(request).database.write(_as_person(request, visitor, operate))
+    except StoreError as error:
+        raise store_failed(error) from None

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from airflow_provider_kaizala.server.api.media import plain_name
 from airflow_provider_kaizala.server.api.multipart import Upload
@@ -22,6 +22,7 @@ from airflow_provider_kaizala.server.page.problems import Problem
 from airflow_provider_kaizala.server.people.operations import write_text
 from airflow_provider_kaizala.server.state import ServerState
 from airflow_provider_kaizala.server.store.tables import form_sent
+from airflow_provider_kaizala.server.store.upsert import insert
 
 _s = form_sent.c
 
@@ -32,14 +33,14 @@ def once(op: Operation, key: str, act: Callable[[], str]) -> str:
     :param key: of at most 64 characters
     """
     me = op.caller.person_id
-    done = op.conn.execute(select(_s.outcome).where(_s.person_id == me, _s.once == key)).scalar()
-    if done is not None:
-        return str(done)
+    here = (_s.person_id == me, _s.once == key)
+    # First, so that whoever sends it at the same time waits for the outcome.
+    row = insert(op.conn, form_sent).values(person_id=me, once=key, outcome="", at_ms=op.now_ms)
+    if op.conn.execute(row.on_conflict_do_nothing().returning(_s.once)).first() is None:
+        return str(op.conn.execute(select(_s.outcome).where(*here)).scalar_one())
     outcome = act()
+    op.conn.execute(update(form_sent).where(*here).values(outcome=outcome))
     op.conn.execute(form_sent.delete().where(_s.at_ms < op.now_ms - DAY))
-    op.conn.execute(
-        form_sent.insert(), {"person_id": me, "once": key, "outcome": outcome, "at_ms": op.now_ms}
-    )
     return outcome
 
 

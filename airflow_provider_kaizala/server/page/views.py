@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, and_, select
 
 from airflow_provider_kaizala.server.domain.access import BELOW, GroupAccess, find_group
-from airflow_provider_kaizala.server.domain.action_records import was_sent_to
+from airflow_provider_kaizala.server.domain.action_records import received
 from airflow_provider_kaizala.server.domain.context import ADMIN, MEMBER, SUBSCRIBER, Operation
 from airflow_provider_kaizala.server.domain.errors import denied
 from airflow_provider_kaizala.server.domain.fields import Fields
@@ -132,8 +132,9 @@ def _quoted(op: Operation, access: GroupAccess, references: list[str]) -> dict[s
         .outerjoin(t.action, _a.id == _p.action_id)
         .where(_p.reference_id.in_(references), _p.deleted_ms.is_(None))
     )
+    sent = received(op, references) if access.role == SUBSCRIBER else set()
     shown = [
-        row for row in rows if access.role != SUBSCRIBER or was_sent_to(op, row.reference_id, row.audience)
+        row for row in rows if access.role != SUBSCRIBER or row.audience == "all" or row.reference_id in sent
     ]
     return {
         row.reference_id: {

@@ -11,7 +11,7 @@ from sqlalchemy import exists, or_, select
 from airflow_provider_kaizala.server.clock import MINUTE
 from airflow_provider_kaizala.server.domain.action_bodies import PACKAGE
 from airflow_provider_kaizala.server.domain.context import Operation
-from airflow_provider_kaizala.server.domain.hierarchy import ancestors
+from airflow_provider_kaizala.server.domain.hierarchy import ancestors_of
 from airflow_provider_kaizala.server.store import tables as t
 
 Shown = dict[str, Any]
@@ -39,7 +39,7 @@ def waiting_for(op: Operation, group_ids: list[str]) -> list[Shown]:
     What was posted above a group stands in each of the groups below it.
     """
     me = op.caller.person_id
-    above = {higher for group_id in group_ids for higher in ancestors(op.conn, group_id)}
+    above = {higher for several in ancestors_of(op.conn, group_ids).values() for higher in several}
     told = exists().where(
         t.post_recipient.c.reference_id == _p.reference_id, t.post_recipient.c.person_id == me
     )

@@ -8,11 +8,11 @@ from sqlalchemy import select
 
 from airflow_provider_kaizala.server.domain import persons
 from airflow_provider_kaizala.server.domain.action_bodies import PACKAGE
-from airflow_provider_kaizala.server.domain.action_records import ActionRecord, find_action_by_id
+from airflow_provider_kaizala.server.domain.action_records import ActionParts, ActionRecord, find_action_by_id
 from airflow_provider_kaizala.server.domain.answers import NOWHERE
 from airflow_provider_kaizala.server.domain.context import ADMIN, Operation
 from airflow_provider_kaizala.server.domain.response_objects import (
-    load_assignees,
+    all_answers,
     load_responses,
     may_see_responses,
 )
@@ -35,10 +35,11 @@ def who_answered(op: Operation, action_id: str) -> Shown:
     shown |= {"results": [], "answers": [], "more": 0}
     if action.type == "Job" or not may_see_responses(op, action):
         return shown
-    responses: list[Any] = load_responses(op, action)
-    latest = responses[-MAX_ANSWERS:]
-    shown["results"] = summed(responses) if action.type in ("Survey", PACKAGE) else []
-    shown["more"] = len(responses) - len(latest)
+    latest: list[Any] = load_responses(op, action, latest=MAX_ANSWERS)
+    parts = ActionParts(op.conn, [action.id])
+    if action.type in ("Survey", PACKAGE):
+        shown["results"] = summed(parts.questions(action.id), all_answers(op, action))
+    shown["more"] = parts.responses(action) - len(latest)
     shown["answers"] = [
         {
             "name": one["responderName"],
@@ -62,7 +63,7 @@ def _told(place: Shown) -> Shown | None:
 
 def _names(op: Operation, action: ActionRecord) -> Shown:
     if action.type == "Job":
-        assignees = load_assignees(op, action.id)
+        assignees = ActionParts(op.conn, [action.id]).assignees(action.id)
         return {
             "answered": [one["name"] for one in assignees if one["isCompleted"]],
             "missing": [one["name"] for one in assignees if not one["isCompleted"]],

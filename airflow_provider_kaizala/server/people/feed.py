@@ -31,19 +31,24 @@ reminder looks like the action it repeats, as ``actionType`` tells, and replies 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, func, or_, select
+from sqlalchemy import RowMapping, ScalarSelect, and_, func, or_, select
 
 from airflow_provider_kaizala.server.domain.access import BELOW, GroupAccess, find_group
-from airflow_provider_kaizala.server.domain.action_records import ActionRecord, find_action_by_id
+from airflow_provider_kaizala.server.domain.action_records import (
+    ActionRecord,
+    find_action_by_id,
+    find_actions,
+)
 from airflow_provider_kaizala.server.domain.context import SUBSCRIBER, Operation
 from airflow_provider_kaizala.server.domain.errors import denied, not_found
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.ids import canonical
 from airflow_provider_kaizala.server.domain.media import as_announced
 from airflow_provider_kaizala.server.domain.times import iso_ms
-from airflow_provider_kaizala.server.people.feed_actions import action_part
+from airflow_provider_kaizala.server.people.feed_actions import FeedParts, action_part
 from airflow_provider_kaizala.server.store import tables as t
 
 DEFAULT_COUNT = 50
@@ -55,6 +60,16 @@ _mine = t.reaction.alias("mine")
 ORIGIN = t.post.alias("origin")
 ORIGIN_OF_POST = and_(_p.kind == "reminder", ORIGIN.c.reference_id == _p.reply_to)
 SHOWN_REVISION = _p.revision + func.coalesce(ORIGIN.c.revision, 0)
+
+
+def _count(reaction_type: str) -> ScalarSelect[int]:
+    """Count the reactions of one type on a post of the statement."""
+    r = t.reaction.c
+    its = select(func.count()).where(r.reference_id == _p.reference_id, r.reaction_type == reaction_type)
+    return its.correlate(t.post).scalar_subquery()
+
+
+_LIKES, _COMMENTS = _count("Like").label("likes"), _count("Comment").label("comments")
 
 
 def read_feed(op: Operation, group_id: str, query: Fields) -> dict[str, object]:
@@ -73,7 +88,7 @@ def read_feed(op: Operation, group_id: str, query: Fields) -> dict[str, object]:
         found = op.conn.execute(wanted.where(_f.seq < before).order_by(_f.seq.desc())).mappings().all()
         page = list(found[count - 1 :: -1])
     return {
-        "items": [_item(op, row) for row in page],
+        "items": _shown(op, page),
         "after": page[-1]["seq"] if page else after,
         "hasMore": len(found) > count,
     }
@@ -88,6 +103,8 @@ def _items(op: Operation, access: GroupAccess) -> Any:
             _w.name.label("sender_name"),
             _mine.c.id.label("my_like"),
             SHOWN_REVISION.label("shown_revision"),
+            _LIKES,
+            _COMMENTS,
         )
         .join(t.post, _p.reference_id == _f.reference_id)
         .outerjoin(ORIGIN, ORIGIN_OF_POST)
@@ -111,7 +128,16 @@ def _items(op: Operation, access: GroupAccess) -> Any:
     return query
 
 
-def _item(op: Operation, row: RowMapping) -> dict[str, object]:
+def _shown(op: Operation, rows: Sequence[RowMapping]) -> list[dict[str, object]]:
+    """Return items, in a number of statements that does not depend on how many there are."""
+    actions = find_actions(op, list({row["action_id"] for row in rows if row["action_id"]}))
+    parts = FeedParts(op, list(actions))
+    return [_item(op, row, actions, parts) for row in rows]
+
+
+def _item(
+    op: Operation, row: RowMapping, actions: Mapping[str, ActionRecord], parts: FeedParts
+) -> dict[str, object]:
     detail = json.loads(row["detail_json"] or "{}")
     item: dict[str, object] = {
         "seq": row["seq"],
@@ -128,18 +154,20 @@ def _item(op: Operation, row: RowMapping) -> dict[str, object]:
         "title": "",
         "text": row["text"],
         "replyToReferenceId": row["reply_to"],
-        "likes": row["like_count"],
-        "comments": row["comment_count"],
+        "likes": row["likes"],
+        "comments": row["comments"],
         "liked": row["my_like"] is not None,
         "revision": row["shown_revision"],
     }
     if "members" in detail:
         item["members"] = detail["members"]
     if row["action_id"]:
-        action = find_action_by_id(op, row["action_id"])
+        action = actions.get(row["action_id"])
+        if action is None:
+            raise not_found("The action")
         item["title"] = action.row["title"]
         item["actionType"] = action.public_type
-        item |= _media_part(op, action) if action.type in _SHOWN_AS_MEDIA else action_part(op, action)
+        item |= _media_part(op, action) if action.type in _SHOWN_AS_MEDIA else action_part(op, action, parts)
     return item
 
 
@@ -160,7 +188,7 @@ def read_post(op: Operation, group_id: str, reference_id: str) -> dict[str, obje
     row = found.mappings().first()
     if row is None:
         raise not_found("The message")
-    return _item(op, row)
+    return _shown(op, [row])[0]
 
 
 def read_item(op: Operation, action_id: str) -> dict[str, object]:
@@ -173,4 +201,4 @@ def read_item(op: Operation, action_id: str) -> dict[str, object]:
     )
     if row is None:
         raise not_found("The action")
-    return _item(op, row)
+    return _shown(op, [row])[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,11 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 BUSY_TIMEOUT_MS = 15_000
+#: threads that read. On SQLite a read is mostly Python's work, and more threads wait for each other at every row.
+READERS = {"sqlite": 4, "postgresql": 8}
+#: threads that write; SQLite has one writer at a time
+WRITERS = {"sqlite": 1, "postgresql": 4}
+_START_LOCK = 0x6B61697A  # any number that nothing else on the database uses
 WRITES = {"writes": True}
 
 
@@ -44,10 +51,18 @@ def open_engine(database: str) -> Engine:
     url = parse_url(database)
     try:
         if url.get_backend_name() != "sqlite":
-            return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+            return create_engine(
+                url,
+                pool_pre_ping=True,
+                pool_size=READERS["postgresql"] + WRITERS["postgresql"] + 1,
+                max_overflow=2,
+                hide_parameters=True,
+            )
         engine = create_engine(
             url,
             connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000},
+            pool_size=READERS["sqlite"] + WRITERS["sqlite"] + 1,
+            max_overflow=2,
             query_cache_size=1000,
             hide_parameters=True,
         )
@@ -56,6 +71,15 @@ def open_engine(database: str) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+@contextmanager
+def starting(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that only one starting server has at a time; a second one waits."""
+    with engine.connect().execution_options(**WRITES) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_START_LOCK})")
+        yield connection
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

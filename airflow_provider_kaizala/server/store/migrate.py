@@ -10,9 +10,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from airflow_provider_kaizala.server.store.engine import WRITES, DatabaseUnusable
+from airflow_provider_kaizala.server.store.engine import DatabaseUnusable, starting
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
@@ -21,7 +22,12 @@ def migrate(engine: Engine) -> None:
     """Run the migrations this database has not seen yet, in one transaction."""
     config = _config()
     try:
-        with engine.connect().execution_options(**WRITES) as connection, connection.begin():
+        with starting(engine) as connection:
+            if newer := _heads(connection) - _known():
+                raise DatabaseUnusable(
+                    f"the database was made by a newer version of this server: it is at {', '.join(sorted(newer))}, and this "
+                    f"version knows the schemas up to {', '.join(_latest())}; install the newer version, or name another database"
+                )
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except SQLAlchemyError as error:
@@ -32,8 +38,20 @@ def migrate(engine: Engine) -> None:
 def is_current(engine: Engine) -> bool:
     """Tell whether a database has seen all migrations, and none this version does not know."""
     with engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_heads()
-    return set(current) == set(ScriptDirectory.from_config(_config()).get_heads())
+        return _heads(connection) == _latest()
+
+
+def _heads(connection: Connection) -> set[str]:
+    """Return where a database is."""
+    return set(MigrationContext.configure(connection).get_current_heads())
+
+
+def _latest() -> set[str]:
+    return set(ScriptDirectory.from_config(_config()).get_heads())
+
+
+def _known() -> set[str]:
+    return {one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 @cache

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from airflow_provider_kaizala.server.store.columns import (
@@ -121,7 +122,10 @@ bot = Table(
     time_column("deleted_ms", required=False),
 )
 
-# "grant" is a word of SQL. One per (connector, kind, person, group); its refresh tokens come and go.
+# "grant" is a word of SQL. A group has one live grant per connector, whichever admin granted it, and a person one of each kind;
+# their refresh tokens come and go.
+_LIVE_OF_GROUP = text("revoked_ms IS NULL AND group_id IS NOT NULL")
+_LIVE_OF_PERSON = text("revoked_ms IS NULL AND group_id IS NULL")
 connector_grant = Table(
     "connector_grant",
     metadata,
@@ -132,6 +136,23 @@ connector_grant = Table(
     Column("group_id", ForeignKey("chat_group.id"), nullable=True),
     time_column("created_ms"),
     time_column("revoked_ms", required=False),
+    Index(
+        "uq_connector_grant_group",
+        "connector_id",
+        "group_id",
+        unique=True,
+        sqlite_where=_LIVE_OF_GROUP,
+        postgresql_where=_LIVE_OF_GROUP,
+    ),
+    Index(
+        "uq_connector_grant_person",
+        "connector_id",
+        "kind",
+        "person_id",
+        unique=True,
+        sqlite_where=_LIVE_OF_PERSON,
+        postgresql_where=_LIVE_OF_PERSON,
+    ),
 )
 
 refresh_token = Table(
@@ -289,8 +310,6 @@ post = Table(
     # members, all (hub group: every subscriber too), chosen (hub group: see post_recipient)
     Column("audience", String(10), nullable=False),
     text_column("detail_json"),
-    Column("like_count", Integer, nullable=False, server_default="0"),
-    Column("comment_count", Integer, nullable=False, server_default="0"),
     # Grows with everything that makes it look different: an answer, a like, a changed card.
     Column("revision", Integer, nullable=False, server_default="0"),
     time_column("deleted_ms", required=False),
@@ -331,7 +350,6 @@ action = Table(
     flag_column("is_sender_only"),
     flag_column("accept_multiple"),
     Column("visibility", String(1), nullable=False, server_default="0"),
-    Column("response_count", Integer, nullable=False, server_default="0"),
     Column("version", Integer, nullable=False, server_default="1"),
     text_column("detail_json"),
     time_column("deleted_ms", required=False),
@@ -377,7 +395,8 @@ job_assignment = Table(
     Column("position", Integer, nullable=False),
     flag_column("is_completed"),
     key_column("response_id", required=False),
-    Column("notes_json", Text, nullable=False),
+    # JSON objects with commas between them, so that one more is added without reading the others.
+    Column("notes", Text, nullable=False, server_default=""),
     time_column("updated_ms", required=False),
 )
 

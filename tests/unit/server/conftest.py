@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import os
 import shutil
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from sqlalchemy import NullPool, create_engine, make_url
 
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.run import RunningServer
 from airflow_provider_kaizala.server.store.engine import open_engine
 from airflow_provider_kaizala.server.store.migrate import migrate
+from tests.on_postgres import create_database, postgres_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+__all__ = ["postgres_url"]
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 
@@ -88,13 +88,20 @@ def fetch_token(
     return reply.json()
 
 
-def postgres(statement: str) -> None:
-    """Run a statement on the PostgreSQL that the environment names."""
-    admin = create_engine(
-        os.environ["KAIZALA_TEST_POSTGRES"], isolation_level="AUTOCOMMIT", poolclass=NullPool
-    )
-    with admin.connect() as connection:
-        connection.exec_driver_sql(statement)
+@pytest.fixture(scope="session")
+def postgres_original(postgres_url: str) -> str:
+    """A migrated, empty database on that PostgreSQL, to copy."""
+    url = create_database(postgres_url)
+    engine = open_engine(url)
+    migrate(engine)
+    engine.dispose()
+    return url
+
+
+@pytest.fixture(scope="module")
+def postgres_database(postgres_url: str, postgres_original: str) -> str:
+    """A migrated, empty database on PostgreSQL, whatever the other tests run on."""
+    return create_database(postgres_url, postgres_original)
 
 
 @pytest.fixture(scope="session")
@@ -104,10 +111,8 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, st
     They are copies of one: running the migrations takes longer than most tests.
     """
     server = os.environ.get("KAIZALA_TEST_POSTGRES")
-    original = f"kaizala_{uuid.uuid4().hex}"
     if server:
-        postgres(f"CREATE DATABASE {original}")
-        url = make_url(server).set(database=original).render_as_string(hide_password=False)
+        url = create_database(server)
     else:
         file = tmp_path_factory.mktemp("migrated") / "kaizala.db"
         url = f"sqlite:///{file}"
@@ -119,9 +124,7 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, st
         if not server:
             shutil.copyfile(file, folder / f"{name}.db")
             return f"sqlite:///{folder}/{name}.db"
-        own = f"kaizala_{uuid.uuid4().hex}"
-        postgres(f"CREATE DATABASE {own} TEMPLATE {original}")
-        return make_url(server).set(database=own).render_as_string(hide_password=False)
+        return create_database(server, url)
 
     return make
 

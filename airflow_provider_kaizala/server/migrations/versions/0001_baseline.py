@@ -14,12 +14,10 @@ depends_on = None
 
 SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TABLES = (
-    "audit_entry", "pin_backoff", "setting", "tenant", "throttle_counter", "webhook_delivery",
-    "connector", "person", "bot", "chat_group", "connector_permission", "form_sent",
-    "media_resource", "oauth_code", "person_session", "webhook", "connector_grant", "group_parent",
-    "media_file", "membership", "post", "subscription", "access_token", "action",
-    "feed_entry", "post_recipient", "reaction", "refresh_token", "action_property", "job_assignment",
-    "question", "response",
+    "audit_entry", "pin_backoff", "setting", "tenant", "throttle_counter", "webhook_delivery", "connector", "person",
+    "bot", "chat_group", "connector_permission", "form_sent", "media_resource", "oauth_code", "person_session", "webhook",
+    "connector_grant", "group_parent", "media_file", "membership", "post", "subscription", "access_token", "action",
+    "feed_entry", "post_recipient", "reaction", "refresh_token", "action_property", "job_assignment", "question", "response",
 )
 
 
@@ -212,6 +210,8 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_connector_grant')))
     op.create_index(op.f('ix_connector_grant_connector_id'), 'connector_grant', ['connector_id'], unique=False)
     op.create_index(op.f('ix_connector_grant_person_id'), 'connector_grant', ['person_id'], unique=False)
+    op.create_index('uq_connector_grant_group', 'connector_grant', ['connector_id', 'group_id'], unique=True, sqlite_where=sa.text('revoked_ms IS NULL AND group_id IS NOT NULL'), postgresql_where=sa.text('revoked_ms IS NULL AND group_id IS NOT NULL'))
+    op.create_index('uq_connector_grant_person', 'connector_grant', ['connector_id', 'kind', 'person_id'], unique=True, sqlite_where=sa.text('revoked_ms IS NULL AND group_id IS NULL'), postgresql_where=sa.text('revoked_ms IS NULL AND group_id IS NULL'))
     op.create_table('group_parent',
     sa.Column('parent_id', sa.String(length=128), nullable=False),
     sa.Column('child_id', sa.String(length=128), nullable=False),
@@ -250,8 +250,6 @@ def upgrade() -> None:
     sa.Column('action_id', sa.String(length=128), nullable=True),
     sa.Column('audience', sa.String(length=10), nullable=False),
     sa.Column('detail_json', sa.Text(), nullable=True),
-    sa.Column('like_count', sa.Integer(), server_default='0', nullable=False),
-    sa.Column('comment_count', sa.Integer(), server_default='0', nullable=False),
     sa.Column('revision', sa.Integer(), server_default='0', nullable=False),
     sa.Column('deleted_ms', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['group_id'], ['chat_group.id'], name=op.f('fk_post_group_id')),
@@ -296,7 +294,6 @@ def upgrade() -> None:
     sa.Column('is_sender_only', sa.Boolean(), nullable=False),
     sa.Column('accept_multiple', sa.Boolean(), nullable=False),
     sa.Column('visibility', sa.String(length=1), server_default='0', nullable=False),
-    sa.Column('response_count', sa.Integer(), server_default='0', nullable=False),
     sa.Column('version', sa.Integer(), server_default='1', nullable=False),
     sa.Column('detail_json', sa.Text(), nullable=True),
     sa.Column('deleted_ms', sa.BigInteger(), nullable=True),
@@ -360,7 +357,7 @@ def upgrade() -> None:
     sa.Column('position', sa.Integer(), nullable=False),
     sa.Column('is_completed', sa.Boolean(), nullable=False),
     sa.Column('response_id', sa.String(length=128), nullable=True),
-    sa.Column('notes_json', sa.Text(), nullable=False),
+    sa.Column('notes', sa.Text(), server_default='', nullable=False),
     sa.Column('updated_ms', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['action_id'], ['action.id'], name=op.f('fk_job_assignment_action_id')),
     sa.ForeignKeyConstraint(['person_id'], ['person.id'], name=op.f('fk_job_assignment_person_id')),
