@@ -13,7 +13,7 @@ from airflow_provider_kaizala.server.domain.errors import bad_request
 from airflow_provider_kaizala.server.domain.events import emit
 from airflow_provider_kaizala.server.domain.fields import PHONE, Fields
 from airflow_provider_kaizala.server.domain.members import member_event
-from airflow_provider_kaizala.server.store.tables import person, subscription
+from airflow_provider_kaizala.server.store.tables import chat_group, person, subscription
 from airflow_provider_kaizala.server.store.upsert import insert
 
 PAGE = 50
@@ -22,7 +22,7 @@ _NO_NUMBER = {
     "errorReason": "Not a phone number with + and country code",
     "errorCode": "InvalidParameters",
 }
-_s = subscription.c
+_g, _s = chat_group.c, subscription.c
 
 
 def list_subscribers(op: Operation, group_id: str, fields: Fields) -> dict[str, object]:
@@ -62,7 +62,7 @@ def add_subscribers(op: Operation, group_id: str, fields: Fields) -> dict[str, o
     """Subscribe phone numbers; the outcome is told per number."""
     access, phones = _named(op, group_id, fields)
     people = persons.named(op, [phone for phone in phones if PHONE.match(phone)])
-    added = _subscribe(op, access, [who.id for who in people.values()])
+    added = _subscribe(op, access, [people[phone].id for phone in phones if phone in people])
     result: dict[str, object] = {}
     for phone in phones:
         if phone not in people:
@@ -109,14 +109,15 @@ def _named(op: Operation, group_id: str, fields: Fields) -> tuple[GroupAccess, l
     phones = list(dict.fromkeys(phone[:_MAX_SHOWN] for phone in given if phone))
     if not phones:
         raise bad_request("subscribers must hold at least one phone number")
+    # One after the other, as they may name the same people in any order, and are listed in the order in which they came.
+    op.conn.execute(select(_g.id).where(_g.id == access.id).with_for_update(key_share=True))
     return access, phones
 
 
 def _subscribe(op: Operation, access: GroupAccess, ids: list[str]) -> set[str]:
     """Subscribe people; return those who were not."""
     added: set[str] = set()
-    # In one order, so that two calls that name the same people do not wait for each other.
-    for some in _in_parts(sorted(ids)):
+    for some in _in_parts(ids):
         rows = [{"group_id": access.id, "person_id": one, "created_ms": op.now_ms} for one in some]
         query = insert(op.conn, subscription).values(rows).on_conflict_do_nothing().returning(_s.person_id)
         added.update(op.conn.execute(query).scalars())
@@ -126,7 +127,7 @@ def _subscribe(op: Operation, access: GroupAccess, ids: list[str]) -> set[str]:
 def _unsubscribe(op: Operation, access: GroupAccess, ids: list[str]) -> set[str]:
     """Unsubscribe people; return those who were subscribed."""
     gone: set[str] = set()
-    for some in _in_parts(sorted(ids)):
+    for some in _in_parts(ids):
         query = subscription.delete().where(_s.group_id == access.id, _s.person_id.in_(some))
         gone.update(op.conn.execute(query.returning(_s.person_id)).scalars())
     return gone
