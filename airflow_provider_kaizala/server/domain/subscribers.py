@@ -62,7 +62,7 @@ def add_subscribers(op: Operation, group_id: str, fields: Fields) -> dict[str, o
     """Subscribe phone numbers; the outcome is told per number."""
     access, phones = _named(op, group_id, fields)
     people = persons.named(op, [phone for phone in phones if PHONE.match(phone)])
-    added = _subscribe(op, access, [who.id for who in people.values()])
+    added = _subscribe(op, access, [people[phone].id for phone in phones if phone in people])
     result: dict[str, object] = {}
     for phone in phones:
         if phone not in people:
