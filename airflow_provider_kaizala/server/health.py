@@ -16,8 +16,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from airflow_provider_kaizala.server.api.bodies import json_reply
-from airflow_provider_kaizala.server.domain.errors import ApiError, denied
+from airflow_provider_kaizala.server.domain.errors import denied
 from airflow_provider_kaizala.server.state import state_of
+from airflow_provider_kaizala.server.store.errors import StoreError
 from airflow_provider_kaizala.server.store.migrate import newest
 from airflow_provider_kaizala.server.store.tables import webhook_delivery
 
@@ -85,8 +86,8 @@ def _outbox(conn: Connection) -> tuple[int, int | None]:
 
 
 async def alive(request: Request) -> Response:
-    """Say that the process answers."""
-    await state_of(request).database.read(lambda conn: conn.execute(select(1)).scalar_one())
+    """Say that the process answers, and its database can be read and written to."""
+    await state_of(request).database.check()
     return json_reply({"status": "ok"})
 
 
@@ -100,7 +101,7 @@ async def ready(request: Request) -> Response:
     try:
         async with asyncio.timeout(READY_SECONDS):
             found = await database.write(revision)
-    except (TimeoutError, ApiError, SQLAlchemyError):
+    except (TimeoutError, StoreError, SQLAlchemyError):
         return json_reply({"status": "not ready", "reason": "the database takes no writes"}, 503, _NO_STORE)
     if found != newest():
         reason = f"the database is at revision {found}, this version needs {newest()}"

@@ -107,7 +107,7 @@ def _texts_that_name_files(admin: Admin) -> Iterable[str | None]:
         t.action.c.detail_json,
         t.question.c.options_json,
         t.response.c.answers_json,
-        t.job_assignment.c.notes_json,
+        t.job_assignment.c.notes,
         t.action_property.c.value,
         t.person.c.profile_pic,
         g.image_url,
