@@ -38,6 +38,7 @@ from airflow_provider_kaizala.server.logs import Observed
 from airflow_provider_kaizala.server.page import routes as page
 from airflow_provider_kaizala.server.page.live import Live
 from airflow_provider_kaizala.server.page.render import error_page
+from airflow_provider_kaizala.server.people import files
 from airflow_provider_kaizala.server.people import routes as people
 from airflow_provider_kaizala.server.startup import open_state
 from airflow_provider_kaizala.server.state import ServerState
@@ -55,6 +56,7 @@ ROUTERS = (
     webhooks.router,
     bots.router,
     people.router,
+    files.router,
     page.router,
 )
 

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from airflow_provider_kaizala.server.domain.errors import ApiError, bad_request, too_large
+from airflow_provider_kaizala.server.media_urls import MediaUrls
 
 
 async def read_bounded(request: Request, limit: int) -> bytes:
@@ -29,12 +30,21 @@ async def read_bounded(request: Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def json_reply(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Write a JSON reply."""
-    content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+def json_reply(
+    body: object,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    *,
+    urls: MediaUrls | None = None,
+) -> Response:
+    """Write a JSON reply.
+
+    :param urls: renders links to files, if there may be some
+    """
+    content = urls.dump(body) if urls else json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     # What people wrote stands in it: no browser may take it for a page, whatever it looks like.
     safe = {"X-Content-Type-Options": "nosniff", **(headers or {})}
-    return Response(content, status, safe, "application/json; charset=utf-8")
+    return Response(content.encode(), status, safe, "application/json; charset=utf-8")
 
 
 def error_reply(error: ApiError) -> Response:

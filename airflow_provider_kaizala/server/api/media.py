@@ -1,4 +1,4 @@
-"""Uploading media over REST, and serving it by its unguessable URL."""
+"""Uploading media over REST."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from airflow_provider_kaizala.server.api.bodies import json_reply
 from airflow_provider_kaizala.server.api.operation import Reply, admit
@@ -23,13 +23,12 @@ from airflow_provider_kaizala.server.domain.context import MEDIA, Caller, Operat
 from airflow_provider_kaizala.server.domain.errors import (
     ApiError,
     bad_request,
-    not_found,
     too_large,
     unsupported_media,
 )
-from airflow_provider_kaizala.server.domain.media import StoredFile, add_resource, find_file
+from airflow_provider_kaizala.server.domain.media import StoredFile, add_resource
 from airflow_provider_kaizala.server.domain.media_kinds import is_taken, kind_of, named_for
-from airflow_provider_kaizala.server.state import ServerState, base_url, state_of
+from airflow_provider_kaizala.server.state import ServerState, state_of
 
 router = APIRouter()
 MAX_FILES = 50
@@ -39,14 +38,6 @@ _JOINERS = "\u200c\u200d"
 _ENCODED_NAME = re.compile(r"""filename\*=\s*"?([\w-]*)'[^']*'([^;"\s]+)""", re.IGNORECASE)
 # RFC 2047, as .NET writes a name in filename= alone
 _MIME_NAME = re.compile(r"""filename="?(=\?utf-8\?[bq]\?[^?\s]*\?=)"?""", re.IGNORECASE)
-_SHOWN_INLINE = ("image/", "audio/", "video/")
-_SAFE_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    # Programs show what mediaUrl names in pages of their own, and who knows the URL may see the file.
-    "Cross-Origin-Resource-Policy": "cross-origin",
-    "Cache-Control": "private, max-age=31536000, immutable",
-}
 
 
 @router.post("/v1/media")
@@ -72,14 +63,14 @@ async def upload_media(request: Request) -> Response:
     finally:
         for upload in uploads:
             await upload.close()
-    return json_reply(await register(server, caller, base_url(request), files))
+    return json_reply(await register(server, caller, files))
 
 
-async def register(server: ServerState, caller: Caller, base: str, files: list[StoredFile]) -> Reply:
+async def register(server: ServerState, caller: Caller, files: list[StoredFile]) -> Reply:
     """Register files that are on disk; they are removed again if that is refused."""
     try:
         return await server.database.write(
-            lambda conn: add_resource(Operation(conn, server.clock.now_ms(), caller, base), files)
+            lambda conn: add_resource(Operation(conn, server.clock.now_ms(), caller), files)
         )
     except ApiError:
         for one in files:
@@ -148,21 +139,3 @@ def plain_name(name: str | None) -> str:
         letter for letter in last if (letter.isprintable() or letter in _JOINERS) and letter != '"'
     )
     return clean.encode("utf-8", "replace").decode()[-200:] or "file"
-
-
-@router.api_route("/media/{file_id}", methods=["GET", "HEAD"])
-@router.api_route("/media/{file_id}/{name}", methods=["GET", "HEAD"])
-async def serve_media(request: Request, file_id: str) -> Response:
-    """Serve an uploaded file; a browser never runs it."""
-    server = state_of(request)
-    found = await server.database.read(lambda conn: find_file(conn, file_id))
-    if found is None or not server.media.path(found.id).is_file():
-        raise not_found("The file")
-    inline = found.mime_type.startswith(_SHOWN_INLINE)
-    return FileResponse(
-        server.media.path(found.id),
-        media_type=found.mime_type,
-        filename=found.name,
-        content_disposition_type="inline" if inline else "attachment",
-        headers=_SAFE_HEADERS,
-    )

@@ -32,7 +32,7 @@ from airflow_provider_kaizala.server.domain.media_kinds import (
     named_for,
     recognize,
 )
-from airflow_provider_kaizala.server.state import base_url, state_of
+from airflow_provider_kaizala.server.state import state_of
 
 router = APIRouter(prefix="/v1/media")
 # The content is in memory three times while it is read: as the body, as text, as itself.
@@ -111,4 +111,4 @@ async def _keep(
     content.seek(0)
     file_id, size = await asyncio.to_thread(server.media.save, content)
     stored = StoredFile(file_id, plain_name(named_for(name, mime_type)), kind, mime_type, size)
-    return json_reply(await register(server, caller, base_url(request), [stored]))
+    return json_reply(await register(server, caller, [stored]))

@@ -15,7 +15,7 @@ from airflow_provider_kaizala.server.domain.context import Caller, Operation
 from airflow_provider_kaizala.server.domain.errors import ApiError
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.throttle import count_call
-from airflow_provider_kaizala.server.state import ServerState, base_url, state_of
+from airflow_provider_kaizala.server.state import ServerState, media_urls, state_of
 
 Reply = dict[str, object]
 
@@ -35,16 +35,16 @@ async def read_call(
 ) -> Response:
     """Answer a call that changes nothing."""
     server = state_of(request)
-    token, base = access_token(request), base_url(request)
+    token = access_token(request)
 
     def work(conn: Connection) -> Reply:
         now_ms = server.clock.now_ms()
         caller = authenticate(conn, now_ms, token, permission)
-        return operate(Operation(conn, now_ms, caller, base))
+        return operate(Operation(conn, now_ms, caller))
 
     if _limited(server):
         await server.database.write(lambda conn: _admit(server, conn, token, permission))
-    return json_reply(await server.database.read(work))
+    return json_reply(await server.database.read(work), urls=media_urls(request))
 
 
 async def write_call(
@@ -52,7 +52,7 @@ async def write_call(
 ) -> Response:
     """Answer a call that changes something, with the fields of its body; it is durable before the reply."""
     server = state_of(request)
-    token, base = access_token(request), base_url(request)
+    token = access_token(request)
     fields = await read_fields(request)
 
     def work(conn: Connection) -> Reply | ApiError:
@@ -60,11 +60,11 @@ async def write_call(
         if isinstance(fields, ApiError):
             return fields
         if not _limited(server):
-            return operate(Operation(conn, server.clock.now_ms(), caller, base), fields)
+            return operate(Operation(conn, server.clock.now_ms(), caller), fields)
         # The call counts against the limits even when it is refused.
         savepoint = conn.begin_nested()
         try:
-            reply = operate(Operation(conn, server.clock.now_ms(), caller, base), fields)
+            reply = operate(Operation(conn, server.clock.now_ms(), caller), fields)
         except ApiError as error:
             savepoint.rollback()
             return error
@@ -74,7 +74,7 @@ async def write_call(
     reply = await server.database.write(work)
     if isinstance(reply, ApiError):
         raise reply
-    return json_reply(reply)
+    return json_reply(reply, urls=media_urls(request))
 
 
 async def read_fields(request: Request) -> Fields | ApiError:

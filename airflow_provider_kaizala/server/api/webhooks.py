@@ -25,7 +25,7 @@ from airflow_provider_kaizala.server.domain.context import OUTGOING_WEBHOOKS, Op
 from airflow_provider_kaizala.server.domain.errors import ApiError, bad_request
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.webhooks import Draft
-from airflow_provider_kaizala.server.state import base_url, state_of
+from airflow_provider_kaizala.server.state import state_of
 
 router = APIRouter(prefix="/v1/webhook")
 # Power Automate names a package in the query and gives this as the object.
@@ -112,13 +112,13 @@ async def _validated(
 ) -> Response:
     """Check a webhook, let its callback echo a token, and store it; no transaction is open meanwhile."""
     server = state_of(request)
-    caller, base = await admit(request, OUTGOING_WEBHOOKS), base_url(request)
+    caller = await admit(request, OUTGOING_WEBHOOKS)
     fields = await read_fields(request)
     if isinstance(fields, ApiError):
         raise fields
 
     def operation(conn: Connection) -> Operation:
-        return Operation(conn, server.clock.now_ms(), caller, base)
+        return Operation(conn, server.clock.now_ms(), caller)
 
     draft = await server.database.read(lambda conn: make_draft(operation(conn), fields))
     if draft.validate is not None:

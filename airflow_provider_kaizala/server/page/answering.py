@@ -232,7 +232,7 @@ def kept_files(
     for position, (question, answer) in enumerate(zip(questions, answers, strict=True)):
         if question["type"] not in FILE_QUESTIONS or question["isInvisible"] or not answer:
             continue
-        ids = {one["mediaUrl"].split("/media/", 1)[1].split("/", 1)[0]: one for one in answer}
+        ids = {one["mediaUrl"].id: one for one in answer}
         rows = op.conn.execute(
             select(f.id, f.resource_id, f.name).where(f.id.in_(ids)).order_by(f.resource_id, f.position)
         )

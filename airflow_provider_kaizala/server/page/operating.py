@@ -14,8 +14,6 @@ from airflow_provider_kaizala.server.people.sessions import find_session
 from airflow_provider_kaizala.server.state import state_of
 
 Result = TypeVar("Result")
-# Links on a page are to the page's own server, under whatever name the reader knows it.
-HERE = ""
 
 
 def _as_person(
@@ -25,7 +23,7 @@ def _as_person(
 
     def work(conn: Connection) -> Result:
         now_ms = clock.now_ms()
-        return operate(Operation(conn, now_ms, find_session(conn, now_ms, visitor.session), HERE))
+        return operate(Operation(conn, now_ms, find_session(conn, now_ms, visitor.session)))
 
     return work
 

@@ -73,9 +73,7 @@ def _my_answers(
     op: Operation, action: ActionRecord, response_id: str, answers: list[Any]
 ) -> dict[str, object]:
     questions = questions_of(op.conn, action.id)
-    shown = [
-        shown_answer(question, one, op.base_url) for question, one in zip(questions, answers, strict=True)
-    ]
+    shown = [shown_answer(question, one) for question, one in zip(questions, answers, strict=True)]
     return {"responseId": response_id, "answers": shown}
 
 

@@ -16,7 +16,7 @@ from airflow_provider_kaizala.server.domain.context import Caller, Operation
 from airflow_provider_kaizala.server.domain.errors import ApiError, not_found
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.people import feed, operations, sessions
-from airflow_provider_kaizala.server.state import base_url, state_of
+from airflow_provider_kaizala.server.state import media_urls, state_of
 
 router = APIRouter(prefix="/people")
 Reply = dict[str, object]
@@ -40,17 +40,17 @@ def _caller(request: Request, conn: Connection, now_ms: int) -> Caller:
 
 
 async def _read(request: Request, operate: Callable[[Operation], Reply]) -> Response:
-    server, base = state_of(request), base_url(request)
+    server = state_of(request)
 
     def work(conn: Connection) -> Reply:
         now_ms = server.clock.now_ms()
-        return operate(Operation(conn, now_ms, _caller(request, conn, now_ms), base))
+        return operate(Operation(conn, now_ms, _caller(request, conn, now_ms)))
 
-    return json_reply(await server.database.read(work))
+    return json_reply(await server.database.read(work), urls=media_urls(request))
 
 
 async def _write(request: Request, operate: Callable[[Operation, Fields], Reply]) -> Response:
-    server, base = state_of(request), base_url(request)
+    server = state_of(request)
     fields = await read_fields(request)
 
     def work(conn: Connection) -> Reply:
@@ -58,9 +58,9 @@ async def _write(request: Request, operate: Callable[[Operation, Fields], Reply]
         caller = _caller(request, conn, now_ms)
         if isinstance(fields, ApiError):
             raise fields
-        return operate(Operation(conn, now_ms, caller, base), fields)
+        return operate(Operation(conn, now_ms, caller), fields)
 
-    return json_reply(await server.database.write(work))
+    return json_reply(await server.database.write(work), urls=media_urls(request))
 
 
 @router.post("/session")
