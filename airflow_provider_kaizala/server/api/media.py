@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from fastapi import APIRouter
 from python_multipart.multipart import parse_options_header
+from sqlalchemy.engine import Connection
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
@@ -26,7 +27,7 @@ from airflow_provider_kaizala.server.domain.errors import (
     too_large,
     unsupported_media,
 )
-from airflow_provider_kaizala.server.domain.media import StoredFile, add_resource
+from airflow_provider_kaizala.server.domain.media import StoredFile, add_resource, check_quota
 from airflow_provider_kaizala.server.domain.media_kinds import is_taken, kind_of, named_for
 from airflow_provider_kaizala.server.state import ServerState, state_of
 
@@ -46,6 +47,7 @@ async def upload_media(request: Request) -> Response:
     caller = await admit(request, MEDIA)
     server = state_of(request)
     uploads = await _read_uploads(request, server.config.max_media)
+    files: list[StoredFile] = []
     try:
         named = [
             (
@@ -54,12 +56,15 @@ async def upload_media(request: Request) -> Response:
             )
             for upload in uploads
         ]
-        files = []
         for upload, kind, mime_type in named:
             await upload.seek(0)
-            file_id, size = await asyncio.to_thread(server.media.save, upload.file)
             name = plain_name(upload.filename or named_for("", mime_type))
-            files.append(StoredFile(file_id, name, kind, mime_type, size))
+            saved = await asyncio.to_thread(server.media.save, upload.file, mime_type)
+            files.append(StoredFile(saved.id, name, kind, mime_type, *saved[1:]))
+    except BaseException:
+        for one in files:  # the rest of an album that failed
+            server.media.discard(one.id)
+        raise
     finally:
         for upload in uploads:
             await upload.close()
@@ -68,14 +73,21 @@ async def upload_media(request: Request) -> Response:
 
 async def register(server: ServerState, caller: Caller, files: list[StoredFile]) -> Reply:
     """Register files that are on disk; they are removed again if that is refused."""
+
+    def work(conn: Connection) -> Reply:
+        op = Operation(conn, server.clock.now_ms(), caller)
+        check_quota(op, files, server.config.media_quota)
+        return add_resource(op, files)
+
     try:
-        return await server.database.write(
-            lambda conn: add_resource(Operation(conn, server.clock.now_ms(), caller), files)
-        )
+        reply = await server.database.write(work)
     except ApiError:
         for one in files:
             server.media.discard(one.id)
         raise
+    for one in files:
+        server.media.keep(one.id)
+    return reply
 
 
 class _Parts(MultiPartParser):

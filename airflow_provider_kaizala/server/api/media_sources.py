@@ -109,6 +109,6 @@ async def _keep(
     else:
         kind, mime_type = kind_of("", mime_type)
     content.seek(0)
-    file_id, size = await asyncio.to_thread(server.media.save, content)
-    stored = StoredFile(file_id, plain_name(named_for(name, mime_type)), kind, mime_type, size)
+    saved = await asyncio.to_thread(server.media.save, content, mime_type)
+    stored = StoredFile(saved.id, plain_name(named_for(name, mime_type)), kind, mime_type, *saved[1:])
     return json_reply(await register(server, caller, [stored]))

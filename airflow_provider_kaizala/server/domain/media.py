@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
+from airflow_provider_kaizala.server.clock import DAY
 from airflow_provider_kaizala.server.domain.context import Operation
-from airflow_provider_kaizala.server.domain.errors import bad_request
+from airflow_provider_kaizala.server.domain.errors import bad_request, over_quota
 from airflow_provider_kaizala.server.hashing import new_token
 from airflow_provider_kaizala.server.store.media_links import PREFIX, MediaLink
-from airflow_provider_kaizala.server.store.tables import media_file, media_resource
+from airflow_provider_kaizala.server.store.tables import media_file, media_resource, person
 
 MediaRef = dict[str, str]
 
@@ -25,6 +26,8 @@ class StoredFile(NamedTuple):
     kind: str
     mime_type: str
     size: int
+    width: int | None = None
+    height: int | None = None
 
 
 def add_resource(op: Operation, files: Sequence[StoredFile]) -> dict[str, object]:
@@ -53,11 +56,32 @@ def add_resource(op: Operation, files: Sequence[StoredFile]) -> dict[str, object
                 "name": one.name,
                 "mime_type": one.mime_type,
                 "size": one.size,
+                "width": one.width,
+                "height": one.height,
             }
             for position, one in enumerate(files)
         ],
     )
     return {"mediaResource": resource_id}
+
+
+def check_quota(op: Operation, files: Sequence[StoredFile], most: int) -> None:
+    """Refuse files that would take the caller over what a person may upload in 24 hours.
+
+    :param most: bytes, 0 for no limit
+    """
+    if not most:
+        return
+    r, f = media_resource.c, media_file.c
+    # One upload of a person after the other, in all processes.
+    op.conn.execute(select(person.c.id).where(person.c.id == op.caller.person_id).with_for_update())
+    before = op.conn.execute(
+        select(func.coalesce(func.sum(f.size), 0))
+        .join(media_resource, r.id == f.resource_id)
+        .where(r.uploader_id == op.caller.person_id, r.created_ms > op.now_ms - DAY)
+    ).scalar_one()
+    if before + sum(one.size for one in files) > most:
+        raise over_quota(most)
 
 
 def find_resource(
@@ -109,7 +133,7 @@ def find_file(conn: Connection, file_id: str, tenant_id: str | None = None) -> S
     """
     r, f = media_resource.c, media_file.c
     found = conn.execute(
-        select(f.id, f.name, r.kind, f.mime_type, f.size)
+        select(f.id, f.name, r.kind, f.mime_type, f.size, f.width, f.height)
         .join(media_resource, r.id == f.resource_id)
         .where(f.id == file_id[:128], *(() if tenant_id is None else (r.tenant_id == tenant_id,)))
     ).first()

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.errors import ApiError
-from airflow_provider_kaizala.server.domain.media import StoredFile
+from airflow_provider_kaizala.server.domain.media import StoredFile, check_quota
 from airflow_provider_kaizala.server.page import shows
 from airflow_provider_kaizala.server.page.forms import Form, read_form
 from airflow_provider_kaizala.server.page.operating import read_as, write_as
@@ -84,6 +84,7 @@ async def _write(
         def first() -> str:
             nonlocal used
             used = True
+            check_quota(op, [one for some in stored.values() for one in some], server.config.media_quota)
             return act(op, form, stored)
 
         return first() if is_repeatable else once(op, key, first)
@@ -94,16 +95,12 @@ async def _write(
             stored[name] = await store_files(server, uploads, images_only=takes[name])
         outcome = await write_as(request, visitor, work)
     except Exception:
-        _discard_all(request, stored)
+        for files in stored.values():
+            discard(server, files)
         raise
-    if not used:
-        _discard_all(request, stored)
+    for one in (one for some in stored.values() for one in some):
+        (server.media.keep if used else server.media.discard)(one.id)
     return outcome
-
-
-def _discard_all(request: Request, stored: Files) -> None:
-    for files in stored.values():
-        discard(state_of(request), files)
 
 
 def _key(path: str, form: Form) -> str:

@@ -76,8 +76,8 @@ def _store(server: ServerState, upload: Upload, images_only: bool) -> StoredFile
     if images_only and kind != "Image":
         raise Problem(415, "photo_kind", name=name[:80])
     upload.file.seek(0)
-    file_id, size = server.media.save(upload.file)
-    return StoredFile(file_id, named_for(name, mime_type), kind, mime_type, size)
+    saved = server.media.save(upload.file, mime_type)
+    return StoredFile(saved.id, named_for(name, mime_type), kind, mime_type, *saved[1:])
 
 
 def discard(server: ServerState, files: list[StoredFile]) -> None:

@@ -12,10 +12,12 @@ from airflow_provider_kaizala.server.domain.media import StoredFile, find_file
 from airflow_provider_kaizala.server.media_urls import is_signed
 from airflow_provider_kaizala.server.people.sessions import COOKIE, find_session
 from airflow_provider_kaizala.server.state import state_of
+from airflow_provider_kaizala.server.store.pictures import COPY_TYPE, WIDTHS
 
 router = APIRouter()
 #: to whoever is not signed in and has no signed URL; the same whether the file exists or not
 _NOT_SIGNED = "The file (its URL is not signed or has expired; read the post again for a new one)"
+_WIDTHS = frozenset(map(str, WIDTHS))
 _SHOWN_INLINE = ("image/", "audio/", "video/")
 _SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -29,7 +31,10 @@ _SAFE_HEADERS = {
 @router.api_route("/media/{file_id}", methods=["GET", "HEAD"])
 @router.api_route("/media/{file_id}/{name}", methods=["GET", "HEAD"])
 async def serve_media(request: Request, file_id: str) -> Response:
-    """Serve an uploaded file by a signed URL, or to somebody who is signed in on the page; a browser never runs it."""
+    """Serve an uploaded file by a signed URL, or to somebody who is signed in on the page; a browser never runs it.
+
+    With ``width`` in the query a photo comes in a smaller copy, if there is one.
+    """
     server, query = state_of(request), request.query_params
     now_ms = server.clock.now_ms()
     signed = is_signed(server.media_key, file_id, query.get("until", ""), query.get("key", ""), now_ms)
@@ -47,9 +52,11 @@ async def serve_media(request: Request, file_id: str) -> Response:
     if found is None or not server.media.path(found.id).is_file():
         raise not_found("The file")
     inline = found.mime_type.startswith(_SHOWN_INLINE)
+    width = query.get("width", "")
+    path = server.media.path(found.id, int(width) if width in _WIDTHS else None)
     return FileResponse(
-        server.media.path(found.id),
-        media_type=found.mime_type,
+        path,
+        media_type=COPY_TYPE if path.suffix else found.mime_type,
         filename=found.name,
         content_disposition_type="inline" if inline else "attachment",
         headers=_SAFE_HEADERS,
