@@ -106,9 +106,9 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
     return app
 
 
-async def _refused(_request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)  # noqa: S101
-    return error_reply(error)
+    return error_page(request, error) if _is_for_people(request) else error_reply(error)
 
 
 async def _no_route(request: Request, error: Exception) -> Response:

@@ -54,7 +54,7 @@ def test_each_act_is_on_the_others_page_at_once(
         return f"document.getElementById('post-{reference}').innerText"
 
     def vote() -> None:
-        ravi.locator(f"#post-{poll['referenceId']}").get_by_role("button", name="Saturday").tap()
+        ravi.locator(f"#post-{poll['referenceId']}").get_by_role("radio", name="Saturday").tap()
 
     def answer() -> None:
         form = ravi.locator(f"#post-{survey['referenceId']} form").first

@@ -115,6 +115,13 @@ def _files_of(op: Operation, resource: str) -> Sequence[Any]:
     ).all()
 
 
+def sizes_of(op: Operation, ids: Sequence[str]) -> dict[str, tuple[int | None, int | None]]:
+    """Return width and height of files."""
+    f = media_file.c
+    rows = op.conn.execute(select(f.id, f.width, f.height).where(f.id.in_(ids)))
+    return {row.id: (row.width, row.height) for row in rows}
+
+
 def as_attachment(ref: MediaRef) -> dict[str, object]:
     """Return a file as answers and attachment events show it."""
     return {"mediaUrl": MediaLink(**ref), "mediaFileName": ref["name"]}

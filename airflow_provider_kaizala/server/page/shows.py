@@ -74,13 +74,13 @@ async def part_of_group(request: Request, group_id: str, before: int | None, aft
     return html(request, "items.html", **shown, **_draft(who, NOTHING, None))
 
 
-async def article(request: Request, group_id: str, reference_id: str) -> Response:
-    """Show one post alone, as it is now."""
+async def article(request: Request, group_id: str, reference_id: str, *, feed: bool = True) -> Response:
+    """Show one post alone, as it is now: as it stands in the feed, or on its own page."""
     who = visitor_of(request)
     shown = await read_as(
         request, who, lambda op: _prepare(op, who, views.one_post(op, group_id, reference_id))
     )
-    return html(request, "article.html", **shown, **_draft(who, NOTHING, None))
+    return html(request, "article.html", feed=feed, **shown, **_draft(who, NOTHING, None))
 
 
 async def post(
