@@ -299,7 +299,7 @@ def test_every_setting_has_a_flag_a_variable_and_a_key(settings, tmp_path, monke
         ('trusted_proxies = "10.0.0.1"', "trusted_proxies must be a list of texts"),
         ('trusted_proxies = ["proxy"]', "'proxy' is not an address or a network"),
         ('log_level = "loud"', "'loud' is not one of"),
-        ('public_url = "kaizala"', "not the base of addresses"),
+        ('public_url = "kaizala"', "Give scheme and host"),
     ],
 )
 def test_a_wrong_file_is_refused(refusal, tmp_path, text, said) -> None:
