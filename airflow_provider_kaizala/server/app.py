@@ -36,10 +36,10 @@ from airflow_provider_kaizala.server.domain.errors import ApiError, not_found
 from airflow_provider_kaizala.server.health import Metrics, alive, metrics, ready
 from airflow_provider_kaizala.server.logs import Observed
 from airflow_provider_kaizala.server.page import routes as page
-from airflow_provider_kaizala.server.page.live import Live
 from airflow_provider_kaizala.server.page.render import error_page
 from airflow_provider_kaizala.server.people import files
 from airflow_provider_kaizala.server.people import routes as people
+from airflow_provider_kaizala.server.people.live import Live
 from airflow_provider_kaizala.server.startup import open_state
 from airflow_provider_kaizala.server.state import ServerState
 

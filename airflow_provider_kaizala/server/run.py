@@ -16,7 +16,7 @@ from airflow_provider_kaizala.server.api.connections import PlainProtocol
 from airflow_provider_kaizala.server.app import create_app
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.control.cutting import CuttableProtocol
-from airflow_provider_kaizala.server.page.live import Live
+from airflow_provider_kaizala.server.people.live import Live
 from airflow_provider_kaizala.server.startup import StartError, open_state
 from airflow_provider_kaizala.server.state import ServerState
 

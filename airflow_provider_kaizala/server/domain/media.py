@@ -70,11 +70,12 @@ def check_quota(op: Operation, files: Sequence[StoredFile], most: int) -> None:
 
     :param most: bytes, 0 for no limit
     """
-    if not most:
+    if not most or not files:
         return
     r, f = media_resource.c, media_file.c
-    # One upload of a person after the other, in all processes.
-    op.conn.execute(select(person.c.id).where(person.c.id == op.caller.person_id).with_for_update())
+    # One upload of a person after the other, in all processes; whatever else refers to the person need not wait.
+    me = select(person.c.id).where(person.c.id == op.caller.person_id)
+    op.conn.execute(me.with_for_update(key_share=True))
     before = op.conn.execute(
         select(func.coalesce(func.sum(f.size), 0))
         .join(media_resource, r.id == f.resource_id)
@@ -115,11 +116,11 @@ def _files_of(op: Operation, resource: str) -> Sequence[Any]:
     ).all()
 
 
-def sizes_of(op: Operation, ids: Sequence[str]) -> dict[str, tuple[int | None, int | None]]:
-    """Return width and height of files."""
+def files_of(op: Operation, ids: Sequence[str]) -> Sequence[Any]:
+    """Return id, resource, name, width and height of files, those of a resource in their order."""
     f = media_file.c
-    rows = op.conn.execute(select(f.id, f.width, f.height).where(f.id.in_(ids)))
-    return {row.id: (row.width, row.height) for row in rows}
+    columns = (f.id, f.resource_id, f.name, f.width, f.height)
+    return op.conn.execute(select(*columns).where(f.id.in_(ids)).order_by(f.resource_id, f.position)).all()
 
 
 def as_attachment(ref: MediaRef) -> dict[str, object]:

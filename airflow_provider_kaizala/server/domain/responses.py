@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from sqlalchemy import func, select, update
 
@@ -252,3 +253,10 @@ def complete_job(op: Operation, action: ActionRecord, is_completed: bool) -> str
     }
     emit(op, action.row["group_id"], "JobResponse", data, action_id=action.id)
     return response_id
+
+
+def stored_answers(op: Operation, response_id: str) -> list[Any]:
+    """Return the answers of a response as they are stored."""
+    found = op.conn.execute(select(t.response.c.answers_json).where(t.response.c.id == response_id))
+    answers: list[Any] = json.loads(found.scalar_one())
+    return answers

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_kaizala.server.domain.errors import ApiError
-from airflow_provider_kaizala.server.page import shows
+from airflow_provider_kaizala.server.page import pages
 from airflow_provider_kaizala.server.page.forms import FLEETING, Form, read_form
 from airflow_provider_kaizala.server.page.numbers import read_phone
 from airflow_provider_kaizala.server.page.problems import sentence
@@ -123,7 +123,7 @@ async def sign_in(request: Request) -> Response:
     if kept.values:
         try:
             request.state.page = back
-            reply = await shows.return_to(request, back, kept, None, signed_in)
+            reply = await pages.return_to(request, back, kept, None, signed_in)
         except ApiError as error:
             reply = error_page(request, error)
     else:

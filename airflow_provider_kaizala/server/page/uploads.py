@@ -1,15 +1,12 @@
-"""What a person sends from the page: each form once, however often it is sent, and files with it."""
+"""Files that a person sends from the page, and the messages that carry them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
-
 from airflow_provider_kaizala.server.api.media import plain_name
-from airflow_provider_kaizala.server.clock import DAY
 from airflow_provider_kaizala.server.domain.access import find_group
 from airflow_provider_kaizala.server.domain.action_posting import post_action
 from airflow_provider_kaizala.server.domain.context import Operation
@@ -21,29 +18,8 @@ from airflow_provider_kaizala.server.page.parts import Upload
 from airflow_provider_kaizala.server.page.problems import Problem
 from airflow_provider_kaizala.server.people.operations import write_text
 from airflow_provider_kaizala.server.state import ServerState
-from airflow_provider_kaizala.server.store.tables import form_sent
-
-_s = form_sent.c
 
 
-def once(op: Operation, key: str, act: Callable[[], str]) -> str:
-    """Do something unless this person did it before; return its outcome, an id, then and now.
-
-    :param key: of at most 64 characters
-    """
-    me = op.caller.person_id
-    done = op.conn.execute(select(_s.outcome).where(_s.person_id == me, _s.once == key)).scalar()
-    if done is not None:
-        return str(done)
-    outcome = act()
-    op.conn.execute(form_sent.delete().where(_s.at_ms < op.now_ms - DAY))
-    op.conn.execute(
-        form_sent.insert(), {"person_id": me, "once": key, "outcome": outcome, "at_ms": op.now_ms}
-    )
-    return outcome
-
-
-# --- Files ------------------------------------------------------------------------------------------------------------
 async def store_files(
     server: ServerState, uploads: Sequence[Upload], *, images_only: bool = False
 ) -> list[StoredFile]:

@@ -12,14 +12,15 @@ from starlette.responses import Response
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.errors import ApiError
 from airflow_provider_kaizala.server.domain.media import StoredFile, check_quota
-from airflow_provider_kaizala.server.page import shows
+from airflow_provider_kaizala.server.page import pages
 from airflow_provider_kaizala.server.page.forms import Form, read_form
-from airflow_provider_kaizala.server.page.operating import read_as, write_as
 from airflow_provider_kaizala.server.page.problems import Problem
 from airflow_provider_kaizala.server.page.render import error_page, is_partial
-from airflow_provider_kaizala.server.page.sending import discard, once, store_files
 from airflow_provider_kaizala.server.page.signing import sign_in_again
+from airflow_provider_kaizala.server.page.transactions import read_as, write_as
+from airflow_provider_kaizala.server.page.uploads import discard, store_files
 from airflow_provider_kaizala.server.page.visitor import Visitor, check_form, check_origin, visitor_of
+from airflow_provider_kaizala.server.people.once import once
 from airflow_provider_kaizala.server.state import state_of
 
 Files = dict[str, list[StoredFile]]
@@ -64,7 +65,7 @@ async def handle(
             return sign_in_again(request, visitor, form, page, error)
         if error is refused:
             raise  # the page itself is not for this person
-        return await shows.return_to(request, page, form, error, visitor)
+        return await pages.return_to(request, page, form, error, visitor)
     finally:
         form.close()
     return await done(outcome, form)
@@ -106,7 +107,7 @@ async def _write(
 def _key(path: str, form: Form) -> str:
     """Return what is done once: this rendering of this form with this content.
 
-    A browser may bring an old form back with new content, and another form may carry the same number: both are other acts.
+    A browser may bring an old form back with new content, and another form may carry the same number: both are other post_forms.
     """
     number = form.one("once")
     if not number or len(number) > 64:

@@ -14,21 +14,22 @@ from airflow_provider_kaizala.server.domain.action_records import find_action_by
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.groups import MAX_MEMBERS
-from airflow_provider_kaizala.server.page import shows, views
-from airflow_provider_kaizala.server.page.acting import Files, Takes, handle
+from airflow_provider_kaizala.server.page import pages
 from airflow_provider_kaizala.server.page.answering import (
     FILE_QUESTIONS,
     chosen,
     earlier_answer,
     read_answers,
 )
+from airflow_provider_kaizala.server.page.form_handlers import Files, Takes, handle
 from airflow_provider_kaizala.server.page.forms import Form
 from airflow_provider_kaizala.server.page.numbers import read_phone
 from airflow_provider_kaizala.server.page.problems import Problem
 from airflow_provider_kaizala.server.page.render import go_to, is_partial
-from airflow_provider_kaizala.server.page.sending import resource_of
-from airflow_provider_kaizala.server.page.sending import write as write_message
+from airflow_provider_kaizala.server.page.uploads import resource_of
+from airflow_provider_kaizala.server.page.uploads import write as write_message
 from airflow_provider_kaizala.server.page.visitor import Visitor, visitor_of
+from airflow_provider_kaizala.server.people import views
 
 MAX_COMMENT = 4000
 
@@ -51,7 +52,7 @@ async def write(request: Request, group_id: str) -> Response:
 
     async def done(reference_id: str, _form: Form) -> Response:
         if is_partial(request):
-            return await shows.article(request, group_id, reference_id)
+            return await pages.article(request, group_id, reference_id)
         return go_to(page, f"post-{reference_id}")
 
     return await handle(request, page, look, act, done)
@@ -84,7 +85,7 @@ async def on_post(request: Request, group_id: str, reference_id: str, name: str)
         # Back to where the reader was: the group's feed, or this post's own page.
         in_feed = form.one("from") == "feed"
         if is_partial(request):
-            return await shows.article(request, group_id, reference_id, feed=in_feed)
+            return await pages.article(request, group_id, reference_id, feed=in_feed)
         if in_feed:
             return go_to(_path("groups", group_id), f"post-{reference_id}")
         return go_to(page)
