@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 from typing import Any
 
@@ -16,15 +17,13 @@ from tests.browser.test_accessible import WIDE
 pytestmark = pytest.mark.browser
 
 
-def noise(size: tuple[int, int], quality: int = 92) -> bytes:
-    """Return a photo that is as large as a phone's."""
-    import io
-
+def noise(size: tuple[int, int]) -> bytes:
+    """Return a photo as large as a phone's: soft shapes, and the grain of a sensor."""
     content = io.BytesIO()
-    image = Image.frombytes(
-        "RGB", (size[0] // 4, size[1] // 4), random.Random(1).randbytes(size[0] * size[1] * 3 // 16)
-    )
-    image.resize(size).save(content, "JPEG", quality=quality)
+    few = (max(1, size[0] // 40), max(1, size[1] // 40))
+    shapes = Image.frombytes("RGB", few, random.Random(1).randbytes(few[0] * few[1] * 3)).resize(size)
+    grain = Image.effect_noise(size, 12).convert("RGB")
+    Image.blend(shapes, grain, 0.3).save(content, "JPEG", quality=95)
     return content.getvalue()
 
 
@@ -72,8 +71,9 @@ def test_a_half_filled_long_form_is_never_replaced(visits: Visits, store: Store,
 
 
 def test_a_feed_of_photos_is_small_and_does_not_jump(visits: Visits, store: Store) -> None:
-    for at in range(3):
-        one = store.upload((f"{at}.jpg", noise((3000, 2000 if at else 4000)), "image/jpeg"))
+    photos = [noise((3000, height)) for height in (4000, 2000, 2000)]
+    for at, photo in enumerate(photos):
+        one = store.upload((f"{at}.jpg", photo, "image/jpeg"))
         store.post("Image", mediaResource=one, caption=f"Shelf {at}")
     page = visits.as_person(RAVI)
     sizes: list[int] = []
@@ -94,8 +94,9 @@ def test_a_feed_of_photos_is_small_and_does_not_jump(visits: Visits, store: Stor
         expect(image).to_have_js_property("complete", True)
         assert image.evaluate("one => one.naturalWidth") > 0
     assert page.evaluate("window.shift") < 0.02
-    assert len(sizes) == 3
-    assert sum(sizes) < 600_000, "the originals have some megabytes"
+    loaded = [size for size in sizes if size > 0]  # what comes from the browser's store is not loaded
+    assert loaded
+    assert sum(loaded) < sum(map(len, photos)) / 10
 
 
 def test_comments_stand_right_below_a_post_with_a_tall_side_column(visits: Visits, store: Store) -> None:

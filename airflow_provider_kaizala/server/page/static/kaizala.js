@@ -343,8 +343,9 @@ function rememberPlace() {
 async function returnToPlace() {
   const linked = location.hash.startsWith("#post-") ? location.hash.slice(6) : null;
   const isNew = performance.getEntriesByType("navigation")[0]?.type === "navigate";
-  const kept = JSON.parse(sessionStorage.getItem(placeName) ?? "null");
+  const stored = sessionStorage.getItem(placeName), kept = JSON.parse(stored ?? "null");
   if (isNew && !linked) return;
+  if (stored && !kept) return scrollTo({ top: 0, behavior: "instant" }); // the reader was at the top
   const { reference, top } = kept ?? { reference: linked, top: 80 };
   for (let pages = 0; pages < 20 && reference && !shown(reference); pages++) {
     const link = document.querySelector("[data-older]");
