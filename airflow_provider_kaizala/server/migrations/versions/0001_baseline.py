@@ -14,12 +14,10 @@ depends_on = None
 
 SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TABLES = (
-    "audit_entry", "pin_backoff", "setting", "tenant", "throttle_counter", "webhook_delivery",
-    "connector", "person", "bot", "chat_group", "connector_permission", "form_sent",
-    "media_resource", "oauth_code", "person_session", "webhook", "connector_grant", "group_parent",
-    "media_file", "membership", "post", "subscription", "access_token", "action",
-    "feed_entry", "post_recipient", "reaction", "refresh_token", "action_property", "job_assignment",
-    "question", "response",
+    "audit_entry", "pin_backoff", "setting", "tenant", "throttle_counter", "webhook_delivery", "connector", "person",
+    "bot", "chat_group", "connector_permission", "form_sent", "media_resource", "oauth_code", "person_session", "webhook",
+    "connector_grant", "group_parent", "media_file", "membership", "post", "subscription", "access_token", "action",
+    "feed_entry", "post_recipient", "reaction", "refresh_token", "action_property", "job_assignment", "question", "response",
 )
 
 
