@@ -13,33 +13,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_kaizala.server.api import (
-    actions,
-    auth,
-    bots,
-    groups,
-    media,
-    media_sources,
-    oauth,
-    webhooks,
-)
+from airflow_provider_kaizala.server.api import media, oauth, operations
 from airflow_provider_kaizala.server.api.bodies import error_reply
+from airflow_provider_kaizala.server.api.guards import BrowserClients, StrangerLimit
 from airflow_provider_kaizala.server.api.paths import TidyPaths, tidy
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.control import inspector
 from airflow_provider_kaizala.server.control import routes as control
 from airflow_provider_kaizala.server.control.layer import ControlLayer
-from airflow_provider_kaizala.server.control.operations import called
 from airflow_provider_kaizala.server.control.plane import ControlPlane
 from airflow_provider_kaizala.server.delivery.deliverer import Deliverer
 from airflow_provider_kaizala.server.domain.errors import ApiError, not_found
 from airflow_provider_kaizala.server.health import Metrics, alive, metrics, ready
+from airflow_provider_kaizala.server.limits import AddressLimit
 from airflow_provider_kaizala.server.logs import Observed
 from airflow_provider_kaizala.server.page import routes as page
 from airflow_provider_kaizala.server.page.render import error_page
 from airflow_provider_kaizala.server.people import files
 from airflow_provider_kaizala.server.people import routes as people
 from airflow_provider_kaizala.server.people.live import Live
+from airflow_provider_kaizala.server.people.sessions import COOKIE
 from airflow_provider_kaizala.server.startup import open_state
 from airflow_provider_kaizala.server.state import ServerState
 
@@ -47,14 +40,7 @@ log = logging.getLogger(__name__)
 # Below these a refusal is always JSON.
 _FOR_PROGRAMS = ("/v1/", "/api/oauth/token", "/people/", "/_test/", "/healthz", "/readyz", "/metrics")
 ROUTERS = (
-    auth.router,
-    oauth.router,
-    groups.router,
-    actions.router,
     media.router,
-    media_sources.router,
-    webhooks.router,
-    bots.router,
     people.router,
     files.router,
     page.router,
@@ -87,12 +73,16 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
     app.state.kaizala_live = Live(server.database)
     for router in (*ROUTERS, *((control.router, inspector.router) if config.test_mode else ())):
         app.include_router(router)
+    app.router.routes.extend(operations.routes())
+    app.router.routes.append(Route("/api/oauth/authorize", oauth.sign_in, methods=["POST"]))
     for path, answer in (("/healthz", alive), ("/readyz", ready), ("/metrics", metrics)):
         app.add_api_route(path, answer, methods=["GET"])
     for route in app.routes:
         if isinstance(route, Route):
             # Production matched routes without case; ids keep theirs.
             route.path_regex = re.compile(route.path_regex.pattern, re.IGNORECASE)
+            if route.methods and "GET" in route.methods:
+                route.methods.add("HEAD")  # FastAPI's routes leave it out; the server sends no body then
     app.add_exception_handler(ApiError, _refused)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(Exception, _failed)
@@ -100,8 +90,15 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
         app.state.kaizala_control = plane = ControlPlane(server.clock, config.seed)
         server.on_delivery = plane.journal.delivered
         app.add_middleware(ControlLayer, plane=plane, any_host=config.insecure)
+    elif config.anonymous_limit:
+        limit = AddressLimit(config.anonymous_limit)
+        app.add_middleware(StrangerLimit, limit=limit, cookie=COOKIE, refuse=_refusal)
+    if config.cors_origins:
+        app.add_middleware(BrowserClients, origins=config.cors_origins)
     app.add_middleware(TidyPaths)
-    app.state.kaizala_metrics = figures = Metrics(lambda method, path: called(method, tidy(path)).operation)
+    app.state.kaizala_metrics = figures = Metrics(
+        lambda method, path: operations.called(method, tidy(path)).operation
+    )
     app.add_middleware(Observed, count=figures.count)
     return app
 
@@ -121,7 +118,7 @@ async def _no_route(request: Request, error: Exception) -> Response:
         told = ApiError(405, "MethodNotAllowed", message, "BadRequestException", allow)
     else:
         told = ApiError(error.status_code, "InvalidParameters", str(error.detail), "BadRequestException")
-    return error_page(request, told) if _is_for_people(request) else error_reply(told)
+    return _refusal(request, told)
 
 
 def _methods(request: Request) -> list[str]:
@@ -138,7 +135,11 @@ async def _failed(request: Request, _error: Exception) -> Response:
     # Starlette logs the traceback; the caller only learns that it was not their fault.
     log.error("%s %s failed", request.method, request.scope["path"])
     failed = ApiError(500, "InternalError", "The server failed on this call", "ServerException")
-    return error_page(request, failed) if _is_for_people(request) else error_reply(failed)
+    return _refusal(request, failed)
+
+
+def _refusal(request: Request, error: ApiError) -> Response:
+    return error_page(request, error) if _is_for_people(request) else error_reply(error)
 
 
 def _is_for_people(request: Request) -> bool:

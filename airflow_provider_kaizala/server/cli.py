@@ -101,6 +101,20 @@ def _check_networks(_ctx: click.Context, _param: click.Parameter, value: tuple[s
     return value
 
 
+def _check_origins(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Check the origins of browser clients."""
+    if value == ("none",):
+        return ()
+    for origin in value:
+        parts = urlsplit(origin)
+        is_origin = parts.scheme in ("http", "https") and origin == f"{parts.scheme}://{parts.netloc}"
+        if origin != "*" and not is_origin:
+            raise click.BadParameter(
+                f"{origin!r} is not an origin; give scheme and host only, such as https://app.example, or * or none"
+            )
+    return value
+
+
 def _check_number(_ctx: click.Context, _param: click.Parameter, value: float) -> float:
     """Refuse NaN, which is in no range and yet passes."""
     if math.isnan(value):
@@ -138,6 +152,8 @@ def _option(setting: Field[Any]) -> click.Option:
                 given |= {"type": click.Choice(about["choices"])}
     if about.get("networks"):
         given |= {"callback": _check_networks}
+    if about.get("origins"):
+        given |= {"callback": _check_origins}
     if about.get("base_url"):
         given |= {"callback": _check_base}
     return click.Option([flag, setting.name], **given)

@@ -15,8 +15,8 @@ def _setting(default: Any, text: str, **more: Any) -> Any:
     """Define a setting.
 
     :param text: its help
-    :param more: ``least``, ``most`` of a number; ``choices`` of a text; ``base_url`` if it is the base of addresses; ``networks`` if it
-        is a list of them; ``flag`` if it is not named as the setting, which for a list is given once for each
+    :param more: ``least``, ``most`` of a number; ``choices`` of a text; ``base_url`` if it is the base of addresses; ``networks`` or
+        ``origins`` if it is a list of them; ``flag`` if it is not named as the setting, which for a list is given once for each
     """
     return field(default=default, metadata={"help": text, **more})
 
@@ -54,6 +54,17 @@ class ServerConfig:
     )
     connector_limit: int = _setting(100, "Calls a minute per connector; 0 for no limit.", least=0)
     tenant_limit: int = _setting(300, "Calls a minute per tenant; 0 for no limit.", least=0)
+    anonymous_limit: int = _setting(
+        600,
+        "Requests a minute from one address without a valid token or session; 0 for no limit. None in test mode.",
+        least=0,
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        ("*",),
+        "Site whose scripts may call the API, such as https://app.example, once for each; * for all, none for none.",
+        flag="--cors-origin",
+        origins=True,
+    )
     accept_bearer: bool = _setting(False, "Also take Authorization: Bearer as the access token.")
     allow_private_callbacks: bool = _setting(
         False, "Let webhooks, and uploads by URL, call private addresses; --test-mode implies it."
@@ -73,5 +84,4 @@ class ServerConfig:
         secret=True,
     )
     max_body: int = 1 * MEBIBYTE
-    max_lenient_body: int = 256 * 1024
     max_media: int = 100 * MEBIBYTE

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from airflow_provider_kaizala.server.clock import Clock
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.delivery.calls import Outbound
+from airflow_provider_kaizala.server.limits import KnownTokens
 from airflow_provider_kaizala.server.media_urls import MediaUrls
 from airflow_provider_kaizala.server.pin_sign_in import PinHashing
 from airflow_provider_kaizala.server.store.database import Database
@@ -34,6 +35,7 @@ class ServerState:
         ``callbackUrl``, ``attempt``, ``status`` (None without a reply), ``error``, ``durationMs``, ``body``
     :param rotation_ends_old_token: whether a refresh token stops working as soon as it was rotated, which no source tells; only
         the control plane sets it
+    :param known_tokens: tokens that were found good in the last minutes, by the API, the page and the people's JSON
     """
 
     config: ServerConfig
@@ -46,6 +48,7 @@ class ServerState:
     pins: PinHashing = field(default_factory=PinHashing)
     on_delivery: Callable[[Mapping[str, object]], None] | None = None
     rotation_ends_old_token: bool = False
+    known_tokens: KnownTokens = field(default_factory=KnownTokens)
 
     def media_urls(self, base_url: str) -> MediaUrls:
         """Return what renders links to files now."""

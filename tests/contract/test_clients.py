@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.contract.shop import ASHA, RAVI, STORE
+from tests.contract.shop import ASHA, HUB, NORTH, RAVI, STORE
 
 if TYPE_CHECKING:
     from tests.contract.shop import Shop
@@ -135,10 +135,10 @@ def test_signing_in_with_a_pin_as_javascript_does(shop: Shop, pin: object) -> No
     assert shop.http.get(reply["endpointUrl"] + "v1/accessToken", headers=headers).status_code == 200
 
 
-def test_head_and_options_are_told_what_the_path_takes(shop: Shop) -> None:
-    for method in ("HEAD", "OPTIONS", "PATCH"):
+def test_options_without_an_origin_is_told_what_the_path_takes(shop: Shop) -> None:
+    for method in ("OPTIONS", "PATCH"):
         reply = shop.http.request(method, f"{shop.url}/v1/groups/{STORE}/members/")
-        assert (reply.status_code, reply.headers["allow"]) == (405, "GET, PUT")
+        assert (reply.status_code, reply.headers["allow"]) == (405, "GET, HEAD, PUT")
 
 
 def raw(shop: Shop, request: bytes) -> bytes:
@@ -152,7 +152,7 @@ def raw(shop: Shop, request: bytes) -> bytes:
 def test_links_are_links_whatever_host_is_sent(shop: Shop, host: bytes) -> None:
     given = b"applicationId: app\r\napplicationSecret: secret\r\nrefreshToken: tenant-token\r\n"
     reply = raw(shop, b"GET /v1/accessToken HTTP/1.0\r\n" + host + given + b"\r\n")
-    assert json.loads(reply.partition(b"\r\n\r\n")[2])["endpointUrl"] == shop.url
+    assert json.loads(reply.partition(b"\r\n\r\n")[2])["endpointUrl"] == shop.url + "/"
 
 
 def test_the_full_url_in_the_request_line(shop: Shop) -> None:
@@ -168,3 +168,102 @@ def test_a_bot_has_no_number(shop: Shop) -> None:
     found = shop.call("GET", f"/groups/{STORE}/actions/{made['actionId']}", who="bot")
     assert "sender" not in found
     assert found["creatorName"] == "Robo"
+
+
+@pytest.mark.parametrize("path", ["/members%20", "/members/%20", "/members%20/", "//members%20%20"])
+def test_blanks_at_the_end_of_a_path(shop: Shop, path: str) -> None:
+    assert shop.call("GET", f"/groups/{STORE}{path}")["members"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/users/me", f"/v1/groups/{STORE}", "/healthz", "/", "/sign-in", "/people/groups"]
+)
+def test_head_is_get_without_the_body(shop: Shop, path: str) -> None:
+    """C32."""
+    headers = {"accessToken": shop.token("tenant")}
+    found, headed = (
+        shop.http.request(method, shop.url + path, headers=headers, allow_redirects=False)
+        for method in ("GET", "HEAD")
+    )
+    assert (headed.status_code, headed.content) == (found.status_code, b"")
+    assert headed.headers["content-length"] == found.headers["content-length"]
+
+
+def form(shop: Shop, method: str, path: str, body: str, who: str = "tenant") -> Any:
+    headers = {
+        "accessToken": shop.token(who),
+        "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
+    }
+    reply = shop.http.request(method, f"{shop.url}/v1{path}", data=body.encode(), headers=headers)
+    assert reply.ok, reply.text
+    return reply.json()
+
+
+def test_forms_as_jquery_and_others_send_them(shop: Shop) -> None:
+    """C32."""
+    assert form(shop, "POST", f"/groups/{STORE}/messages", "message=Gr%C3%BC%C3%9Fe+%26+so&x")["referenceId"]
+    members = f"/groups/{STORE}/members"
+    for names in ("members[]={}&members[]={}", "members={}&members={}", "Members[0]={}&Members[1]={}"):
+        assert form(shop, "PUT", members, names.format("%2B910000000001", "%2B910000000002")) == {
+            "result": "true"
+        }
+    survey = (
+        "actionType=Survey&actionBody[title]=S&actionBody[questions][0][title]=Q&actionBody[questions][0][type]=SingleOption"
+        "&actionBody[questions][0][options][0][title]=Yes&actionBody[questions][0][options][1][title]=No"
+    )
+    made = form(shop, "POST", f"/groups/{STORE}/actions", survey)["actionId"]
+    question = shop.call("GET", f"/groups/{STORE}/actions/{made}")["actionDetails"]["questions"][0]
+    assert [one["title"] for one in question["options"]] == ["Yes", "No"]
+
+
+@pytest.mark.parametrize(
+    "body", ["a[b]=1&a=2", "a=1&a[b]=2", "a" + "[b]" * 100 + "=1", "a=%00", "&".join("a" * 2000)]
+)
+def test_forms_that_are_refused(shop: Shop, body: str) -> None:
+    assert post(shop, body.encode(), Content_Type="application/x-www-form-urlencoded") == 400
+
+
+def test_a_card_takes_the_answers_of_its_package(shop: Shop) -> None:
+    """C27: with the type of a survey, more answers than the card has questions, and answers that do not fit them."""
+    question = {"title": "Fixed?", "type": "SingleOption", "options": [{"title": "Yes"}, {"title": "No"}]}
+    body = {"title": "C", "questions": [question, {"title": "N", "type": "Numeric"}]}
+    path = f"/groups/{STORE}/actions"
+    made = shop.call("POST", path, {"id": "com.example.card.2", "actionBody": body})["actionId"]
+    given = [["Perhaps"], "many", "more", {"a": [1]}, None]
+    answer = {"actionType": "Survey", "actionBody": {"Answers": given}}
+    shop.call("POST", f"{path}/{made}/responses", answer)
+    fitting = {"id": "com.example.card", "actionBody": {"answers": ["yes", 0]}}
+    shop.call("POST", f"{path}/{made}/responses", fitting, who="user")
+    details = shop.call("GET", f"{path}/{made}", params={"getDetails": "true"})["actionDetails"]
+    first, second = (
+        [one["answer"] for one in response["responseWithQuestions"][:-3]] for response in details["responses"]
+    )
+    assert first == given
+    assert second == [["Yes"], 0]
+
+
+def test_a_survey_takes_only_what_fits(shop: Shop) -> None:
+    for answers in (["x", "more"], [{"a": 1}]):
+        headers = {"accessToken": shop.token("tenant")}
+        body = {"actionType": "Survey", "actionBody": {"Answers": answers}}
+        path = f"{shop.url}/v1/groups/{STORE}/actions/{shop.filled('the-real-survey')}/responses"
+        assert shop.http.post(path, json=body, headers=headers).status_code == 400
+
+
+def test_a_hub_group_below_a_public_group(shop: Shop) -> None:
+    """C30."""
+    path = f"/groups/{NORTH}/subGroups"
+    assert shop.call("PUT", path, {"subGroups": [HUB]}) == {"result": "true"}
+    body = {"groupName": "News", "welcomeMessage": "x", "groupType": "ConnectGroup"}
+    made = shop.call("POST", path, body)["groupId"]
+    below = {one["groupId"]: one["groupType"] for one in shop.call("GET", path)["subGroups"]}
+    assert below.items() >= {HUB: "ConnectGroup", made: "ConnectGroup"}.items()
+    assert shop.call("DELETE", f"{path}/{HUB}") == {"result": "true"}
+
+
+def test_one_malformed_number_fails_alone(shop: Shop) -> None:
+    """C34."""
+    reply = shop.call("PUT", f"/groups/{STORE}/members", {"members": [ASHA, "98765", "+91 1", RAVI]})
+    assert reply["result"] == "true"
+    assert [one["subscriber"] for one in reply["failedResult"]] == ["98765", "+91 1"]
+    assert all(one["errorReason"] and one["errorCode"] for one in reply["failedResult"])

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from airflow_provider_kaizala.server.api.mistakes import first_mistake, sentence
 from airflow_provider_kaizala.server.clock import Clock
 from airflow_provider_kaizala.server.domain.errors import ApiError
+from airflow_provider_kaizala.server.mistakes import first_mistake, sentence
 from airflow_provider_kaizala.server.seeds.apply import apply_seed
 from airflow_provider_kaizala.server.seeds.load import SeedError
 from airflow_provider_kaizala.server.seeds.model import Seed

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from sqlalchemy.engine import Connection
 from starlette.requests import Request
-from starlette.responses import Response
 
-from airflow_provider_kaizala.server.api.bodies import json_reply
-from airflow_provider_kaizala.server.api.operation import read_fields
+from airflow_provider_kaizala.server.api.calls import Reply
 from airflow_provider_kaizala.server.domain import tokens
-from airflow_provider_kaizala.server.domain.errors import ApiError, bad_request, wrong_connector
+from airflow_provider_kaizala.server.domain.errors import bad_request, wrong_connector
 from airflow_provider_kaizala.server.domain.fields import PHONE, Fields
 from airflow_provider_kaizala.server.pin_sign_in import sign_in
 from airflow_provider_kaizala.server.state import base_url, state_of
 
-router = APIRouter()
 
-
-@router.get("/v1/accessToken")
-async def get_access_token(request: Request) -> Response:
+async def get_access_token(request: Request) -> Reply:
     """Exchange connector id, secret and refresh token, all in headers, for a 24 h access token."""
     server = state_of(request)
     connector_id, secret, refresh = (
@@ -28,9 +22,9 @@ async def get_access_token(request: Request) -> Response:
     )
     if not (connector_id and secret and refresh):
         raise wrong_connector()
-    endpoint = base_url(request)
+    endpoint = base_url(request) + "/"
 
-    def work(conn: Connection) -> dict[str, object]:
+    def work(conn: Connection) -> Reply:
         return tokens.exchange(
             conn,
             server.clock.now_ms(),
@@ -41,35 +35,31 @@ async def get_access_token(request: Request) -> Response:
             rotation_ends_old_token=server.rotation_ends_old_token,
         )
 
-    return json_reply(await server.database.write(work))
+    return await server.database.write(work)
 
 
-@router.post("/v1/generatePin")
-async def generate_pin(request: Request) -> Response:
+async def generate_pin(request: Request, fields: Fields) -> Reply:
     """Accept the request for a PIN. There is no SMS here: the PIN is the one people sign in to the page with.
 
     The reply is the same for known and unknown numbers, so that nobody can find out who is registered.
     """
     server = state_of(request)
-    fields = _given(await read_fields(request))
     _phone(fields)
     connector_id = fields.text("applicationId", most=128)
     await server.database.read(lambda conn: tokens.check_connector(conn, connector_id, None))
-    return json_reply({})
+    return {}
 
 
-@router.post("/v1/loginWithPinAndApplicationId")
-async def login_with_pin(request: Request) -> Response:
+async def login_with_pin(request: Request, fields: Fields) -> Reply:
     """Trade phone number, connector id and PIN for a user refresh token; a secret is checked if it is sent."""
     server = state_of(request)
-    fields = _given(await read_fields(request))
     mobile, pin = _phone(fields), fields.text("pin", most=100)
     connector_id = fields.text("applicationId", most=128)
     secret = fields.optional_text("applicationSecret", most=500)
-    endpoint = base_url(request)
+    endpoint = base_url(request) + "/"
 
     connector = await server.database.read(lambda conn: tokens.check_connector(conn, connector_id, secret))
-    reply = await sign_in(
+    return await sign_in(
         server,
         request,
         mobile,
@@ -79,13 +69,6 @@ async def login_with_pin(request: Request) -> Response:
         connector=(connector.id, connector.tenant_id),
         is_number=isinstance(fields.raw("pin"), int),
     )
-    return json_reply(reply)
-
-
-def _given(fields: Fields | ApiError) -> Fields:
-    if isinstance(fields, ApiError):
-        raise fields
-    return fields
 
 
 def _phone(fields: Fields) -> str:

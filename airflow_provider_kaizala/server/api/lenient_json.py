@@ -1,4 +1,7 @@
-"""JSON as production took it: strict, JSON5-like (bare keys, single quotes), or a Python ``str(dict)``."""
+"""JSON as production took it: strict, JSON5-like (bare keys, single quotes), or a Python ``str(dict)``.
+
+Every step takes time in proportion to the body's length, and all but strict JSON is taken up to 16 KiB only.
+"""
 
 from __future__ import annotations
 
@@ -12,29 +15,46 @@ import pyjson5
 from airflow_provider_kaizala.server.domain.errors import ApiError, bad_request
 
 MAX_DEPTH = 64
+#: bytes of a body up to which anything but strict JSON is tried
+MAX_LENIENT = 16 * 1024
 
-# A string with its optional Python 2 prefix, or a word of Python or JavaScript outside of strings.
+# A string with its optional Python 2 prefix, a quote that no other ends, or a word of Python or JavaScript outside of strings.
+# Nothing is tried twice: a string's inside gives nothing back, and the first open quote ends the search.
 _PYTHON_TOKEN = re.compile(
-    r"""(?P<prefix>\bu)?(?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\b(?P<word>True|False|None|undefined)\b""",
+    r"""(?P<prefix>\bu)?(?P<string>"(?:[^"\\]++|\\.)*+"|'(?:[^'\\]++|\\.)*+')|(?P<open>["'])"""
+    r"""|\b(?P<word>True|False|None|undefined)\b""",
     re.DOTALL,
 )
 _PYTHON_WORDS = {"True": "true", "False": "false", "None": "null", "undefined": "null"}
-_LONG_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\U([0-9a-fA-F]{8})")
+_LONG_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*+)\\U([0-9a-fA-F]{8})")
 _RAW_NEWLINES = {"\n": "\\n", "\r": "\\r", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def parse_object(raw: bytes, lenient_limit: int) -> dict[str, object]:
+def parse_strict(raw: bytes) -> dict[str, object] | None:
+    """Parse a short body that is strict JSON in UTF-8; None for all others, which belong in a thread."""
+    if not raw or len(raw) > MAX_LENIENT:
+        return None if raw else {}
+    try:
+        value = json.loads(raw.decode(), strict=False)
+    except (ValueError, RecursionError):
+        return None
+    return _object(value)
+
+
+def parse_object(raw: bytes) -> dict[str, object]:
     """Parse a request body into an object; an empty body is an empty object.
 
     :param raw: the body as it came, in UTF-8, UTF-16 or UTF-32; bytes that are no UTF-8 are taken for Windows-1252
-    :param lenient_limit: bytes up to which anything but strict JSON is tried
     """
     if not raw.strip():
         return {}
-    value = _parse(_decode(raw).removeprefix("\ufeff"), len(raw) <= lenient_limit)
+    return _object(_parse(_decode(raw).removeprefix("\ufeff"), len(raw) <= MAX_LENIENT))
+
+
+def _object(value: object) -> dict[str, object]:
     if not isinstance(value, dict):
         raise bad_request("The body must be a JSON object")
-    return {_checked_text(str(key)): _checked(item, 1) for key, item in value.items()}
+    return {checked_text(str(key)): _checked(item, 1) for key, item in value.items()}
 
 
 def _decode(raw: bytes) -> str:
@@ -79,6 +99,8 @@ def _malformed() -> ApiError:
 
 
 def _as_json5(token: re.Match[str]) -> str:
+    if token["open"]:
+        raise _malformed()
     if word := token["word"]:
         return _PYTHON_WORDS[word]
     string = token["string"]
@@ -99,7 +121,7 @@ def _checked(value: object, depth: int) -> object:
     if depth > MAX_DEPTH:
         raise bad_request(f"The body is nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, str):
-        return _checked_text(value)
+        return checked_text(value)
     if isinstance(value, float):
         if not math.isfinite(value):
             raise bad_request("A number in the body is not finite")
@@ -107,13 +129,14 @@ def _checked(value: object, depth: int) -> object:
         if value.bit_length() > 1024:
             raise bad_request("A number in the body is too large")
     elif isinstance(value, dict):
-        return {_checked_text(str(key)): _checked(item, depth + 1) for key, item in value.items()}
+        return {checked_text(str(key)): _checked(item, depth + 1) for key, item in value.items()}
     elif isinstance(value, list):
         return [_checked(item, depth + 1) for item in value]
     return value
 
 
-def _checked_text(text: str) -> str:
+def checked_text(text: str) -> str:
+    """Return a text as it can be stored, with a mark for each half of a surrogate pair; refuse NUL."""
     try:
         text.encode()
     except UnicodeEncodeError:

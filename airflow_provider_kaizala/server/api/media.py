@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator
 from contextlib import suppress
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
@@ -13,18 +12,15 @@ from urllib.parse import unquote
 from fastapi import APIRouter
 from python_multipart.multipart import parse_options_header
 from sqlalchemy.engine import Connection
-from starlette.datastructures import Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.requests import Request
 
-from airflow_provider_kaizala.server.api.bodies import json_reply
-from airflow_provider_kaizala.server.api.operation import Reply, admit
-from airflow_provider_kaizala.server.domain.context import MEDIA, Caller, Operation
+from airflow_provider_kaizala.server.api.bodies import kind_of_body, pieces
+from airflow_provider_kaizala.server.api.calls import Reply
+from airflow_provider_kaizala.server.api.multipart import Bounds, Parts
+from airflow_provider_kaizala.server.domain.context import Caller, Operation
 from airflow_provider_kaizala.server.domain.errors import (
     ApiError,
     bad_request,
-    too_large,
     unsupported_media,
 )
 from airflow_provider_kaizala.server.domain.media import StoredFile, add_resource, check_quota
@@ -41,34 +37,29 @@ _ENCODED_NAME = re.compile(r"""filename\*=\s*"?([\w-]*)'[^']*'([^;"\s]+)""", re.
 _MIME_NAME = re.compile(r"""filename="?(=\?utf-8\?[bq]\?[^?\s]*\?=)"?""", re.IGNORECASE)
 
 
-@router.post("/v1/media")
-async def upload_media(request: Request) -> Response:
+async def upload_media(request: Request, caller: Caller) -> Reply:
     """Take a multipart upload: any part names, several files make an album."""
-    caller = await admit(request, MEDIA)
     server = state_of(request)
-    uploads = await _read_uploads(request, server.config.max_media)
+    parts = await _read_parts(request, server.config.max_media)
     files: list[StoredFile] = []
     try:
         named = [
-            (
-                upload,
-                *await asyncio.to_thread(kind_of, upload.filename or "", upload.content_type, upload.file),
-            )
-            for upload in uploads
+            (one, *await asyncio.to_thread(kind_of, one.name, one.mime_type, one.file))
+            for some in parts.files.values()
+            for one in some
         ]
         for upload, kind, mime_type in named:
-            await upload.seek(0)
-            name = plain_name(upload.filename or named_for("", mime_type))
+            upload.file.seek(0)
+            name = plain_name(upload.name or named_for("", mime_type))
             saved = await asyncio.to_thread(server.media.save, upload.file, mime_type)
             files.append(StoredFile(saved.id, name, kind, mime_type, *saved[1:]))
     except BaseException:
-        for one in files:  # the rest of an album that failed
-            server.media.discard(one.id)
+        for kept in files:  # the rest of an album that failed
+            server.media.discard(kept.id)
         raise
     finally:
-        for upload in uploads:
-            await upload.close()
-    return json_reply(await register(server, caller, files))
+        parts.close()
+    return await register(server, caller, files)
 
 
 async def register(server: ServerState, caller: Caller, files: list[StoredFile]) -> Reply:
@@ -90,58 +81,36 @@ async def register(server: ServerState, caller: Caller, files: list[StoredFile])
     return reply
 
 
-class _Parts(MultiPartParser):
+class _Parts(Parts):
     """Parts as clients write them: .NET and older Python clients encode a file's name, others leave it out."""
 
-    def on_headers_finished(self) -> None:
-        """Say of each part that is a file what the parser knows a file by."""
-        part = self._current_part
-        given = (part.content_disposition or b"form-data").decode("latin-1")
+    skips_unnamed = False
+
+    def names(self, disposition: bytes, mime_type: str) -> tuple[bytes | str, bytes | str | None]:
+        """Return the names of a part and, if it is a file, of that."""
+        given = (disposition or b"form-data").decode("latin-1")
         _, options = parse_options_header(given)
-        encoded = _ENCODED_NAME.search(given)
-        is_media = is_taken(Headers(raw=part.item_headers).get("content-type", ""))
-        if b"name" not in options:
-            given += '; name=""'
-        if b"filename" not in options and (encoded or is_media):
-            given += '; filename=""'
-        part.content_disposition = given.encode("latin-1")
-        super().on_headers_finished()
-        if part.file is None:
-            return
-        if encoded:
+        filename: bytes | str | None = options.get(b"filename")
+        if encoded := _ENCODED_NAME.search(given):
             charset = encoded[1] if encoded[1].lower() in ("utf-8", "iso-8859-1") else "utf-8"
-            part.file.filename = unquote(encoded[2], charset)
+            filename = unquote(encoded[2], charset)
         elif words := _MIME_NAME.search(given):
             with suppress(HeaderParseError, ValueError):  # else the name is what it looks like
-                part.file.filename = str(make_header(decode_header(words[1])))
+                filename = str(make_header(decode_header(words[1])))
+        if filename is None and is_taken(mime_type):
+            filename = ""
+        return options.get(b"name", b""), filename
 
 
-async def _read_uploads(request: Request, limit: int) -> list[UploadFile]:
-    if not request.headers.get("content-type", "").lower().startswith("multipart/"):
+async def _read_parts(request: Request, limit: int) -> Parts:
+    if not kind_of_body(request).startswith("multipart/"):
         raise unsupported_media("An upload must be multipart/form-data")
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        raise too_large(limit)
-    parser = _Parts(request.headers, _bounded(request, limit), max_files=MAX_FILES, max_fields=100)
-    try:
-        form = await parser.parse()
-    except (MultiPartException, KeyError, ValueError, UnicodeError):
-        raise bad_request("The multipart body cannot be read") from None
-    except ClientDisconnect:
-        raise bad_request("The body ended early") from None
-    uploads = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-    if not uploads:
-        raise bad_request("The upload holds no file")
-    return uploads
-
-
-async def _bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise too_large(limit)
-        yield chunk
+    bounds = Bounds(limit, limit, MAX_FILES)
+    parts = await _Parts(request.headers["content-type"], bounds).read(pieces(request, limit))
+    if parts.problem or not parts.files:
+        parts.close()
+        raise parts.problem or bad_request("The upload holds no file")
+    return parts
 
 
 def plain_name(name: str | None) -> str:

@@ -10,19 +10,14 @@ import re
 import tempfile
 from typing import BinaryIO
 
-from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response
 
-from airflow_provider_kaizala.server.api.bodies import json_reply, read_bounded
-from airflow_provider_kaizala.server.api.lenient_json import parse_object
+from airflow_provider_kaizala.server.api.calls import Reply
 from airflow_provider_kaizala.server.api.media import plain_name, register
-from airflow_provider_kaizala.server.api.operation import admit, read_fields
-from airflow_provider_kaizala.server.config import MEBIBYTE
 from airflow_provider_kaizala.server.delivery.calls import CallFailed, parse_url
 from airflow_provider_kaizala.server.delivery.fetching import TooLarge, fetch
-from airflow_provider_kaizala.server.domain.context import MEDIA, Caller
-from airflow_provider_kaizala.server.domain.errors import ApiError, bad_request, too_large
+from airflow_provider_kaizala.server.domain.context import Caller
+from airflow_provider_kaizala.server.domain.errors import bad_request, too_large
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.media import StoredFile
 from airflow_provider_kaizala.server.domain.media_kinds import (
@@ -34,19 +29,12 @@ from airflow_provider_kaizala.server.domain.media_kinds import (
 )
 from airflow_provider_kaizala.server.state import state_of
 
-router = APIRouter(prefix="/v1/media")
-# The content is in memory three times while it is read: as the body, as text, as itself.
-MAX_ATTACHMENT_BODY = 32 * MEBIBYTE
 _DATA_URL = re.compile(r"data:([^,;]*)(?:;[^,;]*)*;base64,", re.IGNORECASE)
 
 
-@router.post("/url")
-async def upload_media_from_url(request: Request) -> Response:
+async def upload_media_from_url(request: Request, caller: Caller, fields: Fields) -> Reply:
     """Fetch a public URL into the media store."""
-    caller, server = await admit(request, MEDIA), state_of(request)
-    fields = await read_fields(request)
-    if isinstance(fields, ApiError):
-        raise fields
+    server = state_of(request)
     try:
         url = parse_url(fields.text("mediaUrl", most=10_000))
     except ValueError as error:
@@ -61,12 +49,9 @@ async def upload_media_from_url(request: Request) -> Response:
         return await _keep(request, caller, content, name, mime_type, "mediaUrl")
 
 
-@router.post("/attachment")
-async def upload_media_from_attachment(request: Request) -> Response:
+async def upload_media_from_attachment(request: Request, caller: Caller, fields: Fields) -> Reply:
     """Take a file inside the JSON: base64, or the object Logic Apps passes on with its type."""
-    caller, server = await admit(request, MEDIA), state_of(request)
-    raw = await read_bounded(request, min(MAX_ATTACHMENT_BODY, server.config.max_media * 4 // 3 + MEBIBYTE))
-    fields = Fields(await asyncio.to_thread(parse_object, raw, server.config.max_lenient_body))
+    server = state_of(request)
     name, mime_type, content = await asyncio.to_thread(_decode, fields)
     if len(content) > server.config.max_media:
         raise too_large(server.config.max_media)
@@ -97,7 +82,7 @@ def _decode(fields: Fields) -> tuple[str, str, bytes]:
 
 async def _keep(
     request: Request, caller: Caller, content: BinaryIO, name: str, mime_type: str, field: str
-) -> Response:
+) -> Reply:
     """Store a file of a type that is told, or else shown by its name and content."""
     server, name = state_of(request), plain_name(name)
     told = mime_type.partition(";")[0].strip().lower()
@@ -111,4 +96,4 @@ async def _keep(
     content.seek(0)
     saved = await asyncio.to_thread(server.media.save, content, mime_type)
     stored = StoredFile(saved.id, plain_name(named_for(name, mime_type)), kind, mime_type, *saved[1:])
-    return json_reply(await register(server, caller, [stored]))
+    return await register(server, caller, [stored])

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from airflow_provider_kaizala.server import pin_sign_in
-from airflow_provider_kaizala.server.api.bodies import json_reply, read_bounded
-from airflow_provider_kaizala.server.api.lenient_json import check_text
-from airflow_provider_kaizala.server.api.operation import query_fields
+from airflow_provider_kaizala.server.api.bodies import read_fields
+from airflow_provider_kaizala.server.api.calls import MAX_BODY_OF_STRANGER, Reply
 from airflow_provider_kaizala.server.domain import oauth
-from airflow_provider_kaizala.server.domain.errors import ApiError, bad_request
+from airflow_provider_kaizala.server.domain.errors import ApiError
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.page.problems import sentence
 from airflow_provider_kaizala.server.page.render import html
 from airflow_provider_kaizala.server.page.visitor import known_device, visitor_of
 from airflow_provider_kaizala.server.state import base_url, state_of
 
-router = APIRouter(prefix="/api/oauth")
-MAX_FORM = 64 * 1024
 # Only the page's style and picture are loaded, nothing runs and nothing frames the page: what is typed goes to this server only,
 # which may send the browser on to the connector.
 _POLICY = (
@@ -30,17 +26,14 @@ _POLICY = (
 )
 
 
-@router.get("/authorize")
-async def authorize(request: Request) -> Response:
+async def authorize(request: Request, fields: Fields) -> Response:
     """Show the page a person signs in on."""
-    fields = query_fields(request)
     return _page(request, fields, await _connector(request, fields))
 
 
-@router.post("/authorize")
 async def sign_in(request: Request) -> Response:
     """Check phone number and PIN, and send the browser back with a code."""
-    server, fields = state_of(request), await _form(request)
+    server, fields = state_of(request), await read_fields(request, MAX_BODY_OF_STRANGER)
     connector = await _connector(request, fields)
     _, redirect_uri = _asked(fields)
     mobile, pin = (fields.optional_text(name, most=100) or "" for name in ("mobileNumber", "pin"))
@@ -66,16 +59,14 @@ async def sign_in(request: Request) -> Response:
     return RedirectResponse(location, 302, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
 
-@router.post("/token")
-async def exchange_code(request: Request) -> Response:
+async def exchange_code(request: Request, fields: Fields) -> Reply:
     """Trade a code for tokens."""
-    server, fields, endpoint = state_of(request), await _form(request), base_url(request)
+    server, endpoint = state_of(request), base_url(request) + "/"
     client_id = fields.text("client_id", most=128)
     secret, code = fields.text("client_secret", most=500), fields.text("code", most=500)
-    reply = await server.database.write(
+    return await server.database.write(
         lambda conn: oauth.redeem(conn, server.clock.now_ms(), client_id, secret, code, endpoint)
     )
-    return json_reply(reply, headers={"Cache-Control": "no-store"})
 
 
 def _asked(fields: Fields) -> tuple[str, str]:
@@ -88,17 +79,6 @@ async def _connector(request: Request, fields: Fields) -> oauth.Asking:
     return await state_of(request).database.read(
         lambda conn: oauth.find_connector(conn, client_id, redirect_uri)
     )
-
-
-async def _form(request: Request) -> Fields:
-    raw = await read_bounded(request, MAX_FORM)
-    try:
-        pairs = parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=100)
-    except ValueError:
-        raise bad_request("The body is not a form") from None
-    for _, value in pairs:
-        check_text(value)
-    return Fields(dict(pairs))
 
 
 def _page(

@@ -1,4 +1,4 @@
-"""Paths as clients send them: ``//v1``, trailing slashes; static segments are matched without case by the router."""
+"""Paths as clients send them: ``//v1``, trailing slashes and blanks; static segments are matched without case by the router."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ _SLASHES = re.compile(r"/{2,}")
 
 
 def tidy(path: str) -> str:
-    """Collapse repeated slashes and drop the last one; a NUL, which no database takes, becomes a mark."""
-    return _SLASHES.sub("/", path).rstrip("/").replace("\0", "\ufffd") or "/"
+    """Collapse repeated slashes, drop the last one and blanks at the end; a NUL, which no database takes, becomes a mark."""
+    return _SLASHES.sub("/", path).rstrip("/ ").replace("\0", "\ufffd") or "/"
 
 
 class TidyPaths:
@@ -24,6 +24,6 @@ class TidyPaths:
         """Pass the request on with its path tidied."""
         if scope["type"] == "http":
             path = scope["path"]
-            if "//" in path or "\0" in path or path.endswith("/"):
+            if "//" in path or "\0" in path or path.endswith(("/", " ")):
                 scope = {**scope, "path": tidy(path)}
         await self.app(scope, receive, send)

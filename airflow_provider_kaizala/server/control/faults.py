@@ -37,10 +37,10 @@ from pydantic import (
     model_validator,
 )
 
-from airflow_provider_kaizala.server.api.mistakes import first_mistake, sentence
-from airflow_provider_kaizala.server.control.operations import OPERATIONS, Called
+from airflow_provider_kaizala.server.api.operations import OPERATIONS, Called
 from airflow_provider_kaizala.server.domain.errors import ApiError, bad_request
 from airflow_provider_kaizala.server.domain.ids import canonical
+from airflow_provider_kaizala.server.mistakes import first_mistake, sentence
 
 ALL = "*"
 MAX_FAULTS = 1000

@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from airflow_provider_kaizala.server.api.bodies import read_bounded
-from airflow_provider_kaizala.server.control.journal import Wanted
-from airflow_provider_kaizala.server.control.operations import CALLBACKS, OPERATIONS
+from airflow_provider_kaizala.server.api.operations import OPERATIONS
+from airflow_provider_kaizala.server.control.journal import CALLBACKS, Wanted
 from airflow_provider_kaizala.server.control.plane import plane_of
 from airflow_provider_kaizala.server.delivery import outbox
 from airflow_provider_kaizala.server.domain.errors import not_found

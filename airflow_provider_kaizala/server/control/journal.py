@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
+from airflow_provider_kaizala.server.api.operations import Called
 from airflow_provider_kaizala.server.clock import Clock
 from airflow_provider_kaizala.server.control.masking import mask, mask_pairs, readable, scrub
-from airflow_provider_kaizala.server.control.operations import Called
 from airflow_provider_kaizala.server.domain.times import iso_ms
 
+# What the server itself calls; faults do not apply to them, the journal shows them.
+CALLBACKS = ("validateCallback", "deliverEvent")
 MAX_ENTRIES = 2000
 MAX_BODY = 16 * 1024
 Headers = tuple[tuple[str, str], ...]

@@ -14,11 +14,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_provider_kaizala.server.api.bodies import error_reply, json_reply
+from airflow_provider_kaizala.server.api.operations import called
 from airflow_provider_kaizala.server.control.cutting import cut, is_cut
 from airflow_provider_kaizala.server.control.faults import Fault
 from airflow_provider_kaizala.server.control.guard import refusal
 from airflow_provider_kaizala.server.control.journal import Body, Exchange
-from airflow_provider_kaizala.server.control.operations import called
 from airflow_provider_kaizala.server.control.plane import ControlPlane
 from airflow_provider_kaizala.server.domain.errors import ApiError, throttled
 from airflow_provider_kaizala.server.people.routes import ACTS_AS

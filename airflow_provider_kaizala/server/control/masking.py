@@ -109,4 +109,4 @@ def _parsed(content: bytes) -> object:
     try:
         return json.loads(content)
     except ValueError:
-        return parse_object(content, len(content))
+        return parse_object(content)

@@ -30,14 +30,13 @@ from sqlalchemy.engine import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from airflow_provider_kaizala.server.api.bodies import json_reply, read_bounded
+from airflow_provider_kaizala.server.api.bodies import json_reply, query_fields, read_bounded, read_fields
 from airflow_provider_kaizala.server.api.lenient_json import parse_object
-from airflow_provider_kaizala.server.api.operation import query_fields
+from airflow_provider_kaizala.server.api.operations import OPERATIONS
 from airflow_provider_kaizala.server.clock import SECOND
 from airflow_provider_kaizala.server.control import acts
 from airflow_provider_kaizala.server.control.faults import read_faults
-from airflow_provider_kaizala.server.control.journal import Wanted
-from airflow_provider_kaizala.server.control.operations import CALLBACKS, OPERATIONS
+from airflow_provider_kaizala.server.control.journal import CALLBACKS, Wanted
 from airflow_provider_kaizala.server.control.plane import plane_of
 from airflow_provider_kaizala.server.delivery.deliverer import Deliverer
 from airflow_provider_kaizala.server.domain.errors import bad_request
@@ -61,9 +60,7 @@ _BY_LOWER_CASE = {name.lower(): name for name in (*OPERATIONS, *CALLBACKS)}
 
 
 async def _fields(request: Request, *names: str) -> Fields:
-    config = state_of(request).config
-    given = parse_object(await read_bounded(request, config.max_body), config.max_lenient_body)
-    return Fields(given).only(*names)
+    return (await read_fields(request, state_of(request).config.max_body)).only(*names)
 
 
 @router.post("/reset")
@@ -168,13 +165,10 @@ async def list_faults(request: Request) -> Response:
 @router.post("/faults")
 async def add_faults(request: Request) -> Response:
     """Put up one fault or a list of them."""
-    config = state_of(request).config
-    raw = await read_bounded(request, config.max_body)
-    if raw.lstrip()[:1] == b"[":
-        given = parse_object(b'{"faults":%b}' % raw, config.max_lenient_body)["faults"]
-    else:
-        given = parse_object(raw, config.max_lenient_body)
-    added = plane_of(request).faults.add(read_faults(given))
+    raw = await read_bounded(request, state_of(request).config.max_body)
+    is_list = raw.lstrip()[:1] == b"["
+    given = parse_object(b'{"faults":%b}' % raw if is_list else raw)
+    added = plane_of(request).faults.add(read_faults(given["faults"] if is_list else given))
     return json_reply({"faults": [one.shown() for one in added]})
 
 

@@ -9,16 +9,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from airflow_provider_kaizala.server.domain.action_bodies import QuestionDraft
 from airflow_provider_kaizala.server.domain.context import Operation
-from airflow_provider_kaizala.server.domain.errors import bad_request
+from airflow_provider_kaizala.server.domain.errors import ApiError, bad_request
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.media import as_attachment, find_resource
 from airflow_provider_kaizala.server.domain.times import SECONDS_BELOW, from_iso
 
 FILLER = "-"
+# What an answer is to that has no question: a card's questions live in its package, which may have more (C27).
+UNASKED = QuestionDraft("", "Text")
+# Under this key an answer is stored as it was given, as it does not fit its question.
+_AS_GIVEN = "asGiven"
 # Where somebody answered who did not tell: the app's own default, as listeners read lt, lg and n without a look.
 NOWHERE: dict[str, object] = {"lt": 0.0, "lg": 0.0, "n": ""}
 
@@ -30,18 +35,36 @@ class Kept:
     stored: Any
 
 
-def check_answers(op: Operation, questions: Sequence[QuestionDraft], given: Sequence[object]) -> list[object]:
-    """Check positional answers; missing ones at the end are null."""
-    if len(given) > len(questions):
+def check_answers(
+    op: Operation, questions: Sequence[QuestionDraft], given: Sequence[object], *, of_package: bool = False
+) -> list[object]:
+    """Check positional answers; missing ones at the end are null.
+
+    :param of_package: answers that do not fit the questions, or are more, are stored as given (C27)
+    """
+    if len(given) > len(questions) and not of_package:
         raise bad_request(f"Answers holds {len(given)} entries, but there are {len(questions)} questions")
     padded = [*given, *[None] * (len(questions) - len(given))]
+    check = _check_loosely if of_package else _check
     checked = [
-        _check(op, question, answer, f"Answers[{index}]")
-        for index, (question, answer) in enumerate(zip(questions, padded, strict=True))
+        check(op, question, answer, f"Answers[{index}]")
+        for index, (question, answer) in enumerate(zip_longest(questions, padded, fillvalue=UNASKED))
     ]
     if questions and all(answer is None for answer in checked):
         raise bad_request("Answers must hold at least one answer", "empty")
     return checked
+
+
+def _check_loosely(op: Operation, question: QuestionDraft, answer: object, where: str) -> object:
+    try:
+        return _check(op, question, answer, where)
+    except ApiError:
+        return {_AS_GIVEN: answer}
+
+
+def is_as_given(stored: Any) -> bool:
+    """Tell whether a stored answer does not fit its question."""
+    return isinstance(stored, dict) and _AS_GIVEN in stored
 
 
 def _check(op: Operation, question: QuestionDraft, answer: object, where: str) -> object:
@@ -123,6 +146,8 @@ def shown_answer(question: QuestionDraft, stored: Any) -> object:
     """Return a stored answer as webhooks and details show it."""
     if stored is None:
         return None
+    if is_as_given(stored):
+        return stored[_AS_GIVEN]
     match question.type:
         case "Image" | "AttachmentList":
             return [as_attachment(ref) for ref in stored]
@@ -147,7 +172,9 @@ def with_questions(
 ) -> list[dict[str, object]]:
     """Return ``responseWithQuestions``: the real questions in order, then the three of the system."""
     shown: list[dict[str, object]] = []
-    for question, answer in zip(questions, answers, strict=True):
+    for question, answer in zip(
+        [*questions, *[UNASKED] * (len(answers) - len(questions))], answers, strict=True
+    ):
         entry: dict[str, object] = {
             "title": question.title,
             "type": question.type,

@@ -35,10 +35,13 @@ class ApiError(Exception):
         headers: Mapping[str, str] | None = None,
         *,
         reason: str = "",
+        values: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message)
         #: a short name of what is wrong, for the page, which says it in the reader's language
         self.reason = reason
+        #: what that sentence mentions
+        self.values = dict(values or {})
         self.status = status
         self.code = code
         self.message = message
@@ -91,9 +94,10 @@ def over_quota(most: int) -> ApiError:
     return ApiError(413, "QuotaExceeded", message, "BadRequestException", reason="quota")
 
 
-def too_large(limit: int) -> ApiError:
-    """A body over the limit."""
-    return ApiError(413, "PayloadTooLarge", f"The body is larger than {limit} bytes", "BadRequestException")
+def too_large(limit: int, reason: str = "", **values: object) -> ApiError:
+    """A body or a file of it over the limit."""
+    message = f"The {'file' if reason else 'body'} is larger than {limit} bytes"
+    return ApiError(413, "PayloadTooLarge", message, "BadRequestException", reason=reason, values=values)
 
 
 def unsupported_media(message: str) -> ApiError:
@@ -101,11 +105,10 @@ def unsupported_media(message: str) -> ApiError:
     return ApiError(415, "UnsupportedMedia", message, "BadRequestException")
 
 
-def throttled(message: str, seconds: int) -> ApiError:
+def throttled(message: str, seconds: int, reason: str = "") -> ApiError:
     """Over a limit; whole seconds until the next try."""
-    return ApiError(
-        429, "TooManyRequests", message, "ThrottlingException", {"Retry-After": str(max(1, seconds))}
-    )
+    headers = {"Retry-After": str(max(1, seconds))}
+    return ApiError(429, "TooManyRequests", message, "ThrottlingException", headers, reason=reason)
 
 
 def unavailable() -> ApiError:

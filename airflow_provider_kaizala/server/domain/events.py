@@ -111,8 +111,8 @@ def emit(
             "eventId": event_id,
             "data": data,
             "context": hook.callback_context or "",
-            # A bot has no number.
-            **({"fromUser": who.mobile} if who.mobile else {}),
+            # Empty for a bot, which has no number, and for anonymous answers (C31).
+            "fromUser": who.mobile,
             "fromUserId": who.id,
             "fromUserName": who.name,
             "fromUserProfilePic": who.profile_pic,

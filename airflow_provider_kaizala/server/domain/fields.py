@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from airflow_provider_kaizala.server.api.mistakes import unknown_name
 from airflow_provider_kaizala.server.domain.errors import bad_request
+from airflow_provider_kaizala.server.mistakes import unknown_name
 
 #: of a list of texts, such as phone numbers
 MAX_ENTRIES = 500
@@ -171,6 +171,12 @@ class Fields:
                 f"{self.path(names[0])} holds more than {MAX_ENTRIES} entries; send them in several calls"
             )
         return entries
+
+    def phones_and_others(self, *names: str) -> tuple[list[str], list[str]]:
+        """Return phone numbers, each once, in order, and the entries that are none; an entry may hold several."""
+        given = dict.fromkeys(part for part in self.split_texts(*names) if part)
+        phones = [one for one in given if PHONE.match(one)]
+        return phones, [one for one in given if one not in phones]
 
     def phones(self, *names: str) -> list[str]:
         """Return phone numbers, each once, in order; an entry may hold several, joined by commas."""

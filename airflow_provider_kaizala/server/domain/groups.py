@@ -60,10 +60,11 @@ def _reached(op: Operation, *, with_hierarchy: bool) -> list[GroupAccess]:
     if with_hierarchy:
         for group_id in list(ids):
             ids.extend(below for below in hierarchy.descendants(op.conn, group_id) if below not in ids)
-    return [access for group_id in ids if (access := _if_reached(op, group_id))]
+    return [access for group_id in ids if (access := group_if_reached(op, group_id))]
 
 
-def _if_reached(op: Operation, group_id: str) -> GroupAccess | None:
+def group_if_reached(op: Operation, group_id: str) -> GroupAccess | None:
+    """Return a group, or None if the caller does not reach it."""
     try:
         return find_group(op, group_id)
     except ApiError:

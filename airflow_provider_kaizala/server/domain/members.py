@@ -43,8 +43,10 @@ def _shown(who: persons.Person, role: str) -> dict[str, object]:
 def add_members(op: Operation, group_id: str, fields: Fields) -> dict[str, object]:
     """Add people by phone number; those who are members already stay as they are."""
     access = need_admin(find_group(op, group_id))
-    phones = fields.phones("members")
+    phones, others = fields.phones_and_others("members")
     if not phones:
+        if others:
+            fields.phones("members")  # says which, and how a number looks
         raise bad_request("members must hold at least one phone number")
     if len(phones) > MAX_MEMBERS:
         raise bad_request(f"members holds more than {MAX_MEMBERS} entries")
@@ -65,7 +67,13 @@ def add_members(op: Operation, group_id: str, fields: Fields) -> dict[str, objec
         emit(op, access.id, "UserJoined", member_event(who, MEMBER))
     if added:
         _tell_group(op, access, "memberAdded", added)
-    return DONE
+    return {**DONE, "failedResult": [_failed(one) for one in others]} if others else DONE
+
+
+def _failed(given: str) -> dict[str, object]:
+    """Return the entry of ``failedResult`` for what is not a phone number (C34)."""
+    reason = "Not a phone number with + and country code"
+    return {"subscriber": given[:100], "errorReason": reason, "errorCode": "InvalidParameters"}
 
 
 def remove_member(op: Operation, group_id: str, member_id: str) -> dict[str, object]:

@@ -38,7 +38,9 @@ def post_response(op: Operation, group_id: str, action_id: str, fields: Fields) 
     given_package = None if given_type else fields.optional_text("id", most=128)
     if given_type is None and not given_package:
         raise bad_request("actionType or id is required")
-    if given_type is not None and given_type != action.type:
+    # A source answers cards with Survey (C27).
+    taken = ("Survey", PACKAGE) if given_type == "Survey" else (given_type,)
+    if given_type is not None and action.type not in taken:
         raise bad_request(f"actionType is {given_type}, but the action is of the type {action.public_type}")
     if given_package and package_base(given_package) != action.row["package_base"]:
         raise bad_request("id is not the package of the action")
@@ -61,6 +63,7 @@ def post_response(op: Operation, group_id: str, action_id: str, fields: Fields) 
             or None,
             name=body.optional_text("responseName", most=500),
             place=None if place is None else read_place(place),
+            of_package=action.type == PACKAGE,
         )
     }
 
@@ -73,12 +76,13 @@ def answer(
     response_id: str | None = None,
     name: str | None = None,
     place: dict[str, object] | None = None,
+    of_package: bool = False,
 ) -> str:
     """Store an answer to a survey or package, new or edited, and tell the webhooks; return its id."""
     if action.type not in ANSWERABLE:
         raise bad_request(f"An action of the type {action.public_type} does not take answers")
     _need_open(op, action)
-    answers = check_answers(op, questions_of(op.conn, action.id), given)
+    answers = check_answers(op, questions_of(op.conn, action.id), given, of_package=of_package)
     values: dict[str, object] = {
         "answers_json": stored_json(answers),
         "responder_name": name,
@@ -149,8 +153,13 @@ def _edit(op: Operation, action: ActionRecord, response_id: str, values: dict[st
 def _tell(op: Operation, action: ActionRecord, response_id: str, *, is_update: bool) -> None:
     """Put SurveyResponse, ActionResponse, PollResponse or LetsMeetResponse into the outbox."""
     [data] = load_responses(op, action, response_id=response_id)
-    data = {**data, "isUpdateResponse": is_update}
-    data.pop("responseWithQuestions")
+    answered: Any = data.pop("responseWithQuestions")
+    # An unanswered question is without an answer here (C33), and with null in details.
+    told = [
+        {name: value for name, value in one.items() if name != "answer" or value is not None}
+        for one in answered
+    ]
+    data = {**data, "isUpdateResponse": is_update, "responseDetails": {"responseWithQuestions": told}}
     event = "ActionResponse" if action.type == PACKAGE else f"{action.type}Response"
     emit(
         op,

@@ -7,10 +7,10 @@ from sqlalchemy import select
 from airflow_provider_kaizala.server.domain import hierarchy
 from airflow_provider_kaizala.server.domain.access import GroupAccess, find_group, need_admin
 from airflow_provider_kaizala.server.domain.context import Operation
-from airflow_provider_kaizala.server.domain.errors import ApiError, bad_request, not_found
+from airflow_provider_kaizala.server.domain.errors import bad_request, not_found
 from airflow_provider_kaizala.server.domain.events import emit
 from airflow_provider_kaizala.server.domain.fields import Fields
-from airflow_provider_kaizala.server.domain.groups import create_below, describe
+from airflow_provider_kaizala.server.domain.groups import create_below, describe, group_if_reached
 from airflow_provider_kaizala.server.domain.members import DONE
 from airflow_provider_kaizala.server.store.tables import chat_group
 
@@ -25,16 +25,11 @@ def list_sub_groups(op: Operation, group_id: str, *, all_levels: bool) -> dict[s
     ids = op.conn.execute(
         select(g.id).where(g.id.in_(find(op.conn, access.id))).order_by(g.name, g.id)
     ).scalars()
-    below = [describe(op, one, with_counts=True) for one in (_if_reached(op, i) for i in ids.all()) if one]
+    below = [
+        describe(op, one, with_counts=True) for one in (group_if_reached(op, i) for i in ids.all()) if one
+    ]
     parent = {**describe(op, access, with_counts=True), "subGroups": below}
     return {**parent, "groups": [parent]}
-
-
-def _if_reached(op: Operation, group_id: str) -> GroupAccess | None:
-    try:
-        return find_group(op, group_id)
-    except ApiError:
-        return None
 
 
 def create_sub_group(op: Operation, group_id: str, fields: Fields) -> dict[str, object]:
@@ -55,8 +50,6 @@ def attach_sub_groups(op: Operation, group_id: str, fields: Fields) -> dict[str,
     present = set(hierarchy.children(op.conn, parent.id))
     for given in ids:
         child = need_admin(find_group(op, given))
-        if child.is_hub:
-            raise bad_request(f"subGroups holds {child.id}, which is a hub group (ConnectGroup)")
         if child.id == parent.id or hierarchy.is_ancestor(op.conn, child.id, parent.id):
             raise bad_request(f"subGroups holds {child.id}, which is the group itself or above it")
         if child.id in present:

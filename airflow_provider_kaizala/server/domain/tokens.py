@@ -249,6 +249,5 @@ def sign_in(
             _SCOPES[one] for one in permissions_of(conn, connector_id) if one in _SCOPES
         ),
         "refreshTokenExpiry": expires_ms,
-        # Clients append v1/accessToken without a slash of their own.
-        "endpointUrl": endpoint_url + "/",
+        "endpointUrl": endpoint_url,
     }

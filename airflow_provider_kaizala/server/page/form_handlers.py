@@ -13,7 +13,13 @@ from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.errors import ApiError
 from airflow_provider_kaizala.server.domain.media import StoredFile, check_quota
 from airflow_provider_kaizala.server.page import pages
-from airflow_provider_kaizala.server.page.forms import Form, read_form
+from airflow_provider_kaizala.server.page.forms import (
+    MAX_ENDED_FORM,
+    MAX_FORM,
+    MAX_PLAIN_FORM,
+    Form,
+    read_form,
+)
 from airflow_provider_kaizala.server.page.problems import Problem
 from airflow_provider_kaizala.server.page.render import error_page, is_partial
 from airflow_provider_kaizala.server.page.signing import sign_in_again
@@ -50,7 +56,12 @@ async def handle(
         takes = await read_as(request, visitor, look)
     except ApiError as error:
         refused = error
-    form = await read_form(request, take_files=bool(takes))
+    if refused is None:
+        form = (
+            await read_form(request, take_files=True, limit=MAX_FORM) if takes else await read_form(request)
+        )
+    else:
+        form = await read_form(request, limit=MAX_ENDED_FORM if visitor.session else MAX_PLAIN_FORM)
     try:
         # Whoever is not signed in does nothing; their form is shown again, and it comes from here (its origin was checked).
         if visitor.session is not None:

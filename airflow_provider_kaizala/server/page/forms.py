@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field
-from urllib.parse import parse_qsl
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
+from airflow_provider_kaizala.server.api.bodies import FORM, form_pairs, kind_of_body, pieces, read_bounded
+from airflow_provider_kaizala.server.api.multipart import Bounds, Parts, Upload, plain
 from airflow_provider_kaizala.server.config import MEBIBYTE
-from airflow_provider_kaizala.server.page.parts import MAX_FIELDS, MAX_TEXTS, Parts, Upload, plain
+from airflow_provider_kaizala.server.domain.errors import ApiError
 from airflow_provider_kaizala.server.page.problems import Problem
 
+#: a phone's largest photos have half of the size of one file
+BOUNDS = Bounds(file_size=20 * MEBIBYTE, files_size=120 * MEBIBYTE, files=20)
 #: read to its end, though not kept, so that the browser shows what is answered and not a broken connection
 MAX_FORM = 1024 * MEBIBYTE
-#: of somebody who is not signed in, and of a form without files; what is typed grows threefold on its way
-MAX_PLAIN_FORM = 4 * MAX_TEXTS
+#: of a form without files; what is typed grows threefold on its way
+MAX_PLAIN_FORM = 4 * BOUNDS.texts_size
+#: of somebody whose cookie is not good: their session may have ended while they filled in a form with a photo
+MAX_ENDED_FORM = BOUNDS.file_size + MAX_PLAIN_FORM
 #: fields that belong to one rendering of a form, not to what was filled in
 FLEETING = ("csrf", "once", "from")
 
@@ -32,7 +38,7 @@ class Form:
 
     values: Mapping[str, list[str]] = field(default_factory=dict)
     files: Mapping[str, list[Upload]] = field(default_factory=dict)
-    problem: Problem | None = None
+    problem: ApiError | None = None
 
     def one(self, name: str) -> str:
         """Return a field's value, empty if it is not there."""
@@ -73,56 +79,22 @@ def _tell(told: hashlib._Hash, *parts: bytes) -> None:
         told.update(len(part).to_bytes(8) + part)
 
 
-async def read_form(request: Request, *, take_files: bool = False) -> Form:
+async def read_form(request: Request, *, take_files: bool = False, limit: int = MAX_PLAIN_FORM) -> Form:
     """Read a form.
 
     :param take_files: whether files are kept; else they are passed over
-    :raises Problem: 400, 413, 415
+    :param limit: bytes of all of it
+    :raises ApiError: 400, 413, 415
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = kind_of_body(request)
     if kind == "multipart/form-data":
-        return await _read_parts(request, take_files)
-    if kind != "application/x-www-form-urlencoded":
+        bounds = BOUNDS if take_files else replace(BOUNDS, files=0)
+        parts = await Parts(request.headers["content-type"], bounds).read(pieces(request, limit))
+        return Form(parts.values, parts.files, parts.problem)
+    if kind != FORM:
         raise Problem(415, "form")
-    try:
-        content = b"".join([chunk async for chunk in _bounded(request, MAX_PLAIN_FORM)])
-        pairs = parse_qsl(
-            content.decode("utf-8", "replace"),
-            keep_blank_values=True,
-            errors="replace",
-            max_num_fields=MAX_FIELDS,
-        )
-    except ValueError:
-        raise Problem(413, "413") from None
     values: dict[str, list[str]] = {}
-    for name, value in pairs:
+    raw = await read_bounded(request, MAX_PLAIN_FORM)
+    for name, value in await asyncio.to_thread(form_pairs, raw):
         values.setdefault(plain(name), []).append(plain(value))
     return Form(values)
-
-
-async def _read_parts(request: Request, take_files: bool) -> Form:
-    parts = Parts(request.headers["content-type"], take_files=take_files)
-    try:
-        # Whoever has no cookie of a session has no form with files either.
-        async for chunk in _bounded(request, MAX_FORM if request.cookies else MAX_PLAIN_FORM):
-            parts.feed(chunk)
-        parts.finish()
-    except BaseException:
-        parts.close()
-        raise
-    return Form(parts.values, parts.files, parts.problem)
-
-
-async def _bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        raise Problem(413, "413")
-    size = 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise Problem(413, "413")
-            yield chunk
-    except ClientDisconnect:
-        raise Problem(400, "form") from None

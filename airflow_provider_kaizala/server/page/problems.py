@@ -14,13 +14,12 @@ class Problem(ApiError):
     """
 
     def __init__(self, status: int, reason: str, **values: object) -> None:
-        super().__init__(status, "PageProblem", reason, "BadRequestException", reason=reason)
-        self.values = values
+        super().__init__(status, "PageProblem", reason, "BadRequestException", reason=reason, values=values)
 
 
 def sentence(error: ApiError, words: Words) -> str:
     """Return what to tell a person of an error."""
-    values: dict[str, object] = dict(error.values) if isinstance(error, Problem) else {}
+    values = dict(error.values)
     if "Retry-After" in error.headers:
         values["n"] = max(1, -(-int(error.headers["Retry-After"]) // 60))
     for key in (f"error.{error.reason}", f"error.{error.status}"):

@@ -122,6 +122,8 @@ async def live(request: Request, group_id: str) -> Response:
             yield event.encode()
 
     headers = {"X-Accel-Buffering": "no"}
+    if request.method == "HEAD":
+        return Response(None, 200, headers, "text/event-stream")
     return StreamingResponse(events(), media_type="text/event-stream", headers=headers)
 
 
@@ -171,8 +173,10 @@ async def static(request: Request, name: str) -> Response:
     found = assets().get(name)
     if found is None:
         raise Problem(404, "404")
+    # Under another version's address, as while a new release starts, nothing is kept.
+    is_current = request.query_params.get("v") == found.version
     headers = {
-        "Cache-Control": "public, max-age=31536000, immutable",
+        "Cache-Control": "public, max-age=31536000, immutable" if is_current else "no-store",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Vary": "Accept-Encoding",
     }

@@ -30,7 +30,10 @@ def _as_person(
 
 async def read_as(request: Request, visitor: Visitor, operate: Callable[[Operation], Result]) -> Result:
     """Read as the person who is signed in; 401 if nobody is."""
-    return await state_of(request).database.read(_as_person(request, visitor, operate))
+    server = state_of(request)
+    result = await server.database.read(_as_person(request, visitor, operate))
+    server.known_tokens.add(visitor.session or "", server.clock.now_ms())
+    return result
 
 
 async def write_as(request: Request, visitor: Visitor, operate: Callable[[Operation], Result]) -> Result:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow_provider_kaizala.server.api.media import plain_name
+from airflow_provider_kaizala.server.api.multipart import Upload
 from airflow_provider_kaizala.server.domain.access import find_group
 from airflow_provider_kaizala.server.domain.action_posting import post_action
 from airflow_provider_kaizala.server.domain.context import Operation
@@ -14,7 +15,6 @@ from airflow_provider_kaizala.server.domain.errors import ApiError
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.media import StoredFile, add_resource
 from airflow_provider_kaizala.server.domain.media_kinds import kind_of, named_for, recognize
-from airflow_provider_kaizala.server.page.parts import Upload
 from airflow_provider_kaizala.server.page.problems import Problem
 from airflow_provider_kaizala.server.people.operations import write_text
 from airflow_provider_kaizala.server.state import ServerState

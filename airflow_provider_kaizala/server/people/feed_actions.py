@@ -10,7 +10,7 @@ from sqlalchemy import select
 from airflow_provider_kaizala.server.domain.action_bodies import PACKAGE
 from airflow_provider_kaizala.server.domain.action_reading import action_details, choice_counts
 from airflow_provider_kaizala.server.domain.action_records import ActionRecord, questions_of
-from airflow_provider_kaizala.server.domain.answers import shown_answer
+from airflow_provider_kaizala.server.domain.answers import is_as_given, shown_answer
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.response_objects import load_assignees, may_see_responses
 from airflow_provider_kaizala.server.domain.times import iso_or_none
@@ -73,7 +73,11 @@ def _my_answers(
     op: Operation, action: ActionRecord, response_id: str, answers: list[Any]
 ) -> dict[str, object]:
     questions = questions_of(op.conn, action.id)
-    shown = [shown_answer(question, one) for question, one in zip(questions, answers, strict=True)]
+    # What does not fit its question, or has none, cannot be shown in the form.
+    shown = [
+        None if is_as_given(one) else shown_answer(question, one)
+        for question, one in zip(questions, answers, strict=False)
+    ]
     return {"responseId": response_id, "answers": shown}
 
 

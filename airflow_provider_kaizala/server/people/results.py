@@ -15,9 +15,12 @@ def summed(responses: list[Shown]) -> list[Shown]:
         ``[{"title", "count"}]`` or ``average``, ``least`` and ``most``; a question that nobody has answered is left out
     """
     found = []
-    asked = [one["responseDetails"]["responseWithQuestions"] for one in responses]
-    for question, *others in zip(*asked, strict=True):
-        given = [one["answer"] for one in (question, *others) if one["answer"] not in (None, [])]
+    # The answers to a card may be more than its questions; the last three are the system's.
+    asked = [one["responseDetails"]["responseWithQuestions"][:-3] for one in responses]
+    for question, *others in zip(*asked, strict=False):
+        fitting: Any = (int, float) if question["type"] == "Numeric" else list
+        answers: list[Any] = [one["answer"] for one in (question, *others)]
+        given = [one for one in answers if isinstance(one, fitting) and one != []]
         if question.get("isInvisible") or not given:
             continue
         part: Shown = {"title": question["title"], "type": question["type"], "answered": len(given)}

@@ -10,29 +10,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_kaizala.server import pin_sign_in
-from airflow_provider_kaizala.server.api.bodies import json_reply
-from airflow_provider_kaizala.server.api.operation import query_fields, read_fields
+from airflow_provider_kaizala.server.api.bodies import json_reply, query_fields, read_fields
+from airflow_provider_kaizala.server.api.calls import MAX_BODY_OF_STRANGER, Reply, bearer, let_in
 from airflow_provider_kaizala.server.domain.context import Caller, Operation
-from airflow_provider_kaizala.server.domain.errors import ApiError, not_found
+from airflow_provider_kaizala.server.domain.errors import not_found
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.people import feed, operations, sessions
 from airflow_provider_kaizala.server.state import media_urls, state_of
 
 router = APIRouter(prefix="/people")
-Reply = dict[str, object]
 # A key of the ASGI scope, which no client can set: the phone number of the person the control plane lets act without a PIN.
 ACTS_AS = "kaizala.acts_as"
-
-
-def _bearer(request: Request) -> str:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _caller(request: Request, conn: Connection, now_ms: int) -> Caller:
     phone: str | None = request.scope.get(ACTS_AS)
     if phone is None:
-        return sessions.find_session(conn, now_ms, _bearer(request))
+        return sessions.find_session(conn, now_ms, bearer(request))
     caller = sessions.caller_of_phone(conn, phone)
     if caller is None:
         raise not_found("The person")
@@ -46,19 +40,20 @@ async def _read(request: Request, operate: Callable[[Operation], Reply]) -> Resp
         now_ms = server.clock.now_ms()
         return operate(Operation(conn, now_ms, _caller(request, conn, now_ms)))
 
-    return json_reply(await server.database.read(work), urls=media_urls(request))
+    reply = await server.database.read(work)
+    server.known_tokens.add(bearer(request), server.clock.now_ms())
+    return json_reply(reply, urls=media_urls(request))
 
 
 async def _write(request: Request, operate: Callable[[Operation, Fields], Reply]) -> Response:
     server = state_of(request)
-    fields = await read_fields(request)
+    if ACTS_AS not in request.scope:
+        await let_in(server, bearer(request), lambda conn: _caller(request, conn, server.clock.now_ms()))
+    fields = await read_fields(request, server.config.max_body)
 
     def work(conn: Connection) -> Reply:
         now_ms = server.clock.now_ms()
-        caller = _caller(request, conn, now_ms)
-        if isinstance(fields, ApiError):
-            raise fields
-        return operate(Operation(conn, now_ms, caller), fields)
+        return operate(Operation(conn, now_ms, _caller(request, conn, now_ms)), fields)
 
     return json_reply(await server.database.write(work), urls=media_urls(request))
 
@@ -67,11 +62,9 @@ async def _write(request: Request, operate: Callable[[Operation, Fields], Reply]
 async def sign_in(request: Request) -> Response:
     """Trade phone number and PIN for a session's token; the token of an earlier one may be sent along."""
     server = state_of(request)
-    fields = await read_fields(request)
-    if isinstance(fields, ApiError):
-        raise fields
+    fields = await read_fields(request, MAX_BODY_OF_STRANGER)
     mobile, pin = fields.text("mobileNumber", most=100), fields.text("pin", most=100)
-    device = _bearer(request) or None
+    device = bearer(request) or None
     token = await pin_sign_in.sign_in(
         server, request, mobile, pin, sessions.open_session, via="people", device=device
     )
@@ -83,7 +76,7 @@ async def sign_out(request: Request) -> Response:
     """End the session."""
 
     def work(op: Operation, _fields: Fields) -> Reply:
-        sessions.end_session(op.conn, op.now_ms, _bearer(request), pin_sign_in.client_of(request))
+        sessions.end_session(op.conn, op.now_ms, bearer(request), pin_sign_in.client_of(request))
         return {}
 
     return await _write(request, work)

@@ -9,8 +9,8 @@ import yaml
 from pydantic import ValidationError
 
 from airflow_provider_kaizala.server.api.lenient_json import check_text
-from airflow_provider_kaizala.server.api.mistakes import first_mistake, sentence
 from airflow_provider_kaizala.server.domain.errors import ApiError
+from airflow_provider_kaizala.server.mistakes import first_mistake, sentence
 from airflow_provider_kaizala.server.seeds.model import Seed, known_names
 
 BUILT_IN = Path(__file__).parent

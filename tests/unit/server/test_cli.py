@@ -269,6 +269,7 @@ def test_every_setting_has_a_flag_a_variable_and_a_key(settings, tmp_path, monke
         "public_url": "https://k.example",
         "log_format": "json",
         "trusted_proxies": ("10.0.0.1", "fd00::/8"),
+        "cors_origins": ("https://app.example", "http://localhost:3000"),
     }
     for setting in cli.SETTINGS:
         old = setting.default
@@ -298,6 +299,7 @@ def test_every_setting_has_a_flag_a_variable_and_a_key(settings, tmp_path, monke
         ("port", "cannot be read"),
         ('trusted_proxies = "10.0.0.1"', "trusted_proxies must be a list of texts"),
         ('trusted_proxies = ["proxy"]', "'proxy' is not an address or a network"),
+        ('cors_origins = ["https://app.example/"]', "is not an origin; give scheme and host only"),
         ('log_level = "loud"', "'loud' is not one of"),
         ('public_url = "kaizala"', "Give scheme and host"),
     ],

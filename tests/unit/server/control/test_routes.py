@@ -314,6 +314,7 @@ def test_reset_removes_uploads_and_nothing_else(server, control, api) -> None:
     assert len(list(folder.iterdir())) == 2
     control.ok("POST", "/reset", json={})
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
+    (folder / "mine.txt").unlink()  # other tests use this server
 
 
 def test_a_call_that_a_reset_overtakes_is_not_in_the_journal_after_it(control, api) -> None:

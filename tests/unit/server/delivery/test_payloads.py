@@ -295,4 +295,31 @@ def test_an_event_of_a_bot_fits_too(api, user_api, server, listener, subscribe, 
     [body] = listener.wait(1)
     fits(body, "Event")
     assert body["fromUserName"] == "Robo"
-    assert "fromUser" not in body
+    assert body["fromUser"] == ""
+
+
+def test_an_unanswered_question_of_an_event_has_no_answer(api, ravi, heard, survey) -> None:
+    """C33; in details it is null."""
+    read = heard("SurveyResponse")
+    made = api.post_action("Survey", survey)["actionId"]
+    ravi.ok("POST", f"/actions/{made}/responses", json={"answers": ["Yes"]})
+    [data] = read()
+    fits(data, "FormResponseData")
+    first, *others = data["responseDetails"]["responseWithQuestions"]
+    assert first["answer"] == ["Yes"]
+    assert ["answer" in one for one in others] == [False] * 5 + [True] * 3
+    [response] = api.details(made)["responses"]
+    assert [one["answer"] for one in response["responseWithQuestions"][1:-3]] == [None] * 5
+
+
+def test_answers_to_a_card_that_do_not_fit_are_told_as_given(api, heard) -> None:
+    """C27."""
+    read = heard("ActionResponse")
+    question = {"title": "N", "type": "Numeric"}
+    body = {"id": "com.example.card.2", "actionBody": {"title": "C", "questions": [question]}}
+    made = api.ok("POST", f"/groups/{GROUP}/actions", json=body)["actionId"]
+    answer = {"actionType": "Survey", "actionBody": {"Answers": ["many", ["more"]]}}
+    api.ok("POST", f"/groups/{GROUP}/actions/{made}/responses", json=answer)
+    [data] = read()
+    told = [(one["title"], one["answer"]) for one in data["responseDetails"]["responseWithQuestions"][:-3]]
+    assert told == [("N", "many"), ("", ["more"])]

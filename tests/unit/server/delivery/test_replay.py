@@ -11,6 +11,9 @@ def test_a_delivery_is_made_again(server, api, listener, subscribe, say) -> None
     subscribe(api, "TextMessageCreated")
     say(api, "Hello")
     (first,) = listener.wait(1)
+    httpx.get(
+        server.url + "/_test/journal", params={"operation": "deliverEvent", "wait": 20}
+    )  # told after the listener was
     text = httpx.get(server.url + "/_test/", params={"operation": "deliverEvent"}).text
     webhook_id = re.findall(r'name="webhookId" value="([^"]+)"', text)[0]
     event_id = re.findall(r'name="eventId" value="([^"]+)"', text)[0]

@@ -19,7 +19,7 @@ def ask(url, refresh="demo-refresh-token", connector="demo-connector", secret="d
 
 def test_the_reply(server) -> None:
     body = ask(server.url).json()
-    assert body["endpointUrl"] == server.url
+    assert body["endpointUrl"] == server.url + "/"
     assert body["refreshToken"] is None
     assert abs(body["accessTokenExpiry"] - (time.time() * 1000 + 24 * HOUR)) < 10_000
     assert "message" not in body

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_kaizala.server.app import ROUTERS
-from airflow_provider_kaizala.server.control.operations import OPERATIONS, called
+from airflow_provider_kaizala.server.api.operations import OPERATIONS, called, routes
+from tests.contract.description import operations
 
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 
@@ -40,9 +40,12 @@ def test_ids_are_as_stored() -> None:
 
 
 def test_every_route_of_the_api_has_a_name() -> None:
-    for router in ROUTERS:
-        for route in router.routes:
-            path = getattr(route, "path", "")
-            if path.startswith("/v1"):
-                for method in route.methods - {"HEAD"}:
-                    assert called(method, path.replace("{", "").replace("}", "")).operation, (method, path)
+    for route in routes():
+        for method in route.methods or ():
+            path = route.path.replace("{", "").replace("}", "")
+            assert called(method, path).operation == route.name, (method, path)
+
+
+def test_the_table_is_that_of_the_contract() -> None:
+    described = {name: f"{method} {path}" for name, (method, path, _) in operations().items()}
+    assert {name: f"{one.method} {one.path}" for name, one in OPERATIONS.items()} == described

@@ -6,25 +6,35 @@ A form is read to its end even where a file of it is refused, so that what was t
 from __future__ import annotations
 
 import tempfile
-from typing import BinaryIO, cast
+from collections.abc import AsyncIterable
+from dataclasses import dataclass
+from typing import BinaryIO, Self, cast
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from airflow_provider_kaizala.server.config import MEBIBYTE
-from airflow_provider_kaizala.server.page.problems import Problem
+from airflow_provider_kaizala.server.domain.errors import ApiError, bad_request, too_large
 
-#: a phone's largest photos have half of it
-MAX_FILE = 20 * MEBIBYTE
-#: all files of a form together
-MAX_FILES_SIZE = 120 * MEBIBYTE
-MAX_FILES = 20
-MAX_FIELDS = 1000
-#: all texts of a form together, names included
-MAX_TEXTS = 1 * MEBIBYTE
-#: more parts than that no form has, and each costs something
-_MAX_PARTS = MAX_FIELDS + 100
+#: the name and the headers of one part; browsers send some hundred bytes
+_MAX_HEADERS = 16 * 1024
 _IN_MEMORY = 1 * MEBIBYTE
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a form may hold.
+
+    :param files: how many files; with 0 files are passed over
+    :param files_size: bytes of all files together
+    :param texts_size: bytes of all texts together, names included
+    """
+
+    file_size: int
+    files_size: int
+    files: int
+    fields: int = 1000
+    texts_size: int = 1 * MEBIBYTE
 
 
 class Upload:
@@ -49,6 +59,7 @@ class Upload:
 class _Part:
     def __init__(self) -> None:
         self.headers: dict[bytes, bytes] = {}
+        self.headers_size = 0
         self.name = ""
         self.text = bytearray()
         self.upload: Upload | None = None
@@ -56,21 +67,21 @@ class _Part:
 
 
 class Parts:
-    """Takes a body apart.
+    """Takes a body apart."""
 
-    :param take_files: else files are passed over
-    """
+    #: browsers send a file without a name for a field where none was chosen
+    skips_unnamed = True
 
-    def __init__(self, content_type: str, *, take_files: bool) -> None:
+    def __init__(self, content_type: str, bounds: Bounds) -> None:
         _, options = parse_options_header(content_type)
         boundary = options.get(b"boundary", b"")
         if not boundary or len(boundary) > 70:
-            raise Problem(400, "form")
+            raise _unreadable()
         self.values: dict[str, list[str]] = {}
         self.files: dict[str, list[Upload]] = {}
         #: why a file was not taken
-        self.problem: Problem | None = None
-        self._take_files = take_files
+        self.problem: ApiError | None = None
+        self._bounds = bounds
         self._part = _Part()
         self._header, self._header_value = b"", b""
         self._parts = self._texts = self._file_bytes = self._file_count = 0
@@ -89,17 +100,19 @@ class Parts:
             },
         )
 
-    def feed(self, data: bytes) -> None:
-        """Take a piece of the body; raises :class:`Problem`."""
+    async def read(self, body: AsyncIterable[bytes]) -> Self:
+        """Read a body to its end; raises :class:`ApiError`."""
         try:
-            self._parser.write(data)
-        except FormParserError:
-            raise Problem(400, "form") from None
-
-    def finish(self) -> None:
-        """Check that the body was whole; raises :class:`Problem`."""
-        if not self._is_whole:
-            raise Problem(400, "form")
+            async for piece in body:
+                self._parser.write(piece)
+            if not self._is_whole:
+                raise _unreadable()
+        except BaseException as error:
+            self.close()
+            if isinstance(error, FormParserError):
+                raise _unreadable() from None
+            raise
+        return self
 
     def close(self) -> None:
         """Drop the files."""
@@ -110,15 +123,23 @@ class Parts:
     # --- What the parser tells ----------------------------------------------------------------------------------------
     def _begin(self) -> None:
         self._parts += 1
-        if self._parts > _MAX_PARTS:
-            raise Problem(413, "413")
+        # More no form has, and each costs something.
+        if self._parts > self._bounds.fields + 100:
+            raise too_large(self._bounds.fields)
         self._part = _Part()
 
     def _take_header(self, data: bytes, start: int, end: int) -> None:
+        self._count_header(end - start)
         self._header += data[start:end]
 
     def _take_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._count_header(end - start)
         self._header_value += data[start:end]
+
+    def _count_header(self, size: int) -> None:
+        self._part.headers_size += size
+        if self._part.headers_size > _MAX_HEADERS:
+            raise _unreadable()
 
     def _end_header(self) -> None:
         self._part.headers[self._header.lower()] = self._header_value
@@ -126,41 +147,44 @@ class Parts:
 
     def _name_part(self) -> None:
         part = self._part
-        _, options = parse_options_header(part.headers.get(b"content-disposition", b""))
-        name = options.get(b"name")
-        if name is None:
-            raise Problem(400, "form")
+        mime_type = part.headers.get(b"content-type", b"").decode("latin-1")[:100]
+        name, filename = self.names(part.headers.get(b"content-disposition", b""), mime_type)
         part.name = plain(name)
         self._count_text(len(name))
-        filename = options.get(b"filename")
         if filename is None:
             return
         part.is_file = True
-        if not filename or not self._take_files:
-            return  # browsers send a file without a name for a field where none was chosen
-        self._file_count += 1
-        if self._file_count > MAX_FILES:
-            self.problem = self.problem or Problem(413, "413")
+        if not self._bounds.files or (self.skips_unnamed and not filename):
             return
-        mime_type = part.headers.get(b"content-type", b"").decode("latin-1")[:100]
+        self._file_count += 1
+        if self._file_count > self._bounds.files:
+            self.problem = self.problem or too_large(self._bounds.files_size)
+            return
         part.upload = Upload(plain(filename), mime_type or None)
 
+    def names(self, disposition: bytes, _mime_type: str) -> tuple[bytes | str, bytes | str | None]:
+        """Return the names of a part and, if it is a file, of that."""
+        _, options = parse_options_header(disposition)
+        if b"name" not in options:
+            raise _unreadable()
+        return options[b"name"], options.get(b"filename")
+
     def _take(self, data: bytes, start: int, end: int) -> None:
-        part, size = self._part, end - start
+        part, size, bounds = self._part, end - start, self._bounds
         if not part.is_file:
             self._count_text(size)
             part.text += data[start:end]
         elif part.upload is not None:
             self._file_bytes += size
-            if part.upload.size + size > MAX_FILE:
-                told = {"name": part.upload.name[:80], "megabytes": MAX_FILE // MEBIBYTE}
-                self._pass_over(Problem(413, "file_size", **told))
-            elif self._file_bytes > MAX_FILES_SIZE:
-                self._pass_over(Problem(413, "413"))
+            if part.upload.size + size > bounds.file_size:
+                told = {"name": part.upload.name[:80], "megabytes": bounds.file_size // MEBIBYTE}
+                self._pass_over(too_large(bounds.file_size, "file_size", **told))
+            elif self._file_bytes > bounds.files_size:
+                self._pass_over(too_large(bounds.files_size))
             else:
                 part.upload.add(data[start:end])
 
-    def _pass_over(self, problem: Problem) -> None:
+    def _pass_over(self, problem: ApiError) -> None:
         self.problem = self.problem or problem
         if self._part.upload is not None:
             self._file_bytes -= self._part.upload.size
@@ -180,8 +204,12 @@ class Parts:
 
     def _count_text(self, size: int) -> None:
         self._texts += size
-        if self._texts > MAX_TEXTS:
-            raise Problem(413, "413")
+        if self._texts > self._bounds.texts_size:
+            raise too_large(self._bounds.texts_size)
+
+
+def _unreadable() -> ApiError:
+    return bad_request("The multipart body cannot be read", "form")
 
 
 def plain(text: bytes | bytearray | str) -> str:
