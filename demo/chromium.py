@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from airflow_provider_kaizala.server.page.visitor import SESSION, ZONE
+from airflow_provider_kaizala.server.page.visitor import ZONE
+from airflow_provider_kaizala.server.people.sessions import COOKIE
 from demo.people import PIN
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def sign_in(context: BrowserContext, url: str, mobile_number: str) -> None:
     reply.raise_for_status()
     context.add_cookies(
         [
-            {"name": SESSION, "value": reply.json()["token"], "httpOnly": True, "url": url},
+            {"name": COOKIE, "value": reply.json()["token"], "httpOnly": True, "url": url},
             {"name": ZONE, "value": ZONE_NAME, "url": url},
         ]
     )

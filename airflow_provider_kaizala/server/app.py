@@ -28,10 +28,11 @@ from airflow_provider_kaizala.server.health import Metrics, alive, metrics, read
 from airflow_provider_kaizala.server.limits import AddressLimit
 from airflow_provider_kaizala.server.logs import Observed
 from airflow_provider_kaizala.server.page import routes as page
-from airflow_provider_kaizala.server.page.live import Live
 from airflow_provider_kaizala.server.page.render import error_page
-from airflow_provider_kaizala.server.page.visitor import SESSION
+from airflow_provider_kaizala.server.people import files
 from airflow_provider_kaizala.server.people import routes as people
+from airflow_provider_kaizala.server.people.live import Live
+from airflow_provider_kaizala.server.people.sessions import COOKIE
 from airflow_provider_kaizala.server.startup import open_state
 from airflow_provider_kaizala.server.state import ServerState
 from airflow_provider_kaizala.server.store.errors import StoreError
@@ -42,6 +43,7 @@ _FOR_PROGRAMS = ("/v1/", "/api/oauth/token", "/people/", "/_test/", "/healthz", 
 ROUTERS = (
     media.router,
     people.router,
+    files.router,
     page.router,
 )
 
@@ -92,7 +94,7 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
         app.add_middleware(ControlLayer, plane=plane, any_host=config.insecure)
     elif config.anonymous_limit:
         limit = AddressLimit(config.anonymous_limit)
-        app.add_middleware(StrangerLimit, limit=limit, cookie=SESSION, refuse=_refusal)
+        app.add_middleware(StrangerLimit, limit=limit, cookie=COOKIE, refuse=_refusal)
     if config.cors_origins:
         app.add_middleware(BrowserClients, origins=config.cors_origins)
     app.add_middleware(TidyPaths)
@@ -103,9 +105,9 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
     return app
 
 
-async def _refused(_request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)  # noqa: S101
-    return error_reply(error)
+    return error_page(request, error) if _is_for_people(request) else error_reply(error)
 
 
 async def _store_failed(request: Request, error: Exception) -> Response:

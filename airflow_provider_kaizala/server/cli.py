@@ -75,14 +75,17 @@ def cli() -> None:
 
 
 def _check_base(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    """Check the base of an address; paths are put behind it."""
+    """Check the server's public address."""
     try:
         parts = None if value is None else urlsplit(value)
         usable = parts is None or (parts.scheme in ("http", "https") and parts.hostname and parts.port != 0)
     except ValueError:
         usable = False
-    if not usable or "?" in (value or "") or "#" in (value or ""):
-        raise click.BadParameter(f"{value!r} is not the base of addresses, such as https://kaizala.example")
+    if not usable or (parts and (parts.path not in ("", "/") or parts.query or parts.fragment)):
+        raise click.BadParameter(
+            f"{value!r} is not usable. Give scheme and host, such as https://kaizala.example; "
+            "a path is not supported, since the server's pages and API are at the root of their host"
+        )
     return value
 
 

@@ -34,7 +34,10 @@ class ServerConfig:
         False, "Serve test mode or the demo seed on an address that others reach, under any Host."
     )
     public_url: str | None = _setting(
-        None, "The server's address as clients see it, behind a proxy.", base_url=True
+        None,
+        "The server's address as others see it, without a path. Without it, replies use the address of their request, "
+        "and webhooks the one that the server listens on.",
+        base_url=True,
     )
     trusted_proxies: tuple[str, ...] = _setting(
         (),
@@ -43,6 +46,12 @@ class ServerConfig:
         networks=True,
     )
     media_dir: str | None = _setting(None, "Where uploads are kept; by default beside the SQLite file.")
+    media_url_days: int = _setting(
+        30, "Days for which URLs of files in replies and webhooks are good.", least=1, most=3650
+    )
+    media_quota: int = _setting(
+        2048 * MEBIBYTE, "Bytes that a person may upload in 24 hours; 0 for no limit.", least=0
+    )
     connector_limit: int = _setting(100, "Calls a minute per connector; 0 for no limit.", least=0)
     tenant_limit: int = _setting(300, "Calls a minute per tenant; 0 for no limit.", least=0)
     anonymous_limit: int = _setting(

@@ -16,7 +16,7 @@ from airflow_provider_kaizala.server.api.connections import PlainProtocol
 from airflow_provider_kaizala.server.app import create_app
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.control.cutting import CuttableProtocol
-from airflow_provider_kaizala.server.page.live import Live
+from airflow_provider_kaizala.server.people.live import Live
 from airflow_provider_kaizala.server.startup import StartError, open_state
 from airflow_provider_kaizala.server.state import ServerState
 
@@ -40,6 +40,11 @@ def url_of(listener: socket.socket) -> str:
     """Return the address of a listening socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _address(config: ServerConfig, listener: socket.socket) -> str:
+    """Return the address that webhooks tell: the configured one, or where the server listens."""
+    return (config.public_url or url_of(listener).replace("//0.0.0.0:", "//localhost:")).rstrip("/")
 
 
 class _Uvicorn(uvicorn.Server):
@@ -108,6 +113,7 @@ def serve(config: ServerConfig, on_ready: Callable[[str], None]) -> None:
     _need_loopback(config)
     with listen(config.host, config.port) as listener:
         state = open_state(config)
+        state.address = _address(config, listener)
 
         def ready() -> None:
             # What is there now stays: the garbage collector need not walk through it while calls wait.
@@ -134,6 +140,7 @@ class RunningServer:
         self._listener = listen(config.host, config.port)
         try:
             self.state = open_state(config)
+            self.state.address = _address(config, self._listener)
         except BaseException:
             self._listener.close()
             raise

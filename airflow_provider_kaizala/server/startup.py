@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from sqlalchemy.engine import Connection
 
 from airflow_provider_kaizala.server.clock import Clock
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.delivery.calls import Outbound
+from airflow_provider_kaizala.server.hashing import new_token
 from airflow_provider_kaizala.server.seeds.apply import apply_seed, clear, hash_pins, is_empty
 from airflow_provider_kaizala.server.seeds.load import SeedError, load_seed
 from airflow_provider_kaizala.server.seeds.model import Seed
 from airflow_provider_kaizala.server.state import ServerState, media_folder
+from airflow_provider_kaizala.server.store import tables as t
 from airflow_provider_kaizala.server.store.database import Database
 from airflow_provider_kaizala.server.store.engine import DatabaseUnusable, open_engine, starting
 from airflow_provider_kaizala.server.store.media_files import MediaFiles
@@ -29,6 +31,7 @@ def open_state(config: ServerConfig) -> ServerState:
         engine = open_engine(config.database)
         migrate(engine)
         _seed_if_empty(engine, config, clock.now_ms())
+        key = _media_key(engine)
     except (DatabaseUnusable, SeedError) as error:
         raise StartError(str(error)) from None
     media = MediaFiles(media_folder(config))
@@ -40,7 +43,18 @@ def open_state(config: ServerConfig) -> ServerState:
                 f"the folder for media {config.media_dir!r} cannot be used: {error.strerror}"
             ) from None
     outbound = Outbound(allow_private=config.allow_private_callbacks or config.test_mode)
-    return ServerState(config, clock, Database(engine), media, outbound)
+    address = (config.public_url or f"http://{config.host}:{config.port}").rstrip("/")
+    return ServerState(config, clock, Database(engine), media, outbound, key, address)
+
+
+def _media_key(engine: Engine) -> bytes:
+    """Return what signs URLs of files; the first process on a database makes it."""
+    with starting(engine) as connection:
+        found = connection.execute(select(t.setting.c.value).where(t.setting.c.name == "media_key")).scalar()
+        if found is None:
+            found = new_token()
+            connection.execute(t.setting.insert(), {"name": "media_key", "value": found})
+    return found.encode()
 
 
 def _seed_if_empty(engine: Engine, config: ServerConfig, now_ms: int) -> None:

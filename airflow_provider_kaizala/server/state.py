@@ -16,6 +16,7 @@ from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.delivery.calls import Outbound
 from airflow_provider_kaizala.server.domain.throttle import Throttle
 from airflow_provider_kaizala.server.limits import KnownTokens
+from airflow_provider_kaizala.server.media_urls import MediaUrls
 from airflow_provider_kaizala.server.pin_sign_in import PinHashing
 from airflow_provider_kaizala.server.store.database import Database
 from airflow_provider_kaizala.server.store.media_files import MediaFiles
@@ -28,6 +29,8 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{
 class ServerState:
     """The open parts of one server.
 
+    :param media_key: signs the URLs of files; the same in all processes on one database
+    :param address: the server's own address for what goes out by itself, without a trailing slash
     :param on_delivery: told of each delivery attempt of a webhook, and of each validation; the control plane's journal. What is
         handed over is plain JSON: ``operation`` (deliverEvent or validateCallback), ``webhookId``, ``eventId``, ``eventType``,
         ``callbackUrl``, ``attempt``, ``status`` (None without a reply), ``error``, ``durationMs``, ``body``
@@ -41,6 +44,8 @@ class ServerState:
     database: Database
     media: MediaFiles
     outbound: Outbound
+    media_key: bytes
+    address: str
     pins: PinHashing = field(default_factory=PinHashing)
     on_delivery: Callable[[Mapping[str, object]], None] | None = None
     rotation_ends_old_token: bool = False
@@ -49,6 +54,10 @@ class ServerState:
     def __post_init__(self) -> None:
         """Begin to count calls."""
         self.throttle = Throttle(self.database.submit)
+
+    def media_urls(self, base_url: str) -> MediaUrls:
+        """Return what renders links to files now."""
+        return MediaUrls(base_url, self.media_key, self.clock.now_ms(), self.config.media_url_days)
 
 
 def state_of(request: Request) -> ServerState:
@@ -67,6 +76,11 @@ def base_url(request: Request) -> str:
         host = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
     # Not request.url: that reads the host too, and fails on one that is none.
     return f"{request.scope['scheme']}://{host}"
+
+
+def media_urls(request: Request) -> MediaUrls:
+    """Return what renders links to files in the reply to a request."""
+    return state_of(request).media_urls(base_url(request))
 
 
 def media_folder(config: ServerConfig) -> Path:

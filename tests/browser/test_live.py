@@ -43,7 +43,7 @@ def test_each_act_is_on_the_others_page_at_once(
     visits: Visits, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Nothing is found by looking now and then: the act itself brings it.
-    monkeypatch.setattr("airflow_provider_kaizala.server.page.live.LOOK_EVERY", 3600)
+    monkeypatch.setattr("airflow_provider_kaizala.server.people.live.LOOK_EVERY", 3600)
     poll, survey, job = store.poll(), store.survey(), store.job()
     text = store.text("Good morning")
     ravi, asha = visits.listening(RAVI, GROUP_PAGE), visits.listening(ASHA, GROUP_PAGE)
@@ -54,7 +54,7 @@ def test_each_act_is_on_the_others_page_at_once(
         return f"document.getElementById('post-{reference}').innerText"
 
     def vote() -> None:
-        ravi.locator(f"#post-{poll['referenceId']}").get_by_role("button", name="Saturday").tap()
+        ravi.locator(f"#post-{poll['referenceId']}").get_by_role("radio", name="Saturday").tap()
 
     def answer() -> None:
         form = ravi.locator(f"#post-{survey['referenceId']} form").first

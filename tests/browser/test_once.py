@@ -39,7 +39,7 @@ def test_two_clicks_are_one(visits: Visits, store: Store, pause: int) -> None:
     def post(posted: dict[str, str]) -> Locator:
         return page.locator(f"#post-{posted['referenceId']}")
 
-    click_twice(page, page.get_by_role("button", name="Saturday"), pause)
+    click_twice(page, page.get_by_role("radio", name="Saturday"), pause)
     click_twice(page, page.get_by_role("button", name=t("job.mark")), pause)
     click_twice(page, page.locator(f"#post-{text} form[action$='/like'] button"), pause)
     for each in (survey, open_survey):
@@ -49,7 +49,7 @@ def test_two_clicks_are_one(visits: Visits, store: Store, pause: int) -> None:
     page.locator("#write textarea").fill("On my way")
     click_twice(page, page.get_by_role("button", name=t("write.send"), exact=True), pause)
     expect(page.locator("article", has_text="On my way")).to_have_count(1)
-    expect(page.get_by_role("button", name="Saturday")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("radio", name="Saturday")).to_be_checked()
     expect(page.get_by_role("button", name=t("job.take_back"))).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
 
@@ -150,8 +150,8 @@ def test_back_and_reload_send_nothing_again(visits: Visits, store: Store) -> Non
     poll, survey, text = store.poll(), store.survey(), store.text("Good morning")
     page = visits.as_person(RAVI, "/")
     page.goto(GROUP_PAGE)
-    page.get_by_role("button", name="Saturday").click()
-    expect(page.get_by_role("button", name="Saturday")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("radio", name="Saturday").click()
+    expect(page.get_by_role("radio", name="Saturday")).to_be_checked()
     _answers(page).click()
     expect(page.get_by_text(t("survey.sent"))).to_be_visible()
     page.reload()
@@ -159,7 +159,7 @@ def test_back_and_reload_send_nothing_again(visits: Visits, store: Store) -> Non
     page.go_back()
     page.go_forward()
     expect(page.get_by_text(t("survey.sent"))).to_be_visible()
-    expect(page.get_by_role("button", name="Saturday")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("radio", name="Saturday")).to_be_checked()
     page.goto(f"{GROUP_PAGE}/posts/{text}")
     page.locator("form[action$='/comment'] textarea").fill("Morning")
     page.get_by_role("button", name=t("post.comment.send")).click()

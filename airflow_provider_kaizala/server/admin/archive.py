@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_kaizala.server.admin.session import AdminError, administration, engine_of
 from airflow_provider_kaizala.server.seeds.apply import is_empty
+from airflow_provider_kaizala.server.store import media_links
 from airflow_provider_kaizala.server.store.engine import WRITES
 from airflow_provider_kaizala.server.store.media_files import MediaFiles
 from airflow_provider_kaizala.server.store.migrate import migrate, newest
@@ -118,7 +119,7 @@ def _add_rows(archive: tarfile.TarFile, conn: Connection, table: Table) -> int:
     with tempfile.TemporaryFile() as lines:
         result = conn.execute(select(table), execution_options={"yield_per": ROWS_AT_ONCE})
         for row in result.mappings():
-            lines.write(json.dumps(dict(row), ensure_ascii=False).encode() + b"\n")
+            lines.write(media_links.dump(dict(row)).encode() + b"\n")
             count += 1
         entry = tarfile.TarInfo(f"{_TABLES}{table.name}.jsonl")
         entry.size = lines.tell()
@@ -146,7 +147,7 @@ def _check_revision(about: dict[str, object]) -> None:
 def _insert_rows(conn: Connection, name: str, content: IO[bytes]) -> int:
     table, count = metadata.tables[name], 0
     while lines := list(islice(content, ROWS_AT_ONCE)):
-        conn.execute(table.insert(), [json.loads(line) for line in lines])
+        conn.execute(table.insert(), [media_links.load(line.decode()) for line in lines])
         count += len(lines)
     return count
 

@@ -161,11 +161,11 @@ def _acting(admin: Admin, group: RowMapping, otherwise: str) -> Operation:
     who = first_admin(admin, group["id"])
     nobody = Caller(TENANT, group["tenant_id"], "", "", "", "")
     if who is None:
-        found = named(Operation(admin.conn, admin.now_ms, nobody, ""), [otherwise])[otherwise]
+        found = named(Operation(admin.conn, admin.now_ms, nobody), [otherwise])[otherwise]
         caller = Caller(TENANT, group["tenant_id"], found.id, found.name, found.mobile, found.profile_pic)
     else:
         caller = Caller(TENANT, group["tenant_id"], who["id"], who["name"], who["mobile"], who["profile_pic"])
-    return Operation(admin.conn, admin.now_ms, caller, "")
+    return Operation(admin.conn, admin.now_ms, caller)
 
 
 def _shown(admin: Admin, row: RowMapping) -> Shown:

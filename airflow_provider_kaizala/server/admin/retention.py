@@ -96,11 +96,11 @@ def _take_unused_files(admin: Admin, before_ms: int) -> list[str]:
     return [file_id for resource in gone for file_id in old[resource]]
 
 
-def _ids_in(text: str | None) -> set[str]:
-    return set(_MEDIA_ID.findall(text or ""))
+def _ids_in(text: object) -> set[str]:
+    return set(_MEDIA_ID.findall(str(text or "")))
 
 
-def _texts_that_name_files(admin: Admin) -> Iterable[str | None]:
+def _texts_that_name_files(admin: Admin) -> Iterable[object]:
     g = t.chat_group.c
     for column in (
         t.post.c.detail_json,

@@ -26,6 +26,7 @@ from airflow_provider_kaizala.server.domain.errors import (
     unsupported_media,
 )
 from airflow_provider_kaizala.server.domain.fields import Fields
+from airflow_provider_kaizala.server.media_urls import MediaUrls
 
 FORM = "application/x-www-form-urlencoded"
 MAX_FORM_FIELDS = 1000
@@ -156,12 +157,21 @@ def _with_arrays(value: Any) -> object:
 
 
 # --- Replies ----------------------------------------------------------------------------------------------------------
-def json_reply(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Write a JSON reply."""
-    content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+def json_reply(
+    body: object,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    *,
+    urls: MediaUrls | None = None,
+) -> Response:
+    """Write a JSON reply.
+
+    :param urls: renders links to files, if there may be some
+    """
+    content = urls.dump(body) if urls else json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     # What people wrote stands in it: no browser may take it for a page, whatever it looks like. Tokens do too: nobody may keep it.
     safe = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", **(headers or {})}
-    return Response(content, status, safe, "application/json; charset=utf-8")
+    return Response(content.encode(), status, safe, "application/json; charset=utf-8")
 
 
 def error_reply(error: ApiError) -> Response:

@@ -17,7 +17,7 @@ from airflow_provider_kaizala.server.domain.access import authenticate
 from airflow_provider_kaizala.server.domain.context import Caller, Operation
 from airflow_provider_kaizala.server.domain.errors import ApiError, token_missing
 from airflow_provider_kaizala.server.domain.fields import Fields
-from airflow_provider_kaizala.server.state import ServerState, base_url, state_of
+from airflow_provider_kaizala.server.state import ServerState, media_urls, state_of
 
 Reply = dict[str, object]
 #: of somebody who has no token yet
@@ -91,17 +91,16 @@ async def answer(endpoint: Endpoint, request: Request) -> Response:
             admit
         )  # it counts as a call; and who may not call at all is told that first
         raise
-    base = base_url(request)
 
     def work(conn: Connection) -> Reply:
         caller = admit(conn)
-        reply: Reply = endpoint.handle(Operation(conn, server.clock.now_ms(), caller, base), *ids, *given)
+        reply: Reply = endpoint.handle(Operation(conn, server.clock.now_ms(), caller), *ids, *given)
         return reply
 
     database = server.database
     reply = await (database.read if endpoint.runs is Runs.READ else database.write)(work)
     server.known_tokens.add(token, server.clock.now_ms())
-    return json_reply(reply)
+    return json_reply(reply, urls=media_urls(request))
 
 
 async def _given(request: Request, endpoint: Endpoint, limit: int) -> tuple[Fields, ...]:

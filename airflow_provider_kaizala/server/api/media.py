@@ -1,4 +1,4 @@
-"""Uploading media over REST, and serving it by its unguessable URL."""
+"""Uploading media over REST."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from urllib.parse import unquote
 
 from fastapi import APIRouter
 from python_multipart.multipart import parse_options_header
+from sqlalchemy.engine import Connection
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
 
 from airflow_provider_kaizala.server.api.bodies import kind_of_body, pieces
 from airflow_provider_kaizala.server.api.calls import Reply
@@ -21,12 +21,11 @@ from airflow_provider_kaizala.server.domain.context import Caller, Operation
 from airflow_provider_kaizala.server.domain.errors import (
     ApiError,
     bad_request,
-    not_found,
     unsupported_media,
 )
-from airflow_provider_kaizala.server.domain.media import StoredFile, add_resource, find_file
+from airflow_provider_kaizala.server.domain.media import StoredFile, add_resource, check_quota
 from airflow_provider_kaizala.server.domain.media_kinds import is_taken, kind_of, named_for
-from airflow_provider_kaizala.server.state import ServerState, base_url, state_of
+from airflow_provider_kaizala.server.state import ServerState, state_of
 from airflow_provider_kaizala.server.store.errors import Unavailable
 
 router = APIRouter()
@@ -37,47 +36,50 @@ _JOINERS = "\u200c\u200d"
 _ENCODED_NAME = re.compile(r"""filename\*=\s*"?([\w-]*)'[^']*'([^;"\s]+)""", re.IGNORECASE)
 # RFC 2047, as .NET writes a name in filename= alone
 _MIME_NAME = re.compile(r"""filename="?(=\?utf-8\?[bq]\?[^?\s]*\?=)"?""", re.IGNORECASE)
-_SHOWN_INLINE = ("image/", "audio/", "video/")
-_SAFE_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    # Programs show what mediaUrl names in pages of their own, and who knows the URL may see the file.
-    "Cross-Origin-Resource-Policy": "cross-origin",
-    "Cache-Control": "private, max-age=31536000, immutable",
-}
 
 
 async def upload_media(request: Request, caller: Caller) -> Reply:
     """Take a multipart upload: any part names, several files make an album."""
     server = state_of(request)
     parts = await _read_parts(request, server.config.max_media)
+    files: list[StoredFile] = []
     try:
         named = [
             (one, *await asyncio.to_thread(kind_of, one.name, one.mime_type, one.file))
             for some in parts.files.values()
             for one in some
         ]
-        files = []
         for upload, kind, mime_type in named:
             upload.file.seek(0)
-            file_id, size = await asyncio.to_thread(server.media.save, upload.file)
             name = plain_name(upload.name or named_for("", mime_type))
-            files.append(StoredFile(file_id, name, kind, mime_type, size))
+            saved = await asyncio.to_thread(server.media.save, upload.file, mime_type)
+            files.append(StoredFile(saved.id, name, kind, mime_type, *saved[1:]))
+    except BaseException:
+        for kept in files:  # the rest of an album that failed
+            server.media.discard(kept.id)
+        raise
     finally:
         parts.close()
-    return await register(server, caller, base_url(request), files)
+    return await register(server, caller, files)
 
 
-async def register(server: ServerState, caller: Caller, base: str, files: list[StoredFile]) -> Reply:
+async def register(server: ServerState, caller: Caller, files: list[StoredFile]) -> Reply:
     """Register files that are on disk; they are removed again if that is refused."""
+
+    def work(conn: Connection) -> Reply:
+        op = Operation(conn, server.clock.now_ms(), caller)
+        check_quota(op, files, server.config.media_quota)
+        return add_resource(op, files)
+
     try:
-        return await server.database.write(
-            lambda conn: add_resource(Operation(conn, server.clock.now_ms(), caller, base), files)
-        )
+        reply = await server.database.write(work)
     except (ApiError, Unavailable):  # not where the outcome is unknown: something may refer to them
         for one in files:
             server.media.discard(one.id)
         raise
+    for one in files:
+        server.media.keep(one.id)
+    return reply
 
 
 class _Parts(Parts):
@@ -119,21 +121,3 @@ def plain_name(name: str | None) -> str:
         letter for letter in last if (letter.isprintable() or letter in _JOINERS) and letter != '"'
     )
     return clean.encode("utf-8", "replace").decode()[-200:] or "file"
-
-
-@router.api_route("/media/{file_id}", methods=["GET", "HEAD"])
-@router.api_route("/media/{file_id}/{name}", methods=["GET", "HEAD"])
-async def serve_media(request: Request, file_id: str) -> Response:
-    """Serve an uploaded file; a browser never runs it."""
-    server = state_of(request)
-    found = await server.database.read(lambda conn: find_file(conn, file_id))
-    if found is None or not server.media.path(found.id).is_file():
-        raise not_found("The file")
-    inline = found.mime_type.startswith(_SHOWN_INLINE)
-    return FileResponse(
-        server.media.path(found.id),
-        media_type=found.mime_type,
-        filename=found.name,
-        content_disposition_type="inline" if inline else "attachment",
-        headers=_SAFE_HEADERS,
-    )

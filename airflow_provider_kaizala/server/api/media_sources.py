@@ -27,7 +27,7 @@ from airflow_provider_kaizala.server.domain.media_kinds import (
     named_for,
     recognize,
 )
-from airflow_provider_kaizala.server.state import base_url, state_of
+from airflow_provider_kaizala.server.state import state_of
 
 _DATA_URL = re.compile(r"data:([^,;]*)(?:;[^,;]*)*;base64,", re.IGNORECASE)
 
@@ -94,6 +94,6 @@ async def _keep(
     else:
         kind, mime_type = kind_of("", mime_type)
     content.seek(0)
-    file_id, size = await asyncio.to_thread(server.media.save, content)
-    stored = StoredFile(file_id, plain_name(named_for(name, mime_type)), kind, mime_type, size)
-    return await register(server, caller, base_url(request), [stored])
+    saved = await asyncio.to_thread(server.media.save, content, mime_type)
+    stored = StoredFile(saved.id, plain_name(named_for(name, mime_type)), kind, mime_type, *saved[1:])
+    return await register(server, caller, [stored])

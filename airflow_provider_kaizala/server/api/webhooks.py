@@ -16,7 +16,7 @@ from airflow_provider_kaizala.server.domain.context import Caller, Operation
 from airflow_provider_kaizala.server.domain.errors import bad_request
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.webhooks import Draft
-from airflow_provider_kaizala.server.state import base_url, state_of
+from airflow_provider_kaizala.server.state import state_of
 
 # Power Automate names a package in the query and gives this as the object.
 _NO_OBJECT = "00000000-0000-0000-0000-000000000000"
@@ -89,10 +89,10 @@ async def _validated(
     store: Callable[[Operation, Draft], Reply],
 ) -> Reply:
     """Check a webhook, let its callback echo a token, and store it; no transaction is open meanwhile."""
-    server, base = state_of(request), base_url(request)
+    server = state_of(request)
 
     def operation(conn: Connection) -> Operation:
-        return Operation(conn, server.clock.now_ms(), caller, base)
+        return Operation(conn, server.clock.now_ms(), caller)
 
     draft = await server.database.read(lambda conn: make_draft(operation(conn)))
     if draft.validate is not None:

@@ -16,6 +16,7 @@ from airflow_provider_kaizala.server.delivery.calls import parse_url
 from airflow_provider_kaizala.server.delivery.outbox import Delivery, Outcome, Retries
 from airflow_provider_kaizala.server.delivery.posting import post_event
 from airflow_provider_kaizala.server.hashing import new_token
+from airflow_provider_kaizala.server.media_sweep import sweep_files
 from airflow_provider_kaizala.server.state import ServerState
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Deliverer:
                     swept = time.monotonic()
                     now_ms = self._server.clock.now_ms()
                     await self._server.database.write(lambda conn: outbox.sweep(conn, now_ms))  # noqa: B023
+                    await sweep_files(self._server)
                 await self._start_turns()
             except Exception:
                 log.exception("looking for deliveries failed")

@@ -6,6 +6,7 @@ import asyncio
 import json
 import secrets
 import time
+from dataclasses import replace
 
 import httpx
 
@@ -49,6 +50,7 @@ RESERVED_HEADERS = frozenset(
 async def post_event(server: ServerState, delivery: Delivery) -> Outcome:
     """Post an event once."""
     began = time.monotonic()
+    delivery = replace(delivery, payload=server.media_urls(server.address).fill(delivery.payload))
     outcome = await _post(server.outbound, delivery)
     if server.on_delivery is not None:
         server.on_delivery(

@@ -28,11 +28,12 @@ from airflow_provider_kaizala.server.domain.media import (
     as_announced,
     as_attachment,
     find_resource,
-    picture_url,
+    read_picture,
 )
 from airflow_provider_kaizala.server.domain.posts import Audience, add_post, read_audience, read_reply_to
 from airflow_provider_kaizala.server.domain.times import iso
 from airflow_provider_kaizala.server.store import tables as t
+from airflow_provider_kaizala.server.store.media_links import dump
 
 _FEED_KINDS = {"LetsMeet": "letsMeet", PACKAGE: "package"}
 
@@ -188,9 +189,7 @@ def _store(
                     "title": question.title,
                     "question_type": question.type,
                     "is_invisible": question.is_invisible,
-                    "options_json": json.dumps(
-                        [_with_image(op, option) for option in question.options], ensure_ascii=False
-                    ),
+                    "options_json": dump([_with_image(op, option) for option in question.options]),
                 }
                 for position, question in enumerate(draft.questions)
             ],
@@ -232,12 +231,12 @@ def _tell(
 ) -> None:
     """Put the event of a new action into the outbox."""
     if kind in MEDIA_TYPES:
-        files = [as_attachment(op.base_url, ref) for ref in media]
+        files = [as_attachment(ref) for ref in media]
         data: dict[str, object] = {"media": files, "actionType": kind, "caption": draft.text}
         emit(op, access.id, "AttachmentCreated", data)
         return
     if kind == "Announcement":
-        announced = [as_announced(op.base_url, ref) for ref in media]
+        announced = [as_announced(ref) for ref in media]
         emit(op, access.id, "Announcement", {"title": draft.title, "text": draft.text, "media": announced})
         return
     data = {"actionId": action_id, "groupId": access.id, "title": draft.title}
@@ -252,6 +251,6 @@ def _tell(
     emit(op, access.id, event, data, package_id=package_id)
 
 
-def _with_image(op: Operation, option: dict[str, str]) -> dict[str, str]:
+def _with_image(op: Operation, option: dict[str, str]) -> dict[str, object]:
     """Return an option as it is read: where its image is."""
-    return {**option, "image": picture_url(op, option["image"])} if "image" in option else option
+    return {**option, "image": read_picture(op, option["image"])} if "image" in option else {**option}

@@ -19,7 +19,7 @@ from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.errors import bad_request
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.ids import package_base
-from airflow_provider_kaizala.server.domain.media import as_announced, media_url
+from airflow_provider_kaizala.server.domain.media import as_announced
 from airflow_provider_kaizala.server.domain.response_objects import (
     load_job_responses,
     load_responses,
@@ -27,6 +27,7 @@ from airflow_provider_kaizala.server.domain.response_objects import (
 )
 from airflow_provider_kaizala.server.domain.times import as_ms, iso, iso_or_none
 from airflow_provider_kaizala.server.store import tables as t
+from airflow_provider_kaizala.server.store.media_links import MediaLink, load
 
 LISTED_TYPES = (
     "Image",
@@ -113,7 +114,7 @@ def _list_body(op: Operation, action: ActionRecord, parts: ActionParts) -> dict[
     row, detail = action.row, action.detail
     if action.type in ("Image", "Document"):
         name = "imageUrl" if action.type == "Image" else "mediaUrl"
-        urls = [media_url(op.base_url, ref) for ref in detail.get("media", [])]
+        urls = [MediaLink(**ref) for ref in detail.get("media", [])]
         return {name: urls[0] if urls else "", "caption": row["text"]}
     body: dict[str, object] = {
         "actionId": row["id"],
@@ -129,7 +130,7 @@ def _list_body(op: Operation, action: ActionRecord, parts: ActionParts) -> dict[
                 "dueDate": iso_or_none(row["expires_ms"]),
             }
         case "Poll":
-            body |= {"question": row["title"], "choices": json.loads(row["options_json"] or "[]")}
+            body |= {"question": row["title"], "choices": load(row["options_json"] or "[]")}
         case "LetsMeet":
             body |= _meeting(detail)
     if action.type in ("Poll", "LetsMeet"):
@@ -198,7 +199,7 @@ def action_details(
         case "Survey" | "Package":
             shown |= _form(action, parts)
         case _:
-            media = [as_announced(op.base_url, ref) for ref in detail.get("media", [])]
+            media = [as_announced(ref) for ref in detail.get("media", [])]
             return {"title": row["title"], "text": row["text"], "caption": row["text"], "media": media}
     if with_responses:
         load = load_job_responses if action.type == "Job" else load_responses

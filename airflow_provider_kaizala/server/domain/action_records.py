@@ -17,6 +17,7 @@ from airflow_provider_kaizala.server.domain.context import SUBSCRIBER, Operation
 from airflow_provider_kaizala.server.domain.errors import denied, not_found
 from airflow_provider_kaizala.server.domain.ids import canonical
 from airflow_provider_kaizala.server.store import tables as t
+from airflow_provider_kaizala.server.store.media_links import load
 
 _ACTIONS = (
     select(
@@ -158,7 +159,7 @@ class ActionParts:
     def questions(self, action_id: str) -> list[QuestionDraft]:
         """Return an action's questions in order."""
         return [
-            QuestionDraft(row.title, row.question_type, row.is_invisible, tuple(json.loads(row.options_json)))
+            QuestionDraft(row.title, row.question_type, row.is_invisible, tuple(load(row.options_json)))
             for row in self._questions.get(action_id, ())
         ]
 

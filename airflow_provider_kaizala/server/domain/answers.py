@@ -142,7 +142,7 @@ def _phone(answer: object, where: str) -> dict[str, str]:
     return {"cc": "", "pn": _text(answer, where)}
 
 
-def shown_answer(question: QuestionDraft, stored: Any, base_url: str) -> object:
+def shown_answer(question: QuestionDraft, stored: Any) -> object:
     """Return a stored answer as webhooks and details show it."""
     if stored is None:
         return None
@@ -150,7 +150,7 @@ def shown_answer(question: QuestionDraft, stored: Any, base_url: str) -> object:
         return stored[_AS_GIVEN]
     match question.type:
         case "Image" | "AttachmentList":
-            return [as_attachment(base_url, ref) for ref in stored]
+            return [as_attachment(ref) for ref in stored]
         case "DateTime":
             # Values below 10^11 are seconds (C11).
             return round(stored * 1000) if abs(stored) < SECONDS_BELOW else int(stored)
@@ -169,7 +169,6 @@ def with_questions(
     location: dict[str, object] | None,
     time_ms: int,
     name: str,
-    base_url: str,
 ) -> list[dict[str, object]]:
     """Return ``responseWithQuestions``: the real questions in order, then the three of the system."""
     shown: list[dict[str, object]] = []
@@ -183,7 +182,7 @@ def with_questions(
         }
         if question.is_invisible:
             entry["isInvisible"] = True
-        entry["answer"] = shown_answer(question, answer, base_url)
+        entry["answer"] = shown_answer(question, answer)
         shown.append(entry)
     for title, kind, answer in (
         ("Responder Location", "Location", location or NOWHERE),

@@ -10,7 +10,7 @@ from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.errors import denied, not_found
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.ids import canonical, new_unit_id
-from airflow_provider_kaizala.server.domain.media import picture_url
+from airflow_provider_kaizala.server.domain.media import read_picture
 from airflow_provider_kaizala.server.domain.members import join
 from airflow_provider_kaizala.server.domain.persons import by_ids
 from airflow_provider_kaizala.server.store.tables import bot, membership, person
@@ -30,7 +30,7 @@ def create_bot(op: Operation, fields: Fields) -> dict[str, object]:
             "tenant_id": op.caller.tenant_id,
             "mobile": None,
             "name": name,
-            "profile_pic": picture_url(op, fields.optional_text("profilePic", most=100_000)),
+            "profile_pic": read_picture(op, fields.optional_text("profilePic", most=100_000)),
             "is_provisioned": True,
             "is_tenant_admin": False,
             "created_ms": op.now_ms,
@@ -93,7 +93,7 @@ def update_bot(op: Operation, bot_id: str, fields: Fields) -> dict[str, object]:
     if fields.has("name"):
         values["name"] = fields.text("name", most=MAX_NAME)
     if fields.has("profilePic"):
-        values["profile_pic"] = picture_url(op, fields.optional_text("profilePic", most=100_000))
+        values["profile_pic"] = read_picture(op, fields.optional_text("profilePic", most=100_000))
     if values:
         op.conn.execute(update(person).where(_p.id == row["person_id"]).values(**values))
     return {}

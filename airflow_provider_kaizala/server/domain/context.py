@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
 
+from airflow_provider_kaizala.server.store.media_links import MediaLink
+
 GROUP_INFORMATION = "Group Information"
 GROUP_MEMBER_LIST = "Group Member List"
 TEXT_MESSAGE = "Text Message"
@@ -45,7 +47,7 @@ class Caller:
     person_id: str
     name: str
     mobile: str
-    profile_pic: str
+    profile_pic: str | MediaLink
     connector_id: str = ""
     grant_id: str = ""
     scope_group_id: str | None = None
@@ -54,9 +56,8 @@ class Caller:
 
 @dataclass(frozen=True)
 class Operation:
-    """One running operation: its transaction, its moment, its caller, and the base for links in its reply."""
+    """One running operation: its transaction, its moment, its caller."""
 
     conn: Connection
     now_ms: int
     caller: Caller
-    base_url: str

@@ -92,6 +92,12 @@ def not_found(what: str) -> ApiError:
     return ApiError(404, "NotFound", f"{what} was not found", "NotFoundException")
 
 
+def over_quota(most: int) -> ApiError:
+    """More uploads than a person may make in a day."""
+    message = f"These files would take the person over {most} bytes in 24 hours. Upload them later, or ask for a higher --media-quota"
+    return ApiError(413, "QuotaExceeded", message, "BadRequestException", reason="quota")
+
+
 def too_large(limit: int, reason: str = "", **values: object) -> ApiError:
     """A body or a file of it over the limit."""
     message = f"The {'file' if reason else 'body'} is larger than {limit} bytes"

@@ -14,6 +14,7 @@ from airflow_provider_kaizala.server.domain.context import ADMIN, MEMBER, Caller
 from airflow_provider_kaizala.server.domain.errors import ApiError
 from airflow_provider_kaizala.server.domain.ids import new_id, package_base
 from airflow_provider_kaizala.server.domain.persons import Person, caller_as_person
+from airflow_provider_kaizala.server.store.media_links import dump
 from airflow_provider_kaizala.server.store.tables import connector, connector_grant, webhook, webhook_delivery
 
 EVENT_TYPES = (
@@ -122,7 +123,7 @@ def emit(
                 "webhook_id": hook.id,
                 "event_id": event_id,
                 "event_type": event_type,
-                "payload_json": json.dumps(payload, ensure_ascii=False),
+                "payload_json": dump(payload),
                 "state": "pending",
                 "attempts": 0,
                 "next_attempt_ms": op.now_ms,
@@ -137,6 +138,6 @@ def _role(op: Operation, hook: Any, group_id: str) -> str | None:
         hook.kind, hook.tenant_id, hook.person_id, "", "", "", scope_group_id=hook.scope_group_id
     )
     try:
-        return find_group(Operation(op.conn, op.now_ms, listener, ""), group_id).role
+        return find_group(Operation(op.conn, op.now_ms, listener), group_id).role
     except ApiError:
         return None

@@ -21,7 +21,7 @@ from airflow_provider_kaizala.server.domain.errors import bad_request, denied
 from airflow_provider_kaizala.server.domain.events import emit
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.ids import canonical, new_unit_id
-from airflow_provider_kaizala.server.domain.media import picture_url
+from airflow_provider_kaizala.server.domain.media import read_picture
 from airflow_provider_kaizala.server.store import tables as t
 
 GROUP_TYPES = ("Group", HUB)
@@ -206,8 +206,8 @@ def _create(
             "welcome_message": _welcome(fields),
             "short_description": fields.optional_text("ShortDescriptionString") or "",
             "long_description": fields.optional_text("LongDescriptionString") or "",
-            "image_url": picture_url(op, fields.optional_text("groupImageUrl", "groupPhoto")),
-            "background_url": picture_url(op, fields.optional_text("backgroundPhoto")),
+            "image_url": read_picture(op, fields.optional_text("groupImageUrl", "groupPhoto")),
+            "background_url": read_picture(op, fields.optional_text("backgroundPhoto")),
             "creator_id": op.caller.person_id,
             "created_ms": op.now_ms,
         },

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.ids import new_unit_id
+from airflow_provider_kaizala.server.store.media_links import MediaLink
 from airflow_provider_kaizala.server.store.tables import person
 from airflow_provider_kaizala.server.store.upsert import insert
 
@@ -20,7 +21,7 @@ class Person(NamedTuple):
     id: str
     mobile: str
     name: str
-    profile_pic: str
+    profile_pic: str | MediaLink
     is_provisioned: bool
 
 

@@ -60,7 +60,6 @@ def load_responses(
             location=None if anonymous else _short_place(row.location_json),
             time_ms=row.updated_ms,
             name="" if anonymous else row.responder_name or who.name,
-            base_url=op.base_url,
         )
         found.append(
             {

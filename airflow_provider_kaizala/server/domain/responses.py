@@ -247,3 +247,10 @@ def complete_job(op: Operation, action: ActionRecord, is_completed: bool) -> str
     }
     emit(op, action.row["group_id"], "JobResponse", data, action_id=action.id)
     return str(response_id)
+
+
+def stored_answers(op: Operation, response_id: str) -> list[Any]:
+    """Return the answers of a response as they are stored."""
+    found = op.conn.execute(select(t.response.c.answers_json).where(t.response.c.id == response_id))
+    answers: list[Any] = json.loads(found.scalar_one())
+    return answers

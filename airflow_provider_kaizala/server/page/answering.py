@@ -7,23 +7,21 @@ stay are named in ``q3.kept``.
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
-
 from airflow_provider_kaizala.server.domain.answers import Kept
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.ids import canonical
+from airflow_provider_kaizala.server.domain.media import files_of
+from airflow_provider_kaizala.server.domain.responses import stored_answers
 from airflow_provider_kaizala.server.page.forms import Form
 from airflow_provider_kaizala.server.page.numbers import read_number
 from airflow_provider_kaizala.server.page.problems import Problem
 from airflow_provider_kaizala.server.page.render import moment_of
 from airflow_provider_kaizala.server.page.visitor import Visitor
-from airflow_provider_kaizala.server.store.tables import media_file, response
 
 FILE_QUESTIONS = ("Image", "AttachmentList")
 OPTION_QUESTIONS = ("SingleOption", "MultiOption")
@@ -49,11 +47,9 @@ def earlier_answer(op: Operation, item: dict[str, Any], response_id: str, zone: 
     mine = item["myAnswer"]
     if mine is None or mine["responseId"] != canonical(response_id):
         raise Problem(400, "form_changed")
-    stored = op.conn.execute(
-        select(response.c.answers_json).where(response.c.id == mine["responseId"])
-    ).scalar_one()
+    stored = stored_answers(op, mine["responseId"])
     questions, answers = item["questions"], mine["answers"]
-    return Earlier(json.loads(stored), filled(questions, answers, zone, kept_files(op, answers, questions)))
+    return Earlier(stored, filled(questions, answers, zone, kept_files(op, answers, questions)))
 
 
 def read_answers(
@@ -228,16 +224,12 @@ def kept_files(
 ) -> dict[str, list[dict[str, str]]]:
     """Return the files of the caller's own answer by field: ``{"q3": [{"resource", "name", "url"}]}``."""
     found: dict[str, list[dict[str, str]]] = {}
-    f = media_file.c
     for position, (question, answer) in enumerate(zip(questions, answers, strict=True)):
         if question["type"] not in FILE_QUESTIONS or question["isInvisible"] or not answer:
             continue
-        ids = {one["mediaUrl"].split("/media/", 1)[1].split("/", 1)[0]: one for one in answer}
-        rows = op.conn.execute(
-            select(f.id, f.resource_id, f.name).where(f.id.in_(ids)).order_by(f.resource_id, f.position)
-        )
+        ids = {one["mediaUrl"].id: one for one in answer}
         by_resource: dict[str, dict[str, str]] = {}
-        for row in rows:
+        for row in files_of(op, list(ids)):
             url = ids[row.id]["mediaUrl"]
             first = by_resource.setdefault(
                 row.resource_id, {"resource": row.resource_id, "name": row.name, "url": url}

@@ -1,4 +1,4 @@
-"""Numbers as people type them: ``3,5``, ``1 234.5``, ``1,00,000``."""
+"""Numbers as people type them: ``3,5``, ``1 234.5``, ``1,00,000``, ``0091 98765-43210``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import re
 
 from babel import Locale
 from babel.numbers import get_decimal_symbol, get_group_symbol
+
+from airflow_provider_kaizala.server.domain.fields import PHONE
+from airflow_provider_kaizala.server.page.problems import Problem
 
 #: what stands between groups of digits where people write it, whatever their language
 _SPACES = re.compile(r"[\s'’]")
@@ -37,6 +40,18 @@ def read_number(text: str, locale: Locale) -> float:
     if not math.isfinite(number) or abs(number) >= 1e15:
         raise ValueError(text)
     return number
+
+
+def read_phone(text: str) -> str:
+    """Read a phone number: spaces and hyphens count for nothing, and 00 stands for +.
+
+    :raises Problem: 400 if the country code is missing, or it is no phone number
+    """
+    phone = re.sub(r"[\s-]", "", text)
+    phone = f"+{phone[2:]}" if phone.startswith("00") else phone
+    if not PHONE.match(phone):
+        raise Problem(400, "phone_prefix" if phone.isdecimal() else "phone", given=text.strip()[:40])
+    return phone
 
 
 def _is_grouped(plain: str, locale: Locale) -> bool:

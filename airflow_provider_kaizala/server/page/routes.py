@@ -5,7 +5,7 @@ GET    /                                              my groups, and what waits 
 GET    /sign-in, POST /sign-in, POST /sign-out        phone number and PIN
 POST   /language                                      another language
 GET    /groups/{group}                                its posts, newest first; ``?before=`` older ones
-GET    /groups/{group}/live                           server-sent events, see :mod:`page.live`
+GET    /groups/{group}/live                           server-sent events, see :mod:`people.live`
 GET    /groups/{group}/people                         its members; POST adds some (admins)
 GET    /groups/{group}/posts/{reference}              one post, its comments, who has answered
 POST   /groups/{group}/messages                       a text, photos
@@ -26,13 +26,14 @@ from starlette.responses import Response, StreamingResponse
 
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.errors import ApiError
-from airflow_provider_kaizala.server.page import acts, home, shows, signing, views
+from airflow_provider_kaizala.server.page import pages, post_forms, signing
 from airflow_provider_kaizala.server.page.assets import assets
-from airflow_provider_kaizala.server.page.live import Live
-from airflow_provider_kaizala.server.page.operating import read_as
 from airflow_provider_kaizala.server.page.problems import Problem
 from airflow_provider_kaizala.server.page.render import PageRoute, html, is_partial
+from airflow_provider_kaizala.server.page.transactions import read_as
 from airflow_provider_kaizala.server.page.visitor import visitor_of
+from airflow_provider_kaizala.server.people import home, views
+from airflow_provider_kaizala.server.people.live import Live
 
 router = APIRouter(route_class=PageRoute)
 #: the server sends no body where only the head is asked for
@@ -83,8 +84,8 @@ async def group(request: Request, group_id: str) -> Response:
     before, after = _place(request, "before"), _place(request, "after")
     try:
         if is_partial(request):
-            return await shows.part_of_group(request, group_id, before, after)
-        return await shows.group(request, group_id, before)
+            return await pages.part_of_group(request, group_id, before, after)
+        return await pages.group(request, group_id, before)
     except ApiError as error:
         return signing.ask_if_signed_out(request, error)
 
@@ -131,8 +132,8 @@ async def post(request: Request, group_id: str, reference_id: str) -> Response:
     """Show one post."""
     try:
         if is_partial(request):
-            return await shows.article(request, group_id, reference_id)
-        return await shows.post(request, group_id, reference_id)
+            return await pages.article(request, group_id, reference_id)
+        return await pages.post(request, group_id, reference_id)
     except ApiError as error:
         return signing.ask_if_signed_out(request, error)
 
@@ -141,7 +142,7 @@ async def post(request: Request, group_id: str, reference_id: str) -> Response:
 async def people(request: Request, group_id: str) -> Response:
     """Show who is in a group."""
     try:
-        return await shows.people(request, group_id)
+        return await pages.people(request, group_id)
     except ApiError as error:
         return signing.ask_if_signed_out(request, error)
 
@@ -150,19 +151,19 @@ async def people(request: Request, group_id: str) -> Response:
 @router.post("/groups/{group_id}/messages")
 async def write(request: Request, group_id: str) -> Response:
     """Post a text or photos."""
-    return await acts.write(request, group_id)
+    return await post_forms.write(request, group_id)
 
 
 @router.post("/groups/{group_id}/people")
 async def add_people(request: Request, group_id: str) -> Response:
     """Add people to a group."""
-    return await acts.add_people(request, group_id)
+    return await post_forms.add_people(request, group_id)
 
 
 @router.post("/groups/{group_id}/posts/{reference_id}/{act}")
 async def act(request: Request, group_id: str, reference_id: str, act: str) -> Response:
     """Like, comment, vote, answer or complete."""
-    return await acts.on_post(request, group_id, reference_id, act)
+    return await post_forms.on_post(request, group_id, reference_id, act)
 
 
 # --- Style and script -------------------------------------------------------------------------------------------------

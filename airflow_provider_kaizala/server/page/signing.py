@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_kaizala.server.domain.errors import ApiError
-from airflow_provider_kaizala.server.page import shows
+from airflow_provider_kaizala.server.page import pages
 from airflow_provider_kaizala.server.page.forms import FLEETING, Form, read_form
+from airflow_provider_kaizala.server.page.numbers import read_phone
 from airflow_provider_kaizala.server.page.problems import sentence
 from airflow_provider_kaizala.server.page.render import error_page, go_to, html, is_partial, path_of
 from airflow_provider_kaizala.server.page.strings import languages
@@ -96,7 +97,10 @@ async def sign_in(request: Request) -> Response:
     except ApiError as error:
         # Most often a page that was open for long; what was typed stays, and the form is good now.
         return _page(request, back, form, kept, error, visitor)
-    mobile = "".join(form.one("mobileNumber").split()).replace("-", "")
+    try:
+        mobile = read_phone(form.one("mobileNumber"))
+    except ApiError as error:
+        return _page(request, back, form, kept, error, visitor)
 
     def start_session(conn: Connection, now_ms: int, person_id: str) -> str:
         if visitor.session:
@@ -119,7 +123,7 @@ async def sign_in(request: Request) -> Response:
     if kept.values:
         try:
             request.state.page = back
-            reply = await shows.return_to(request, back, kept, None, signed_in)
+            reply = await pages.return_to(request, back, kept, None, signed_in)
         except ApiError as error:
             reply = error_page(request, error)
     else:

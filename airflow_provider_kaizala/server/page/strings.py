@@ -86,7 +86,9 @@ class Words:
         zone = zone_named(name)
         if zone.key == UTC.key:
             return UTC.key
-        return str(get_timezone_name(zone, "long", zone_variant="generic", locale=self.locale))
+        name = str(get_timezone_name(zone, "long", zone_variant="generic", locale=self.locale))
+        # Where French has no name for it, Babel writes "heure : Inde": the place alone says the same.
+        return name.rpartition(":")[2].strip()
 
 
 def wanted_locale(request: Request, chosen: str | None) -> str:

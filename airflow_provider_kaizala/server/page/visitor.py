@@ -15,10 +15,9 @@ from airflow_provider_kaizala.server.clock import SECOND
 from airflow_provider_kaizala.server.hashing import new_token
 from airflow_provider_kaizala.server.page.problems import Problem
 from airflow_provider_kaizala.server.page.strings import Words, wanted_locale, words, zone_named
-from airflow_provider_kaizala.server.people.sessions import SESSION_LIFE_MS
+from airflow_provider_kaizala.server.people.sessions import COOKIE, SESSION_LIFE_MS
 from airflow_provider_kaizala.server.state import base_url
 
-SESSION = "kaizala_session"
 #: of somebody who has not signed in yet, so that the form for that is guarded too
 VISIT = "kaizala_visit"
 #: the token of a session that was signed out of: it opens nothing, but shows that this browser is known, see domain/pins.py
@@ -53,7 +52,7 @@ def visitor_of(request: Request) -> Visitor:
     """Read the cookies of a request."""
     cookies = request.cookies
     return Visitor(
-        session=cookies.get(SESSION) or None,
+        session=cookies.get(COOKIE) or None,
         visit=cookies.get(VISIT) or new_token(),
         words=words(wanted_locale(request, cookies.get(LANGUAGE))),
         zone=zone_named(cookies.get(ZONE)),
@@ -108,20 +107,20 @@ def sign_in_cookie(request: Request, reply: Response, token: str) -> None:
 
     The cookie outlives the session: a form that was open when the session ended is still known as this browser's.
     """
-    _set(request, reply, SESSION, token, SESSION_LIFE_MS // SECOND + YEAR)
+    _set(request, reply, COOKIE, token, SESSION_LIFE_MS // SECOND + YEAR)
     reply.delete_cookie(VISIT, httponly=True, samesite="lax")
 
 
 def sign_out_cookie(request: Request, reply: Response, token: str | None) -> None:
     """Forget the session, but not that this device had one."""
-    reply.delete_cookie(SESSION, httponly=True, samesite="lax")
+    reply.delete_cookie(COOKIE, httponly=True, samesite="lax")
     if token:
         _set(request, reply, DEVICE, token, YEAR)
 
 
 def known_device(request: Request) -> str | None:
     """Return the token of a session that this browser had before; it may have ended."""
-    return request.cookies.get(SESSION) or request.cookies.get(DEVICE) or None
+    return request.cookies.get(COOKIE) or request.cookies.get(DEVICE) or None
 
 
 def language_cookie(request: Request, reply: Response, language: str) -> None:

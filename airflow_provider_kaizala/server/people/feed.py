@@ -175,7 +175,7 @@ _SHOWN_AS_MEDIA = ("Announcement", "Image", "Document", "Audio", "Video", "Album
 
 
 def _media_part(op: Operation, action: ActionRecord) -> dict[str, object]:
-    media = [as_announced(op.base_url, ref) for ref in action.detail.get("media", [])]
+    media = [as_announced(ref) for ref in action.detail.get("media", [])]
     return {"media": media} if action.type == "Announcement" else {"media": media, "mediaType": action.type}
 
 

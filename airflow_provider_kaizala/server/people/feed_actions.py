@@ -93,7 +93,7 @@ def _my_answers(
 ) -> dict[str, object]:
     # What does not fit its question, or has none, cannot be shown in the form.
     shown = [
-        None if is_as_given(one) else shown_answer(question, one, op.base_url)
+        None if is_as_given(one) else shown_answer(question, one)
         for question, one in zip(questions, answers, strict=False)
     ]
     return {"responseId": response_id, "answers": shown}

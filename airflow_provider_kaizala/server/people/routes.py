@@ -16,7 +16,7 @@ from airflow_provider_kaizala.server.domain.context import Caller, Operation
 from airflow_provider_kaizala.server.domain.errors import not_found
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.people import feed, operations, sessions
-from airflow_provider_kaizala.server.state import base_url, state_of
+from airflow_provider_kaizala.server.state import media_urls, state_of
 
 router = APIRouter(prefix="/people")
 # A key of the ASGI scope, which no client can set: the phone number of the person the control plane lets act without a PIN.
@@ -34,28 +34,28 @@ def _caller(request: Request, conn: Connection, now_ms: int) -> Caller:
 
 
 async def _read(request: Request, operate: Callable[[Operation], Reply]) -> Response:
-    server, base = state_of(request), base_url(request)
+    server = state_of(request)
 
     def work(conn: Connection) -> Reply:
         now_ms = server.clock.now_ms()
-        return operate(Operation(conn, now_ms, _caller(request, conn, now_ms), base))
+        return operate(Operation(conn, now_ms, _caller(request, conn, now_ms)))
 
     reply = await server.database.read(work)
     server.known_tokens.add(bearer(request), server.clock.now_ms())
-    return json_reply(reply)
+    return json_reply(reply, urls=media_urls(request))
 
 
 async def _write(request: Request, operate: Callable[[Operation, Fields], Reply]) -> Response:
-    server, base = state_of(request), base_url(request)
+    server = state_of(request)
     if ACTS_AS not in request.scope:
         await let_in(server, bearer(request), lambda conn: _caller(request, conn, server.clock.now_ms()))
     fields = await read_fields(request, server.config.max_body)
 
     def work(conn: Connection) -> Reply:
         now_ms = server.clock.now_ms()
-        return operate(Operation(conn, now_ms, _caller(request, conn, now_ms), base), fields)
+        return operate(Operation(conn, now_ms, _caller(request, conn, now_ms)), fields)
 
-    return json_reply(await server.database.write(work))
+    return json_reply(await server.database.write(work), urls=media_urls(request))
 
 
 @router.post("/session")

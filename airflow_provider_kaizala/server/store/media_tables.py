@@ -27,4 +27,7 @@ media_file = Table(
     Column("name", Text, nullable=False),
     Column("mime_type", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
+    # Of a photo, as it is seen.
+    Column("width", Integer, nullable=True),
+    Column("height", Integer, nullable=True),
 )

@@ -26,6 +26,7 @@ from airflow_provider_kaizala.server.store.columns import (
     text_column,
     time_column,
 )
+from airflow_provider_kaizala.server.store.media_links import Picture
 from airflow_provider_kaizala.server.store.media_tables import media_file, media_resource
 from airflow_provider_kaizala.server.store.webhook_tables import webhook, webhook_delivery
 
@@ -102,7 +103,7 @@ person = Table(
     # Null for a bot; null never equals null, so bots do not collide.
     Column("mobile", String(16), nullable=True, unique=True),
     Column("name", Text, nullable=False),
-    Column("profile_pic", Text, nullable=False, server_default=""),
+    Column("profile_pic", Picture, nullable=False, server_default=""),
     text_column("pin_hash"),
     flag_column("is_provisioned"),
     flag_column("is_tenant_admin"),
@@ -257,8 +258,8 @@ chat_group = Table(
     Column("welcome_message", Text, nullable=False, server_default=""),
     Column("short_description", Text, nullable=False, server_default=""),
     Column("long_description", Text, nullable=False, server_default=""),
-    Column("image_url", Text, nullable=False, server_default=""),
-    Column("background_url", Text, nullable=False, server_default=""),
+    Column("image_url", Picture, nullable=False, server_default=""),
+    Column("background_url", Picture, nullable=False, server_default=""),
     Column("creator_id", ForeignKey("person.id"), nullable=True),
     # Grow only under the write lock, so that readers that follow them miss nothing.
     Column("last_seq", BigInteger, nullable=False, server_default="0"),

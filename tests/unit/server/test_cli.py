@@ -136,7 +136,7 @@ def test_one_sentence_when_it_cannot_start(tmp_path, server, refusal) -> None:
     assert "'nothing'" in refusal("--port", "0", "--database", good, "--seed", "nothing")
     (tmp_path / "text.db").write_text("this is not a database, but long enough to look at" * 50)
     assert "cannot be opened" in refusal("--port", "0", "--database", f"sqlite:///{tmp_path}/text.db")
-    for address in ("nope", "ftp://x", "https://x/?y=1", "https://[", "https://"):
+    for address in ("nope", "ftp://x", "https://x/?y=1", "https://x/chat", "https://[", "https://"):
         assert "--public-url" in refusal("--port", "0", "--database", good, "--public-url", address)
     retry = "--webhook-first-retry-seconds"
     assert retry in refusal("--port", "0", "--database", good, retry, "nan")
@@ -301,7 +301,7 @@ def test_every_setting_has_a_flag_a_variable_and_a_key(settings, tmp_path, monke
         ('trusted_proxies = ["proxy"]', "'proxy' is not an address or a network"),
         ('cors_origins = ["https://app.example/"]', "is not an origin; give scheme and host only"),
         ('log_level = "loud"', "'loud' is not one of"),
-        ('public_url = "kaizala"', "not the base of addresses"),
+        ('public_url = "kaizala"', "Give scheme and host"),
     ],
 )
 def test_a_wrong_file_is_refused(refusal, tmp_path, text, said) -> None:

@@ -131,7 +131,7 @@ def write_audit(admin: Admin, options: Mapping[str, object]) -> None:
 def _show(result: Listing | Record, as_json: bool) -> None:
     if as_json or (isinstance(result, Record) and result.as_json):
         found = list(result.rows) if isinstance(result, Listing) else dict(result.values)
-        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2, default=str))
     elif isinstance(result, Record):
         width = max(len(_title(name)) for name in result.values)
         for name, value in result.values.items():

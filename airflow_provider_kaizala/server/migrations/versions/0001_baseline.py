@@ -227,6 +227,8 @@ def upgrade() -> None:
     sa.Column('name', sa.Text(), nullable=False),
     sa.Column('mime_type', sa.Text(), nullable=False),
     sa.Column('size', sa.BigInteger(), nullable=False),
+    sa.Column('width', sa.Integer(), nullable=True),
+    sa.Column('height', sa.Integer(), nullable=True),
     sa.ForeignKeyConstraint(['resource_id'], ['media_resource.id'], name=op.f('fk_media_file_resource_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_media_file')))
     op.create_index(op.f('ix_media_file_resource_id'), 'media_file', ['resource_id'], unique=False)

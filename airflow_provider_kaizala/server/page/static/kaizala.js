@@ -1,5 +1,6 @@
 // What a page of forms gains with script: it sends without reloading, shows what others do at once, and loses nothing.
-// Everything also works without: each form posts and is answered with a page.
+// Everything also works without: each form posts and is answered with a page. Idiomorph (0BSD) is beside this file.
+/* global Idiomorph */
 
 const feed = document.querySelector("[data-feed]");
 const only = feed?.dataset.only; // the page shows this one post
@@ -31,7 +32,8 @@ async function ask(path) {
 
 async function askWholePage() {
   const reply = await fetch(location.pathname, { credentials: "same-origin" });
-  return new DOMParser().parseFromString(await reply.text(), "text/html");
+  if (reply.status >= 500) throw new Error("the server cannot tell now");
+  return { ok: reply.ok, page: new DOMParser().parseFromString(await reply.text(), "text/html") };
 }
 
 function shown(reference) {
@@ -44,98 +46,42 @@ function prepare(root) {
   for (const form of root.querySelectorAll("form[data-live]")) restore(form);
 }
 
-/** Find what an element is in a newer fragment. */
-function twin(element, fragment) {
-  const marks = (one) => {
-    const form = one.closest("form") ?? one.querySelector("form");
-    const value = ["radio", "checkbox", "submit"].includes(one.type) ? one.value : "";
-    const words = one.matches("summary") ? one.textContent : "";
-    return [one.getAttribute("name"), value, words, one.getAttribute("href"), form?.getAttribute("action"), form?.dataset.draft].join();
-  };
-  return [...fragment.querySelectorAll(element.tagName)].find((one) => marks(one) === marks(element));
+const TOUCHED = "form[data-touched]", OURS = ["open", "aria-busy", "data-touched", "data-pending", "data-unsure"];
+
+/** Turn an element into its newer self. What is typed or chosen, open, focused or playing in it stays so. */
+function morph(old, now) {
+  Idiomorph.morph(old, now, {
+    callbacks: {
+      beforeNodeMorphed: (one) => !(one.matches?.(TOUCHED) || one.matches?.("[data-pending] [type=radio]")),
+      beforeNodeRemoved: (one) => !(one.matches?.(`${TOUCHED}, [data-pending] > .problem`) || one.querySelector?.(TOUCHED)),
+      beforeAttributeUpdated: (name) => !OURS.includes(name),
+    },
+  });
+  prepare(old);
 }
 
-function keepOpen(old, now) {
-  for (const details of old.querySelectorAll("details")) {
-    const its = twin(details, now);
-    if (its) its.open = details.open;
-  }
-}
-
-/** Put a newer fragment in the place of an element; the focus stays where it was, or goes no further than it must. */
-function swap(old, now) {
-  const focused = old.contains(document.activeElement) ? document.activeElement : null;
-  const again = focused && twin(focused, now);
-  old.replaceWith(now);
-  if (!focused) return;
-  now.tabIndex = -1;
-  for (const one of [focused, again, now, document.getElementById("main")]) {
-    one?.focus({ preventScroll: true });
-    if (one && document.activeElement === one) return;
-  }
-}
-
-/** Change the feed; whoever types in it, or reads further down, keeps their place. */
-function keepPlace(change) {
-  const focused = document.querySelector("[data-feed] :focus-visible");
-  const isBelowTop = (feed.firstElementChild?.getBoundingClientRect().top ?? 0) < 0;
-  const place = focused ?? (isBelowTop ? [...feed.children].find((one) => one.getBoundingClientRect().bottom > 0) : null);
+/** Change the page; what the reader looks at stays where it is. */
+function keepPlace(change, place = null) {
+  place ??= document.querySelector("[data-feed] :focus-visible");
+  const isBelowTop = (feed?.firstElementChild?.getBoundingClientRect().top ?? 0) < 0;
+  if (!place && isBelowTop) place = [...feed.children].find((one) => one.getBoundingClientRect().bottom > 0);
   const before = place?.getBoundingClientRect().top;
   change();
-  if (place?.isConnected) scrollBy(0, place.getBoundingClientRect().top - before);
+  if (place?.isConnected) scrollBy({ top: place.getBoundingClientRect().top - before, behavior: "instant" });
 }
 
 // --- Posts ---------------------------------------------------------------------------------------------------------------
-const held = new Map(); // posts that changed under their reader's fingers: shown once those have left; null for deleted ones
-let pressed = null;
-
-function isInUse(article) {
-  return article.contains(pressed) || article.contains(document.activeElement?.closest("form[data-touched]") ?? null);
-}
-
-/** Put a post in the place of its older self; what is open, is being typed or plays in it stays so. */
-function replace(article, isAnswer = false) {
-  const reference = article.dataset.reference, old = reference && shown(reference);
+/** Show a post as it is now; tell whether it is on this page. */
+function replace(article) {
+  const old = article.dataset.reference && shown(article.dataset.reference);
   if (!old) return false;
-  if (Number(old.dataset.revision) > Number(article.dataset.revision)) return true;
-  if (!isAnswer && isInUse(old)) {
-    held.set(reference, article);
-    return true;
-  }
-  held.delete(reference);
-  if (!isAnswer) keepOpen(old, article);
-  for (const form of old.querySelectorAll("form")) {
-    const its = twin(form, article);
-    if (form.dataset.touched) its?.replaceWith(form);
-    else its?.prepend(...form.querySelectorAll(":scope > .problem"));
-  }
-  const media = old.querySelector(".media"), same = article.querySelector(".media");
-  if (media && media.innerHTML === same?.innerHTML) same.replaceWith(media);
-  keepPlace(() => swap(old, article));
-  prepare(article);
+  if (Number(old.dataset.revision) <= Number(article.dataset.revision)) keepPlace(() => morph(old, article));
   return true;
 }
 
 function remove(reference) {
   const article = shown(reference);
-  if (only) location.reload();
-  else if (article && isInUse(article)) held.set(reference, null);
-  else if (article) keepPlace(() => swap(article, document.createElement("div")));
-}
-
-function settle() {
-  for (const [reference, article] of [...held]) {
-    if (article) replace(article);
-    else remove(reference);
-  }
-}
-document.addEventListener("focusout", () => setTimeout(settle));
-document.addEventListener("pointerdown", (event) => { pressed = event.target; });
-for (const end of ["pointerup", "pointercancel"]) {
-  document.addEventListener(end, () => setTimeout(() => { // after the click that it may become
-    pressed = null;
-    settle();
-  }, 300));
+  if (article && !article.querySelector(TOUCHED)) keepPlace(() => article.remove()); // else sending tells
 }
 
 // --- Sending -------------------------------------------------------------------------------------------------------------
@@ -161,7 +107,7 @@ function number(form) {
 
 /** Take over what forms must carry now, if this reader has signed in again in another tab. */
 async function renew() {
-  const page = await askWholePage();
+  const { page } = await askWholePage();
   const csrf = page.querySelector("[name=csrf]")?.value;
   const old = document.querySelector("[name=csrf]").value;
   if (!csrf || csrf === old || page.body.dataset.reader !== document.body.dataset.reader) return false;
@@ -178,8 +124,9 @@ async function post(form, button) {
 
 async function send(form, button) {
   const action = form.getAttribute("action");
-  const isSecondClick = performance.now() - (answered.get(action) ?? -Infinity) < 700 && !form.dataset.touched;
-  if (form.getAttribute("aria-busy") === "true" || (isSecondClick && button?.name !== "choice")) return;
+  const isSecondClick = performance.now() - (answered.get(action) ?? -Infinity) < 700;
+  if (form.getAttribute("aria-busy") === "true") return;
+  if (isSecondClick && !form.dataset.touched && !form.dataset.pending) return;
   form.setAttribute("aria-busy", "true");
   const typed = [...form.elements].map((field) => field.value);
   try {
@@ -198,11 +145,12 @@ async function send(form, button) {
       [...form.elements].forEach((field, at) => { // what was typed while this was sent stays
         if (field.matches("textarea, [type=file]") && field.value === typed[at]) field.value = "";
       });
-      if (form === write) answer(null);
+      if (form === write) tellSent(articles[0]);
       showChosen(form);
       keep(form);
     }
-    for (const article of articles) replace(article, true);
+    form.closest("details")?.removeAttribute("open");
+    for (const article of articles) replace(article);
     if (source?.readyState === EventSource.CLOSED) listen();
     await inTurn(only ? refresh : newer);
   } catch {
@@ -232,6 +180,7 @@ function draftName(form) {
 }
 
 function keep(form) {
+  if (form.matches(".poll")) return; // a choice is sent at once
   const fleeting = ["csrf", "once", "from", "response_id"];
   const given = [...new FormData(form)].filter(([name]) => !fleeting.includes(name));
   if (form.dataset.live !== "post" && !given.some(([, value]) => value.size ?? value.length)) return forget(form);
@@ -241,6 +190,7 @@ function keep(form) {
 
 function forget(form) {
   delete form.dataset.touched;
+  delete form.dataset.pending;
   sessionStorage.removeItem(draftName(form));
 }
 
@@ -258,7 +208,7 @@ function restore(form) {
   form.closest("details")?.setAttribute("open", "");
   const [, replyTo] = texts.find(([name]) => name === "reply_to") ?? [];
   const link = replyTo && document.querySelector(`[data-reply="${CSS.escape(replyTo)}"]`);
-  if (link) answer(link);
+  if (link) answer(link, false);
 }
 
 document.addEventListener("input", (event) => {
@@ -283,12 +233,31 @@ addEventListener("pageshow", (event) => {
 });
 
 // --- Replies, files, places ----------------------------------------------------------------------------------------------
-/** Let what is written reply to the post of a link, or to none. */
-function answer(link) {
+const home = document.createComment("where the form for writing stands");
+write?.before(home);
+
+/** Let what is written reply to the post of a link, or to none. The form comes to the post, so that the reader stays there. */
+function answer(link, isMoved = true) {
   write.elements.reply_to.value = link?.dataset.reply ?? "";
   const line = write.querySelector("[data-replying]");
   line.textContent = link?.dataset.name ?? "";
   line.hidden = !link;
+  const before = write.previousElementSibling, article = link?.closest("article");
+  if (article && isMoved) keepPlace(() => article.after(write), article);
+  else if (!home.nextSibling?.isSameNode(write)) keepPlace(() => home.after(write), before);
+}
+
+/** Say at the post that was replied to where the reply is. */
+function tellSent(article) {
+  const replied = write.previousElementSibling, isElsewhere = !home.nextSibling?.isSameNode(write);
+  answer(null);
+  if (!isElsewhere || !article) return;
+  const note = document.createElement("p"), link = document.createElement("a");
+  [note.className, link.href, link.textContent] = ["sent card", `#${article.id}`, write.dataset.sent];
+  note.setAttribute("role", "status");
+  note.append(link);
+  replied.after(note);
+  setTimeout(() => note.remove(), 15000);
 }
 
 function showChosen(form) {
@@ -317,12 +286,26 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   answer(link.dataset.reply ? link : null);
   keep(write);
-  write.elements.text.focus();
+  if (!link.dataset.reply) return;
+  write.elements.text.focus({ preventScroll: true });
   write.scrollIntoView({ block: "nearest" });
 });
 
+// A tap on a choice sends it. With the keyboard one moves over choices, and sends with Enter or the button that appears.
+let pressed = null;
+document.addEventListener("pointerdown", (event) => { pressed = event.target; });
+document.addEventListener("keydown", () => { pressed = null; });
+document.addEventListener("click", (event) => {
+  const { target } = event;
+  if (!target.matches(".poll [type=radio]") || (target.defaultChecked && !target.form.dataset.pending)) return;
+  target.form.dataset.pending = "1";
+  if (target.form.contains(pressed)) target.form.requestSubmit();
+});
+
 // --- Older posts, when the reader comes near the end ----------------------------------------------------------------------
-async function older(link) {
+let loading = null;
+
+async function loadOlder(link) {
   const { ok, content } = await ask(link.getAttribute("href"));
   if (!ok) return; // it stays a link
   const hadFocus = document.activeElement === link;
@@ -330,7 +313,11 @@ async function older(link) {
   link.closest("p").replaceWith(...nodes);
   if (hadFocus) nodes[0]?.focus();
   prepare(feed);
-  watchEnd();
+}
+
+function older(link) {
+  loading ??= loadOlder(link).finally(() => { loading = null; });
+  return loading;
 }
 
 function watchEnd() {
@@ -339,15 +326,40 @@ function watchEnd() {
   const watch = new IntersectionObserver((entries) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     watch.disconnect();
-    older(link).catch(() => setTimeout(watchEnd, 3000));
+    older(link).then(watchEnd, () => setTimeout(watchEnd, 3000));
   }, { rootMargin: "600px" });
   watch.observe(link);
+}
+
+// --- Where the reader was in the group: there again with "back", with the arrow of a post's page, and after a reload ----------
+const placeName = `place ${document.body.dataset.reader} ${location.pathname}`;
+
+function rememberPlace() {
+  const seen = [...feed.querySelectorAll("article")].find((one) => one.getBoundingClientRect().bottom > 72);
+  const place = scrollY > 100 && seen ? { reference: seen.dataset.reference, top: seen.getBoundingClientRect().top } : null;
+  sessionStorage.setItem(placeName, JSON.stringify(place));
+}
+
+async function returnToPlace() {
+  const linked = location.hash.startsWith("#post-") ? location.hash.slice(6) : null;
+  const isNew = performance.getEntriesByType("navigation")[0]?.type === "navigate";
+  const stored = sessionStorage.getItem(placeName), kept = JSON.parse(stored ?? "null");
+  if (isNew && !linked) return;
+  if (stored && !kept) return scrollTo({ top: 0, behavior: "instant" }); // the reader was at the top
+  const { reference, top } = kept ?? { reference: linked, top: 80 };
+  for (let pages = 0; pages < 20 && reference && !shown(reference); pages++) {
+    const link = document.querySelector("[data-older]");
+    if (!link) return;
+    await older(link);
+  }
+  const article = reference && shown(reference);
+  if (article) scrollBy({ top: article.getBoundingClientRect().top - top, behavior: "instant" });
 }
 
 // --- Live: the server rings, the page asks for what it does not have -------------------------------------------------------
 const SILENCE = 40000; // the server rings at least every 15 seconds
 let last = Number(feed?.dataset.liveFrom ?? 0);
-let source = null, pause = 1000, hasHeard = false, silence, again;
+let source = null, pause = 1000, hasHeard = false, silence, again, doubt = null;
 let turn = Promise.resolve();
 
 /** Do one thing after the other; what fails is made up for by listening anew, since that tells everything. */
@@ -371,28 +383,32 @@ async function newer() {
       }
     }
     const waiting = content.querySelector("[data-waiting]"), before = document.querySelector("[data-waiting]");
-    keepOpen(before, waiting);
-    swap(before, waiting);
+    morph(before, waiting);
     last = Math.max(last, Number(told.dataset.after));
     more = told.dataset.more === "1";
     if (last) document.querySelector("[data-empty]")?.remove();
   }
 }
 
-/** Load the parts of a page again that change: who has answered, the comments; on the first page what waits, and my groups. */
+function isLeft() {
+  if (document.querySelector(TOUCHED)) document.querySelector("[data-ended]")?.removeAttribute("hidden");
+  else location.reload(); // it asks to sign in, or tells that the post is gone
+}
+
+/** Show a page as it is now: my groups and what waits, or a post with its comments and who has answered. */
 async function refresh() {
-  const page = await askWholePage();
-  if (!page.body.dataset.reader && !document.querySelector("form[data-touched]")) location.reload(); // signed out
-  for (const part of ["[data-refresh]", "[data-comments]", "[data-waiting]", "[data-groups]"]) {
-    const old = document.querySelector(part), now = page.querySelector(part);
-    if (!old || !now) continue;
-    keepOpen(old, now);
-    swap(old, document.adoptNode(now));
-  }
+  const { ok, page } = await askWholePage();
+  if (!ok || !page.body.dataset.reader) isLeft();
+  else morph(document.querySelector("main"), page.querySelector("main"));
 }
 
 async function changed(told) {
-  let isNews = !only && (told.seq > last || hasHeard);
+  if (only) {
+    const revision = told.posts[only] ?? 0;
+    if (revision < 0 || revision > Number(shown(only)?.dataset.revision)) await refresh();
+    return;
+  }
+  let isNews = told.seq > last || hasHeard;
   hasHeard = true;
   for (const [reference, revision] of Object.entries(told.posts)) {
     const article = shown(reference);
@@ -406,7 +422,7 @@ async function changed(told) {
       isNews = true;
     }
   }
-  if (isNews) await (only ? refresh() : newer());
+  if (isNews) await newer();
 }
 
 function listen() {
@@ -416,6 +432,8 @@ function listen() {
   if (document.hidden) return; // browsers allow a few connections only, for all tabs together
   const lost = document.querySelector("[data-lost]");
   const alive = () => {
+    clearTimeout(doubt);
+    doubt = null;
     lost.hidden = true;
     pause = 1000;
     clearTimeout(silence);
@@ -430,15 +448,20 @@ function listen() {
   };
   source.addEventListener("gone", () => {
     source.close();
-    // What is being written stays on the page; sending it tells what is wrong.
-    if (document.querySelector("form[data-touched]")) lost.hidden = false;
-    else location.reload();
+    isLeft();
   });
-  source.onerror = () => {
-    lost.hidden = false;
+  source.onerror = async () => {
+    // A connection that is back within seconds was not lost.
+    doubt ??= setTimeout(() => { lost.hidden = false; }, navigator.onLine ? 4000 : 0);
     if (source.readyState !== EventSource.CLOSED) return; // the browser tries again
     pause = Math.min(pause * 2, 60000);
     again = setTimeout(listen, pause);
+    const reply = await ask(location.pathname).catch(() => null);
+    if (!reply || reply.ok) return;
+    clearTimeout(again); // not the connection has ended, but the session, or a membership
+    clearTimeout(doubt);
+    lost.hidden = true;
+    isLeft();
   };
 }
 
@@ -447,11 +470,16 @@ if (feed && (feed.dataset.liveFrom !== undefined || only)) {
   document.addEventListener("visibilitychange", listen);
   for (const change of ["online", "offline"]) addEventListener(change, listen);
   addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
-  addEventListener("pagehide", () => source.close());
+  addEventListener("pagehide", () => source?.close());
 } else if (document.querySelector("[data-groups]")) {
   const look = () => { if (!document.hidden) refresh().catch(() => {}); };
   document.addEventListener("visibilitychange", look);
   setInterval(look, 30000);
 }
-watchEnd();
 prepare(document);
+if (feed && !only) {
+  history.scrollRestoration = "manual";
+  addEventListener("pagehide", rememberPlace);
+  await returnToPlace().catch(() => {});
+}
+watchEnd();

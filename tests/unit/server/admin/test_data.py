@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from airflow_provider_kaizala.server.store.tables import metadata
+from airflow_provider_kaizala.server.store.media_links import MediaLink
+from airflow_provider_kaizala.server.store.tables import chat_group, media_file, metadata
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +54,10 @@ def test_a_backup_restores_all_rows_and_files(
     make_server, server, api, ravi, shell, shell_on, new_database, tmp_path, call_with, sign_in
 ) -> None:
     fill(api, ravi)
+    with server.state.database.engine.connect() as conn:
+        [file_id] = conn.execute(select(media_file.c.id)).scalars()
+        conn.execute(update(chat_group).values(image_url=MediaLink(file_id, "a.png")))
+        conn.commit()
     archive = tmp_path / "backup.tar.gz"
     made = shell.json("backup", str(archive), *media(server))
     assert made["files"] == len(files_of(server))

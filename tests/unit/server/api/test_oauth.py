@@ -181,3 +181,14 @@ def test_bodies_that_are_no_form(browser) -> None:
     assert browser.post("/api/oauth/token", content=b"\xff\xfe").status_code == 400
     assert browser.post("/api/oauth/token", content=b"a=1&" * 200).status_code == 400
     assert browser.post("/api/oauth/token", content=b"x" * 100_000).status_code == 413
+
+
+@pytest.mark.parametrize("client_id", ["nobody", ""])
+def test_a_person_sent_by_an_unknown_connector_sees_a_page(browser, client_id) -> None:
+    asked = {"client_id": client_id, "redirect_uri": REDIRECT}
+    page = browser.get(PAGE, params=asked, headers={"Accept": "text/html"})
+    assert page.status_code == 400
+    assert page.headers["content-type"].startswith("text/html")
+    assert "location" not in page.headers
+    program = browser.get(PAGE, params=asked, headers={"Accept": "application/json"})
+    assert program.json()["errorCode"] == "InvalidParameters"

@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+import io
+import os
+
 import httpx
 import pytest
+from PIL import Image
+
+from airflow_provider_kaizala.server.media_sweep import sweep_files
 
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 5000
@@ -185,3 +192,67 @@ def test_the_image_of_a_choice_is_a_url_where_a_poll_is_read(api, ravi) -> None:
     for choice in (api.details(action_id)["choices"][0], ravi.feed()["items"][0]["choices"][0]):
         assert httpx.get(choice["image"]).content == PNG
         assert set(choice) == {"title", "image", "count"}
+
+
+def photo(size: tuple[int, int] = (1600, 1200)) -> bytes:
+    content = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0110] = "Phone 12"
+    Image.effect_noise(size, 60).convert("RGB").save(content, "JPEG", exif=exif)
+    return content.getvalue()
+
+
+def test_an_uploaded_photo_is_served_without_metadata_and_in_a_smaller_copy(api, ravi) -> None:
+    uploaded = api.ok("POST", "/media", files={"f": ("a.jpg", photo(), "image/jpeg")})
+    api.post_action("Image", uploaded)
+    url = ravi.feed()["items"][0]["media"][0]["mediaUrl"]
+    whole, small, odd = (httpx.get(url + more) for more in ("", "&width=480", "&width=7"))
+    assert b"Phone 12" not in whole.content
+    assert (whole.headers["content-type"], small.headers["content-type"]) == ("image/jpeg", "image/webp")
+    assert len(small.content) < len(whole.content) / 5
+    assert odd.content == whole.content
+
+
+def test_an_album_that_fails_leaves_no_files(server, api, monkeypatch) -> None:
+    saved = server.state.media.save
+    files = [("f", ("1.jpg", photo((64, 48)), "image/jpeg")), ("f", ("2.jpg", photo((64, 48)), "image/jpeg"))]
+
+    def save_one(*given):
+        monkeypatch.setattr(server.state.media, "save", fail)
+        return saved(*given)
+
+    def fail(*_given):
+        raise OSError(28, "No space left on device")
+
+    before = list(server.state.media.folder.glob("*"))
+    monkeypatch.setattr(server.state.media, "save", save_one)
+    api.refused(500, "POST", "/media", files=files)
+    assert list(server.state.media.folder.glob("*")) == before
+
+
+def test_a_person_uploads_no_more_than_their_quota_in_a_day(make_server, call_with) -> None:
+    server = make_server(media_quota=100_000)
+    api = call_with("demo-group-token", url=server.url)
+    pdf = {"f": ("a.pdf", b"%PDF" + b"x" * 60_000, "application/pdf")}
+    api.ok("POST", "/media", files=pdf)
+    before = sorted(server.state.media.folder.glob("*"))
+    said = api.refused(413, "POST", "/media", files=pdf)
+    assert (said["errorCode"], "100000 bytes in 24 hours" in said["message"]) == ("QuotaExceeded", True)
+    assert sorted(server.state.media.folder.glob("*")) == before
+    httpx.post(f"{server.url}/_test/clock", json={"advance": 23 * 3600})
+    api = call_with("demo-group-token", url=server.url)
+    api.refused(413, "POST", "/media", files=pdf)
+    httpx.post(f"{server.url}/_test/clock", json={"advance": 2 * 3600})
+    call_with("demo-group-token", url=server.url).ok("POST", "/media", files=pdf)
+
+
+def test_a_stopped_servers_files_are_removed_if_nothing_refers_to_them(server, api) -> None:
+    media = server.state.media
+    lost = media.save(io.BytesIO(b"%PDF"), "application/pdf").id
+    api.ok("POST", "/media", files={"f": ("a.pdf", b"%PDF", "application/pdf")})
+    [known] = {one.name for one in media.folder.iterdir()} - {lost, f"{lost}.new"}
+    (media.folder / f"{known}.new").touch()
+    for one in (lost, known):
+        os.utime(media.folder / f"{one}.new", (1e9, 1e9))
+    asyncio.run(sweep_files(server.state))
+    assert [one.name for one in media.folder.iterdir()] == [known]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
 
+from airflow_provider_kaizala.server.page.strings import words
 from tests.unit.server.conftest import ASHA, GROUP, MEERA, RAVI
 from tests.unit.server.page.conftest import HOME, photo
 
@@ -173,3 +175,18 @@ def test_who_did_not_tell_where_is_shown_without_a_place(reader, api, ravi):
     page = reader(ASHA).page(path)
     assert "Ravi" in page
     assert "Place:" not in page
+
+
+@pytest.mark.parametrize("written", ["0091 00000-00002", "+91 0000000002", "00910000000002"])
+def test_a_number_with_00_is_one_with_a_plus(reader, written):
+    assert reader().sign_in(written).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("written", "key"), [("9876543210", "error.phone_prefix"), ("nobody", "error.phone")]
+)
+def test_a_number_without_a_country_code_is_told_what_is_missing(reader, written, key):
+    reply = reader().sign_in(written)
+    assert reply.status_code == 400
+    assert words("en")(key, given=written) in html.unescape(reply.text)
+    assert f'value="{written}"' in reply.text, "it stays to be mended"

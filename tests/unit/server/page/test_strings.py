@@ -235,3 +235,4 @@ def test_zones() -> None:
         assert zone_named(wrong).key == "UTC", wrong
     assert words("en").zone_name("Asia/Calcutta") == "India Time"
     assert words("fr").zone_name("UTC") == "UTC"
+    assert words("fr").zone_name("Asia/Kolkata") == "Inde"

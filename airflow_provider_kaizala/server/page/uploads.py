@@ -1,16 +1,13 @@
-"""What a person sends from the page: each form once, however often it is sent, and files with it."""
+"""Files that a person sends from the page, and the messages that carry them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-from sqlalchemy import select, update
 
 from airflow_provider_kaizala.server.api.media import plain_name
 from airflow_provider_kaizala.server.api.multipart import Upload
-from airflow_provider_kaizala.server.clock import DAY
 from airflow_provider_kaizala.server.domain.access import find_group
 from airflow_provider_kaizala.server.domain.action_posting import post_action
 from airflow_provider_kaizala.server.domain.context import Operation
@@ -21,30 +18,8 @@ from airflow_provider_kaizala.server.domain.media_kinds import kind_of, named_fo
 from airflow_provider_kaizala.server.page.problems import Problem
 from airflow_provider_kaizala.server.people.operations import write_text
 from airflow_provider_kaizala.server.state import ServerState
-from airflow_provider_kaizala.server.store.tables import form_sent
-from airflow_provider_kaizala.server.store.upsert import insert
-
-_s = form_sent.c
 
 
-def once(op: Operation, key: str, act: Callable[[], str]) -> str:
-    """Do something unless this person did it before; return its outcome, an id, then and now.
-
-    :param key: of at most 64 characters
-    """
-    me = op.caller.person_id
-    here = (_s.person_id == me, _s.once == key)
-    # First, so that whoever sends it at the same time waits for the outcome.
-    row = insert(op.conn, form_sent).values(person_id=me, once=key, outcome="", at_ms=op.now_ms)
-    if op.conn.execute(row.on_conflict_do_nothing().returning(_s.once)).first() is None:
-        return str(op.conn.execute(select(_s.outcome).where(*here)).scalar_one())
-    outcome = act()
-    op.conn.execute(update(form_sent).where(*here).values(outcome=outcome))
-    op.conn.execute(form_sent.delete().where(_s.at_ms < op.now_ms - DAY))
-    return outcome
-
-
-# --- Files ------------------------------------------------------------------------------------------------------------
 async def store_files(
     server: ServerState, uploads: Sequence[Upload], *, images_only: bool = False
 ) -> list[StoredFile]:
@@ -77,8 +52,8 @@ def _store(server: ServerState, upload: Upload, images_only: bool) -> StoredFile
     if images_only and kind != "Image":
         raise Problem(415, "photo_kind", name=name[:80])
     upload.file.seek(0)
-    file_id, size = server.media.save(upload.file)
-    return StoredFile(file_id, named_for(name, mime_type), kind, mime_type, size)
+    saved = server.media.save(upload.file, mime_type)
+    return StoredFile(saved.id, named_for(name, mime_type), kind, mime_type, *saved[1:])
 
 
 def discard(server: ServerState, files: list[StoredFile]) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import and_, or_, select
 
 from airflow_provider_kaizala.server.domain.context import SUBSCRIBER, Operation
-from airflow_provider_kaizala.server.page.views import excerpt
-from airflow_provider_kaizala.server.page.waiting import waiting_for
 from airflow_provider_kaizala.server.people.operations import list_groups
+from airflow_provider_kaizala.server.people.views import excerpt
+from airflow_provider_kaizala.server.people.waiting import waiting_for
 from airflow_provider_kaizala.server.store import tables as t
 
 Shown = dict[str, Any]

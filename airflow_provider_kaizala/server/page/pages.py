@@ -11,15 +11,15 @@ from starlette.responses import Response
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.errors import ApiError, denied
 from airflow_provider_kaizala.server.domain.members import list_members
-from airflow_provider_kaizala.server.page import views
 from airflow_provider_kaizala.server.page.answering import filled, kept_files
-from airflow_provider_kaizala.server.page.beside import people_beside
 from airflow_provider_kaizala.server.page.forms import Form
-from airflow_provider_kaizala.server.page.operating import read_as
 from airflow_provider_kaizala.server.page.problems import Problem, sentence
 from airflow_provider_kaizala.server.page.render import html
+from airflow_provider_kaizala.server.page.transactions import read_as
 from airflow_provider_kaizala.server.page.visitor import Visitor, visitor_of
-from airflow_provider_kaizala.server.page.who import who_answered
+from airflow_provider_kaizala.server.people import views
+from airflow_provider_kaizala.server.people.respondents import respondents
+from airflow_provider_kaizala.server.people.sidebar import first_people
 
 NOTHING = Form()
 
@@ -55,7 +55,7 @@ async def group(
 
     def read(op: Operation) -> views.Shown:
         shown = _prepare(op, who, views.group_page(op, group_id, before))
-        shown["people"] = people_beside(op, group_id)
+        shown["people"] = first_people(op, group_id)
         return {**shown, "reply": views.replied_to(op, group_id, reply_to)}
 
     shown = await read_as(request, who, read)
@@ -74,13 +74,13 @@ async def part_of_group(request: Request, group_id: str, before: int | None, aft
     return html(request, "items.html", **shown, **_draft(who, NOTHING, None))
 
 
-async def article(request: Request, group_id: str, reference_id: str) -> Response:
-    """Show one post alone, as it is now."""
+async def article(request: Request, group_id: str, reference_id: str, *, feed: bool = True) -> Response:
+    """Show one post alone, as it is now: as it stands in the feed, or on its own page."""
     who = visitor_of(request)
     shown = await read_as(
         request, who, lambda op: _prepare(op, who, views.one_post(op, group_id, reference_id))
     )
-    return html(request, "article.html", **shown, **_draft(who, NOTHING, None))
+    return html(request, "article.html", feed=feed, **shown, **_draft(who, NOTHING, None))
 
 
 async def post(
@@ -98,7 +98,7 @@ async def post(
         shown = _prepare(op, who, views.one_post(op, group_id, reference_id))
         item = shown["item"]
         asks = item["actionId"] and ("questions" in item or "choices" in item or "assignees" in item)
-        shown["who"] = who_answered(op, item["actionId"]) if asks else None
+        shown["who"] = respondents(op, item["actionId"]) if asks else None
         shown["comments"] = views.comments(op, reference_id)
         return shown
 

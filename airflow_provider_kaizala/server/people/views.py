@@ -13,8 +13,9 @@ from airflow_provider_kaizala.server.domain.errors import denied
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.hierarchy import children
 from airflow_provider_kaizala.server.domain.ids import canonical
-from airflow_provider_kaizala.server.page.waiting import waiting_for
+from airflow_provider_kaizala.server.domain.media import files_of
 from airflow_provider_kaizala.server.people.feed import read_feed, read_post
+from airflow_provider_kaizala.server.people.waiting import waiting_for
 from airflow_provider_kaizala.server.store import tables as t
 
 Shown = dict[str, Any]
@@ -93,9 +94,13 @@ def newer(op: Operation, group_id: str, after: int) -> Shown:
 
 
 def decorated(op: Operation, access: GroupAccess, items: list[Shown]) -> list[Shown]:
-    """Add what a post answers, whether it is over, and who sees the answers."""
+    """Add the sizes of its photos, what a post answers, whether it is over, and who sees the answers."""
     quoted = _quoted(op, access, [item["replyToReferenceId"] for item in items if item["replyToReferenceId"]])
+    files = [one["url"].id for item in items for one in item.get("media", ())]
+    sizes = {one.id: (one.width, one.height) for one in files_of(op, files)} if files else {}
     for item in items:
+        for one in item.get("media", ()):
+            one["width"], one["height"] = sizes.get(one["url"].id, (None, None))
         item["quoted"] = quoted.get(item["replyToReferenceId"])
         item["mine"] = item["sender"]["id"] == op.caller.person_id
         if "questions" in item:

@@ -16,7 +16,7 @@ from airflow_provider_kaizala.server.domain.response_objects import (
     load_responses,
     may_see_responses,
 )
-from airflow_provider_kaizala.server.page.results import summed
+from airflow_provider_kaizala.server.people.results import summed
 from airflow_provider_kaizala.server.store import tables as t
 
 Shown = dict[str, Any]
@@ -26,7 +26,7 @@ MAX_ANSWERS = 200
 _r, _p = t.response.c, t.person.c
 
 
-def who_answered(op: Operation, action_id: str) -> Shown:
+def respondents(op: Operation, action_id: str) -> Shown:
     """Return ``names`` (answered, missing; for admins and the sender, not of an anonymous action) and ``answers``."""
     action = find_action_by_id(op, action_id)
     sees_names = action.access.role == ADMIN or action.row["creator_id"] == op.caller.person_id

@@ -16,8 +16,6 @@ from airflow_provider_kaizala.server.state import state_of
 from airflow_provider_kaizala.server.store.errors import StoreError
 
 Result = TypeVar("Result")
-# Links on a page are to the page's own server, under whatever name the reader knows it.
-HERE = ""
 
 
 def _as_person(
@@ -27,7 +25,7 @@ def _as_person(
 
     def work(conn: Connection) -> Result:
         now_ms = clock.now_ms()
-        return operate(Operation(conn, now_ms, find_session(conn, now_ms, visitor.session), HERE))
+        return operate(Operation(conn, now_ms, find_session(conn, now_ms, visitor.session)))
 
     return work
 

@@ -14,7 +14,7 @@ MAX_PEOPLE = 8
 _m, _p = t.membership.c, t.person.c
 
 
-def people_beside(op: Operation, group_id: str) -> dict[str, Any] | None:
+def first_people(op: Operation, group_id: str) -> dict[str, Any] | None:
     """Return ``{"count", "first": [{"id", "name", "role"}]}``, admins first; None if the caller may not see them."""
     access = find_group(op, group_id)
     if access.role not in (ADMIN, MEMBER):

@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.errors import OUTCOME_UNKNOWN, ApiError
-from airflow_provider_kaizala.server.domain.media import StoredFile
-from airflow_provider_kaizala.server.page import shows
+from airflow_provider_kaizala.server.domain.media import StoredFile, check_quota
+from airflow_provider_kaizala.server.page import pages
 from airflow_provider_kaizala.server.page.forms import (
     MAX_ENDED_FORM,
     MAX_FORM,
@@ -20,12 +20,13 @@ from airflow_provider_kaizala.server.page.forms import (
     Form,
     read_form,
 )
-from airflow_provider_kaizala.server.page.operating import read_as, write_as
 from airflow_provider_kaizala.server.page.problems import Problem
 from airflow_provider_kaizala.server.page.render import error_page, is_partial
-from airflow_provider_kaizala.server.page.sending import discard, once, store_files
 from airflow_provider_kaizala.server.page.signing import sign_in_again
+from airflow_provider_kaizala.server.page.transactions import read_as, write_as
+from airflow_provider_kaizala.server.page.uploads import discard, store_files
 from airflow_provider_kaizala.server.page.visitor import Visitor, check_form, check_origin, visitor_of
+from airflow_provider_kaizala.server.people.once import once
 from airflow_provider_kaizala.server.state import state_of
 
 Files = dict[str, list[StoredFile]]
@@ -75,7 +76,7 @@ async def handle(
             return sign_in_again(request, visitor, form, page, error)
         if error is refused:
             raise  # the page itself is not for this person
-        return await shows.return_to(request, page, form, error, visitor)
+        return await pages.return_to(request, page, form, error, visitor)
     finally:
         form.close()
     return await done(outcome, form)
@@ -95,6 +96,7 @@ async def _write(
         def first() -> str:
             nonlocal used
             used = True
+            check_quota(op, [one for some in stored.values() for one in some], server.config.media_quota)
             return act(op, form, stored)
 
         return first() if is_repeatable else once(op, key, first)
@@ -106,22 +108,18 @@ async def _write(
         outcome = await write_as(request, visitor, work)
     except Exception as error:
         if not (isinstance(error, ApiError) and error.code == OUTCOME_UNKNOWN):
-            _discard_all(request, stored)
+            for files in stored.values():
+                discard(server, files)
         raise
-    if not used:
-        _discard_all(request, stored)
+    for one in (one for some in stored.values() for one in some):
+        (server.media.keep if used else server.media.discard)(one.id)
     return outcome
-
-
-def _discard_all(request: Request, stored: Files) -> None:
-    for files in stored.values():
-        discard(state_of(request), files)
 
 
 def _key(path: str, form: Form) -> str:
     """Return what is done once: this rendering of this form with this content.
 
-    A browser may bring an old form back with new content, and another form may carry the same number: both are other acts.
+    A browser may bring an old form back with new content, and another form may carry the same number: both are other post_forms.
     """
     number = form.one("once")
     if not number or len(number) > 64:

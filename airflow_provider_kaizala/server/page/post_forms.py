@@ -12,22 +12,24 @@ from airflow_provider_kaizala.server.domain import members, reactions, responses
 from airflow_provider_kaizala.server.domain.access import find_group, need_admin
 from airflow_provider_kaizala.server.domain.action_records import find_action_by_id
 from airflow_provider_kaizala.server.domain.context import Operation
-from airflow_provider_kaizala.server.domain.fields import PHONE, Fields
+from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.groups import MAX_MEMBERS
-from airflow_provider_kaizala.server.page import shows, views
-from airflow_provider_kaizala.server.page.acting import Files, Takes, handle
+from airflow_provider_kaizala.server.page import pages
 from airflow_provider_kaizala.server.page.answering import (
     FILE_QUESTIONS,
     chosen,
     earlier_answer,
     read_answers,
 )
+from airflow_provider_kaizala.server.page.form_handlers import Files, Takes, handle
 from airflow_provider_kaizala.server.page.forms import Form
+from airflow_provider_kaizala.server.page.numbers import read_phone
 from airflow_provider_kaizala.server.page.problems import Problem
 from airflow_provider_kaizala.server.page.render import go_to, is_partial
-from airflow_provider_kaizala.server.page.sending import resource_of
-from airflow_provider_kaizala.server.page.sending import write as write_message
+from airflow_provider_kaizala.server.page.uploads import resource_of
+from airflow_provider_kaizala.server.page.uploads import write as write_message
 from airflow_provider_kaizala.server.page.visitor import Visitor, visitor_of
+from airflow_provider_kaizala.server.people import views
 
 MAX_COMMENT = 4000
 
@@ -50,7 +52,7 @@ async def write(request: Request, group_id: str) -> Response:
 
     async def done(reference_id: str, _form: Form) -> Response:
         if is_partial(request):
-            return await shows.article(request, group_id, reference_id)
+            return await pages.article(request, group_id, reference_id)
         return go_to(page, f"post-{reference_id}")
 
     return await handle(request, page, look, act, done)
@@ -80,10 +82,11 @@ async def on_post(request: Request, group_id: str, reference_id: str, name: str)
         return act(op, item, form, files, visitor)
 
     async def done(_outcome: str, form: Form) -> Response:
-        if is_partial(request):
-            return await shows.article(request, group_id, reference_id)
         # Back to where the reader was: the group's feed, or this post's own page.
-        if form.one("from") == "feed":
+        in_feed = form.one("from") == "feed"
+        if is_partial(request):
+            return await pages.article(request, group_id, reference_id, feed=in_feed)
+        if in_feed:
             return go_to(_path("groups", group_id), f"post-{reference_id}")
         return go_to(page)
 
@@ -149,11 +152,9 @@ async def add_people(request: Request, group_id: str) -> Response:
 
     def act(op: Operation, form: Form, _files: Files) -> str:
         lines = form.one("phones").replace(",", "\n").replace(";", "\n").split("\n")
-        phones = ["".join(line.split()).replace("-", "") for line in lines if line.strip()]
+        phones = [read_phone(line) for line in lines if line.strip()]
         if not phones:
             raise Problem(400, "no_phones")
-        if wrong := [phone for phone in phones if not PHONE.match(phone)]:
-            raise Problem(400, "phone", given=wrong[0][:40])
         if len(phones) > MAX_MEMBERS:
             raise Problem(400, "too_many_phones", most=MAX_MEMBERS)
         access = find_group(op, group_id)
