@@ -12,7 +12,7 @@ PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 # Many processes import the same modules: without stored bytecode each would compile all of them, and pytest rewrite all tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv demo unit test lint e2e browser screenshots postgres matrix bench clean
+.PHONY: help venv demo unit test lint e2e browser screenshots postgres faults fuzz matrix bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,14 @@ screenshots: $(STAMP) ## the pictures of the page in docs/
 # The server's tests on PostgreSQL, which must be installed; they start an instance of their own. ARGS selects tests.
 postgres: $(STAMP) ## the server's tests on PostgreSQL; ARGS selects tests
 	$(BIN)/python -m tests.on_postgres $(ARGS)
+
+# What goes wrong between processes and under attack: killed servers, requests that no client would send.
+faults: $(STAMP) ## the tests with killed servers, and with PostgreSQL
+	$(BIN)/python -m pytest -q tests/faults $(ARGS)
+
+SECONDS ?= 600
+fuzz: $(STAMP) ## throw odd requests at the server for SECONDS, 600 by default; SEED repeats a run
+	KAIZALA_FUZZ_SECONDS=$(SECONDS) KAIZALA_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -q -s tests/faults/test_fuzz.py
 
 # Measure into benchmarks/results.json. ONLY=server (or page, imports, message, waits) runs one bench and keeps the other figures.
 bench: $(STAMP) $(MOTO)/.installed ## measure into benchmarks/results.json; ONLY selects a bench
