@@ -45,6 +45,11 @@ class Metrics:
         self._writes_waiting = Gauge(
             "kaizala_writes_waiting", "Writes in the queue of the one writer.", registry=self.registry
         )
+        self._lock_wait = Gauge(
+            "kaizala_lock_wait_seconds",
+            "How long writes have waited for SQLite's lock since the start, while other processes had it.",
+            registry=self.registry,
+        )
         self._deliveries = Gauge(
             "kaizala_deliveries_pending", "Webhook deliveries to be made.", registry=self.registry
         )
@@ -66,6 +71,7 @@ class Metrics:
         now_ms = server.clock.now_ms()
         pending, due_ms = await server.database.read(_outbox)
         self._writes_waiting.set(server.database.queue_length)
+        self._lock_wait.set(server.database.lock_wait_seconds)
         self._deliveries.set(pending)
         self._lag.set(max(0, now_ms - due_ms) / 1000 if due_ms else 0)
         return generate_latest(self.registry)

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -71,6 +72,8 @@ class Database:
         self.engine = engine
         #: called in a writer's thread with what :func:`note_change` noted, after the commit; must not block
         self.on_change: Callable[[frozenset[str]], None] | None = None
+        #: how long the writer of SQLite has waited for its lock, while other processes had it
+        self.lock_wait_seconds = 0.0
         backend = engine.dialect.name
         self._batch = BATCH if backend == "sqlite" else 1
         self._stopped = False
@@ -199,7 +202,9 @@ class Database:
     def _try_to_commit(self, batch: list[_Job]) -> frozenset[str]:
         with self.engine.connect().execution_options(**WRITES) as connection:
             connection.info.pop(_CHANGED, None)
+            began = time.perf_counter()
             whole = connection.begin()
+            self.lock_wait_seconds += time.perf_counter() - began
             if len(batch) == 1:
                 _run_alone(connection, batch[0])
             else:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -58,6 +61,22 @@ def test_requests_are_counted_by_operation_and_status(running) -> None:
     assert found["kaizala_request_seconds_count", "listGroups"] == 2
     assert found["kaizala_writes_waiting",] == 0
     assert found["kaizala_deliveries_pending",] == 0
+
+
+def test_a_wait_for_the_lock_of_another_process_is_counted(running) -> None:
+    before = figures(running)["kaizala_lock_wait_seconds",]
+    other = sqlite3.connect(running.config.database.removeprefix("sqlite:///"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor() as pool:
+        asked = [pool.submit(httpx.get, running.url + "/readyz", timeout=20) for _ in range(2)]
+        while (
+            not running.state.database.queue_length
+        ):  # the first has the writer wait, the second waits for the writer
+            time.sleep(0.01)
+        time.sleep(0.1)
+        other.rollback()
+        assert [each.result().status_code for each in asked] == [200, 200]
+    assert figures(running)["kaizala_lock_wait_seconds",] - before > 0.05
 
 
 def test_metrics_are_for_this_machine_and_those_with_the_token(running) -> None:
