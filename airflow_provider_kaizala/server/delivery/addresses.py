@@ -31,8 +31,6 @@ def _ipv4_inside(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None
         return address.ipv4_mapped
     if address.sixtofour is not None:
         return address.sixtofour
-    if address.teredo is not None:
-        return address.teredo[1]
     if any(address in network for network in _IPV4_INSIDE):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return None

@@ -48,6 +48,7 @@ def test_public(address) -> None:
         "64:ff9b:1::1",
         "2002:7f00:1::",
         "2001:0:4136:e378:8000:63bf:80ff:fffe",
+        "2001:0:4136:e378:8000:63bf:3fff:fdd2",  # Teredo, with a public address inside
         "fe80::1",
         "fe80::1%1",
         "fec0::1",
