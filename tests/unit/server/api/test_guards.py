@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx
@@ -110,7 +111,7 @@ def test_origins_can_be_named_or_none(make_server) -> None:
 
 
 def test_nothing_may_be_cached_but_what_never_changes(server: RunningServer, api, asha) -> None:
-    app = create_app(server.config, server.state)
+    app = create_app(server.config, replace(server.state))
     paths = [
         (method, route.path.replace("{groupId}", GROUP).replace("{group_id}", GROUP))
         for route in app.routes
