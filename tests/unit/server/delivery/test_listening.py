@@ -118,3 +118,17 @@ def test_a_package_level_webhook_stays_in_its_reach(user_api, call_with, server,
     refresh = httpx.post(server.url + "/v1/loginWithPinAndApplicationId", json=headers).json()["refreshToken"]
     call_with(refresh).ok("POST", f"/groups/{elsewhere}/actions", json=card)
     listener.stays_at(2)
+
+
+def test_the_same_vote_again_is_no_news(api, ravi, listener, subscribe) -> None:
+    subscribe(api, "PollResponse")
+    action = api.post_action("Poll", {"question": "Tea?", "choices": ["Yes", "No"]})["actionId"]
+    ids = {
+        ravi.ok("POST", f"/actions/{action}/votes", json={"choice": one})["responseId"]
+        for one in ("Yes", "yes", "No")
+    }
+    assert len(ids) == 1
+    told = [event["data"] for event in listener.wait(2)]
+    answers = [one["responseDetails"]["responseWithQuestions"][0]["answer"] for one in told]
+    assert answers == [["Yes"], ["No"]], "one for the vote, one for the change of mind"
+    assert [one["isUpdateResponse"] for one in told] == [False, True]

@@ -101,3 +101,12 @@ def test_a_subscriber_of_a_hub_sees_no_reactions_on_what_was_not_sent_to_them(se
     assert seen(admin) == [open_, secret]
     assert seen(call_with(f"token {ravi}")) == [open_, secret]
     assert seen(call_with(f"token {meera}")) == [open_]
+    body = {"referenceId": secret, "sourceGroupId": hub, "reactionType": "Like"}
+    call_with(f"token {meera}").refused(403, "POST", f"/groups/{hub}/reaction", json=body)
+    call_with(f"token {ravi}").ok("POST", f"/groups/{hub}/reaction", json=body)
+
+
+def test_a_post_is_not_found_under_another_source_group(api, survey) -> None:
+    reference = api.post_action("Survey", survey)["referenceId"]
+    body = {"referenceId": reference, "sourceGroupId": "other@1", "reactionType": "Like"}
+    api.refused(404, "POST", REACTION, json=body)
