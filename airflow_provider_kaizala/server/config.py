@@ -55,7 +55,7 @@ class ServerConfig:
     connector_limit: int = _setting(100, "Calls a minute per connector; 0 for no limit.", least=0)
     tenant_limit: int = _setting(300, "Calls a minute per tenant; 0 for no limit.", least=0)
     anonymous_limit: int = _setting(
-        600,
+        6_000,
         "Requests a minute from one address without a valid token or session; 0 for no limit. None in test mode.",
         least=0,
     )

@@ -255,6 +255,7 @@ def open_shop(folder: Path, **settings: Any) -> Iterator[Shop]:
         seed=str(seed),
         connector_limit=0,
         tenant_limit=0,
+        anonymous_limit=0,
         allow_private_callbacks=True,
         log_level="warning",
         **settings,
