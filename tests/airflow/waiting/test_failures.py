@@ -39,9 +39,8 @@ def test_what_may_be_over_is_waited_out(
     outcome: Any,
 ) -> None:
     """By the wait itself, since the client repeats nothing here; a 401 is healed by a new access token."""
-    Settings(
-        "https://kaizala.example", "connector", "secret"
-    )  # the first one of a process defines how they are made
+    # the first one of a process defines how they are made
+    Settings(connector_id="x", connector_secret="s", api_root="https://kaizala.example")
     defaults = Settings.__init__.__defaults__ or ()
     assert defaults[-1] == Settings.retries
     monkeypatch.setattr(Settings.__init__, "__defaults__", (*defaults[:-1], 0))
