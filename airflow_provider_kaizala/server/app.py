@@ -107,13 +107,12 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)  # noqa: S101
-    return error_page(request, error) if _is_for_people(request) else error_reply(error)
+    return _refusal(request, error)
 
 
 async def _store_failed(request: Request, error: Exception) -> Response:
     assert isinstance(error, StoreError)  # noqa: S101
-    told = store_failed(error)
-    return error_page(request, told) if _is_for_people(request) else error_reply(told)
+    return _refusal(request, store_failed(error))
 
 
 async def _no_route(request: Request, error: Exception) -> Response:

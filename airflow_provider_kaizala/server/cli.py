@@ -167,14 +167,14 @@ def _read_file(ctx: click.Context, _param: click.Parameter, path: str | None) ->
         given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise click.BadParameter(f"{path} cannot be read: {error}") from None
-    known = [setting.name for setting in SETTINGS]
+    known = {setting.name: setting.default for setting in SETTINGS}
     for name, value in given.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             raise click.BadParameter(
                 f"{path} has the unknown setting {name!r}{f'; did you mean {near[0]!r}?' if near else ''}"
             )
-        several = isinstance(next(one for one in SETTINGS if one.name == name).default, tuple)
+        several = isinstance(known[name], tuple)
         if isinstance(value, dict) or isinstance(value, list) != several:
             what = "a list of texts" if several else "a text, a number, true or false"
             raise click.BadParameter(f"{path}: {name} must be {what}")

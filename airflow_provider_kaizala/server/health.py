@@ -23,8 +23,6 @@ from airflow_provider_kaizala.server.store.migrate import newest
 from airflow_provider_kaizala.server.store.tables import webhook_delivery
 
 READY_SECONDS = 5.0
-#: a status while a caller is told what to do: a reply of these is not a failure of the server
-_NO_STORE = {"Cache-Control": "no-store"}
 
 
 class Metrics:
@@ -108,10 +106,10 @@ async def ready(request: Request) -> Response:
         async with asyncio.timeout(READY_SECONDS):
             found = await database.write(revision)
     except (TimeoutError, StoreError, SQLAlchemyError):
-        return json_reply({"status": "not ready", "reason": "the database takes no writes"}, 503, _NO_STORE)
+        return json_reply({"status": "not ready", "reason": "the database takes no writes"}, 503)
     if found != newest():
         reason = f"the database is at revision {found}, this version needs {newest()}"
-        return json_reply({"status": "not ready", "reason": reason}, 503, _NO_STORE)
+        return json_reply({"status": "not ready", "reason": reason}, 503)
     return json_reply({"status": "ready"})
 
 
@@ -121,7 +119,9 @@ async def metrics(request: Request) -> Response:
     if not config.metrics or not (_is_local(request) or _has_token(request, config.metrics_token)):
         raise denied("Metrics are for callers on the server's machine, and those with the metrics token")
     figures: Metrics = request.app.state.kaizala_metrics
-    return PlainTextResponse(await figures.read(request), media_type=CONTENT_TYPE_LATEST, headers=_NO_STORE)
+    return PlainTextResponse(
+        await figures.read(request), media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"}
+    )
 
 
 def _is_local(request: Request) -> bool:

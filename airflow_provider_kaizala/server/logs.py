@@ -24,6 +24,8 @@ _request_id: ContextVar[str] = ContextVar("kaizala_request_id", default="")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 # What a path may hold that opens something: the unguessable part of a file's address.
 _SECRET_PART = re.compile(r"(?<=/media/)[^/]+", re.IGNORECASE)
+# What uvloop says if it is to write to somebody who has just hung up.
+_GONE = "the handler is closed"
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "request_id"}
 
 
@@ -110,7 +112,11 @@ class Observed:
                 MutableHeaders(scope=message)["X-Request-ID"] = request_id
             elif not message.get("more_body"):
                 tell()  # before the caller has the whole reply
-            await send(message)
+            try:
+                await send(message)
+            except RuntimeError as error:
+                if _GONE not in str(error):  # the caller has gone, which is not worth a traceback
+                    raise
 
         try:
             await self.app(scope, receive, answer)

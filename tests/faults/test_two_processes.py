@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +40,7 @@ from tests.faults.calls import (
     seed,
 )
 from tests.on_postgres import create_database, postgres_url
+from tests.serving import serve_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,10 +106,9 @@ class Process:
     def __init__(self, database: str, folder: Path) -> None:
         file = folder / "seed.json"
         file.write_text(json.dumps(seed()))
-        command = [sys.executable, "-m", "airflow_provider_kaizala.server", "serve", "--port", "0"]
+        command = serve_command("--allow-private-callbacks", "--log-level", "error")
         command += ["--database", database, "--media-dir", str(folder / "media"), "--seed", str(file)]
         command += ["--connector-limit", "1000000", "--tenant-limit", "1000000"]
-        command += ["--allow-private-callbacks", "--log-level", "error"]
         self._log = (folder / "log").open("ab")
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._log, text=True)
 

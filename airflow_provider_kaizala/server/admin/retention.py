@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -16,6 +17,8 @@ from airflow_provider_kaizala.server.store.media_files import MediaFiles
 
 POSTS_AT_ONCE = 500
 ERASED_NAME = "Former member"
+#: what a group was told about who came and went
+_NAMING = ("memberAdded", "memberRemoved")
 _MEDIA_ID = re.compile(r"[\w-]{48}", re.ASCII)
 Shown = dict[str, object]
 
@@ -153,40 +156,36 @@ def _told_of(person_id: str, mobile: str) -> ColumnElement[bool]:
 
 
 def erase(admin: Admin, mobile: str) -> Shown:
-    """Remove a person's number, name, PIN, memberships, grants and texts; votes and answers stay counted, without a name."""
-    conn, person = admin.conn, people.find(admin, mobile)
-    who = person["id"]
-    grants = select(t.connector_grant.c.id).where(t.connector_grant.c.person_id == who)
-    for table, condition in (
-        (t.access_token, or_(t.access_token.c.grant_id.in_(grants), t.access_token.c.person_id == who)),
-        (t.refresh_token, t.refresh_token.c.grant_id.in_(grants)),
-        (t.oauth_code, t.oauth_code.c.person_id == who),
-        (t.person_session, t.person_session.c.person_id == who),
-        (t.form_sent, t.form_sent.c.person_id == who),
-        (t.audit_entry, _told_of(who, mobile)),
-        (t.membership, t.membership.c.person_id == who),
-        (t.subscription, t.subscription.c.person_id == who),
-        (t.post_recipient, t.post_recipient.c.person_id == who),
-    ):
-        conn.execute(delete(table).where(condition))
-    conn.execute(
-        update(t.connector_grant).where(t.connector_grant.c.person_id == who).values(revoked_ms=admin.now_ms)
-    )
-    conn.execute(
-        update(t.post)
-        .where(t.post.c.sender_id == who, t.post.c.action_id.is_(None))
-        .values(text="", detail_json=None)
-    )
+    """Delete a person as :func:`people.delete` does, and everything that tells who it was.
+
+    Name and number go, also where the group was told who came and went; so do their messages, captions, comments and places. What
+    they voted and answered stays, without a name.
+    """
+    conn = admin.conn
+    who = str(people.delete(admin, mobile)["personId"])
+    p, d = t.post.c, t.webhook_delivery.c
+    conn.execute(update(t.person).where(t.person.c.id == who).values(name=ERASED_NAME, profile_pic=""))
+    written = (p.sender_id == who, p.kind.in_(("text", "media")))
+    captioned = t.action.c.reference_id.in_(select(p.reference_id).where(*written))
+    conn.execute(update(t.action).where(captioned).values(title=""))
+    conn.execute(update(t.post).where(*written).values(text=""))
+    for reference_id, detail in conn.execute(
+        select(p.reference_id, p.detail_json).where(
+            p.kind.in_(_NAMING), p.detail_json.contains(mobile, autoescape=True)
+        )
+    ).all():
+        named = [_nameless(one) if one["id"] == who else one for one in json.loads(detail)["members"]]
+        changed = json.dumps({"members": named}, ensure_ascii=False)
+        conn.execute(update(t.post).where(p.reference_id == reference_id).values(detail_json=changed))
     conn.execute(update(t.reaction).where(t.reaction.c.person_id == who).values(comment=""))
-    conn.execute(
-        update(t.response)
-        .where(t.response.c.person_id == who)
-        .values(responder_name=ERASED_NAME, location_json=None)
-    )
-    blank = {"mobile": None, "name": ERASED_NAME, "profile_pic": "", "pin_hash": None}
-    conn.execute(
-        update(t.person)
-        .where(t.person.c.id == who)
-        .values(is_provisioned=False, is_tenant_admin=False, deactivated_ms=admin.now_ms, **blank)
-    )
+    unnamed = {"responder_name": ERASED_NAME, "location_json": None}
+    conn.execute(update(t.response).where(t.response.c.person_id == who).values(**unnamed))
+    # What is still to be delivered tells others that the person has left.
+    told = d.payload_json.contains(mobile, autoescape=True)
+    conn.execute(delete(t.webhook_delivery).where(d.finished_ms.is_not(None), told))
+    conn.execute(delete(t.audit_entry).where(_told_of(who, mobile)))
     return {"personId": who, "name": ERASED_NAME}
+
+
+def _nameless(member: dict[str, str]) -> dict[str, str]:
+    return {**member, "name": ERASED_NAME, "mobileNumber": ""}

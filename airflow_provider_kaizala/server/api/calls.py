@@ -87,9 +87,8 @@ async def answer(endpoint: Endpoint, request: Request) -> Response:
     try:
         given = await _given(request, endpoint, server.config.max_body)
     except ApiError:
-        await server.database.read(
-            admit
-        )  # it counts as a call; and who may not call at all is told that first
+        # It counts as a call; and who may not call at all is told that first.
+        await server.database.read(admit)
         raise
 
     def work(conn: Connection) -> Reply:

@@ -108,7 +108,7 @@ person = Table(
     flag_column("is_provisioned"),
     flag_column("is_tenant_admin"),
     time_column("created_ms"),
-    # Signs in nowhere, and nobody acts as them. Of somebody deleted there is no number either; posts still name them.
+    # Since then the person cannot sign in, and no connector acts for them. A deleted person has no number either; posts keep the name.
     time_column("deactivated_ms", required=False),
 )
 

@@ -21,6 +21,7 @@ from airflow_provider_kaizala.client.models import (
     Response,
     UnreadableReplyError,
 )
+from tests.unit.client.casings import CASINGS, same
 
 ASHA, RAVI = "+910000000001", "+910000000002"
 AT = datetime(2018, 3, 23, 10, 26, 22, tzinfo=UTC)
@@ -39,26 +40,6 @@ JOB = json.loads(
     "attachments":[]}]}}
 """.replace("NOTES", json.dumps(json.dumps([NOTE])))
 )
-
-
-def pascal(value):
-    """Spell all names with a capital, as production did now and then."""
-    if isinstance(value, dict):
-        return {key[:1].upper() + key[1:]: pascal(item) for key, item in value.items()}
-    return [pascal(item) for item in value] if isinstance(value, list) else value
-
-
-def lower(value):
-    if isinstance(value, dict):
-        return {key.lower(): lower(item) for key, item in value.items()}
-    return [lower(item) for item in value] if isinstance(value, list) else value
-
-
-def same(value):
-    return value
-
-
-CASINGS = pytest.mark.parametrize("spell", [same, pascal, lower])
 
 
 class TestTokens:

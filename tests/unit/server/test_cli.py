@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from airflow_provider_kaizala.server import cli, run
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.run import RunningServer, serve
+from tests.serving import serve_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +29,9 @@ GROUP = "11111111-1111-4111-8111-111111111111@1"
 
 @contextmanager
 def process(*options):
-    command = [sys.executable, "-m", "airflow_provider_kaizala.server", "serve", "--port", "0", *options]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        serve_command(*options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     try:
         line = running.stdout.readline()
         assert line.startswith("ready http://127.0.0.1:"), line + running.stderr.read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sqlite3
@@ -111,6 +112,28 @@ def test_each_request_is_logged_without_what_opens_something(running, caplog) ->
     (record,) = [record for record in caplog.records if record.name == "kaizala.access"]
     assert record.getMessage().startswith("127.0.0.1 GET /media/.../a.png 404 ")
     assert "s3cret" not in json.dumps(vars(record), default=str)
+
+
+def test_a_caller_who_has_gone_is_no_error() -> None:
+    counted: list[int | None] = []
+
+    async def app(_scope, _receive, send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+
+    async def call(words: str) -> None:
+        async def send(_message) -> None:
+            raise RuntimeError(words)
+
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+        await logs.Observed(app, lambda _method, _path, status, _seconds: counted.append(status))(
+            scope, None, send
+        )
+
+    asyncio.run(call("unable to perform operation on <TCPTransport closed=True>; the handler is closed"))
+    with pytest.raises(RuntimeError, match="out of order"):
+        asyncio.run(call("messages out of order"))
+    assert counted == [200, 200]
 
 
 def test_a_line_of_json_has_the_request_id_and_what_was_logged_with_it(capsys) -> None:

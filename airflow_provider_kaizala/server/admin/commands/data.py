@@ -97,5 +97,5 @@ def export(admin: Admin, mobile: str) -> Any:
 @click.confirmation_option(prompt="This cannot be undone. Erase this person?")
 @administers
 def erase(admin: Admin, mobile: str) -> Record:
-    """Remove the number, name, PIN, memberships, grants and texts of MOBILE; their votes stay counted."""
+    """Delete MOBILE for good, with name, messages and comments; their votes and answers stay, without a name."""
     return Record(retention.erase(admin, mobile), is_about_nobody=True)

@@ -7,7 +7,6 @@ import gzip
 import os
 import socket
 import subprocess
-import sys
 import threading
 import time
 import zlib
@@ -21,6 +20,7 @@ import pytest
 from airflow_provider_kaizala.server.api import bodies
 from airflow_provider_kaizala.server.api.lenient_json import MAX_LENIENT, parse_object
 from airflow_provider_kaizala.server.domain.errors import ApiError
+from tests.serving import UNLIMITED, serve_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,29 +69,9 @@ def test_lenient_bodies_cost_linear_time(opening: str) -> None:
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
     """A server in a process of its own, without limits: its URL and its process id."""
     folder: Path = tmp_path_factory.mktemp("attacked")
-    command = [
-        sys.executable,
-        "-m",
-        "airflow_provider_kaizala.server",
-        "serve",
-        "--port",
-        "0",
-        "--seed",
-        "demo",
-    ]
-    limits = [
-        "--anonymous-limit",
-        "0",
-        "--connector-limit",
-        "0",
-        "--tenant-limit",
-        "0",
-        "--log-level",
-        "warning",
-    ]
-    with subprocess.Popen(
-        [*command, *limits, "--database", f"sqlite:///{folder}/k.db"], stdout=subprocess.PIPE, text=True
-    ) as server:
+    options = ("--seed", "demo", "--database", f"sqlite:///{folder}/k.db", "--log-level", "warning")
+    command = serve_command(*options, *UNLIMITED)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         yield server.stdout.readline().split()[1], server.pid
         server.terminate()

@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from contextlib import contextmanager
 
 import httpx
+
+from tests.serving import UNLIMITED, serve_command
 
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 
 
 @contextmanager
 def process(database):
-    command = [sys.executable, "-m", "airflow_provider_kaizala.server", "serve", "--port", "0"]
-    command += ["--database", database, "--seed", "demo", "--allow-private-callbacks"]
-    command += ["--connector-limit", "0", "--tenant-limit", "0"]
+    options = ("--database", database, "--seed", "demo", "--allow-private-callbacks")
+    command = serve_command(*options, *UNLIMITED)
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         line = running.stdout.readline()

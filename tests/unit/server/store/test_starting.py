@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,7 @@ from sqlalchemy import create_engine
 
 from airflow_provider_kaizala.server.store.engine import DatabaseUnusable, open_engine
 from airflow_provider_kaizala.server.store.migrate import migrate
+from tests.serving import serve_command
 from tests.unit.server.conftest import create_database
 
 if TYPE_CHECKING:
@@ -26,17 +26,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def serve(database: str, folder: Path) -> subprocess.Popen[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "airflow_provider_kaizala.server",
-        "serve",
-        "--port",
-        "0",
-        "--seed",
-        "demo",
-    ]
-    command += ["--database", database, "--media-dir", str(folder)]
+    command = serve_command("--seed", "demo", "--database", database, "--media-dir", str(folder))
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
