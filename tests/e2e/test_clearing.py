@@ -106,6 +106,11 @@ def until_states(stack: Stack, dag_id: str, run: str, **wanted: str) -> None:
     wait_for(f"{wanted} of {dag_id}", reached, 90, stack.processes.check)
 
 
+def until_over(stack: Stack, dag_id: str, run: str) -> None:
+    """Wait until the scheduler has noted that a run is over: before, it may overlook that its tasks are cleared."""
+    wait_for(f"{run} is over", lambda: stack.run_state(dag_id, run) == "success", 60, stack.processes.check)
+
+
 def kept_deadline(stack: Stack, run: str, task: str) -> datetime:
     """When the wait of a task ends, as it remembers it."""
     path = f"/dags/cleared/dagRuns/{run}/taskInstances/{task}/state-store/kaizala_deadline"
@@ -143,6 +148,7 @@ def test_clearing(stack: Stack, kaizala: KaizalaServer) -> None:
     first = {task: stack.xcom("cleared", run, task) for task in ("resume", "again", "tell")}
     deadlines = {task: kept_deadline(stack, run, task) for task in ("resume", "again")}
 
+    until_over(stack, "cleared", run)
     cleared = stack.api(
         "POST",
         "/dags/cleared/clearTaskInstances",
