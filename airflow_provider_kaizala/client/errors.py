@@ -26,6 +26,19 @@ messages are redacted.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """Return the part of a message that names the known word most like *word*; empty if none is like it."""
+    import difflib  # only who made a mistake pays for it: every DAG file is parsed with this package
+
+    near = difflib.get_close_matches(str(word), known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
 
 class KaizalaError(Exception):
     """Base of all errors of this package.

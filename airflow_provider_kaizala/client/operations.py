@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.errors import KaizalaInputError, did_you_mean
 from airflow_provider_kaizala.client.models import checks
 
 if TYPE_CHECKING:
@@ -135,9 +134,8 @@ def find_operation(name: str) -> tuple[str, Operation]:
     for known, operation in OPERATIONS.items():
         if known.lower() == given:
             return known, operation
-    alike = difflib.get_close_matches(str(name), OPERATIONS, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(alike)}?" if alike else f"use one of {', '.join(OPERATIONS)}"
-    raise KaizalaInputError(f"operation: {name!r} is not a known operationId; {hint}")
+    hint = did_you_mean(name, OPERATIONS) or f"; use one of {', '.join(OPERATIONS)}"
+    raise KaizalaInputError(f"operation: {name!r} is not a known operationId{hint}")
 
 
 def check_parameters(name: str, row: Operation, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ its ``__init__`` compiled, when its first instance is made; the other five are s
 from __future__ import annotations
 
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
+from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, dataclass_transform
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class Value:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        dataclass(cls, init=False, repr=False, eq=False)
+        if get_annotations(cls):  # else it has the fields of its base
+            dataclass(cls, init=False, repr=False, eq=False)
         cls.__init__ = Value.__init__  # type: ignore[method-assign] # not that of a base class, which has other fields
 
     def __init__(self, *args: Any, **values: Any) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.errors import KaizalaInputError, did_you_mean
 from airflow_provider_kaizala.client.settings import DEFAULT_API_ROOT, Settings, Timeouts, is_loopback
 from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.hooks.fields import FIELDS
@@ -94,8 +93,7 @@ def _known(extra: Any) -> dict[str, Any]:
     known = [each.name for each in FIELDS]
     for name in extra:
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else "."
+            hint = did_you_mean(name, known) or "."
             raise KaizalaInputError(f"unknown extra {name!r}{hint} Allowed are: {', '.join(known)}")
     return {name: value for name, value in extra.items() if value not in (None, "", {}, [])}
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
 from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
 from airflow_provider_kaizala import client, hooks
@@ -139,6 +138,11 @@ class KaizalaHook(BaseHook):
     async def async_connection(self) -> KaizalaConnection:
         """Return :attr:`connection`, read without blocking the event loop."""
         if "connection" not in self.__dict__:
+            from airflow.providers.common.compat.connection import (  # only the triggerer needs it
+                get_async_connection,
+                get_async_extra_dejson,
+            )
+
             conn = await get_async_connection(self.kaizala_conn_id, hook=self)
             self.connection = self._read(conn, await get_async_extra_dejson(conn))
         return self.connection

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import os
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.errors import KaizalaInputError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, MutableMapping, Sequence
@@ -159,8 +158,7 @@ def _refuse_unknown(operator: type[CheckedArguments], given: Collection[str]) ->
             continue
         words = [word for family in _SYNONYMS if name in family for word in family]
         near = [word for word in words if word in known and word not in operator.refused]
-        near = near or difflib.get_close_matches(name, known - operator.refused.keys(), n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = f"; did you mean {near[0]!r}?" if near else did_you_mean(name, known - operator.refused.keys())
         raise KaizalaInputError(f"{name}: {operator.__name__} does not take it{hint}")
 
 

@@ -22,13 +22,12 @@ The short forms ``"any"``, ``"all"``, ``3`` and a list of phone numbers mean the
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, field, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.errors import KaizalaInputError, did_you_mean
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.waiting.people import (
@@ -42,8 +41,6 @@ from airflow_provider_kaizala.waiting.people import (
 from airflow_provider_kaizala.waiting.tally import as_offered, chosen, is_offered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from airflow_provider_kaizala.client.models import ActionDetails, Person
     from airflow_provider_kaizala.waiting.people import Eligible
 
@@ -456,7 +453,7 @@ def _from_wire(wire: Mapping[str, Any]) -> Rule:
     if rule is None:
         known = ", ".join(_KINDS)
         raise KaizalaInputError(
-            f"until: kind {checks.shown(kind)} is unknown{_meant(kind, _KINDS)} Known kinds: {known}"
+            f"until: kind {checks.shown(kind)} is unknown{did_you_mean(kind, _KINDS) or '.'} Known kinds: {known}"
         )
     given = {str(key): value for key, value in wire.items() if key != "kind"}
     required = {
@@ -467,14 +464,9 @@ def _from_wire(wire: Mapping[str, Any]) -> Rule:
     for name in given:
         if name not in required:
             raise KaizalaInputError(
-                f"until: kind {kind!r} does not take {name!r}{_meant(name, required)} {takes}"
+                f"until: kind {kind!r} does not take {name!r}{did_you_mean(name, required) or '.'} {takes}"
             )
     lacking = [repr(name) for name, needed in required.items() if needed and name not in given]
     if lacking:
         raise KaizalaInputError(f"until: kind {kind!r} lacks {' and '.join(lacking)}. {takes}")
     return rule(**given)
-
-
-def _meant(word: Any, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(str(word), known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else "."

@@ -96,7 +96,7 @@ def test_files_are_uploaded(kaizala, run_task, tmp_path):
     [
         (
             {"operation": "listMember"},
-            "operation: 'listMember' is not a known operationId; did you mean listMembers",
+            "operation: 'listMember' is not a known operationId; did you mean 'listMembers'?",
         ),
         ({"operation": "getAccessToken"}, "operation: getAccessToken exchanges secrets"),
         ({"operation": "getBotAccessToken"}, "getBotAccessToken exchanges secrets"),

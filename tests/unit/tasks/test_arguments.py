@@ -189,7 +189,7 @@ def test_a_mapped_task_is_checked_once_its_arguments_are_known(dag):
 def test_an_unknown_argument_is_refused_with_what_was_probably_meant(kind, name, meant):
     with pytest.raises(KaizalaInputError) as refused:
         kind(task_id="t", question="Tea?", **{name: 1})
-    assert str(refused.value) == f"{name}: {kind.__name__} does not take it; did you mean {meant}?"
+    assert str(refused.value) == f"{name}: {kind.__name__} does not take it; did you mean {meant!r}?"
 
 
 @pytest.mark.parametrize(
