@@ -22,6 +22,7 @@ from airflow_provider_kaizala.server.api.lenient_json import (
 from airflow_provider_kaizala.server.domain.errors import (
     ApiError,
     bad_request,
+    body_too_slow,
     too_large,
     unsupported_media,
 )
@@ -30,6 +31,8 @@ from airflow_provider_kaizala.server.media_urls import MediaUrls
 
 FORM = "application/x-www-form-urlencoded"
 MAX_FORM_FIELDS = 1000
+#: how long the next bytes of a body may take to come
+IDLE_SECONDS = 30
 _PIECE = 256 * 1024
 _FORM_NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _PACKED = ("gzip", "x-gzip", "deflate")
@@ -61,11 +64,18 @@ async def pieces(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
 
 
 async def _received(request: Request) -> AsyncGenerator[bytes, None]:
+    stream = request.stream()
     try:
-        async for piece in request.stream():
+        while True:
+            async with asyncio.timeout(IDLE_SECONDS):
+                piece = await anext(stream)
             yield piece
+    except StopAsyncIteration:
+        return
     except ClientDisconnect:
         raise bad_request("The body ended early", "form") from None
+    except TimeoutError:
+        raise body_too_slow(IDLE_SECONDS) from None
 
 
 async def _unpacked(packed: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

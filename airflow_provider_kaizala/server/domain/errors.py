@@ -7,6 +7,7 @@
 403  AccessDenied       permission, grant scope, membership or role
 404  NotFound           unknown id or path
 405  MethodNotAllowed   known path, other method
+408  RequestTimeout     the body stopped to come
 413  PayloadTooLarge    body over the limit
 415  UnsupportedMedia   MIME type missing or not taken
 429  TooManyRequests    with Retry-After
@@ -90,6 +91,12 @@ def denied(message: str, reason: str = "") -> ApiError:
 def not_found(what: str) -> ApiError:
     """An id that does not exist."""
     return ApiError(404, "NotFound", f"{what} was not found", "NotFoundException")
+
+
+def body_too_slow(seconds: float) -> ApiError:
+    """Nothing more of a body came for a while."""
+    message = f"Nothing more of the body came for {seconds:g} seconds; send it again"
+    return ApiError(408, "RequestTimeout", message, "BadRequestException", {"Connection": "close"})
 
 
 def over_quota(most: int) -> ApiError:

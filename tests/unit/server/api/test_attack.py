@@ -147,6 +147,22 @@ def test_a_stranger_is_refused_before_the_body_has_come(server, path: str, token
     assert stranger_sends(server, head).startswith(b"HTTP/1.1 401")
 
 
+@pytest.mark.parametrize("path", ["/v1/loginWithPinAndApplicationId", "/people/session", "/sign-in"])
+def test_who_stops_in_the_middle_of_a_body_does_not_hold_the_connection(
+    server, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(bodies, "IDLE_SECONDS", 0.2)
+    head = (
+        b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\n\r\nmobileNumber=%%2B91"
+    )
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(head % path.encode())
+        received = b"".join(iter(lambda: connection.recv(65536), b""))  # to the end of the connection
+    assert received.startswith(b"HTTP/1.1 408")
+
+
 def test_a_false_cookie_does_not_open_the_door_for_a_gigabyte(server) -> None:
     head = (
         b"POST /groups/%b/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\nCookie: kaizala_session=x\r\n"
