@@ -20,6 +20,7 @@ from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.state import ServerState, media_urls, state_of
 
 Reply = dict[str, object]
+DONE: Reply = {"result": "true"}
 #: of somebody who has no token yet
 MAX_BODY_OF_STRANGER = 64 * 1024
 # A file inside of JSON is in memory three times while it is read: as the body, as text, as itself.
