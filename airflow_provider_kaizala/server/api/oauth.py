@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from airflow_provider_kaizala.server import pin_sign_in
+from airflow_provider_kaizala.server.api.auth import render_tokens
 from airflow_provider_kaizala.server.api.bodies import read_fields
 from airflow_provider_kaizala.server.api.calls import MAX_BODY_OF_STRANGER, Reply
 from airflow_provider_kaizala.server.domain import oauth
@@ -16,7 +17,7 @@ from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.page.problems import sentence
 from airflow_provider_kaizala.server.page.render import html
 from airflow_provider_kaizala.server.page.visitor import known_device, visitor_of
-from airflow_provider_kaizala.server.state import base_url, state_of
+from airflow_provider_kaizala.server.state import state_of
 
 # Only the page's style and picture are loaded, nothing runs and nothing frames the page: what is typed goes to this server only,
 # which may send the browser on to the connector.
@@ -61,12 +62,13 @@ async def sign_in(request: Request) -> Response:
 
 async def exchange_code(request: Request, fields: Fields) -> Reply:
     """Trade a code for tokens."""
-    server, endpoint = state_of(request), base_url(request) + "/"
+    server = state_of(request)
     client_id = fields.text("client_id", most=128)
     secret, code = fields.text("client_secret", most=500), fields.text("code", most=500)
-    return await server.database.write(
-        lambda conn: oauth.redeem(conn, server.clock.now_ms(), client_id, secret, code, endpoint)
+    issued = await server.database.write(
+        lambda conn: oauth.redeem(conn, server.clock.now_ms(), client_id, secret, code)
     )
+    return render_tokens(request, issued)
 
 
 def _asked(fields: Fields) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from airflow_provider_kaizala.server.api import (
     auth,
+    bots,
     groups,
     media,
     media_sources,
@@ -24,7 +25,6 @@ from airflow_provider_kaizala.server.domain import (
     action_posting,
     action_reading,
     action_updates,
-    bots,
     messages,
     reactions,
     responses,
