@@ -29,7 +29,6 @@ from airflow_provider_kaizala.server.domain import (
     reactions,
     responses,
 )
-from airflow_provider_kaizala.server.domain import webhooks as stored_webhooks
 from airflow_provider_kaizala.server.domain.context import (
     ACTION_AND_RESPONSES,
     GROUP_INFORMATION,
@@ -102,9 +101,9 @@ _TABLE = (
     ("getReactionSummary", "GET", f"{_G}/reaction/{{referenceId}}/summary", REACTIONS, READ, QUERY, reactions.reference_summary),
     ("getReactions", "GET", f"{_G}/reaction/{{referenceId}}", REACTIONS, READ, QUERY, reactions.list_reactions),
     ("createWebhook", "POST", "/webhook", OUTGOING_WEBHOOKS, ADMITTED, BODY, webhooks.create_webhook),
-    ("listWebhooks", "GET", "/webhook", OUTGOING_WEBHOOKS, READ, QUERY, stored_webhooks.list_webhooks),
+    ("listWebhooks", "GET", "/webhook", OUTGOING_WEBHOOKS, READ, QUERY, webhooks.list_webhooks),
     ("updateWebhook", "PUT", "/webhook/{webhookId}", OUTGOING_WEBHOOKS, ADMITTED, BODY, webhooks.update_webhook),
-    ("deleteWebhook", "DELETE", "/webhook/{webhookId}", OUTGOING_WEBHOOKS, WRITE, NOTHING, stored_webhooks.remove),
+    ("deleteWebhook", "DELETE", "/webhook/{webhookId}", OUTGOING_WEBHOOKS, WRITE, NOTHING, webhooks.delete_webhook),
     ("flowSubscribe", "POST", "/webhook/{objectType}/{eventType}", OUTGOING_WEBHOOKS, ADMITTED, BODY, webhooks.flow_subscribe),
     ("createBot", "POST", "/bot", None, WRITE, BODY, bots.create_bot),
     ("listBots", "GET", "/bot", None, READ, NOTHING, bots.list_bots),
