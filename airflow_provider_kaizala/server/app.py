@@ -32,7 +32,7 @@ from airflow_provider_kaizala.server.page.render import error_page
 from airflow_provider_kaizala.server.people import files
 from airflow_provider_kaizala.server.people import routes as people
 from airflow_provider_kaizala.server.people.live import Live
-from airflow_provider_kaizala.server.people.sessions import COOKIE
+from airflow_provider_kaizala.server.pin_sign_in import COOKIE
 from airflow_provider_kaizala.server.startup import open_state
 from airflow_provider_kaizala.server.state import ServerState
 from airflow_provider_kaizala.server.store.errors import StoreError

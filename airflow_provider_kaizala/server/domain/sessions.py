@@ -12,8 +12,6 @@ from airflow_provider_kaizala.server.domain.errors import not_signed_in
 from airflow_provider_kaizala.server.hashing import fingerprint, new_token
 from airflow_provider_kaizala.server.store.tables import person, person_session
 
-#: holds the session's token in a browser
-COOKIE = "kaizala_session"
 SESSION_LIFE_MS = 30 * DAY
 #: how long a device whose session has ended is known, see :mod:`domain.pins`
 DEVICE_LIFE_MS = 365 * DAY
