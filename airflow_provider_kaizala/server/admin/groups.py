@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import RowMapping, Table, func, select, update
 
@@ -154,14 +155,12 @@ def first_admin(admin: Admin, group_id: str) -> RowMapping | None:
 
 def _acting(admin: Admin, group: RowMapping, otherwise: str) -> tuple[Operation, GroupAccess]:
     """Act as an admin of the group, as on the portal; where there is none, as the person it is about."""
-    who = first_admin(admin, group["id"])
-    nobody = Caller(TENANT, group["tenant_id"], "", "", "", "")
-    if who is None:
-        found = named(Operation(admin.conn, admin.now_ms, nobody), [otherwise])[otherwise]
-        caller = Caller(TENANT, group["tenant_id"], found.id, found.name, found.mobile, found.profile_pic)
-    else:
-        caller = Caller(TENANT, group["tenant_id"], who["id"], who["name"], who["mobile"], who["profile_pic"])
-    op = Operation(admin.conn, admin.now_ms, caller)
+    nobody = Operation(admin.conn, admin.now_ms, Caller(TENANT, group["tenant_id"], "", "", "", ""))
+    first = first_admin(admin, group["id"])
+    mobile = otherwise if first is None else first["mobile"]
+    who = named(nobody, [mobile])[mobile]
+    caller = Caller(TENANT, group["tenant_id"], who.id, who.name, who.mobile, who.profile_pic)
+    op = replace(nobody, caller=caller)
     return op, find_group(op, group["id"])
 
 

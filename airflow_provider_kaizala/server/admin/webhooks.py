@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, func, select, update
 
 from airflow_provider_kaizala.server.admin import connectors
 from airflow_provider_kaizala.server.admin.session import Admin, AdminError
-from airflow_provider_kaizala.server.control.masking import without_query
+from airflow_provider_kaizala.server.delivery.calls import without_query
 from airflow_provider_kaizala.server.domain import webhooks
 from airflow_provider_kaizala.server.domain.ids import canonical
 from airflow_provider_kaizala.server.domain.times import iso, iso_or_none

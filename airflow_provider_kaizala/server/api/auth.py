@@ -6,7 +6,7 @@ from sqlalchemy.engine import Connection
 from starlette.requests import Request
 
 from airflow_provider_kaizala.server.api.calls import Reply
-from airflow_provider_kaizala.server.domain import tokens
+from airflow_provider_kaizala.server.domain import oauth, tokens
 from airflow_provider_kaizala.server.domain.context import (
     ACTION_AND_RESPONSES,
     GROUP_INFORMATION,
@@ -53,10 +53,21 @@ async def get_access_token(request: Request) -> Reply:
             rotation_ends_old_token=server.rotation_ends_old_token,
         )
     )
-    return render_tokens(request, issued)
+    return _render(request, issued)
 
 
-def render_tokens(request: Request, issued: tokens.Tokens) -> Reply:
+async def exchange_code(request: Request, fields: Fields) -> Reply:
+    """``POST /api/oauth/token``: trade the code of an authorization for tokens."""
+    server = state_of(request)
+    client_id = fields.text("client_id", most=128)
+    secret, code = fields.text("client_secret", most=500), fields.text("code", most=500)
+    issued = await server.database.write(
+        lambda conn: oauth.redeem(conn, server.clock.now_ms(), client_id, secret, code)
+    )
+    return _render(request, issued)
+
+
+def _render(request: Request, issued: tokens.Tokens) -> Reply:
     """Return tokens as replies show them."""
     return {
         "accessToken": issued.access,

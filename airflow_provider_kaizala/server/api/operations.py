@@ -16,7 +16,6 @@ from airflow_provider_kaizala.server.api import (
     media,
     media_sources,
     members,
-    oauth,
     subscribers,
     webhooks,
 )
@@ -61,14 +60,14 @@ def _get_action(op: Operation, group_id: str, action_id: str, query: Fields) -> 
 
 _G = "/groups/{groupId}"
 _A = f"{_G}/actions/{{actionId}}"
-# A path that another one's parameter would take stands before it.
+# Without a handler where the page answers; a path that another one's parameter would take stands before it.
 _TABLE = (
     # operationId, method, path, permission of the connector, how it runs, what it takes, handler
     ("generatePin", "POST", "/generatePin", None, OPEN, BODY, auth.generate_pin),
     ("loginWithPinAndApplicationId", "POST", "/loginWithPinAndApplicationId", None, OPEN, BODY, auth.login_with_pin),
     ("getAccessToken", "GET", "/accessToken", None, OPEN, NOTHING, auth.get_access_token),
-    ("oauthAuthorize", "GET", "/api/Oauth/Authorize", None, OPEN, QUERY, oauth.authorize),
-    ("oauthToken", "POST", "/api/oauth/token", None, OPEN, BODY, oauth.exchange_code),
+    ("oauthAuthorize", "GET", "/api/Oauth/Authorize", None, OPEN, QUERY, None),
+    ("oauthToken", "POST", "/api/oauth/token", None, OPEN, BODY, auth.exchange_code),
     ("getMe", "GET", "/users/me", USER_PROFILE, READ, NOTHING, _me),
     ("createGroup", "POST", "/groups", GROUP_INFORMATION, WRITE, BODY, groups.create_group),
     ("listGroups", "GET", "/groups", GROUP_INFORMATION, READ, QUERY, groups.list_groups),
@@ -119,9 +118,16 @@ OPERATIONS = {row[0]: Endpoint(*row) for row in _TABLE}
 def routes() -> Iterator[Route]:
     """Yield the routes of the API."""
     for endpoint in OPERATIONS.values():
+        if endpoint.handle is None:
+            continue
         paths = [f"/v1{endpoint.path}", *([endpoint.path] if endpoint.path.startswith("/api/") else ())]
         for path in paths:
-            yield Route(path, partial(answer, endpoint), methods=[endpoint.method], name=endpoint.name)
+            yield Route(
+                path,
+                partial(answer, endpoint, endpoint.handle),
+                methods=[endpoint.method],
+                name=endpoint.name,
+            )
 
 
 # --- Which operation a request calls ----------------------------------------------------------------------------------
