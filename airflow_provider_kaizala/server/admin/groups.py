@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import RowMapping, Table, func, select, update
+from sqlalchemy import RowMapping, Table, func, literal, select, update
 
 from airflow_provider_kaizala.server.admin.session import Admin, AdminError
 from airflow_provider_kaizala.server.domain import members, subscribers
 from airflow_provider_kaizala.server.domain.access import GroupAccess, find_group
-from airflow_provider_kaizala.server.domain.context import ADMIN, MEMBER, TENANT, Caller, Operation
+from airflow_provider_kaizala.server.domain.context import (
+    ADMIN,
+    MEMBER,
+    SUBSCRIBER,
+    TENANT,
+    Caller,
+    Operation,
+)
 from airflow_provider_kaizala.server.domain.groups import MAX_MEMBERS
 from airflow_provider_kaizala.server.domain.ids import canonical, new_unit_id
 from airflow_provider_kaizala.server.domain.persons import by_phones, named
@@ -40,22 +48,17 @@ def list_all(admin: Admin) -> list[Shown]:
 def list_people(admin: Admin, group_id: str) -> list[Shown]:
     """List who is in a group, and as what."""
     group = find(admin, group_id)
-    inside = admin.conn.execute(
-        select(_p.mobile, _p.name, _m.role, _m.joined_ms.label("since"))
-        .join(t.membership, _m.person_id == _p.id)
-        .where(_m.group_id == group["id"])
-        .order_by(_m.role, _p.name, _p.mobile)
-    ).all()
-    around = admin.conn.execute(
-        select(_p.mobile, _p.name, _s.created_ms.label("since"))
-        .join(t.subscription, _s.person_id == _p.id)
-        .where(_s.group_id == group["id"])
-        .order_by(_p.name, _p.mobile)
-    ).all()
-    rows = [(row, row.role) for row in inside] + [(row, "Subscriber") for row in around]
+    rows: list[Any] = []
+    for table, role, since in (
+        (t.membership, _m.role, _m.joined_ms),
+        (t.subscription, literal(SUBSCRIBER), _s.created_ms),
+    ):
+        query = select(_p.mobile, _p.name, role.label("role"), since.label("since"))
+        inside = query.join(table, table.c.person_id == _p.id).where(table.c.group_id == group["id"])
+        rows += admin.conn.execute(inside.order_by("role", _p.name, _p.mobile)).all()
     return [
-        {"mobileNumber": row.mobile or "", "name": row.name, "role": role, "since": iso(row.since)}
-        for row, role in rows
+        {"mobileNumber": row.mobile or "", "name": row.name, "role": row.role, "since": iso(row.since)}
+        for row in rows
     ]
 
 

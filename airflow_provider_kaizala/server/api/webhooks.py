@@ -182,42 +182,28 @@ def _events(fields: Fields) -> list[str]:
 
 
 def _draft(op: Operation, fields: Fields, subject: Subject | None, events: list[str] | None) -> Draft:
+    url, token, context = None, fields.optional_text("callBackToken"), fields.raw("callBackContext")
+    if fields.has("callBackUrl"):
+        # Kept as it is given: programs look for their own URL in the list.
+        url = fields.text("callBackUrl", most=10_000).strip()
+        try:
+            parse_url(url)
+        except ValueError as error:
+            raise bad_request(f"callBackUrl {error}") from None
+    if token is not None and not HEADER_VALUE.match(token.encode()):
+        raise bad_request("callBackToken must be a text that a header can hold")
+    if isinstance(context, dict | list):
+        # context is a string: an object comes back as its JSON, as JavaScript and .NET write it.
+        fields = fields.over(callBackContext=json.dumps(context, ensure_ascii=False, separators=(",", ":")))
     return Draft(
         subject=subject,
         events=events,
-        callback_url=_url(fields),
-        callback_token=_token(fields),
-        callback_context=_context(fields),
+        callback_url=url,
+        callback_token=token,
+        callback_context=fields.optional_text("callBackContext", most=20_000),
         callback_headers=_headers(fields),
         validity_ms=_validity(op, fields),
     )
-
-
-def _url(fields: Fields) -> str | None:
-    if not fields.has("callBackUrl"):
-        return None
-    # Kept as it is given: programs look for their own URL in the list.
-    url = fields.text("callBackUrl", most=10_000).strip()
-    try:
-        parse_url(url)
-    except ValueError as error:
-        raise bad_request(f"callBackUrl {error}") from None
-    return url
-
-
-def _token(fields: Fields) -> str | None:
-    token = fields.optional_text("callBackToken")
-    if token is not None and not HEADER_VALUE.match(token.encode()):
-        raise bad_request("callBackToken must be a text that a header can hold")
-    return token
-
-
-def _context(fields: Fields) -> str | None:
-    given = fields.raw("callBackContext")
-    if isinstance(given, dict | list):
-        # context is a string: an object comes back as its JSON, as JavaScript and .NET write it.
-        fields = fields.over(callBackContext=json.dumps(given, ensure_ascii=False, separators=(",", ":")))
-    return fields.optional_text("callBackContext", most=20_000)
 
 
 def _headers(fields: Fields) -> dict[str, str] | None:

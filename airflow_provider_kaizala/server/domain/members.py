@@ -20,6 +20,7 @@ from airflow_provider_kaizala.server.store.tables import membership, person
 from airflow_provider_kaizala.server.store.upsert import insert
 
 _m = membership.c
+_MEMBERS = select(*persons.COLUMNS, _m.role).join(membership, _m.person_id == person.c.id)
 
 
 class Member(NamedTuple):
@@ -32,13 +33,8 @@ class Member(NamedTuple):
 def list_members(op: Operation, access: GroupAccess) -> list[Member]:
     """List all members, in the order in which they came; not paged."""
     need_member(access)
-    rows = op.conn.execute(
-        select(*persons.COLUMNS, _m.role)
-        .join(membership, _m.person_id == person.c.id)
-        .where(_m.group_id == access.id)
-        .order_by(_m.joined_ms, person.c.mobile)
-    ).all()
-    return [Member(persons.as_person(row[:5]), row.role) for row in rows]
+    inside = _MEMBERS.where(_m.group_id == access.id).order_by(_m.joined_ms, person.c.mobile)
+    return [Member(persons.as_person(row), row.role) for row in op.conn.execute(inside)]
 
 
 def add(op: Operation, access: GroupAccess, phones: Sequence[str]) -> None:
@@ -98,21 +94,14 @@ def _end_grants(op: Operation, access: GroupAccess, who: persons.Person) -> None
 
 def find_member(op: Operation, access: GroupAccess, member_id: str) -> Member:
     """Find a member of a group by user id or phone number."""
-    found = op.conn.execute(
-        select(*persons.COLUMNS, _m.role)
-        .join(membership, _m.person_id == person.c.id)
-        .where(
-            _m.group_id == access.id,
-            person.c.mobile == member_id
-            if member_id.startswith("+")
-            else person.c.id == canonical(member_id),
-        )
-    ).first()
+    p = person.c
+    named = p.mobile == member_id if member_id.startswith("+") else p.id == canonical(member_id)
+    found = op.conn.execute(_MEMBERS.where(_m.group_id == access.id, named)).first()
     if found is None:
         if access.role not in (ADMIN, MEMBER):
             raise denied("Only members of the group may do this")
         raise not_found("The member")
-    return Member(persons.as_person(found[:5]), found.role)
+    return Member(persons.as_person(found), found.role)
 
 
 def member_event(who: persons.Person, kind: str) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -52,8 +52,14 @@ def list_page(op: Operation, access: GroupAccess, after: int, count: int) -> Pag
 def add(op: Operation, access: GroupAccess, phones: Sequence[str]) -> None:
     """Subscribe people by phone number; those who are subscribers already stay as they are."""
     _begin(op, access)
+    if not phones:
+        return
     people = persons.named(op, phones)
-    added = _subscribe(op, access, [people[phone].id for phone in phones])
+    rows = [
+        {"group_id": access.id, "person_id": people[phone].id, "created_ms": op.now_ms} for phone in phones
+    ]
+    query = insert(op.conn, subscription).values(rows).on_conflict_do_nothing().returning(_s.person_id)
+    added = set(op.conn.execute(query).scalars())
     for who in (people[phone] for phone in phones):
         if who.id in added:
             emit(op, access.id, "MemberAdded", member_event(who, SUBSCRIBER))
@@ -63,7 +69,9 @@ def remove(op: Operation, access: GroupAccess, phones: Sequence[str]) -> set[str
     """Unsubscribe people by phone number; return the numbers of those who were subscribers."""
     _begin(op, access)
     people = persons.by_phones(op.conn, phones)
-    gone = _unsubscribe(op, access, [who.id for who in people.values()])
+    theirs = _s.person_id.in_([who.id for who in people.values()])
+    query = subscription.delete().where(_s.group_id == access.id, theirs).returning(_s.person_id)
+    gone = set(op.conn.execute(query).scalars())
     removed = [people[phone] for phone in phones if phone in people and people[phone].id in gone]
     for who in removed:
         emit(op, access.id, "MemberRemoved", member_event(who, SUBSCRIBER))
@@ -74,26 +82,3 @@ def _begin(op: Operation, access: GroupAccess) -> None:
     need_admin(need_hub(access))
     # One after the other, as they may name the same people in any order, and are listed in the order in which they came.
     op.conn.execute(select(_g.id).where(_g.id == access.id).with_for_update(key_share=True))
-
-
-def _subscribe(op: Operation, access: GroupAccess, ids: list[str]) -> set[str]:
-    """Subscribe people; return those who were not."""
-    added: set[str] = set()
-    for some in _in_parts(ids):
-        rows = [{"group_id": access.id, "person_id": one, "created_ms": op.now_ms} for one in some]
-        query = insert(op.conn, subscription).values(rows).on_conflict_do_nothing().returning(_s.person_id)
-        added.update(op.conn.execute(query).scalars())
-    return added
-
-
-def _unsubscribe(op: Operation, access: GroupAccess, ids: list[str]) -> set[str]:
-    """Unsubscribe people; return those who were subscribed."""
-    gone: set[str] = set()
-    for some in _in_parts(ids):
-        query = subscription.delete().where(_s.group_id == access.id, _s.person_id.in_(some))
-        gone.update(op.conn.execute(query.returning(_s.person_id)).scalars())
-    return gone
-
-
-def _in_parts(ids: list[str]) -> Iterator[list[str]]:
-    return (ids[start : start + 500] for start in range(0, len(ids), 500))
