@@ -47,13 +47,8 @@ def remove_subscribers(op: Operation, group_id: str, fields: Fields) -> Reply:
     """``PUT /groups/{groupId}/subscribers/remove``; the outcome is told per number."""
     access, given, phones = _named(op, group_id, fields)
     removed = subscribers.remove(op, access, phones)
-    result: Reply = {}
-    for one in given:
-        if one in removed:
-            result[one] = {"isRemoved": True}
-        else:
-            result[one] = {"isRemoved": False, **(_NOT_SUBSCRIBED if one in phones else NO_NUMBER)}
-    return {"result": result}
+    failed = {one: _NOT_SUBSCRIBED if one in phones else NO_NUMBER for one in given if one not in removed}
+    return {"result": {one: {"isRemoved": one in removed, **failed.get(one, {})} for one in given}}
 
 
 def _named(op: Operation, group_id: str, fields: Fields) -> tuple[GroupAccess, list[str], list[str]]:
