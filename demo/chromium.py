@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import requests
 
 from airflow_provider_kaizala.server.page.visitor import ZONE
-from airflow_provider_kaizala.server.people.sessions import COOKIE
+from airflow_provider_kaizala.server.pin_sign_in import COOKIE
 from demo.people import PIN
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_kaizala.server.api import media, oauth, operations
+from airflow_provider_kaizala.server.api import media, operations
 from airflow_provider_kaizala.server.api.bodies import error_reply
 from airflow_provider_kaizala.server.api.guards import BrowserClients, StrangerLimit
 from airflow_provider_kaizala.server.api.paths import TidyPaths, tidy
@@ -27,12 +27,13 @@ from airflow_provider_kaizala.server.domain.errors import ApiError, not_found, s
 from airflow_provider_kaizala.server.health import Metrics, alive, metrics, ready
 from airflow_provider_kaizala.server.limits import AddressLimit
 from airflow_provider_kaizala.server.logs import Observed
+from airflow_provider_kaizala.server.page import oauth
 from airflow_provider_kaizala.server.page import routes as page
 from airflow_provider_kaizala.server.page.render import error_page
 from airflow_provider_kaizala.server.people import files
 from airflow_provider_kaizala.server.people import routes as people
 from airflow_provider_kaizala.server.people.live import Live
-from airflow_provider_kaizala.server.people.sessions import COOKIE
+from airflow_provider_kaizala.server.pin_sign_in import COOKIE
 from airflow_provider_kaizala.server.startup import open_state
 from airflow_provider_kaizala.server.state import ServerState
 from airflow_provider_kaizala.server.store.errors import StoreError
@@ -75,7 +76,7 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
     for router in (*ROUTERS, *((control.router, inspector.router) if config.test_mode else ())):
         app.include_router(router)
     app.router.routes.extend(operations.routes())
-    app.router.routes.append(Route("/api/oauth/authorize", oauth.sign_in, methods=["POST"]))
+    app.router.routes.extend(oauth.routes())
     for path, answer in (("/healthz", alive), ("/readyz", ready), ("/metrics", metrics)):
         app.add_api_route(path, answer, methods=["GET"])
     for route in app.routes:

@@ -21,6 +21,7 @@ from airflow_provider_kaizala.server.state import state_of
 from airflow_provider_kaizala.server.store.errors import StoreError
 from airflow_provider_kaizala.server.store.migrate import newest
 from airflow_provider_kaizala.server.store.tables import webhook_delivery
+from airflow_provider_kaizala.server.store.webhook_tables import PENDING
 
 READY_SECONDS = 5.0
 
@@ -85,7 +86,7 @@ def _room(path: str) -> str:
 
 def _outbox(conn: Connection) -> tuple[int, int | None]:
     d = webhook_delivery.c
-    row = conn.execute(select(func.count(), func.min(d.next_attempt_ms)).where(d.state == "pending")).one()
+    row = conn.execute(select(func.count(), func.min(d.next_attempt_ms)).where(d.state == PENDING)).one()
     return row[0], row[1]
 
 

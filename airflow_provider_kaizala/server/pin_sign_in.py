@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.server.state import ServerState
 
 Result = TypeVar("Result")
+#: holds a session's token in a browser
+COOKIE = "kaizala_session"
 THREADS = 2
 MAX_WAITING = 64
 # What a PIN that came as a number may have been: it has lost its zeros in front.

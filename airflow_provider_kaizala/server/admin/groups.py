@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy import RowMapping, Table, func, literal, select, update
 
 from airflow_provider_kaizala.server.admin.session import Admin, AdminError
 from airflow_provider_kaizala.server.domain import members, subscribers
-from airflow_provider_kaizala.server.domain.context import ADMIN, MEMBER, TENANT, Caller, Operation
-from airflow_provider_kaizala.server.domain.fields import Fields
+from airflow_provider_kaizala.server.domain.access import GroupAccess, find_group
+from airflow_provider_kaizala.server.domain.context import (
+    ADMIN,
+    MEMBER,
+    SUBSCRIBER,
+    TENANT,
+    Caller,
+    Operation,
+)
 from airflow_provider_kaizala.server.domain.groups import MAX_MEMBERS
 from airflow_provider_kaizala.server.domain.ids import canonical, new_unit_id
 from airflow_provider_kaizala.server.domain.persons import by_phones, named
@@ -39,22 +48,17 @@ def list_all(admin: Admin) -> list[Shown]:
 def list_people(admin: Admin, group_id: str) -> list[Shown]:
     """List who is in a group, and as what."""
     group = find(admin, group_id)
-    inside = admin.conn.execute(
-        select(_p.mobile, _p.name, _m.role, _m.joined_ms.label("since"))
-        .join(t.membership, _m.person_id == _p.id)
-        .where(_m.group_id == group["id"])
-        .order_by(_m.role, _p.name, _p.mobile)
-    ).all()
-    around = admin.conn.execute(
-        select(_p.mobile, _p.name, _s.created_ms.label("since"))
-        .join(t.subscription, _s.person_id == _p.id)
-        .where(_s.group_id == group["id"])
-        .order_by(_p.name, _p.mobile)
-    ).all()
-    rows = [(row, row.role) for row in inside] + [(row, "Subscriber") for row in around]
+    rows: list[Any] = []
+    for table, role, since in (
+        (t.membership, _m.role, _m.joined_ms),
+        (t.subscription, literal(SUBSCRIBER), _s.created_ms),
+    ):
+        query = select(_p.mobile, _p.name, role.label("role"), since.label("since"))
+        inside = query.join(table, table.c.person_id == _p.id).where(table.c.group_id == group["id"])
+        rows += admin.conn.execute(inside.order_by("role", _p.name, _p.mobile)).all()
     return [
-        {"mobileNumber": row.mobile or "", "name": row.name, "role": role, "since": iso(row.since)}
-        for row, role in rows
+        {"mobileNumber": row.mobile or "", "name": row.name, "role": row.role, "since": iso(row.since)}
+        for row in rows
     ]
 
 
@@ -70,14 +74,14 @@ def add_people(
     group = find(admin, group_id)
     if not (admins or plain or subscribing):
         raise AdminError("nobody is named; use --admin, --member or --subscriber")
-    op = _acting(admin, group, [*admins, *plain, *subscribing][0])
-    for start in range(0, len([*admins, *plain]), MAX_MEMBERS):
-        some = [*admins, *plain][start : start + MAX_MEMBERS]
-        members.add_members(op, group["id"], Fields({"members": some}))
+    op, access = _acting(admin, group, [*admins, *plain, *subscribing][0])
+    joining = list(dict.fromkeys([*admins, *plain]))
+    for start in range(0, len(joining), MAX_MEMBERS):
+        members.add(op, access, joining[start : start + MAX_MEMBERS])
     for phone in admins:
-        members.update_member(op, group["id"], phone, Fields({"role": ADMIN}))
+        members.set_role(op, access, phone, ADMIN)
     if subscribing:
-        subscribers.add_subscribers(op, group["id"], Fields({"subscribers": list(subscribing)}))
+        subscribers.add(op, access, list(dict.fromkeys(subscribing)))
     return _shown(admin, group)
 
 
@@ -87,33 +91,29 @@ def remove_people(admin: Admin, group_id: str, phones: Sequence[str]) -> Shown:
     people = by_phones(admin.conn, phones)
     for phone in phones:
         who = people.get(phone)
-        is_member = (
-            who is not None
-            and admin.conn.execute(
-                select(_m.role).where(_m.group_id == group["id"], _m.person_id == who.id)
-            ).first()
+        inside, around = (
+            who is not None and _is_in(admin, table, group["id"], who.id)
+            for table in (t.membership, t.subscription)
         )
-        subscribes = (
-            who is not None
-            and admin.conn.execute(
-                select(_s.id).where(_s.group_id == group["id"], _s.person_id == who.id)
-            ).first()
-        )
-        if not is_member and not subscribes:
+        if not inside and not around:
             raise AdminError(f"{phone} is not in the group")
-        op = _acting(admin, group, phone)
-        if is_member:
-            members.remove_member(op, group["id"], phone)
-        if subscribes:
-            subscribers.remove_subscribers(op, group["id"], Fields({"subscribers": [phone]}))
+        op, access = _acting(admin, group, phone)
+        if inside:
+            members.remove(op, access, phone)
+        if around:
+            subscribers.remove(op, access, [phone])
     return _shown(admin, group)
+
+
+def _is_in(admin: Admin, table: Table, group_id: str, person_id: str) -> bool:
+    here = (table.c.group_id == group_id, table.c.person_id == person_id)
+    return admin.conn.execute(select(table.c.group_id).where(*here)).first() is not None
 
 
 def demote(admin: Admin, group_id: str, mobile: str) -> Shown:
     """Make an admin of a group a member; what they granted of it ends."""
     group = find(admin, group_id)
-    op = _acting(admin, group, mobile)
-    members.update_member(op, group["id"], mobile, Fields({"role": MEMBER}))
+    members.set_role(*_acting(admin, group, mobile), mobile, MEMBER)
     return _shown(admin, group)
 
 
@@ -156,16 +156,15 @@ def first_admin(admin: Admin, group_id: str) -> RowMapping | None:
     )
 
 
-def _acting(admin: Admin, group: RowMapping, otherwise: str) -> Operation:
+def _acting(admin: Admin, group: RowMapping, otherwise: str) -> tuple[Operation, GroupAccess]:
     """Act as an admin of the group, as on the portal; where there is none, as the person it is about."""
-    who = first_admin(admin, group["id"])
-    nobody = Caller(TENANT, group["tenant_id"], "", "", "", "")
-    if who is None:
-        found = named(Operation(admin.conn, admin.now_ms, nobody), [otherwise])[otherwise]
-        caller = Caller(TENANT, group["tenant_id"], found.id, found.name, found.mobile, found.profile_pic)
-    else:
-        caller = Caller(TENANT, group["tenant_id"], who["id"], who["name"], who["mobile"], who["profile_pic"])
-    return Operation(admin.conn, admin.now_ms, caller)
+    nobody = Operation(admin.conn, admin.now_ms, Caller(TENANT, group["tenant_id"], "", "", "", ""))
+    first = first_admin(admin, group["id"])
+    mobile = otherwise if first is None else first["mobile"]
+    who = named(nobody, [mobile])[mobile]
+    caller = Caller(TENANT, group["tenant_id"], who.id, who.name, who.mobile, who.profile_pic)
+    op = replace(nobody, caller=caller)
+    return op, find_group(op, group["id"])
 
 
 def _shown(admin: Admin, row: RowMapping) -> Shown:

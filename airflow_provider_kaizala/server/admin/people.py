@@ -8,9 +8,9 @@ from airflow_provider_kaizala.server.admin import groups
 from airflow_provider_kaizala.server.admin.session import Admin, AdminError
 from airflow_provider_kaizala.server.domain.context import TENANT, USER
 from airflow_provider_kaizala.server.domain.pins import forget_number
+from airflow_provider_kaizala.server.domain.sessions import forget_sessions
 from airflow_provider_kaizala.server.domain.times import iso
 from airflow_provider_kaizala.server.domain.tokens import end_grants
-from airflow_provider_kaizala.server.people.sessions import forget_sessions
 from airflow_provider_kaizala.server.store import tables as t
 
 _p = t.person.c

@@ -8,11 +8,12 @@ from sqlalchemy import RowMapping, func, select, update
 
 from airflow_provider_kaizala.server.admin import connectors
 from airflow_provider_kaizala.server.admin.session import Admin, AdminError
-from airflow_provider_kaizala.server.control.masking import without_query
-from airflow_provider_kaizala.server.delivery import outbox
+from airflow_provider_kaizala.server.delivery.calls import without_query
+from airflow_provider_kaizala.server.domain import webhooks
 from airflow_provider_kaizala.server.domain.ids import canonical
 from airflow_provider_kaizala.server.domain.times import iso, iso_or_none
 from airflow_provider_kaizala.server.store import tables as t
+from airflow_provider_kaizala.server.store.webhook_tables import DELIVERED, FAILED, PENDING
 
 _w, _d = t.webhook.c, t.webhook_delivery.c
 Shown = dict[str, object]
@@ -31,7 +32,7 @@ def list_all(admin: Admin, connector_id: str | None) -> list[Shown]:
     return [
         {
             **_shown(row, admin.now_ms),
-            **{state: states.get((row["id"], state), 0) for state in ("pending", "delivered", "failed")},
+            **{state: states.get((row["id"], state), 0) for state in (PENDING, DELIVERED, FAILED)},
         }
         for row in rows
     ]
@@ -47,7 +48,7 @@ def enable(admin: Admin, webhook_id: str) -> Shown:
     admin.conn.execute(
         update(t.webhook).where(_w.id == found["id"]).values(active=True, changed_ms=admin.now_ms)
     )
-    outbox.requeue(admin.conn, found["id"], admin.now_ms)
+    webhooks.requeue(admin.conn, found["id"], admin.now_ms)
     return _shown(find(admin, webhook_id), admin.now_ms)
 
 
@@ -70,7 +71,7 @@ def deliveries(admin: Admin, webhook_id: str, state: str | None, most: int) -> l
             "lastStatus": row["last_status"],
             "lastError": row["last_error"],
             "created": iso(row["created_ms"]),
-            "nextAttempt": iso(row["next_attempt_ms"]) if row["state"] == "pending" else None,
+            "nextAttempt": iso(row["next_attempt_ms"]) if row["state"] == PENDING else None,
             "finished": iso_or_none(row["finished_ms"]),
         }
         for row in rows
@@ -94,6 +95,6 @@ def _shown(row: RowMapping, now_ms: int) -> Shown:
         "objectId": row["object_id"],
         "events": json.loads(row["events_json"]),
         "callbackUrl": without_query(row["callback_url"]),
-        "active": bool(row["active"] and row["validity_ms"] > now_ms),
+        "active": webhooks.is_live(row, now_ms),
         "validity": iso(row["validity_ms"]),
     }

@@ -20,6 +20,8 @@ from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.state import ServerState, media_urls, state_of
 
 Reply = dict[str, object]
+Handler = Callable[..., Any]
+DONE: Reply = {"result": "true"}
 #: of somebody who has no token yet
 MAX_BODY_OF_STRANGER = 64 * 1024
 # A file inside of JSON is in memory three times while it is read: as the body, as text, as itself.
@@ -53,6 +55,7 @@ class Endpoint:
     :param method: where this is GET, HEAD is taken too
     :param path: as in the contract: under ``/v1``, and what begins with ``/api`` also without that
     :param permission: what the connector must be allowed to do; None if every access token will do
+    :param handle: None for what the page answers, with HTML
     """
 
     name: str
@@ -61,14 +64,14 @@ class Endpoint:
     permission: str | None
     runs: Runs
     takes: Takes
-    handle: Callable[..., Any]
+    handle: Handler | None
 
 
-async def answer(endpoint: Endpoint, request: Request) -> Response:
+async def answer(endpoint: Endpoint, handle: Handler, request: Request) -> Response:
     """Answer a call of an operation; what was written is durable before the reply."""
     server, ids = state_of(request), tuple(request.path_params.values())
     if endpoint.runs is Runs.OPEN:
-        return _sent(await endpoint.handle(request, *await _given(request, endpoint, MAX_BODY_OF_STRANGER)))
+        return _sent(await handle(request, *await _given(request, endpoint, MAX_BODY_OF_STRANGER)))
     token = access_token(request)
     if token is None:
         raise token_missing()
@@ -80,7 +83,7 @@ async def answer(endpoint: Endpoint, request: Request) -> Response:
         caller = await server.database.read(admit)
         server.known_tokens.add(token, server.clock.now_ms())
         given = await _given(request, endpoint, server.config.max_body)
-        return _sent(await endpoint.handle(request, caller, *ids, *given))
+        return _sent(await handle(request, caller, *ids, *given))
 
     if endpoint.takes is Takes.BODY:
         await let_in(server, token, lambda conn: authenticate(conn, server.clock.now_ms(), token, None))
@@ -93,7 +96,7 @@ async def answer(endpoint: Endpoint, request: Request) -> Response:
 
     def work(conn: Connection) -> Reply:
         caller = admit(conn)
-        reply: Reply = endpoint.handle(Operation(conn, server.clock.now_ms(), caller), *ids, *given)
+        reply: Reply = handle(Operation(conn, server.clock.now_ms(), caller), *ids, *given)
         return reply
 
     database = server.database

@@ -66,20 +66,20 @@ async def upload_media(request: Request, caller: Caller) -> Reply:
 async def register(server: ServerState, caller: Caller, files: list[StoredFile]) -> Reply:
     """Register files that are on disk; they are removed again if that is refused."""
 
-    def work(conn: Connection) -> Reply:
+    def work(conn: Connection) -> str:
         op = Operation(conn, server.clock.now_ms(), caller)
         check_quota(op, files, server.config.media_quota)
         return add_resource(op, files)
 
     try:
-        reply = await server.database.write(work)
+        resource = await server.database.write(work)
     except (ApiError, Unavailable):  # not where the outcome is unknown: something may refer to them
         for one in files:
             server.media.discard(one.id)
         raise
     for one in files:
         server.media.keep(one.id)
-    return reply
+    return {"mediaResource": resource}
 
 
 class _Parts(Parts):

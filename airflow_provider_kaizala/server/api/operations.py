@@ -9,23 +9,25 @@ from functools import partial
 
 from starlette.routing import Route
 
-from airflow_provider_kaizala.server.api import auth, media, media_sources, oauth, webhooks
+from airflow_provider_kaizala.server.api import (
+    auth,
+    bots,
+    groups,
+    media,
+    media_sources,
+    members,
+    subscribers,
+    webhooks,
+)
 from airflow_provider_kaizala.server.api.calls import Endpoint, Reply, Runs, Takes, answer
 from airflow_provider_kaizala.server.domain import (
     action_posting,
     action_reading,
     action_updates,
-    bots,
-    groups,
-    members,
     messages,
     reactions,
     responses,
-    sub_groups,
-    subscribers,
-    tenant_search,
 )
-from airflow_provider_kaizala.server.domain import webhooks as stored_webhooks
 from airflow_provider_kaizala.server.domain.context import (
     ACTION_AND_RESPONSES,
     GROUP_INFORMATION,
@@ -52,50 +54,34 @@ def _me(op: Operation) -> Reply:
     return {"id": op.caller.person_id, **mobile, "name": op.caller.name, "profilePic": op.caller.profile_pic}
 
 
-def _list_groups(op: Operation, query: Fields) -> Reply:
-    return groups.list_groups(
-        op,
-        with_details=query.boolean("showDetails", "showDetail"),
-        with_hierarchy=query.boolean("fetchAllGroups"),
-    )
-
-
-def _list_sub_groups(op: Operation, group_id: str, query: Fields) -> Reply:
-    return sub_groups.list_sub_groups(op, group_id, all_levels=query.boolean("fetchAllGroups"))
-
-
-def _first_subscribers(op: Operation, group_id: str) -> Reply:
-    return subscribers.list_subscribers(op, group_id, Fields({}))
-
-
 def _get_action(op: Operation, group_id: str, action_id: str, query: Fields) -> Reply:
     return action_reading.get_action(op, group_id, action_id, with_details=query.boolean("getDetails"))
 
 
 _G = "/groups/{groupId}"
 _A = f"{_G}/actions/{{actionId}}"
-# A path that another one's parameter would take stands before it.
+# Without a handler where the page answers; a path that another one's parameter would take stands before it.
 _TABLE = (
     # operationId, method, path, permission of the connector, how it runs, what it takes, handler
     ("generatePin", "POST", "/generatePin", None, OPEN, BODY, auth.generate_pin),
     ("loginWithPinAndApplicationId", "POST", "/loginWithPinAndApplicationId", None, OPEN, BODY, auth.login_with_pin),
     ("getAccessToken", "GET", "/accessToken", None, OPEN, NOTHING, auth.get_access_token),
-    ("oauthAuthorize", "GET", "/api/Oauth/Authorize", None, OPEN, QUERY, oauth.authorize),
-    ("oauthToken", "POST", "/api/oauth/token", None, OPEN, BODY, oauth.exchange_code),
+    ("oauthAuthorize", "GET", "/api/Oauth/Authorize", None, OPEN, QUERY, None),
+    ("oauthToken", "POST", "/api/oauth/token", None, OPEN, BODY, auth.exchange_code),
     ("getMe", "GET", "/users/me", USER_PROFILE, READ, NOTHING, _me),
     ("createGroup", "POST", "/groups", GROUP_INFORMATION, WRITE, BODY, groups.create_group),
-    ("listGroups", "GET", "/groups", GROUP_INFORMATION, READ, QUERY, _list_groups),
+    ("listGroups", "GET", "/groups", GROUP_INFORMATION, READ, QUERY, groups.list_groups),
     ("getGroup", "GET", _G, GROUP_INFORMATION, READ, NOTHING, groups.get_group),
-    ("listSubGroups", "GET", f"{_G}/subGroups", GROUP_INFORMATION, READ, QUERY, _list_sub_groups),
-    ("createSubGroup", "POST", f"{_G}/subGroups", GROUP_INFORMATION, WRITE, BODY, sub_groups.create_sub_group),
-    ("addSubGroups", "PUT", f"{_G}/subGroups", GROUP_INFORMATION, WRITE, BODY, sub_groups.attach_sub_groups),
-    ("removeSubGroup", "DELETE", f"{_G}/subGroups/{{subGroupId}}", GROUP_INFORMATION, WRITE, NOTHING, sub_groups.detach_sub_group),
+    ("listSubGroups", "GET", f"{_G}/subGroups", GROUP_INFORMATION, READ, QUERY, groups.list_sub_groups),
+    ("createSubGroup", "POST", f"{_G}/subGroups", GROUP_INFORMATION, WRITE, BODY, groups.create_sub_group),
+    ("addSubGroups", "PUT", f"{_G}/subGroups", GROUP_INFORMATION, WRITE, BODY, groups.attach_sub_groups),
+    ("removeSubGroup", "DELETE", f"{_G}/subGroups/{{subGroupId}}", GROUP_INFORMATION, WRITE, NOTHING, groups.detach_sub_group),
     ("listMembers", "GET", f"{_G}/members", GROUP_MEMBER_LIST, READ, NOTHING, members.list_members),
     ("addMembers", "PUT", f"{_G}/members", GROUP_MEMBER_LIST, WRITE, BODY, members.add_members),
     ("updateMember", "PUT", f"{_G}/members/{{memberId}}", GROUP_MEMBER_LIST, WRITE, BODY, members.update_member),
     ("removeMember", "DELETE", f"{_G}/members/{{memberId}}", GROUP_MEMBER_LIST, WRITE, NOTHING, members.remove_member),
     ("listSubscribers", "POST", f"{_G}/subscribers", GROUP_MEMBER_LIST, READ, BODY, subscribers.list_subscribers),
-    ("listSubscribersGet", "GET", f"{_G}/subscribers", GROUP_MEMBER_LIST, READ, NOTHING, _first_subscribers),
+    ("listSubscribersGet", "GET", f"{_G}/subscribers", GROUP_MEMBER_LIST, READ, NOTHING, subscribers.first_subscribers),
     ("addSubscribers", "PUT", f"{_G}/subscribers/add", GROUP_MEMBER_LIST, WRITE, BODY, subscribers.add_subscribers),
     ("removeSubscribers", "PUT", f"{_G}/subscribers/remove", GROUP_MEMBER_LIST, WRITE, BODY, subscribers.remove_subscribers),
     ("sendMessage", "POST", f"{_G}/messages", TEXT_MESSAGE, WRITE, BODY, messages.send_message),
@@ -114,9 +100,9 @@ _TABLE = (
     ("getReactionSummary", "GET", f"{_G}/reaction/{{referenceId}}/summary", REACTIONS, READ, QUERY, reactions.reference_summary),
     ("getReactions", "GET", f"{_G}/reaction/{{referenceId}}", REACTIONS, READ, QUERY, reactions.list_reactions),
     ("createWebhook", "POST", "/webhook", OUTGOING_WEBHOOKS, ADMITTED, BODY, webhooks.create_webhook),
-    ("listWebhooks", "GET", "/webhook", OUTGOING_WEBHOOKS, READ, QUERY, stored_webhooks.list_webhooks),
+    ("listWebhooks", "GET", "/webhook", OUTGOING_WEBHOOKS, READ, QUERY, webhooks.list_webhooks),
     ("updateWebhook", "PUT", "/webhook/{webhookId}", OUTGOING_WEBHOOKS, ADMITTED, BODY, webhooks.update_webhook),
-    ("deleteWebhook", "DELETE", "/webhook/{webhookId}", OUTGOING_WEBHOOKS, WRITE, NOTHING, stored_webhooks.remove),
+    ("deleteWebhook", "DELETE", "/webhook/{webhookId}", OUTGOING_WEBHOOKS, WRITE, NOTHING, webhooks.delete_webhook),
     ("flowSubscribe", "POST", "/webhook/{objectType}/{eventType}", OUTGOING_WEBHOOKS, ADMITTED, BODY, webhooks.flow_subscribe),
     ("createBot", "POST", "/bot", None, WRITE, BODY, bots.create_bot),
     ("listBots", "GET", "/bot", None, READ, NOTHING, bots.list_bots),
@@ -124,7 +110,7 @@ _TABLE = (
     ("deleteBot", "DELETE", "/bot/{botUserId}", None, WRITE, NOTHING, bots.delete_bot),
     ("getBotAccessToken", "GET", "/bot/accessToken/{botUserId}", None, WRITE, NOTHING, bots.bot_access_token),
     ("addBotToGroup", "POST", f"{_G}/bot", GROUP_MEMBER_LIST, WRITE, BODY, bots.add_bot_to_group),
-    ("findTenantGroups", "GET", "/tenant/findGroupsByQuery", TENANT_DATA, READ, QUERY, tenant_search.find_groups),
+    ("findTenantGroups", "GET", "/tenant/findGroupsByQuery", TENANT_DATA, READ, QUERY, groups.find_groups),
 )  # fmt: skip
 OPERATIONS = {row[0]: Endpoint(*row) for row in _TABLE}
 
@@ -132,9 +118,16 @@ OPERATIONS = {row[0]: Endpoint(*row) for row in _TABLE}
 def routes() -> Iterator[Route]:
     """Yield the routes of the API."""
     for endpoint in OPERATIONS.values():
+        if endpoint.handle is None:
+            continue
         paths = [f"/v1{endpoint.path}", *([endpoint.path] if endpoint.path.startswith("/api/") else ())]
         for path in paths:
-            yield Route(path, partial(answer, endpoint), methods=[endpoint.method], name=endpoint.name)
+            yield Route(
+                path,
+                partial(answer, endpoint, endpoint.handle),
+                methods=[endpoint.method],
+                name=endpoint.name,
+            )
 
 
 # --- Which operation a request calls ----------------------------------------------------------------------------------

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qsl
 
 from airflow_provider_kaizala.server.api.lenient_json import parse_object
+from airflow_provider_kaizala.server.delivery.calls import MASK, without_query
 from airflow_provider_kaizala.server.domain.errors import ApiError
 
-MASK = "***"
 #: names in lower case, without - and _
 SECRETS = frozenset(
     {
@@ -54,17 +54,6 @@ def _gather(value: object, found: set[str]) -> None:
             _gather(item, found)
     elif isinstance(value, str):
         found.update((value, value.strip(), value.partition(" ")[2].strip()))
-
-
-def without_query(url: str) -> str:
-    """Mask the query, and user and password, of a callback URL: a logic app carries its key there."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return MASK
-    host = parts.netloc.rpartition("@")[2]
-    netloc = f"{MASK}@{host}" if host != parts.netloc else host
-    return urlunsplit((parts.scheme, netloc, parts.path, MASK if parts.query else "", ""))
 
 
 def scrub(value: object, secrets: Iterable[str]) -> object:

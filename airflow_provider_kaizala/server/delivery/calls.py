@@ -14,6 +14,7 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
@@ -24,6 +25,8 @@ MAX_ADDRESSES = 4
 CONNECT_SECONDS = 4.0
 READ_SECONDS = 60.0
 _RESOLVERS = 16
+#: stands for a secret where it is shown
+MASK = "***"
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}\Z")
 # What HTTP allows as a value, in UTF-8.
 HEADER_VALUE = re.compile(rb"(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?\Z")
@@ -61,6 +64,17 @@ def with_query(url: httpx.URL, name: str, value: str) -> httpx.URL:
     """Add a parameter behind the query a URL has, which stays as it is."""
     query = url.query.decode("ascii")
     return url.copy_with(query=f"{query}{'&' if query else ''}{name}={value}".encode())
+
+
+def without_query(url: str) -> str:
+    """Mask the query, and user and password, of a callback URL: a logic app carries its key there."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return MASK
+    host = parts.netloc.rpartition("@")[2]
+    netloc = f"{MASK}@{host}" if host != parts.netloc else host
+    return urlunsplit((parts.scheme, netloc, parts.path, MASK if parts.query else "", ""))
 
 
 class Outbound:

@@ -20,9 +20,10 @@ from sqlalchemy import and_, bindparam, or_, select, update
 from sqlalchemy.engine import Connection
 
 from airflow_provider_kaizala.server.clock import DAY
+from airflow_provider_kaizala.server.domain.webhooks import fail_pending
 from airflow_provider_kaizala.server.store.tables import connector, connector_grant, webhook, webhook_delivery
+from airflow_provider_kaizala.server.store.webhook_tables import DELIVERED, FAILED, PENDING
 
-PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
 RETRIES = 6
 LEASE_MS = 20_000
 KEPT_MS = 30 * DAY
@@ -239,29 +240,6 @@ def _is_running(pid: int) -> bool:
     except OSError:
         return True
     return True
-
-
-def fail_pending(conn: Connection, webhook_id: str, now_ms: int, reason: str) -> None:
-    """Stop trying to deliver what waits for a webhook, until :func:`requeue`."""
-    conn.execute(
-        update(webhook_delivery)
-        .where(_d.webhook_id == webhook_id, _d.state == PENDING)
-        .values(state=FAILED, finished_ms=now_ms, last_error=reason)
-    )
-
-
-def requeue(conn: Connection, webhook_id: str, now_ms: int) -> int:
-    """Deliver everything that failed again, from the first attempt on; return how much that is."""
-    return conn.execute(
-        update(webhook_delivery)
-        .where(_d.webhook_id == webhook_id, _d.state == FAILED)
-        .values(state=PENDING, attempts=0, next_attempt_ms=now_ms, finished_ms=None)
-    ).rowcount
-
-
-def drop(conn: Connection, webhook_id: str) -> None:
-    """Forget what was not delivered; for a webhook that is deleted."""
-    conn.execute(webhook_delivery.delete().where(_d.webhook_id == webhook_id, _d.state != DELIVERED))
 
 
 def sweep(conn: Connection, now_ms: int) -> None:

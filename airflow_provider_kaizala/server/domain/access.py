@@ -221,8 +221,3 @@ def need_admin(access: GroupAccess) -> GroupAccess:
     if access.role != ADMIN:
         raise denied("Only admins of the group may do this")
     return access
-
-
-def public_role(access: GroupAccess) -> str:
-    """Return the role as replies show it."""
-    return ADMIN if access.role == ADMIN else MEMBER

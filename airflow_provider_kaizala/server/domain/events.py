@@ -16,6 +16,7 @@ from airflow_provider_kaizala.server.domain.ids import new_id, package_base
 from airflow_provider_kaizala.server.domain.persons import Person, caller_as_person
 from airflow_provider_kaizala.server.store.media_links import dump
 from airflow_provider_kaizala.server.store.tables import connector, connector_grant, webhook, webhook_delivery
+from airflow_provider_kaizala.server.store.webhook_tables import PENDING
 
 EVENT_TYPES = (
     "ActionCreated",
@@ -124,7 +125,7 @@ def emit(
                 "event_id": event_id,
                 "event_type": event_type,
                 "payload_json": dump(payload),
-                "state": "pending",
+                "state": PENDING,
                 "attempts": 0,
                 "next_attempt_ms": op.now_ms,
                 "created_ms": op.now_ms,

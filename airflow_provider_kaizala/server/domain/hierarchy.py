@@ -47,11 +47,6 @@ def _by_root(rows: Iterable[Any]) -> Pairs:
     return found
 
 
-def ancestors(conn: Connection, group_id: str) -> list[str]:
-    """Return the ids of all groups above a group."""
-    return ancestors_of(conn, [group_id]).get(group_id, [])
-
-
 def descendants(conn: Connection, group_id: str) -> list[str]:
     """Return the ids of all groups below a group."""
     return descendants_of(conn, [group_id]).get(group_id, [])
@@ -64,7 +59,7 @@ def children(conn: Connection, group_id: str) -> list[str]:
 
 def is_ancestor(conn: Connection, upper: str, lower: str) -> bool:
     """Tell whether one group is above another."""
-    return upper in ancestors(conn, lower)
+    return upper in ancestors_of(conn, [lower]).get(lower, ())
 
 
 def lock(conn: Connection, tenant_id: str) -> None:

@@ -30,8 +30,8 @@ class StoredFile(NamedTuple):
     height: int | None = None
 
 
-def add_resource(op: Operation, files: Sequence[StoredFile]) -> dict[str, object]:
-    """Register stored files as one resource; several make an album, of images only."""
+def add_resource(op: Operation, files: Sequence[StoredFile]) -> str:
+    """Register stored files as one resource and return its id; several make an album, of images only."""
     kind = files[0].kind if len(files) == 1 else "Album"
     if kind == "Album" and any(one.kind != "Image" for one in files):
         raise bad_request("Several files make an album, which holds images only")
@@ -62,7 +62,7 @@ def add_resource(op: Operation, files: Sequence[StoredFile]) -> dict[str, object
             for position, one in enumerate(files)
         ],
     )
-    return {"mediaResource": resource_id}
+    return resource_id
 
 
 def check_quota(op: Operation, files: Sequence[StoredFile], most: int) -> None:

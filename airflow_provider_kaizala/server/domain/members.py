@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import select, update
 
 from airflow_provider_kaizala.server.domain import persons
-from airflow_provider_kaizala.server.domain.access import GroupAccess, find_group, need_admin, need_member
+from airflow_provider_kaizala.server.domain.access import GroupAccess, need_admin, need_member
 from airflow_provider_kaizala.server.domain.context import ADMIN, MEMBER, Operation
 from airflow_provider_kaizala.server.domain.errors import bad_request, denied, not_found
 from airflow_provider_kaizala.server.domain.events import emit
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.groups import MAX_MEMBERS
 from airflow_provider_kaizala.server.domain.ids import canonical
 from airflow_provider_kaizala.server.domain.posts import add_post
@@ -19,38 +19,27 @@ from airflow_provider_kaizala.server.domain.tokens import end_grants
 from airflow_provider_kaizala.server.store.tables import membership, person
 from airflow_provider_kaizala.server.store.upsert import insert
 
-DONE: dict[str, object] = {"result": "true"}
 _m = membership.c
+_MEMBERS = select(*persons.COLUMNS, _m.role).join(membership, _m.person_id == person.c.id)
 
 
-def list_members(op: Operation, group_id: str) -> dict[str, object]:
-    """List all members; not paged."""
-    access = need_member(find_group(op, group_id))
-    rows = op.conn.execute(
-        select(*persons.COLUMNS, _m.role)
-        .join(membership, _m.person_id == person.c.id)
-        .where(_m.group_id == access.id)
-        .order_by(_m.joined_ms, person.c.mobile)
-    ).all()
-    return {"members": [_shown(persons.as_person(row[:5]), row.role) for row in rows]}
+class Member(NamedTuple):
+    """Somebody in a group, and as what."""
+
+    person: persons.Person
+    role: str
 
 
-def _shown(who: persons.Person, role: str) -> dict[str, object]:
-    shown: dict[str, object] = {"id": who.id, "role": role, "name": who.name, "profilePic": who.profile_pic}
-    if who.mobile:
-        shown["mobileNumber"] = who.mobile
-    shown["isProvisioned"] = who.is_provisioned
-    return shown
+def list_members(op: Operation, access: GroupAccess) -> list[Member]:
+    """List all members, in the order in which they came; not paged."""
+    need_member(access)
+    inside = _MEMBERS.where(_m.group_id == access.id).order_by(_m.joined_ms, person.c.mobile)
+    return [Member(persons.as_person(row), row.role) for row in op.conn.execute(inside)]
 
 
-def add_members(op: Operation, group_id: str, fields: Fields) -> dict[str, object]:
+def add(op: Operation, access: GroupAccess, phones: Sequence[str]) -> None:
     """Add people by phone number; those who are members already stay as they are."""
-    access = need_admin(find_group(op, group_id))
-    phones, others = fields.phones_and_others("members")
-    if not phones:
-        if others:
-            fields.phones("members")  # says which, and how a number looks
-        raise bad_request("members must hold at least one phone number")
+    need_admin(access)
     if len(phones) > MAX_MEMBERS:
         raise bad_request(f"members holds more than {MAX_MEMBERS} entries")
     people = persons.named(op, phones)
@@ -58,18 +47,10 @@ def add_members(op: Operation, group_id: str, fields: Fields) -> dict[str, objec
     added = [who for who in dict.fromkeys(people[phone] for phone in phones) if who.id in joined]
     for who in added:
         emit(op, access.id, "MemberAdded", member_event(who, MEMBER))
-        if not who.is_provisioned:
-            continue
-        emit(op, access.id, "UserJoined", member_event(who, MEMBER))
+        if who.is_provisioned:
+            emit(op, access.id, "UserJoined", member_event(who, MEMBER))
     if added:
         _tell_group(op, access, "memberAdded", added)
-    return {**DONE, "failedResult": [_failed(one) for one in others]} if others else DONE
-
-
-def _failed(given: str) -> dict[str, object]:
-    """Return the entry of ``failedResult`` for what is not a phone number (C34)."""
-    reason = "Not a phone number with + and country code"
-    return {"subscriber": given[:100], "errorReason": reason, "errorCode": "InvalidParameters"}
 
 
 def join(op: Operation, group_id: str, person_ids: Sequence[str]) -> set[str]:
@@ -82,9 +63,8 @@ def join(op: Operation, group_id: str, person_ids: Sequence[str]) -> set[str]:
     return set(op.conn.execute(added).scalars())
 
 
-def remove_member(op: Operation, group_id: str, member_id: str) -> dict[str, object]:
-    """Remove a member; admins remove anybody, others themselves."""
-    access = find_group(op, group_id)
+def remove(op: Operation, access: GroupAccess, member_id: str) -> None:
+    """Remove a member, named by user id or phone number; admins remove anybody, others themselves."""
     who, role = find_member(op, access, member_id)
     if who.id != op.caller.person_id or op.caller.scope_group_id:
         need_admin(access)
@@ -94,22 +74,17 @@ def remove_member(op: Operation, group_id: str, member_id: str) -> dict[str, obj
     _end_grants(op, access, who)
     _tell_group(op, access, "memberRemoved", [who])
     emit(op, access.id, "MemberRemoved", member_event(who, role))
-    return DONE
 
 
-def update_member(op: Operation, group_id: str, member_id: str, fields: Fields) -> dict[str, object]:
-    """Change a member's role."""
-    access = need_admin(find_group(op, group_id))
-    role = fields.choice((ADMIN, MEMBER), "role")
-    if role is None:
-        raise bad_request("role is required")
+def set_role(op: Operation, access: GroupAccess, member_id: str, role: str) -> None:
+    """Make a member, named by user id or phone number, an admin or a plain member."""
+    need_admin(access)
     who, _ = find_member(op, access, member_id)
     here = (_m.group_id == access.id, _m.person_id == who.id)
     if not op.conn.execute(update(membership).where(*here).values(role=role)).rowcount:
         raise not_found("The member")
     if role != ADMIN:
         _end_grants(op, access, who)
-    return DONE
 
 
 def _end_grants(op: Operation, access: GroupAccess, who: persons.Person) -> None:
@@ -117,23 +92,16 @@ def _end_grants(op: Operation, access: GroupAccess, who: persons.Person) -> None
     end_grants(op.conn, op.now_ms, person_id=who.id, group_id=access.id)
 
 
-def find_member(op: Operation, access: GroupAccess, member_id: str) -> tuple[persons.Person, str]:
+def find_member(op: Operation, access: GroupAccess, member_id: str) -> Member:
     """Find a member of a group by user id or phone number."""
-    found = op.conn.execute(
-        select(*persons.COLUMNS, _m.role)
-        .join(membership, _m.person_id == person.c.id)
-        .where(
-            _m.group_id == access.id,
-            person.c.mobile == member_id
-            if member_id.startswith("+")
-            else person.c.id == canonical(member_id),
-        )
-    ).first()
+    p = person.c
+    named = p.mobile == member_id if member_id.startswith("+") else p.id == canonical(member_id)
+    found = op.conn.execute(_MEMBERS.where(_m.group_id == access.id, named)).first()
     if found is None:
         if access.role not in (ADMIN, MEMBER):
             raise denied("Only members of the group may do this")
         raise not_found("The member")
-    return persons.as_person(found[:5]), found.role
+    return Member(persons.as_person(found), found.role)
 
 
 def member_event(who: persons.Person, kind: str) -> dict[str, object]:

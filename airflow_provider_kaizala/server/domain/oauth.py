@@ -59,9 +59,7 @@ def issue_code(conn: Connection, now_ms: int, connector_id: str, person_id: str,
     return code
 
 
-def redeem(
-    conn: Connection, now_ms: int, client_id: str, secret: str, code: str, endpoint_url: str
-) -> dict[str, object]:
+def redeem(conn: Connection, now_ms: int, client_id: str, secret: str, code: str) -> tokens.Tokens:
     """Trade a code for an access token and a user refresh token; the code is gone then."""
     connector_id = tokens.check_connector(conn, client_id, secret).id
     person_id = conn.execute(
@@ -80,11 +78,4 @@ def redeem(
         raise bad_request("code is wrong, expired, or was used already")
     grant_id = tokens.find_grant(conn, now_ms, connector_id, "user", person_id, None)
     refresh, _ = tokens.issue_refresh_token(conn, now_ms, grant_id)
-    access, expires_ms = tokens.issue_access_token(conn, now_ms, grant_id, person_id)
-    return {
-        "accessToken": access,
-        "endpointUrl": endpoint_url,
-        "accessTokenExpiry": expires_ms,
-        "refreshToken": refresh,
-        "scope": tokens.SCOPE,
-    }
+    return tokens.Tokens(*tokens.issue_access_token(conn, now_ms, grant_id, person_id), refresh)

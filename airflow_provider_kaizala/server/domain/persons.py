@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.engine import Connection
 
 from airflow_provider_kaizala.server.domain.context import Operation
@@ -35,20 +35,18 @@ def as_person(found: Sequence[Any]) -> Person:
 
 def by_phones(conn: Connection, phones: Sequence[str]) -> dict[str, Person]:
     """Return the people with these numbers, by number."""
-    people: dict[str, Person] = {}
-    for start in range(0, len(phones), 500):
-        found = conn.execute(select(*COLUMNS).where(person.c.mobile.in_(phones[start : start + 500])))
-        people.update((who.mobile, who) for who in map(as_person, found))
-    return people
+    return {who.mobile: who for who in _find(conn, person.c.mobile, phones)}
 
 
 def by_ids(conn: Connection, ids: Sequence[str]) -> dict[str, Person]:
     """Return people by id."""
-    people: dict[str, Person] = {}
-    for start in range(0, len(ids), 500):
-        found = conn.execute(select(*COLUMNS).where(person.c.id.in_(ids[start : start + 500])))
-        people.update((who.id, who) for who in map(as_person, found))
-    return people
+    return {who.id: who for who in _find(conn, person.c.id, ids)}
+
+
+def _find(conn: Connection, column: ColumnElement[str], values: Sequence[str]) -> Iterator[Person]:
+    for start in range(0, len(values), 500):
+        found = conn.execute(select(*COLUMNS).where(column.in_(values[start : start + 500])))
+        yield from map(as_person, found)
 
 
 def named(op: Operation, phones: Sequence[str]) -> dict[str, Person]:

@@ -10,19 +10,7 @@ from sqlalchemy.engine import Connection
 
 from airflow_provider_kaizala.server.clock import DAY, HOUR
 from airflow_provider_kaizala.server.domain import audit
-from airflow_provider_kaizala.server.domain.context import (
-    ACTION_AND_RESPONSES,
-    GROUP,
-    GROUP_INFORMATION,
-    GROUP_MEMBER_LIST,
-    MEDIA,
-    OUTGOING_WEBHOOKS,
-    PERMISSIONS,
-    TENANT,
-    TEXT_MESSAGE,
-    USER,
-    USER_PROFILE,
-)
+from airflow_provider_kaizala.server.domain.context import GROUP, PERMISSIONS, TENANT, USER
 from airflow_provider_kaizala.server.domain.errors import wrong_connector
 from airflow_provider_kaizala.server.domain.ids import canonical, new_id
 from airflow_provider_kaizala.server.hashing import fingerprint, new_token, same_secret
@@ -32,19 +20,8 @@ from airflow_provider_kaizala.server.store.upsert import insert
 ACCESS_LIFE_MS = 24 * HOUR
 REFRESH_LIFE_MS = 365 * DAY
 ROTATION_AFTER_MS = 328 * DAY
-SCOPE = "token.write"
 _g = t.connector_grant.c
 _GRANT = select(_g.kind, _g.person_id, _g.connector_id, _g.group_id)
-# What a sign-in says was granted, by permission of the connector and in the order of the captured reply.
-_SCOPES = {
-    GROUP_INFORMATION: "groupinfo.read,groupinfo.write,groupinfo.update,groupinfo.remove",
-    GROUP_MEMBER_LIST: "groupmember.read,groupmember.write,groupmember.remove",
-    TEXT_MESSAGE: "textmessage.read",
-    ACTION_AND_RESPONSES: "action.read,action.write,action.update",
-    USER_PROFILE: "profile.write",
-    MEDIA: "media.read",
-    OUTGOING_WEBHOOKS: "webhook.read,webhook.write,webhook.update,webhook.remove",
-}
 
 
 def find_grant(
@@ -125,6 +102,14 @@ def issue_access_token(conn: Connection, now_ms: int, grant_id: str, person_id: 
     return token, expires_ms
 
 
+class Tokens(NamedTuple):
+    """An access token with its expiry, and a refresh token where there is a new one."""
+
+    access: str
+    access_expires_ms: int
+    refresh: str | None
+
+
 class KnownConnector(NamedTuple):
     """A connector whose credentials were right."""
 
@@ -158,11 +143,10 @@ def exchange(
     connector_id: str,
     secret: str,
     refresh: str,
-    endpoint_url: str,
     *,
     rotation_ends_old_token: bool = False,
-) -> dict[str, object]:
-    """Trade a connector's credentials and a refresh token for an access token (``GET /accessToken``)."""
+) -> Tokens:
+    """Trade a connector's credentials and a refresh token for an access token, and from day 328 on for a new refresh token."""
     connector_id = check_connector(conn, connector_id, secret).id
     r, g = t.refresh_token.c, t.connector_grant.c
     found = conn.execute(
@@ -186,13 +170,7 @@ def exchange(
         if rotation_ends_old_token and not _spend(conn, now_ms, refresh):
             raise wrong_connector()
         rotated, _ = issue_refresh_token(conn, now_ms, found.id, kill_others=rotation_ends_old_token)
-    return {
-        "accessToken": token,
-        "endpointUrl": endpoint_url,
-        "accessTokenExpiry": expires_ms,
-        "refreshToken": rotated,
-        "scope": SCOPE,
-    }
+    return Tokens(token, expires_ms, rotated)
 
 
 def end_grants(
@@ -244,17 +222,6 @@ def end_access_tokens(conn: Connection, now_ms: int, person_id: str) -> None:
     conn.execute(update(t.access_token).where(a.person_id == person_id).values(revoked_ms=now_ms))
 
 
-def sign_in(
-    conn: Connection, now_ms: int, connector_id: str, person_id: str, endpoint_url: str
-) -> dict[str, object]:
-    """Issue a user refresh token after a PIN or OAuth sign-in; the one before it ends."""
-    grant_id = find_grant(conn, now_ms, connector_id, "user", person_id, None)
-    token, expires_ms = issue_refresh_token(conn, now_ms, grant_id)
-    return {
-        "refreshToken": token,
-        "grantedScope": ",".join(
-            _SCOPES[one] for one in permissions_of(conn, connector_id) if one in _SCOPES
-        ),
-        "refreshTokenExpiry": expires_ms,
-        "endpointUrl": endpoint_url,
-    }
+def sign_in(conn: Connection, now_ms: int, connector_id: str, person_id: str) -> tuple[str, int]:
+    """Issue a user refresh token after a sign-in and return it with its expiry; the one before it ends."""
+    return issue_refresh_token(conn, now_ms, find_grant(conn, now_ms, connector_id, "user", person_id, None))

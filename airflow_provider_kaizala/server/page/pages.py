@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
+from airflow_provider_kaizala.server.domain.access import find_group
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.errors import ApiError, denied
 from airflow_provider_kaizala.server.domain.members import list_members
@@ -124,8 +125,8 @@ async def people(
         shown = views.group_heading(op, group_id)
         if not shown["group"]["isMember"]:
             raise denied("Only members see who is in the group", "members_only")
-        members: Any = list_members(op, group_id)["members"]
-        return {**shown, "members": sorted(members, key=lambda one: (one["role"], one["name"].casefold()))}
+        members = list_members(op, find_group(op, group_id))
+        return {**shown, "members": sorted(members, key=lambda one: (one.role, one.person.name.casefold()))}
 
     shown = await read_as(request, who, read)
     status = error.status if error else 200

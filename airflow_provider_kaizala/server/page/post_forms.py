@@ -12,7 +12,6 @@ from airflow_provider_kaizala.server.domain import members, reactions, responses
 from airflow_provider_kaizala.server.domain.access import find_group, need_admin
 from airflow_provider_kaizala.server.domain.action_records import find_action_by_id
 from airflow_provider_kaizala.server.domain.context import Operation
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.groups import MAX_MEMBERS
 from airflow_provider_kaizala.server.page import pages
 from airflow_provider_kaizala.server.page.answering import (
@@ -158,7 +157,7 @@ async def add_people(request: Request, group_id: str) -> Response:
         if len(phones) > MAX_MEMBERS:
             raise Problem(400, "too_many_phones", most=MAX_MEMBERS)
         access = find_group(op, group_id)
-        members.add_members(op, access.id, Fields({"members": phones}))
+        members.add(op, access, list(dict.fromkeys(phones)))
         return access.id
 
     async def done(_outcome: str, _form: Form) -> Response:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_kaizala.server.domain.errors import ApiError
+from airflow_provider_kaizala.server.domain.sessions import end_session, open_session
 from airflow_provider_kaizala.server.page import pages
 from airflow_provider_kaizala.server.page.forms import FLEETING, Form, read_form
 from airflow_provider_kaizala.server.page.numbers import read_phone
@@ -25,7 +26,6 @@ from airflow_provider_kaizala.server.page.visitor import (
     sign_out_cookie,
     visitor_of,
 )
-from airflow_provider_kaizala.server.people.sessions import end_session, open_session
 from airflow_provider_kaizala.server.pin_sign_in import client_of
 from airflow_provider_kaizala.server.pin_sign_in import sign_in as sign_in_with_pin
 from airflow_provider_kaizala.server.state import state_of

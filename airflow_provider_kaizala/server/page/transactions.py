@@ -10,8 +10,8 @@ from starlette.requests import Request
 
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.errors import store_failed
+from airflow_provider_kaizala.server.domain.sessions import find_session
 from airflow_provider_kaizala.server.page.visitor import Visitor
-from airflow_provider_kaizala.server.people.sessions import find_session
 from airflow_provider_kaizala.server.state import state_of
 from airflow_provider_kaizala.server.store.errors import StoreError
 

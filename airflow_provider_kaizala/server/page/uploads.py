@@ -66,7 +66,7 @@ def resource_of(op: Operation, files: list[StoredFile]) -> str:
     """Register files as one media resource."""
     if len(files) > 1 and any(one.kind != "Image" for one in files):
         raise Problem(400, "album")
-    return str(add_resource(op, files)["mediaResource"])
+    return add_resource(op, files)
 
 
 # --- Messages ---------------------------------------------------------------------------------------------------------

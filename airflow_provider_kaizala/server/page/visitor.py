@@ -12,10 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_kaizala.server.clock import SECOND
+from airflow_provider_kaizala.server.domain.sessions import SESSION_LIFE_MS
 from airflow_provider_kaizala.server.hashing import new_token
 from airflow_provider_kaizala.server.page.problems import Problem
 from airflow_provider_kaizala.server.page.strings import Words, wanted_locale, words, zone_named
-from airflow_provider_kaizala.server.people.sessions import COOKIE, SESSION_LIFE_MS
+from airflow_provider_kaizala.server.pin_sign_in import COOKIE
 from airflow_provider_kaizala.server.state import base_url
 
 #: of somebody who has not signed in yet, so that the form for that is guarded too

@@ -9,8 +9,9 @@ from starlette.responses import FileResponse, Response
 
 from airflow_provider_kaizala.server.domain.errors import ApiError, not_found
 from airflow_provider_kaizala.server.domain.media import StoredFile, find_file
+from airflow_provider_kaizala.server.domain.sessions import find_session
 from airflow_provider_kaizala.server.media_urls import is_signed
-from airflow_provider_kaizala.server.people.sessions import COOKIE, find_session
+from airflow_provider_kaizala.server.pin_sign_in import COOKIE
 from airflow_provider_kaizala.server.state import state_of
 from airflow_provider_kaizala.server.store.pictures import COPY_TYPE, WIDTHS
 

@@ -13,6 +13,9 @@ from airflow_provider_kaizala.server.store.columns import (
     time_column,
 )
 
+#: states of a row of the outbox
+PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
+
 webhook = Table(
     "webhook",
     metadata,
@@ -50,7 +53,6 @@ webhook_delivery = Table(
     key_column("event_id"),
     Column("event_type", String(40), nullable=False),
     Column("payload_json", Text, nullable=False),
-    # pending, delivered, failed
     Column("state", String(10), nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
     time_column("next_attempt_ms"),

@@ -7,7 +7,7 @@ import click
 from airflow_provider_kaizala.server.admin import webhooks
 from airflow_provider_kaizala.server.admin.commands.shown import Listing, Record, administers, named
 from airflow_provider_kaizala.server.admin.session import Admin
-from airflow_provider_kaizala.server.delivery.outbox import DELIVERED, FAILED, PENDING
+from airflow_provider_kaizala.server.store.webhook_tables import DELIVERED, FAILED, PENDING
 
 
 @click.group()

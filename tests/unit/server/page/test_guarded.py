@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_kaizala.server.page.render import HEADERS
 from airflow_provider_kaizala.server.page.strings import words
-from airflow_provider_kaizala.server.people.sessions import COOKIE
+from airflow_provider_kaizala.server.pin_sign_in import COOKIE
 from tests.unit.server.conftest import ASHA, GROUP, MEERA, RAVI
 from tests.unit.server.page.conftest import HOME, photo
 

@@ -1,4 +1,4 @@
-"""The authorization-code flow: the sign-in page, and the exchange of the code."""
+"""The page a person signs in on for a connector (``/api/Oauth/Authorize``), which gets a code to trade for tokens."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from urllib.parse import quote, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from airflow_provider_kaizala.server import pin_sign_in
-from airflow_provider_kaizala.server.api.bodies import read_fields
-from airflow_provider_kaizala.server.api.calls import MAX_BODY_OF_STRANGER, Reply
+from airflow_provider_kaizala.server.api.bodies import query_fields, read_fields
+from airflow_provider_kaizala.server.api.calls import MAX_BODY_OF_STRANGER
 from airflow_provider_kaizala.server.domain import oauth
 from airflow_provider_kaizala.server.domain.errors import ApiError
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.page.problems import sentence
 from airflow_provider_kaizala.server.page.render import html
 from airflow_provider_kaizala.server.page.visitor import known_device, visitor_of
-from airflow_provider_kaizala.server.state import base_url, state_of
+from airflow_provider_kaizala.server.state import state_of
 
 # Only the page's style and picture are loaded, nothing runs and nothing frames the page: what is typed goes to this server only,
 # which may send the browser on to the connector.
@@ -26,8 +27,19 @@ _POLICY = (
 )
 
 
-async def authorize(request: Request, fields: Fields) -> Response:
-    """Show the page a person signs in on."""
+def routes() -> list[Route]:
+    """Return the routes of the page; the paths are those of the API."""
+    path = "/api/oauth/authorize"
+    return [
+        Route(path, authorize),
+        Route(f"/v1{path}", authorize),
+        Route(path, sign_in, methods=["POST"]),
+    ]
+
+
+async def authorize(request: Request) -> Response:
+    """Show the page."""
+    fields = query_fields(request)
     return _page(request, fields, await _connector(request, fields))
 
 
@@ -57,16 +69,6 @@ async def sign_in(request: Request) -> Response:
     base, mark, fragment = redirect_uri.partition("#")
     location = f"{base}{'&' if '?' in base else '?'}{query}{mark}{fragment}"
     return RedirectResponse(location, 302, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
-
-
-async def exchange_code(request: Request, fields: Fields) -> Reply:
-    """Trade a code for tokens."""
-    server, endpoint = state_of(request), base_url(request) + "/"
-    client_id = fields.text("client_id", most=128)
-    secret, code = fields.text("client_secret", most=500), fields.text("code", most=500)
-    return await server.database.write(
-        lambda conn: oauth.redeem(conn, server.clock.now_ms(), client_id, secret, code, endpoint)
-    )
 
 
 def _asked(fields: Fields) -> tuple[str, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from typing import Any
+
+from sqlalchemy import Select, select, update
 from sqlalchemy.engine import Connection
 
 from airflow_provider_kaizala.server.clock import DAY
@@ -12,15 +14,14 @@ from airflow_provider_kaizala.server.domain.errors import not_signed_in
 from airflow_provider_kaizala.server.hashing import fingerprint, new_token
 from airflow_provider_kaizala.server.store.tables import person, person_session
 
-#: holds the session's token in a browser
-COOKIE = "kaizala_session"
 SESSION_LIFE_MS = 30 * DAY
 #: how long a device whose session has ended is known, see :mod:`domain.pins`
 DEVICE_LIFE_MS = 365 * DAY
 #: of one person, the newest are kept
 MAX_SESSIONS = 50
 
-_s = person_session.c
+_p, _s = person.c, person_session.c
+_PERSON = select(_p.tenant_id, _p.id, _p.name, _p.mobile, _p.profile_pic).where(_p.deactivated_ms.is_(None))
 
 
 def open_session(conn: Connection, now_ms: int, person_id: str) -> str:
@@ -49,33 +50,23 @@ def find_session(conn: Connection, now_ms: int, token: str | None) -> Caller:
     """Return the person of a session."""
     found = None
     if token:
-        found = conn.execute(
-            select(person.c.id, person.c.tenant_id, person.c.name, person.c.mobile, person.c.profile_pic)
-            .join(person_session, _s.person_id == person.c.id)
-            .where(
-                _s.token_hash == fingerprint(token),
-                _s.expires_ms > now_ms,
-                _s.ended_ms.is_(None),
-                person.c.deactivated_ms.is_(None),
-            )
-        ).first()
+        live = (_s.token_hash == fingerprint(token), _s.expires_ms > now_ms, _s.ended_ms.is_(None))
+        found = _caller(conn, _PERSON.join(person_session, _s.person_id == _p.id).where(*live))
     if found is None:
         raise not_signed_in("Sign in with your phone number and PIN")
-    return Caller(SESSION, found.tenant_id, found.id, found.name, found.mobile or "", found.profile_pic)
+    return found
 
 
 def caller_of_phone(conn: Connection, phone: str) -> Caller | None:
     """Return a person as a caller, without a session; for the control plane."""
-    found = conn.execute(
-        select(person.c.id, person.c.tenant_id, person.c.name, person.c.profile_pic).where(
-            person.c.mobile == phone, person.c.deactivated_ms.is_(None)
-        )
-    ).first()
-    return (
-        None
-        if found is None
-        else Caller(SESSION, found.tenant_id, found.id, found.name, phone, found.profile_pic)
-    )
+    return _caller(conn, _PERSON.where(_p.mobile == phone))
+
+
+def _caller(conn: Connection, query: Select[Any]) -> Caller | None:
+    found = conn.execute(query).first()
+    if found is None:
+        return None
+    return Caller(SESSION, found.tenant_id, found.id, found.name, found.mobile or "", found.profile_pic)
 
 
 def end_session(conn: Connection, now_ms: int, token: str, client: str) -> None:
