@@ -9,7 +9,7 @@ from functools import partial
 
 from starlette.routing import Route
 
-from airflow_provider_kaizala.server.api import auth, media, media_sources, oauth, webhooks
+from airflow_provider_kaizala.server.api import auth, media, media_sources, oauth, reactions, webhooks
 from airflow_provider_kaizala.server.api.calls import Endpoint, Reply, Runs, Takes, answer
 from airflow_provider_kaizala.server.domain import (
     action_posting,
@@ -19,7 +19,6 @@ from airflow_provider_kaizala.server.domain import (
     groups,
     members,
     messages,
-    reactions,
     responses,
     sub_groups,
     subscribers,
