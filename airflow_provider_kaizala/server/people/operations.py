@@ -13,9 +13,12 @@ from airflow_provider_kaizala.server.domain.errors import bad_request, denied
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.messages import MAX_TEXT, post_text
 from airflow_provider_kaizala.server.domain.posts import Audience, read_reply_to
+from airflow_provider_kaizala.server.people import feed
 from airflow_provider_kaizala.server.store import tables as t
 
 Reply = dict[str, object]
+DEFAULT_COUNT = 50
+MAX_COUNT = 200
 
 
 def list_groups(op: Operation) -> Reply:
@@ -37,6 +40,14 @@ def list_groups(op: Operation) -> Reply:
     rows.sort(key=lambda row: (row[1], row[0]))
     names = ("groupId", "groupName", "groupType", "lastSeq", "role")
     return {"groups": [dict(zip(names, row, strict=True)) for row in rows]}
+
+
+def read_feed(op: Operation, group_id: str, query: Fields) -> Reply:
+    """Return what came in a group after a cursor."""
+    access = feed.find_feed(op, group_id)
+    after, before = query.integer("after", least=0) or 0, query.integer("before", least=0)
+    count = min(query.integer("count", least=1) or DEFAULT_COUNT, MAX_COUNT)
+    return feed.read_feed(op, access, count, after=after, before=before)
 
 
 def write_text(op: Operation, group_id: str, fields: Fields) -> Reply:
