@@ -6,10 +6,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from starlette.routing import Route
 
-from airflow_provider_kaizala.server.api import auth, media, media_sources, oauth, reactions, webhooks
+from airflow_provider_kaizala.server.api import (
+    auth,
+    media,
+    media_sources,
+    oauth,
+    reactions,
+    responses,
+    webhooks,
+)
 from airflow_provider_kaizala.server.api.calls import Endpoint, Reply, Runs, Takes, answer
 from airflow_provider_kaizala.server.domain import (
     action_posting,
@@ -19,7 +28,6 @@ from airflow_provider_kaizala.server.domain import (
     groups,
     members,
     messages,
-    responses,
     sub_groups,
     subscribers,
     tenant_search,
@@ -68,7 +76,11 @@ def _first_subscribers(op: Operation, group_id: str) -> Reply:
 
 
 def _get_action(op: Operation, group_id: str, action_id: str, query: Fields) -> Reply:
-    return action_reading.get_action(op, group_id, action_id, with_details=query.boolean("getDetails"))
+    found: Any = action_reading.get_action(op, group_id, action_id, with_details=query.boolean("getDetails"))
+    details = found["actionDetails"]
+    if "responses" in details:
+        details["responses"] = responses.render_responses(details["responses"])
+    return dict(found)
 
 
 _G = "/groups/{groupId}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from airflow_provider_kaizala.server.api.responses import read_answers
 from airflow_provider_kaizala.server.domain import reactions, responses
 from airflow_provider_kaizala.server.domain.access import find_group, need_member
 from airflow_provider_kaizala.server.domain.action_bodies import read_place
@@ -72,16 +73,14 @@ def answer(op: Operation, action_id: str, fields: Fields) -> Reply:
     """Answer a survey or package by position; ``responseId`` edits an answer."""
     if not fields.has("answers"):
         raise bad_request("answers is required")
-    place = fields.object("location")
-    return {
-        "responseId": responses.answer(
-            op,
-            find_action_by_id(op, action_id),
-            fields.items("answers"),
-            response_id=fields.optional_text("responseId", most=128) or None,
-            place=None if place is None else read_place(place),
-        )
-    }
+    location = fields.object("location")
+    action = find_action_by_id(op, action_id)
+    given = fields.items("answers")
+    response_id = fields.optional_text("responseId", most=128)
+    place = None if location is None else read_place(location)
+    form = responses.open_form(op, action)
+    answers = read_answers(op, form.questions, given)
+    return {"responseId": responses.answer(op, form, answers, response_id=response_id, place=place)}
 
 
 def complete(op: Operation, action_id: str, fields: Fields) -> Reply:

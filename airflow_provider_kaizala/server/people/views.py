@@ -45,11 +45,6 @@ def _heading(op: Operation, access: GroupAccess) -> Shown:
     }
 
 
-def visible_group(op: Operation, group_id: str) -> str:
-    """Return the id of a group whose feed the caller may read; 403 and 404 as ever."""
-    return find_feed(op, group_id).id
-
-
 def group_heading(op: Operation, group_id: str) -> Shown:
     """Return what all pages of a group show."""
     return {"me": op.caller, "group": _heading(op, find_feed(op, group_id))}
