@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from starlette.routing import Route
 
@@ -16,6 +17,8 @@ from airflow_provider_kaizala.server.api import (
     media,
     media_sources,
     members,
+    reactions,
+    responses,
     subscribers,
     webhooks,
 )
@@ -25,8 +28,6 @@ from airflow_provider_kaizala.server.domain import (
     action_reading,
     action_updates,
     messages,
-    reactions,
-    responses,
 )
 from airflow_provider_kaizala.server.domain.context import (
     ACTION_AND_RESPONSES,
@@ -55,7 +56,11 @@ def _me(op: Operation) -> Reply:
 
 
 def _get_action(op: Operation, group_id: str, action_id: str, query: Fields) -> Reply:
-    return action_reading.get_action(op, group_id, action_id, with_details=query.boolean("getDetails"))
+    found: Any = action_reading.get_action(op, group_id, action_id, with_details=query.boolean("getDetails"))
+    details = found["actionDetails"]
+    if "responses" in details:
+        details["responses"] = responses.render_responses(details["responses"])
+    return dict(found)
 
 
 _G = "/groups/{groupId}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NotRequired, TypedDict
 
 from airflow_provider_kaizala.server.clock import HOUR
 from airflow_provider_kaizala.server.domain.errors import bad_request
@@ -44,6 +45,14 @@ MAX_HOURS = 24 * 366 * 20
 DEFAULT_HOURS = 24
 DEFAULT_POLL_HOURS = 720
 DEFAULT_MEETING_MINUTES = 30
+
+
+class Place(TypedDict):
+    """Where a meeting is, or where somebody answered; stored as it is."""
+
+    latitude: float
+    longitude: float
+    name: NotRequired[str]
 
 
 @dataclass(frozen=True)
@@ -172,10 +181,10 @@ def _meeting(body: Fields, now_ms: int) -> ActionDraft:
     )
 
 
-def read_place(place: Fields) -> dict[str, object]:
+def read_place(place: Fields) -> Place:
     """Read ``{latitude, longitude, name}``, or ``{lt, lg, n}`` as answers have it."""
     short = place.has("lt")
-    found: dict[str, object] = {
+    found: Place = {
         "latitude": place.number("lt" if short else "latitude"),
         "longitude": place.number("lg" if short else "longitude"),
     }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, case, func, or_, select, update
 
 from airflow_provider_kaizala.server.domain.access import GroupAccess, find_group
 from airflow_provider_kaizala.server.domain.action_records import was_sent_to
 from airflow_provider_kaizala.server.domain.context import SUBSCRIBER, Operation
-from airflow_provider_kaizala.server.domain.errors import bad_request, denied, not_found
-from airflow_provider_kaizala.server.domain.fields import Fields
+from airflow_provider_kaizala.server.domain.errors import denied, not_found
 from airflow_provider_kaizala.server.domain.ids import canonical, new_id
 from airflow_provider_kaizala.server.domain.posts import touch
 from airflow_provider_kaizala.server.domain.times import ticks
@@ -29,21 +31,26 @@ TICKS_APART = 1000
 _r, _p, _f = reaction.c, post.c, feed_entry.c
 
 
-def post_reaction(op: Operation, group_id: str, fields: Fields) -> dict[str, object]:
-    """Like or comment on something posted in ``sourceGroupId``, seen in the group of the path."""
-    access = find_group(op, group_id)
-    reference_id = fields.text("referenceId", most=128)
-    source = fields.text("sourceGroupId", most=128)
-    kind = fields.choice(TYPES, "reactionType")
-    if kind is None:
-        raise bad_request("reactionType is required")
-    comment = fields.text("comment") if kind == "Comment" else ""
-    reference_id = _seen_post(op, access, reference_id, source)
-    return {"reactionId": react(op, access.id, reference_id, kind, comment)}
+class Counts(NamedTuple):
+    """How many reactions a post has."""
+
+    reference_id: str
+    likes: int
+    comments: int
 
 
-def _seen_post(op: Operation, access: GroupAccess, reference_id: str, source: str | None) -> str:
-    """Return the id of a post that is in the feed of a group and was sent in the source group."""
+class Reaction(NamedTuple):
+    """One like or comment."""
+
+    id: str
+    person_id: str
+    modified_ms: int
+    modified_ticks: int
+    comment: str
+
+
+def find_post(op: Operation, access: GroupAccess, reference_id: str, source: str | None = None) -> str:
+    """Return the id of a post that is in the feed of a group and, if given, was sent in the source group."""
     found = op.conn.execute(
         select(_p.reference_id, _p.group_id, _p.audience)
         .join(feed_entry, _f.reference_id == _p.reference_id)
@@ -99,13 +106,11 @@ def react_by_reference(op: Operation, reference_id: str, kind: str, comment: str
     if source is None:
         raise not_found("The message")
     access = find_group(op, source)
-    return react(op, access.id, _seen_post(op, access, reference_id, None), kind, comment)
+    return react(op, access.id, find_post(op, access, reference_id), kind, comment)
 
 
-def group_summary(op: Operation, group_id: str, query: Fields) -> dict[str, object]:
-    """Count reactions on everything in a group that changed after a cursor."""
-    access = find_group(op, group_id)
-    cursor = _read_query(op, query)
+def list_counts(op: Operation, access: GroupAccess, cursor: int) -> tuple[list[Counts], int]:
+    """Count reactions on everything in a group that changed after a cursor; also returns the next cursor."""
     changed = (
         select(_r.reference_id, func.max(_r.modified_ticks).label("latest"))
         .where(_r.group_id == access.id, _r.modified_ticks > cursor, *_sent_to(op, access))
@@ -114,11 +119,7 @@ def group_summary(op: Operation, group_id: str, query: Fields) -> dict[str, obje
         .limit(PAGE)
     )
     rows = op.conn.execute(changed).all()
-    counts = _counts(op, [row.reference_id for row in rows])
-    return {
-        "cursor": rows[-1].latest if rows else cursor,
-        "summary": [_summary(row.reference_id, counts) for row in rows],
-    }
+    return count(op, [row.reference_id for row in rows]), rows[-1].latest if rows else cursor
 
 
 def _sent_to(op: Operation, access: GroupAccess) -> list[ColumnElement[bool]]:
@@ -130,59 +131,30 @@ def _sent_to(op: Operation, access: GroupAccess) -> list[ColumnElement[bool]]:
     return [or_(everyones.exists(), _r.reference_id.in_(mine))]
 
 
-def reference_summary(op: Operation, group_id: str, reference_id: str, query: Fields) -> dict[str, object]:
-    """Count reactions on one post."""
-    access = find_group(op, group_id)
-    _read_query(op, query)
-    reference_id = _seen_post(op, access, reference_id, query.optional_text("sourceGroupId"))
-    return {"summary": [_summary(reference_id, _counts(op, [reference_id]))]}
-
-
-def list_reactions(op: Operation, group_id: str, reference_id: str, query: Fields) -> dict[str, object]:
-    """List reactions of one type on one post that came after a cursor."""
-    access = find_group(op, group_id)
-    kind = query.choice(TYPES, "reactionType")
-    if kind is None:
-        raise bad_request("reactionType is required")
-    cursor = _read_query(op, query)
-    reference_id = _seen_post(op, access, reference_id, query.optional_text("sourceGroupId"))
+def list_reactions(op: Operation, reference_id: str, kind: str, cursor: int) -> tuple[list[Reaction], int]:
+    """List reactions of one type on one post that came after a cursor; also returns the next cursor."""
     rows = op.conn.execute(
         select(_r.id, _r.person_id, _r.modified_ms, _r.modified_ticks, _r.comment)
         .where(_r.reference_id == reference_id, _r.reaction_type == kind, _r.modified_ticks > cursor)
         .order_by(_r.modified_ticks)
         .limit(PAGE)
-    ).all()
-    return {
-        "cursor": rows[-1].modified_ticks if rows else cursor,
-        "reactionDetails": [
-            {
-                "reactionId": row.id,
-                "userId": row.person_id,
-                "lastModifiedTime": row.modified_ms,
-                **({"comment": row.comment} if kind == "Comment" else {}),
-            }
-            for row in rows
-        ],
-    }
+    )
+    found = [Reaction(*row) for row in rows]
+    return found, found[-1].modified_ticks if found else cursor
 
 
-def _read_query(op: Operation, query: Fields) -> int:
-    """Check ``sourceGroupId`` and return ``cursor``."""
-    source = query.text("sourceGroupId", most=128)
-    if op.conn.execute(select(chat_group.c.id).where(chat_group.c.id == canonical(source))).first() is None:
+def need_source(op: Operation, group_id: str) -> None:
+    """Refuse a source group that does not exist."""
+    if op.conn.execute(select(chat_group.c.id).where(chat_group.c.id == canonical(group_id))).first() is None:
         raise not_found("The group sourceGroupId names")
-    return query.integer("cursor", least=0, most=2**63 - 1) or 0
 
 
-def _counts(op: Operation, references: list[str]) -> dict[tuple[str, str], int]:
+def count(op: Operation, references: Sequence[str]) -> list[Counts]:
+    """Count the reactions on posts, in the order given."""
     rows = op.conn.execute(
         select(_r.reference_id, _r.reaction_type, func.count())
-        .where(and_(_r.reference_id.in_(references)))
+        .where(_r.reference_id.in_(references))
         .group_by(_r.reference_id, _r.reaction_type)
     )
-    return {(row[0], row[1]): row[2] for row in rows}
-
-
-def _summary(reference_id: str, counts: dict[tuple[str, str], int]) -> dict[str, object]:
-    like, comment = counts.get((reference_id, "Like"), 0), counts.get((reference_id, "Comment"), 0)
-    return {"referenceId": reference_id, "reactionsCountMap": {"like": like, "comment": comment}}
+    counts = {(row[0], row[1]): row[2] for row in rows}
+    return [Counts(one, counts.get((one, "Like"), 0), counts.get((one, "Comment"), 0)) for one in references]

@@ -1,28 +1,56 @@
-"""Stored responses as the objects of webhooks and of ``actionDetails.responses[]`` (C16, C25)."""
+"""Stored responses, and the objects which webhooks tell of them."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
 from airflow_provider_kaizala.server.domain import persons
+from airflow_provider_kaizala.server.domain.action_bodies import QuestionDraft
 from airflow_provider_kaizala.server.domain.action_records import ActionRecord, questions_of
-from airflow_provider_kaizala.server.domain.answers import with_questions
+from airflow_provider_kaizala.server.domain.answers import paired, short_place, shown_answer
 from airflow_provider_kaizala.server.domain.context import ADMIN, Operation
 from airflow_provider_kaizala.server.store import tables as t
 
 _r, _j, _p = t.response.c, t.job_assignment.c, t.person.c
+# Where somebody answered who did not tell: the app's own default, as listeners read lt, lg and n without a look.
+NOWHERE: dict[str, object] = {"lt": 0.0, "lg": 0.0, "n": ""}
+# Whom an anonymous answer and its event are from.
+ANONYMOUS = persons.Person("", "", "", "", True)
+
+
+class Response(NamedTuple):
+    """An answer to a survey, package, poll or meeting; nothing of one to an anonymous action tells who gave it.
+
+    :param name: of the responder, as they gave it with the answer or as they are called
+    :param place: ``{lt, lg, n}``; :data:`NOWHERE` if they did not tell
+    :param answers: with their questions, as they are shown
+    """
+
+    action: ActionRecord
+    id: str
+    responder: persons.Person
+    name: str
+    place: dict[str, object]
+    time_ms: int
+    is_update: bool
+    answers: list[tuple[QuestionDraft, object]]
+
+
+class JobResponse(NamedTuple):
+    """What an assignee did with a job; notes are JSON objects joined by commas."""
+
+    assignee: str
+    is_completed: bool
+    notes: str
 
 
 def load_responses(
     op: Operation, action: ActionRecord, *, response_id: str | None = None, latest: int | None = None
-) -> list[dict[str, object]]:
-    """Return the responses of a survey, package, poll or meeting, oldest first; without names if anonymous.
-
-    Each holds ``responseDetails.responseWithQuestions`` as in webhooks, and the same list at its top, where the
-    reconstructed API description has it.
+) -> list[Response]:
+    """Return the responses of a survey, package, poll or meeting, oldest first.
 
     :param response_id: only this one
     :param latest: only the latest ones, at most so many
@@ -45,37 +73,55 @@ def load_responses(
     if not rows:
         return []
     questions = questions_of(op.conn, action.id)
-    anonymous = bool(action.row["is_anonymous"])
+    anonymous = action.row["is_anonymous"]
+    found = []
+    for row in rows:
+        who = ANONYMOUS if anonymous else persons.as_person(row[:5])
+        name = "" if anonymous else row.responder_name or who.name
+        told = not anonymous and row.location_json is not None
+        place = {**NOWHERE, **short_place(json.loads(row.location_json))} if told else NOWHERE
+        answers = [
+            (one, shown_answer(one, given)) for one, given in paired(questions, json.loads(row.answers_json))
+        ]
+        found.append(
+            Response(action, row.response_id, who, name, place, row.updated_ms, row.revision > 0, answers)
+        )
+    return found
+
+
+def response_object(response: Response) -> dict[str, object]:
+    """Return a response as webhooks tell of it: the real questions in order, then the three of the system."""
+    action, who = response.action, response.responder
     common: dict[str, object] = {"actionId": action.id, "groupId": action.row["group_id"]}
     if action.row["package_id"]:
         common |= {"actionPackageId": action.row["package_base"], "packageId": action.row["package_id"]}
-    found = []
-    for row in rows:
-        who = persons.as_person(row[:5])
-        if anonymous:
-            who = persons.Person("", "", "", "", True)
-        answered = with_questions(
-            questions,
-            json.loads(row.answers_json),
-            location=None if anonymous else _short_place(row.location_json),
-            time_ms=row.updated_ms,
-            name="" if anonymous else row.responder_name or who.name,
-        )
-        found.append(
-            {
-                **common,
-                "responseId": row.response_id,
-                "isUpdateResponse": row.revision > 0,
-                "responder": who.mobile,
-                "responderId": who.id,
-                "responderName": who.name,
-                "responderProfilePic": who.profile_pic,
-                "isAnonymous": anonymous,
-                "responseDetails": {"responseWithQuestions": answered},
-                "responseWithQuestions": answered,
-            }
-        )
-    return found
+    shown = [
+        {
+            "title": question.title,
+            "type": question.type,
+            "options": [{"title": option["title"]} for option in question.options],
+            **({"isInvisible": True} if question.is_invisible else {}),
+            "answer": answer,
+        }
+        for question, answer in response.answers
+    ]
+    for title, kind, answer in (
+        ("Responder Location", "Location", response.place),
+        ("ResponseTime", "DateTime", response.time_ms),
+        ("Responder Name", "Text", response.name),
+    ):
+        shown.append({"title": title, "type": kind, "options": [], "isInvisible": True, "answer": answer})
+    return {
+        **common,
+        "responseId": response.id,
+        "isUpdateResponse": response.is_update,
+        "responder": who.mobile,
+        "responderId": who.id,
+        "responderName": who.name,
+        "responderProfilePic": who.profile_pic,
+        "isAnonymous": bool(action.row["is_anonymous"]),
+        "responseDetails": {"responseWithQuestions": shown},
+    }
 
 
 def all_answers(op: Operation, action: ActionRecord) -> list[list[Any]]:
@@ -84,30 +130,15 @@ def all_answers(op: Operation, action: ActionRecord) -> list[list[Any]]:
     return [json.loads(row) for row in rows]
 
 
-def _short_place(location_json: str | None) -> dict[str, object] | None:
-    if location_json is None:
-        return None
-    place = json.loads(location_json)
-    return {"lt": place["latitude"], "lg": place["longitude"], "n": place.get("name", "")}
-
-
-def load_job_responses(op: Operation, action: ActionRecord) -> list[dict[str, object]]:
-    """Return one entry for each assignee who touched the job (C15)."""
+def load_job_responses(op: Operation, action: ActionRecord) -> list[JobResponse]:
+    """Return one entry for each assignee who touched the job."""
     rows = op.conn.execute(
         select(_p.mobile, _j.is_completed, _j.notes)
         .join(t.person, _p.id == _j.person_id)
         .where(_j.action_id == action.id, _j.response_id.is_not(None))
         .order_by(_j.updated_ms, _j.position)
     )
-    return [
-        {
-            "assignee": row.mobile,
-            "response": "Completed" if row.is_completed else "NotCompleted",
-            "notes": f"[{row.notes}]",
-            "attachments": [],
-        }
-        for row in rows
-    ]
+    return [JobResponse(*row) for row in rows]
 
 
 def may_see_responses(op: Operation, action: ActionRecord) -> bool:

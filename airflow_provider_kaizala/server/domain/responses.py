@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from sqlalchemy import case, func, or_, select, update
 
 from airflow_provider_kaizala.server.domain.access import need_member
-from airflow_provider_kaizala.server.domain.action_bodies import PACKAGE, read_place
-from airflow_provider_kaizala.server.domain.action_records import ActionRecord, find_action, questions_of
-from airflow_provider_kaizala.server.domain.answers import check_answers, stored_json
+from airflow_provider_kaizala.server.domain.action_bodies import PACKAGE, Place, QuestionDraft
+from airflow_provider_kaizala.server.domain.action_records import ActionRecord, questions_of
+from airflow_provider_kaizala.server.domain.answers import Answer, check_answers
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.errors import bad_request, denied, not_found
 from airflow_provider_kaizala.server.domain.events import emit
-from airflow_provider_kaizala.server.domain.fields import Fields
-from airflow_provider_kaizala.server.domain.ids import canonical, new_id, package_base
-from airflow_provider_kaizala.server.domain.persons import Person
+from airflow_provider_kaizala.server.domain.ids import canonical, new_id
 from airflow_provider_kaizala.server.domain.posts import touch
-from airflow_provider_kaizala.server.domain.response_objects import are_shown_to, load_responses
+from airflow_provider_kaizala.server.domain.response_objects import (
+    ANONYMOUS,
+    are_shown_to,
+    load_responses,
+    response_object,
+)
 from airflow_provider_kaizala.server.domain.times import short_human
 from airflow_provider_kaizala.server.store import tables as t
 from airflow_provider_kaizala.server.store.upsert import insert
@@ -28,69 +32,42 @@ from airflow_provider_kaizala.server.store.upsert import insert
 _r, _j = t.response.c, t.job_assignment.c
 ANSWERABLE = ("Survey", PACKAGE)
 VOTED = ("Poll", "LetsMeet")
-# Who an event says it is from when the answer is nobody's.
-ANONYMOUS = Person("", "", "", "", True)
 
 
-def post_response(op: Operation, group_id: str, action_id: str, fields: Fields) -> dict[str, object]:
-    """Answer a survey or package, or complete a job, as the token's user."""
-    action = find_action(op, group_id, action_id)
-    given_type = fields.choice(("Survey", "Job"), "actionType")
-    given_package = None if given_type else fields.optional_text("id", most=128)
-    if given_type is None and not given_package:
-        raise bad_request("actionType or id is required")
-    # A source answers cards with Survey (C27).
-    taken = ("Survey", PACKAGE) if given_type == "Survey" else (given_type,)
-    if given_type is not None and action.type not in taken:
-        raise bad_request(f"actionType is {given_type}, but the action is of the type {action.public_type}")
-    if given_package and package_base(given_package) != action.row["package_base"]:
-        raise bad_request("id is not the package of the action")
-    body = fields.object("actionBody")
-    if body is None:
-        raise bad_request("actionBody is required")
-    if action.type == "Job":
-        return {"responseId": complete_job(op, action, body.boolean("isCompleted", default=True))}
-    if not body.has("Answers"):
-        raise bad_request(f"{body.path('Answers')} is required")
-    place = body.object("responseLocation") if body.raw("responseLocation") else None
-    return {
-        "responseId": answer(
-            op,
-            action,
-            body.items("Answers"),
-            # Without it in either place an edit would be taken for a second answer.
-            response_id=fields.optional_text("responseId", most=128)
-            or body.optional_text("responseId", most=128)
-            or None,
-            name=body.optional_text("responseName", most=500),
-            place=None if place is None else read_place(place),
-            of_package=action.type == PACKAGE,
-        )
-    }
+@dataclass(frozen=True)
+class OpenForm:
+    """A survey or package that takes answers now, and its questions."""
+
+    action: ActionRecord
+    questions: Sequence[QuestionDraft]
+
+
+def open_form(op: Operation, action: ActionRecord) -> OpenForm:
+    """Return the form of a survey or package that is not over."""
+    if action.type not in ANSWERABLE:
+        raise bad_request(f"An action of the type {action.public_type} does not take answers")
+    _need_open(op, action)
+    return OpenForm(action, questions_of(op.conn, action.id))
 
 
 def answer(
     op: Operation,
-    action: ActionRecord,
-    given: Sequence[object],
+    form: OpenForm,
+    answers: Iterable[Answer],
     *,
     response_id: str | None = None,
     name: str | None = None,
-    place: dict[str, object] | None = None,
-    of_package: bool = False,
+    place: Place | None = None,
 ) -> str:
     """Store an answer to a survey or package, new or edited, and tell the webhooks; return its id."""
-    if action.type not in ANSWERABLE:
-        raise bad_request(f"An action of the type {action.public_type} does not take answers")
-    _need_open(op, action)
-    answers = check_answers(op, questions_of(op.conn, action.id), given, of_package=of_package)
+    action = form.action
     values: dict[str, object] = {
-        "answers_json": stored_json(answers),
+        "answers_json": json.dumps(check_answers(op, form.questions, answers), ensure_ascii=False),
         "responder_name": name,
         "location_json": None if place is None else json.dumps(place, ensure_ascii=False),
     }
     stored_id = _edit(op, action, canonical(response_id), values) if response_id else _add(op, action, values)
-    _tell(op, action, stored_id, is_update=bool(response_id))
+    _tell(op, action, stored_id)
     return stored_id
 
 
@@ -141,16 +118,15 @@ def _edit(op: Operation, action: ActionRecord, response_id: str, values: dict[st
     return response_id
 
 
-def _tell(op: Operation, action: ActionRecord, response_id: str, *, is_update: bool) -> None:
+def _tell(op: Operation, action: ActionRecord, response_id: str) -> None:
     """Put SurveyResponse, ActionResponse, PollResponse or LetsMeetResponse into the outbox."""
-    [data] = load_responses(op, action, response_id=response_id)
-    answered: Any = data.pop("responseWithQuestions")
+    [response] = load_responses(op, action, response_id=response_id)
+    data = response_object(response)
     # An unanswered question is without an answer here (C33), and with null in details.
-    told = [
-        {name: value for name, value in one.items() if name != "answer" or value is not None}
-        for one in answered
-    ]
-    data = {**data, "isUpdateResponse": is_update, "responseDetails": {"responseWithQuestions": told}}
+    details: Any = data["responseDetails"]
+    for one in details["responseWithQuestions"]:
+        if one["answer"] is None:
+            del one["answer"]
     event = "ActionResponse" if action.type == PACKAGE else f"{action.type}Response"
     emit(
         op,
@@ -172,20 +148,23 @@ def vote(op: Operation, action: ActionRecord, choice: object) -> str:
     [question] = questions_of(op.conn, action.id)
     titles = [option["title"] for option in question.options]
     index = _choice_index(titles, choice)
-    values: dict[str, object] = {"answers_json": stored_json([[titles[index]]]), "choice": index}
+    values: dict[str, object] = {
+        "answers_json": json.dumps([[titles[index]]], ensure_ascii=False),
+        "choice": index,
+    }
     row = insert(op.conn, t.response).values(_new(op, action, values))
     replaced = row.on_conflict_do_update(
         index_elements=[_r.action_id, _r.person_id, _r.slot],
         set_={**values, "updated_ms": op.now_ms, "revision": _r.revision + 1},
         where=_r.choice != index,
     )
-    stored = op.conn.execute(replaced.returning(_r.id, _r.revision)).first()
-    if stored is None:  # the same vote again
+    stored_id = op.conn.execute(replaced.returning(_r.id)).scalar()
+    if stored_id is None:  # the same vote again
         mine = (_r.action_id == action.id, _r.person_id == op.caller.person_id)
         return str(op.conn.execute(select(_r.id).where(*mine)).scalar_one())
     touch(op, action.row["reference_id"])
-    _tell(op, action, stored.id, is_update=stored.revision > 0)
-    return str(stored.id)
+    _tell(op, action, stored_id)
+    return str(stored_id)
 
 
 def _choice_index(titles: Sequence[str], choice: object) -> int:

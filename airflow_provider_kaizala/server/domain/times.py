@@ -39,9 +39,9 @@ def from_iso(text: str, field: str) -> int:
         raise bad_request(f"{field} must be a time such as 2024-03-22T18:30:00Z") from None
 
 
-def as_ms(epoch: int) -> int:
+def as_ms(epoch: float) -> int:
     """Return an epoch time whose unit is not told as milliseconds: values below 10^11 are seconds (C11)."""
-    return epoch * 1000 if abs(epoch) < SECONDS_BELOW else epoch
+    return round(epoch * 1000) if abs(epoch) < SECONDS_BELOW else int(epoch)
 
 
 def ticks(ms: int) -> int:

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow_provider_kaizala.server.domain.answers import Kept
+from airflow_provider_kaizala.server.domain.action_bodies import Place
+from airflow_provider_kaizala.server.domain.answers import MAX_TEXT, Answer, Phone, Stored
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.ids import canonical
 from airflow_provider_kaizala.server.domain.media import files_of
 from airflow_provider_kaizala.server.domain.responses import stored_answers
+from airflow_provider_kaizala.server.domain.times import from_iso
 from airflow_provider_kaizala.server.page.forms import Form
 from airflow_provider_kaizala.server.page.numbers import read_number
 from airflow_provider_kaizala.server.page.problems import Problem
@@ -25,7 +27,6 @@ from airflow_provider_kaizala.server.page.visitor import Visitor
 
 FILE_QUESTIONS = ("Image", "AttachmentList")
 OPTION_QUESTIONS = ("SingleOption", "MultiOption")
-MAX_TEXT = 20_000
 
 Fields = Mapping[str, Sequence[str]]
 
@@ -58,7 +59,7 @@ def read_answers(
     visitor: Visitor,
     uploaded: Mapping[str, Sequence[str]],
     earlier: Earlier | None = None,
-) -> list[object]:
+) -> list[Answer]:
     """Return the positional answers of a form. What was not touched stays as it is stored, to the last digit.
 
     :param uploaded: media resources by field
@@ -71,10 +72,10 @@ def read_answers(
             if not (number.isdecimal() and len(number) < 6 and int(number) < len(questions)):
                 raise Problem(400, "form_changed")
             given[int(number)][name] = values
-    answers: list[object] = []
+    answers: list[Answer] = []
     for position, (question, fields) in enumerate(zip(questions, given, strict=True)):
         name = f"q{position}"
-        before = None if earlier is None else Kept(earlier.stored[position])
+        before = None if earlier is None else Stored(earlier.stored[position])
         if question["isInvisible"]:
             if fields:
                 raise Problem(400, "form_changed")
@@ -103,18 +104,18 @@ def _answer(
     visitor: Visitor,
     uploaded: list[str],
     kept: Sequence[str],
-) -> object:
+) -> Answer:
     values = list(fields.get(name, ()))
     title = question["title"]
     match question["type"]:
         case "SingleOption" | "MultiOption":
-            return chosen(question["options"], [value for value in values if value])
+            return chosen(question["options"], [value for value in values if value]) or None
         case "Image" | "AttachmentList":
             stays = list(fields.get(f"{name}.kept", ()))
             # Uploads are named by the server alone: nobody answers with somebody else's file by typing its name.
             if not set(stays) <= set(kept):
                 raise Problem(400, "form_changed")
-            return [*stays, *uploaded]
+            return [*stays, *uploaded] or None
         case "Location":
             return _place(fields, name, title)
     text = values[0] if values else ""
@@ -132,7 +133,7 @@ def _answer(
         case "PhoneNumber":
             if not 3 <= sum(letter.isdigit() for letter in given) <= 15 or len(given) > 30:
                 raise Problem(400, "phone_answer", title=title)
-            return given
+            return Phone(given)
     if len(text) > MAX_TEXT:
         raise Problem(400, "too_long", most=MAX_TEXT, given=len(text))
     return text
@@ -150,7 +151,7 @@ def _lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _moment(text: str, title: str, zone: ZoneInfo) -> str:
+def _moment(text: str, title: str, zone: ZoneInfo) -> int:
     """Read a local time; the form's field has no zone, so it is the reader's.
 
     Where clocks are put forward, a time that they skip is as much later; where they are put back, it is the first of the two.
@@ -159,12 +160,12 @@ def _moment(text: str, title: str, zone: ZoneInfo) -> str:
         moment = dt.datetime.fromisoformat(text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=zone)
-        return moment.astimezone(dt.UTC).isoformat()
+        return from_iso(moment.astimezone(dt.UTC).isoformat(), title)
     except (ValueError, OverflowError):
         raise Problem(400, "moment", title=title, given=text[:40]) from None
 
 
-def _place(fields: Fields, name: str, title: str) -> object:
+def _place(fields: Fields, name: str, title: str) -> Place | None:
     latitude, longitude, said = (
         next(iter(fields.get(f"{name}.{part}", ())), "").strip() for part in ("latitude", "longitude", "name")
     )
@@ -173,10 +174,10 @@ def _place(fields: Fields, name: str, title: str) -> object:
             raise Problem(400, "place", title=title)
         return None
     try:
-        place: dict[str, object] = {"lt": _degrees(latitude, 90), "lg": _degrees(longitude, 180)}
+        place: Place = {"latitude": _degrees(latitude, 90), "longitude": _degrees(longitude, 180)}
     except ValueError:
         raise Problem(400, "place", title=title) from None
-    return {**place, "n": said[:200]} if said else place
+    return {**place, "name": said[:200]} if said else place
 
 
 def _degrees(text: str, most: int) -> float:

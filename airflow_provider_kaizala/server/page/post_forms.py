@@ -29,6 +29,7 @@ from airflow_provider_kaizala.server.page.uploads import resource_of
 from airflow_provider_kaizala.server.page.uploads import write as write_message
 from airflow_provider_kaizala.server.page.visitor import Visitor, visitor_of
 from airflow_provider_kaizala.server.people import views
+from airflow_provider_kaizala.server.people.feed import find_feed
 
 MAX_COMMENT = 4000
 
@@ -43,7 +44,7 @@ async def write(request: Request, group_id: str) -> Response:
     page = _path("groups", group_id)
 
     def look(op: Operation) -> Takes:
-        views.visible_group(op, group_id)
+        find_feed(op, group_id)
         return {"files": False}
 
     def act(op: Operation, form: Form, files: Files) -> str:
@@ -120,8 +121,8 @@ def _answer(op: Operation, item: views.Shown, form: Form, files: Files, visitor:
     earlier = earlier_answer(op, item, response_id, visitor.zone) if response_id else None
     uploaded = {name: [resource_of(op, [one]) for one in some] for name, some in files.items()}
     answers = read_answers(questions, form, visitor, uploaded, earlier)
-    action = find_action_by_id(op, item["actionId"])
-    return responses.answer(op, action, answers, response_id=response_id or None)
+    survey = responses.open_form(op, find_action_by_id(op, item["actionId"]))
+    return responses.answer(op, survey, answers, response_id=response_id)
 
 
 def _complete(op: Operation, item: views.Shown, form: Form, _files: Files, _visitor: Visitor) -> str:

@@ -32,7 +32,8 @@ from airflow_provider_kaizala.server.page.problems import Problem
 from airflow_provider_kaizala.server.page.render import PageRoute, html, is_partial
 from airflow_provider_kaizala.server.page.transactions import read_as
 from airflow_provider_kaizala.server.page.visitor import visitor_of
-from airflow_provider_kaizala.server.people import home, views
+from airflow_provider_kaizala.server.people import home
+from airflow_provider_kaizala.server.people.feed import find_feed
 from airflow_provider_kaizala.server.people.live import Live
 
 router = APIRouter(route_class=PageRoute)
@@ -105,7 +106,7 @@ async def live(request: Request, group_id: str) -> Response:
     visitor = visitor_of(request)
 
     def look(op: Operation) -> str:
-        return views.visible_group(op, group_id)
+        return find_feed(op, group_id).id
 
     its_id = await read_as(request, visitor, look)
     watches: Live = request.app.state.kaizala_live

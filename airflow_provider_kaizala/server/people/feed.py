@@ -44,15 +44,11 @@ from airflow_provider_kaizala.server.domain.action_records import (
 )
 from airflow_provider_kaizala.server.domain.context import SUBSCRIBER, Operation
 from airflow_provider_kaizala.server.domain.errors import denied, not_found
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.ids import canonical
 from airflow_provider_kaizala.server.domain.media import as_announced
 from airflow_provider_kaizala.server.domain.times import iso_ms
 from airflow_provider_kaizala.server.people.feed_actions import FeedParts, action_part
 from airflow_provider_kaizala.server.store import tables as t
-
-DEFAULT_COUNT = 50
-MAX_COUNT = 200
 
 _f, _p, _w = t.feed_entry.c, t.post.c, t.person.c
 _mine = t.reaction.alias("mine")
@@ -72,14 +68,18 @@ def _count(reaction_type: str) -> ScalarSelect[int]:
 _LIKES, _COMMENTS = _count("Like").label("likes"), _count("Comment").label("comments")
 
 
-def read_feed(op: Operation, group_id: str, query: Fields) -> dict[str, object]:
-    """Return the items of a group after a cursor."""
+def find_feed(op: Operation, group_id: str) -> GroupAccess:
+    """Return a group whose feed the caller may read; 403 and 404 as ever."""
     access = find_group(op, group_id)
     if access.role == BELOW:
-        raise denied("You are not a member of this group")
-    after = query.integer("after", least=0) or 0
-    before = query.integer("before", least=0)
-    count = min(query.integer("count", least=1) or DEFAULT_COUNT, MAX_COUNT)
+        raise denied("You are not a member of this group", "no_group")
+    return access
+
+
+def read_feed(
+    op: Operation, access: GroupAccess, count: int, *, after: int = 0, before: int | None = None
+) -> dict[str, Any]:
+    """Return items of a group: the next after a cursor, or the latest before one."""
     wanted = _items(op, access).where(_f.seq > after).limit(count + 1)
     if before is None:
         found = op.conn.execute(wanted.order_by(_f.seq)).mappings().all()
@@ -179,11 +179,8 @@ def _media_part(op: Operation, action: ActionRecord) -> dict[str, object]:
     return {"media": media} if action.type == "Announcement" else {"media": media, "mediaType": action.type}
 
 
-def read_post(op: Operation, group_id: str, reference_id: str) -> dict[str, object]:
+def read_post(op: Operation, access: GroupAccess, reference_id: str) -> dict[str, object]:
     """Return the feed item of a post as a group sees it now."""
-    access = find_group(op, group_id)
-    if access.role == BELOW:
-        raise denied("You are not a member of this group")
     found = op.conn.execute(_items(op, access).where(_f.reference_id == canonical(reference_id)))
     row = found.mappings().first()
     if row is None:

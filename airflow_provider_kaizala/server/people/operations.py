@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from airflow_provider_kaizala.server.api.responses import read_answers
 from airflow_provider_kaizala.server.domain import reactions, responses
 from airflow_provider_kaizala.server.domain.access import find_group, need_member
 from airflow_provider_kaizala.server.domain.action_bodies import read_place
@@ -13,9 +14,12 @@ from airflow_provider_kaizala.server.domain.errors import bad_request, denied
 from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.messages import MAX_TEXT, post_text
 from airflow_provider_kaizala.server.domain.posts import Audience, read_reply_to
+from airflow_provider_kaizala.server.people import feed
 from airflow_provider_kaizala.server.store import tables as t
 
 Reply = dict[str, object]
+DEFAULT_COUNT = 50
+MAX_COUNT = 200
 
 
 def list_groups(op: Operation) -> Reply:
@@ -37,6 +41,14 @@ def list_groups(op: Operation) -> Reply:
     rows.sort(key=lambda row: (row[1], row[0]))
     names = ("groupId", "groupName", "groupType", "lastSeq", "role")
     return {"groups": [dict(zip(names, row, strict=True)) for row in rows]}
+
+
+def read_feed(op: Operation, group_id: str, query: Fields) -> Reply:
+    """Return what came in a group after a cursor."""
+    access = feed.find_feed(op, group_id)
+    after, before = query.integer("after", least=0) or 0, query.integer("before", least=0)
+    count = min(query.integer("count", least=1) or DEFAULT_COUNT, MAX_COUNT)
+    return feed.read_feed(op, access, count, after=after, before=before)
 
 
 def write_text(op: Operation, group_id: str, fields: Fields) -> Reply:
@@ -61,16 +73,14 @@ def answer(op: Operation, action_id: str, fields: Fields) -> Reply:
     """Answer a survey or package by position; ``responseId`` edits an answer."""
     if not fields.has("answers"):
         raise bad_request("answers is required")
-    place = fields.object("location")
-    return {
-        "responseId": responses.answer(
-            op,
-            find_action_by_id(op, action_id),
-            fields.items("answers"),
-            response_id=fields.optional_text("responseId", most=128) or None,
-            place=None if place is None else read_place(place),
-        )
-    }
+    location = fields.object("location")
+    action = find_action_by_id(op, action_id)
+    given = fields.items("answers")
+    response_id = fields.optional_text("responseId", most=128)
+    place = None if location is None else read_place(location)
+    form = responses.open_form(op, action)
+    answers = read_answers(op, form.questions, given)
+    return {"responseId": responses.answer(op, form, answers, response_id=response_id, place=place)}
 
 
 def complete(op: Operation, action_id: str, fields: Fields) -> Reply:

@@ -9,9 +9,9 @@ from sqlalchemy import select
 from airflow_provider_kaizala.server.domain import persons
 from airflow_provider_kaizala.server.domain.action_bodies import PACKAGE
 from airflow_provider_kaizala.server.domain.action_records import ActionParts, ActionRecord, find_action_by_id
-from airflow_provider_kaizala.server.domain.answers import NOWHERE
 from airflow_provider_kaizala.server.domain.context import ADMIN, Operation
 from airflow_provider_kaizala.server.domain.response_objects import (
+    NOWHERE,
     all_answers,
     load_responses,
     may_see_responses,
@@ -35,30 +35,25 @@ def respondents(op: Operation, action_id: str) -> Shown:
     shown |= {"results": [], "answers": [], "more": 0}
     if action.type == "Job" or not may_see_responses(op, action):
         return shown
-    latest: list[Any] = load_responses(op, action, latest=MAX_ANSWERS)
+    latest = load_responses(op, action, latest=MAX_ANSWERS)
     parts = ActionParts(op.conn, [action.id])
     if action.type in ("Survey", PACKAGE):
         shown["results"] = summed(parts.questions(action.id), all_answers(op, action))
     shown["more"] = parts.responses(action) - len(latest)
     shown["answers"] = [
         {
-            "name": one["responderName"],
+            "name": one.responder.name,
             "questions": [
-                each
-                for each in one["responseDetails"]["responseWithQuestions"][:-3]
-                if not each.get("isInvisible")
+                {"title": question.title, "type": question.type, "answer": answer}
+                for question, answer in one.answers
+                if not question.is_invisible
             ],
-            "place": _told(one["responseDetails"]["responseWithQuestions"][-3]["answer"]),
-            "at": one["responseDetails"]["responseWithQuestions"][-2]["answer"],
+            "place": None if one.place == NOWHERE else one.place,
+            "at": one.time_ms,
         }
         for one in reversed(latest)
     ]
     return shown
-
-
-def _told(place: Shown) -> Shown | None:
-    """Return where somebody answered, None if they did not tell."""
-    return None if place == NOWHERE else place
 
 
 def _names(op: Operation, action: ActionRecord) -> Shown:

@@ -93,7 +93,7 @@ async def list_groups(request: Request) -> Response:
 async def read_feed(request: Request, group_id: str) -> Response:
     """Return what came in a group after a cursor."""
     query = query_fields(request)
-    return await _read(request, lambda op: feed.read_feed(op, group_id, query))
+    return await _read(request, lambda op: operations.read_feed(op, group_id, query))
 
 
 @router.post("/groups/{group_id}/messages")

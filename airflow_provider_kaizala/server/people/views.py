@@ -6,15 +6,13 @@ from typing import Any
 
 from sqlalchemy import Row, and_, select
 
-from airflow_provider_kaizala.server.domain.access import BELOW, GroupAccess, find_group
+from airflow_provider_kaizala.server.domain.access import GroupAccess
 from airflow_provider_kaizala.server.domain.action_records import received
 from airflow_provider_kaizala.server.domain.context import ADMIN, MEMBER, SUBSCRIBER, Operation
-from airflow_provider_kaizala.server.domain.errors import denied
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.hierarchy import children
 from airflow_provider_kaizala.server.domain.ids import canonical
 from airflow_provider_kaizala.server.domain.media import files_of
-from airflow_provider_kaizala.server.people.feed import read_feed, read_post
+from airflow_provider_kaizala.server.people.feed import find_feed, read_feed, read_post
 from airflow_provider_kaizala.server.people.waiting import waiting_for
 from airflow_provider_kaizala.server.store import tables as t
 
@@ -31,13 +29,6 @@ def excerpt(item: Shown) -> str:
 
 
 # --- A group ----------------------------------------------------------------------------------------------------------
-def _visible(op: Operation, group_id: str) -> GroupAccess:
-    access = find_group(op, group_id)
-    if access.role == BELOW:
-        raise denied("You are not a member of this group", "no_group")
-    return access
-
-
 def _heading(op: Operation, access: GroupAccess) -> Shown:
     """Return what all pages of a group show of it."""
     may_write = access.role == ADMIN or (access.role == MEMBER and not access.is_hub)
@@ -54,21 +45,16 @@ def _heading(op: Operation, access: GroupAccess) -> Shown:
     }
 
 
-def visible_group(op: Operation, group_id: str) -> str:
-    """Return the id of a group whose feed the caller may read; 403 and 404 as ever."""
-    return _visible(op, group_id).id
-
-
 def group_heading(op: Operation, group_id: str) -> Shown:
     """Return what all pages of a group show."""
-    return {"me": op.caller, "group": _heading(op, _visible(op, group_id))}
+    return {"me": op.caller, "group": _heading(op, find_feed(op, group_id))}
 
 
 def group_page(op: Operation, group_id: str, before: int | None) -> Shown:
     """Return a group with its latest posts, or those before one, newest first."""
-    access = _visible(op, group_id)
+    access = find_feed(op, group_id)
     start = access.group["last_seq"] + 1 if before is None else before
-    page: Any = read_feed(op, access.id, Fields({"before": start, "count": PAGE}))
+    page = read_feed(op, access, PAGE, before=start)
     items = page["items"][::-1]
     return {
         "me": op.caller,
@@ -81,8 +67,8 @@ def group_page(op: Operation, group_id: str, before: int | None) -> Shown:
 
 def newer(op: Operation, group_id: str, after: int) -> Shown:
     """Return what came after a place in a group, newest first."""
-    access = _visible(op, group_id)
-    page: Any = read_feed(op, access.id, Fields({"after": after, "count": PAGE}))
+    access = find_feed(op, group_id)
+    page = read_feed(op, access, PAGE, after=after)
     return {
         "me": op.caller,
         "group": _heading(op, access),
@@ -122,7 +108,7 @@ def _asked(questions: list[Shown]) -> list[Shown]:
 def replied_to(op: Operation, group_id: str, reference_id: str) -> Shown | None:
     """Return the post that is being replied to, None if it is not in the group's feed."""
     reference_id = canonical(reference_id)
-    quoted = _quoted(op, _visible(op, group_id), [reference_id] if reference_id else [])
+    quoted = _quoted(op, find_feed(op, group_id), [reference_id] if reference_id else [])
     return {"referenceId": reference_id, **quoted[reference_id]} if reference_id in quoted else None
 
 
@@ -155,8 +141,8 @@ def _quoted(op: Operation, access: GroupAccess, references: list[str]) -> dict[s
 # --- One post ---------------------------------------------------------------------------------------------------------
 def one_post(op: Operation, group_id: str, reference_id: str) -> Shown:
     """Return a post as a group's feed shows it."""
-    access = _visible(op, group_id)
-    item: Shown = read_post(op, access.id, reference_id)
+    access = find_feed(op, group_id)
+    item: Shown = read_post(op, access, reference_id)
     return {"me": op.caller, "group": _heading(op, access), "item": decorated(op, access, [item])[0]}
 
 
