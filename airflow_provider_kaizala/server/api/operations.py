@@ -9,16 +9,12 @@ from functools import partial
 
 from starlette.routing import Route
 
-from airflow_provider_kaizala.server.api import auth, media, media_sources, oauth, webhooks
+from airflow_provider_kaizala.server.api import actions, auth, media, media_sources, messages, oauth, webhooks
 from airflow_provider_kaizala.server.api.calls import Endpoint, Reply, Runs, Takes, answer
 from airflow_provider_kaizala.server.domain import (
-    action_posting,
-    action_reading,
-    action_updates,
     bots,
     groups,
     members,
-    messages,
     reactions,
     responses,
     sub_groups,
@@ -68,10 +64,6 @@ def _first_subscribers(op: Operation, group_id: str) -> Reply:
     return subscribers.list_subscribers(op, group_id, Fields({}))
 
 
-def _get_action(op: Operation, group_id: str, action_id: str, query: Fields) -> Reply:
-    return action_reading.get_action(op, group_id, action_id, with_details=query.boolean("getDetails"))
-
-
 _G = "/groups/{groupId}"
 _A = f"{_G}/actions/{{actionId}}"
 # A path that another one's parameter would take stands before it.
@@ -102,13 +94,13 @@ _TABLE = (
     ("uploadMedia", "POST", "/media", MEDIA, ADMITTED, UPLOAD, media.upload_media),
     ("uploadMediaFromUrl", "POST", "/media/url", MEDIA, ADMITTED, BODY, media_sources.upload_media_from_url),
     ("uploadMediaFromAttachment", "POST", "/media/attachment", MEDIA, ADMITTED, ATTACHMENT, media_sources.upload_media_from_attachment),
-    ("postAction", "POST", f"{_G}/actions", ACTION_AND_RESPONSES, WRITE, BODY, action_posting.post_action),
-    ("listActions", "GET", f"{_G}/actions", ACTION_AND_RESPONSES, READ, QUERY, action_reading.list_actions),
-    ("getAction", "GET", _A, ACTION_AND_RESPONSES, READ, QUERY, _get_action),
-    ("updateAction", "PUT", _A, ACTION_AND_RESPONSES, WRITE, BODY, action_updates.update_action),
-    ("updateActionProperties", "PUT", f"{_A}/properties", ACTION_AND_RESPONSES, WRITE, BODY, action_updates.update_properties),
+    ("postAction", "POST", f"{_G}/actions", ACTION_AND_RESPONSES, WRITE, BODY, actions.post_action),
+    ("listActions", "GET", f"{_G}/actions", ACTION_AND_RESPONSES, READ, QUERY, actions.list_actions),
+    ("getAction", "GET", _A, ACTION_AND_RESPONSES, READ, QUERY, actions.get_action),
+    ("updateAction", "PUT", _A, ACTION_AND_RESPONSES, WRITE, BODY, actions.update_action),
+    ("updateActionProperties", "PUT", f"{_A}/properties", ACTION_AND_RESPONSES, WRITE, BODY, actions.update_properties),
     ("postResponse", "POST", f"{_A}/responses", ACTION_AND_RESPONSES, WRITE, BODY, responses.post_response),
-    ("sendActionReminder", "POST", f"{_A}/reminder", ACTION_AND_RESPONSES, WRITE, BODY, action_updates.send_reminder),
+    ("sendActionReminder", "POST", f"{_A}/reminder", ACTION_AND_RESPONSES, WRITE, BODY, actions.send_reminder),
     ("postReaction", "POST", f"{_G}/reaction", REACTIONS, WRITE, BODY, reactions.post_reaction),
     ("getGroupReactionSummary", "GET", f"{_G}/reaction/summary", REACTIONS, READ, QUERY, reactions.group_summary),
     ("getReactionSummary", "GET", f"{_G}/reaction/{{referenceId}}/summary", REACTIONS, READ, QUERY, reactions.reference_summary),
