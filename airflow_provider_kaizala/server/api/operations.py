@@ -6,29 +6,24 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from starlette.routing import Route
 
 from airflow_provider_kaizala.server.api import (
+    actions,
     auth,
     bots,
     groups,
     media,
     media_sources,
     members,
+    messages,
     reactions,
     responses,
     subscribers,
     webhooks,
 )
 from airflow_provider_kaizala.server.api.calls import Endpoint, Reply, Runs, Takes, answer
-from airflow_provider_kaizala.server.domain import (
-    action_posting,
-    action_reading,
-    action_updates,
-    messages,
-)
 from airflow_provider_kaizala.server.domain.context import (
     ACTION_AND_RESPONSES,
     GROUP_INFORMATION,
@@ -41,7 +36,6 @@ from airflow_provider_kaizala.server.domain.context import (
     USER_PROFILE,
     Operation,
 )
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.ids import canonical
 
 OPEN, ADMITTED, READ, WRITE = Runs.OPEN, Runs.ADMITTED, Runs.READ, Runs.WRITE
@@ -53,14 +47,6 @@ def _me(op: Operation) -> Reply:
     # A bot has no number.
     mobile = {"mobileNumber": op.caller.mobile} if op.caller.mobile else {}
     return {"id": op.caller.person_id, **mobile, "name": op.caller.name, "profilePic": op.caller.profile_pic}
-
-
-def _get_action(op: Operation, group_id: str, action_id: str, query: Fields) -> Reply:
-    found: Any = action_reading.get_action(op, group_id, action_id, with_details=query.boolean("getDetails"))
-    details = found["actionDetails"]
-    if "responses" in details:
-        details["responses"] = responses.render_responses(details["responses"])
-    return dict(found)
 
 
 _G = "/groups/{groupId}"
@@ -93,13 +79,13 @@ _TABLE = (
     ("uploadMedia", "POST", "/media", MEDIA, ADMITTED, UPLOAD, media.upload_media),
     ("uploadMediaFromUrl", "POST", "/media/url", MEDIA, ADMITTED, BODY, media_sources.upload_media_from_url),
     ("uploadMediaFromAttachment", "POST", "/media/attachment", MEDIA, ADMITTED, ATTACHMENT, media_sources.upload_media_from_attachment),
-    ("postAction", "POST", f"{_G}/actions", ACTION_AND_RESPONSES, WRITE, BODY, action_posting.post_action),
-    ("listActions", "GET", f"{_G}/actions", ACTION_AND_RESPONSES, READ, QUERY, action_reading.list_actions),
-    ("getAction", "GET", _A, ACTION_AND_RESPONSES, READ, QUERY, _get_action),
-    ("updateAction", "PUT", _A, ACTION_AND_RESPONSES, WRITE, BODY, action_updates.update_action),
-    ("updateActionProperties", "PUT", f"{_A}/properties", ACTION_AND_RESPONSES, WRITE, BODY, action_updates.update_properties),
+    ("postAction", "POST", f"{_G}/actions", ACTION_AND_RESPONSES, WRITE, BODY, actions.post_action),
+    ("listActions", "GET", f"{_G}/actions", ACTION_AND_RESPONSES, READ, QUERY, actions.list_actions),
+    ("getAction", "GET", _A, ACTION_AND_RESPONSES, READ, QUERY, actions.get_action),
+    ("updateAction", "PUT", _A, ACTION_AND_RESPONSES, WRITE, BODY, actions.update_action),
+    ("updateActionProperties", "PUT", f"{_A}/properties", ACTION_AND_RESPONSES, WRITE, BODY, actions.update_properties),
     ("postResponse", "POST", f"{_A}/responses", ACTION_AND_RESPONSES, WRITE, BODY, responses.post_response),
-    ("sendActionReminder", "POST", f"{_A}/reminder", ACTION_AND_RESPONSES, WRITE, BODY, action_updates.send_reminder),
+    ("sendActionReminder", "POST", f"{_A}/reminder", ACTION_AND_RESPONSES, WRITE, BODY, actions.send_reminder),
     ("postReaction", "POST", f"{_G}/reaction", REACTIONS, WRITE, BODY, reactions.post_reaction),
     ("getGroupReactionSummary", "GET", f"{_G}/reaction/summary", REACTIONS, READ, QUERY, reactions.group_summary),
     ("getReactionSummary", "GET", f"{_G}/reaction/{{referenceId}}/summary", REACTIONS, READ, QUERY, reactions.reference_summary),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from airflow_provider_kaizala.server.api.action_bodies import read_place
 from airflow_provider_kaizala.server.api.calls import Reply
 from airflow_provider_kaizala.server.domain import responses
-from airflow_provider_kaizala.server.domain.action_bodies import PACKAGE, QuestionDraft, read_place
+from airflow_provider_kaizala.server.domain.action_bodies import PACKAGE, QuestionDraft
 from airflow_provider_kaizala.server.domain.action_records import find_action
 from airflow_provider_kaizala.server.domain.answers import (
     MAX_TEXT,

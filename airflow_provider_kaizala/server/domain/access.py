@@ -92,6 +92,14 @@ def authenticate(conn: Connection, now_ms: int, token: str | None, permission: s
     )
 
 
+def need_permission(op: Operation, permission: str) -> None:
+    """Refuse a connector without a permission; people who act for themselves need none."""
+    p = t.connector_permission.c
+    given = select(p.permission).where(p.connector_id == op.caller.connector_id, p.permission == permission)
+    if op.caller.connector_id and op.conn.execute(given).first() is None:
+        raise denied(f"The connector does not have the permission {permission!r}")
+
+
 @dataclass(frozen=True)
 class GroupAccess:
     """A group and what the caller is in it: Admin, Member, Subscriber or Below."""

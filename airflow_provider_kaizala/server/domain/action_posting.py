@@ -1,26 +1,26 @@
-"""Posting an action (``POST /groups/{groupId}/actions``)."""
+"""Posting an action."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import NamedTuple
 
 from sqlalchemy import select
 
 from airflow_provider_kaizala.server.domain import persons
-from airflow_provider_kaizala.server.domain.access import GroupAccess, find_group, need_member
+from airflow_provider_kaizala.server.domain.access import GroupAccess
 from airflow_provider_kaizala.server.domain.action_bodies import (
-    ACTION_TYPES,
     MEDIA_TYPES,
     PACKAGE,
     ActionDraft,
     QuestionDraft,
-    read_body,
+    check_draft,
 )
-from airflow_provider_kaizala.server.domain.context import MEDIA, Operation
-from airflow_provider_kaizala.server.domain.errors import bad_request, denied
+from airflow_provider_kaizala.server.domain.context import Operation
+from airflow_provider_kaizala.server.domain.errors import bad_request
 from airflow_provider_kaizala.server.domain.events import emit
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.hierarchy import descendants
 from airflow_provider_kaizala.server.domain.ids import new_id, package_base
 from airflow_provider_kaizala.server.domain.media import (
@@ -30,7 +30,14 @@ from airflow_provider_kaizala.server.domain.media import (
     find_resource,
     read_picture,
 )
-from airflow_provider_kaizala.server.domain.posts import Audience, add_post, read_audience, read_reply_to
+from airflow_provider_kaizala.server.domain.posts import (
+    MEMBERS,
+    Audience,
+    NotReached,
+    add_post,
+    find_replied_to,
+    subscribed_of,
+)
 from airflow_provider_kaizala.server.domain.times import iso
 from airflow_provider_kaizala.server.store import tables as t
 from airflow_provider_kaizala.server.store.media_links import dump
@@ -38,26 +45,31 @@ from airflow_provider_kaizala.server.store.media_links import dump
 _FEED_KINDS = {"LetsMeet": "letsMeet", PACKAGE: "package"}
 
 
-def post_action(op: Operation, group_id: str, fields: Fields) -> dict[str, object]:
-    """Post an action of a built-in type or of a custom package."""
-    access = need_member(find_group(op, group_id))
-    action_type = fields.choice(ACTION_TYPES, "actionType")
-    package_id = None if action_type else fields.optional_text("id", most=128)
-    if action_type is None and not package_id:
-        raise bad_request("actionType or id is required")
-    body = fields.object("actionBody")
-    if body is None:
-        raise bad_request("actionBody is required")
-    kind = action_type or PACKAGE
-    if kind in MEDIA_TYPES:
-        _need_media_permission(op)
-    draft = read_body(kind, body, op.now_ms)
-    media = _find_media(op, kind, draft)
-    audience = read_audience(op, access, fields, needed=False)
-    reply_to = read_reply_to(op, access, fields)
+class Posted(NamedTuple):
+    """An action that was posted, and who was named for it but is not reached."""
+
+    reference_id: str
+    action_id: str
+    failed: Sequence[NotReached]
+
+
+def post_action(
+    op: Operation,
+    access: GroupAccess,
+    draft: ActionDraft,
+    audience: Audience = MEMBERS,
+    reply_to: str | None = None,
+) -> Posted:
+    """Post an action in a group and tell its webhooks.
+
+    :param reply_to: reference id of a post that the group has seen
+    """
+    check_draft(draft)
+    media = _find_media(op, draft)
+    reply_to = find_replied_to(op, access, reply_to)
     assignees, strangers = _find_assignees(op, access, draft)
     draft = replace(draft, assignees=tuple(who.mobile for who in assignees))
-    reference_id, action_id = _store(op, access, kind, package_id, draft, media, audience, reply_to)
+    reference_id, action_id = _store(op, access, draft, media, audience, reply_to)
     if assignees:
         op.conn.execute(
             t.job_assignment.insert(),
@@ -66,70 +78,44 @@ def post_action(op: Operation, group_id: str, fields: Fields) -> dict[str, objec
                 for position, who in enumerate(assignees)
             ],
         )
-    _tell(op, access, kind, package_id, action_id, draft, media)
-    reply: dict[str, object] = {"referenceId": reference_id}
-    if kind not in MEDIA_TYPES:
-        reply["actionId"] = action_id
-    if failed := [*audience.failed, *strangers]:
-        reply["failedResult"] = failed
-    return reply
+    _tell(op, access, action_id, draft, media)
+    return Posted(reference_id, action_id, [*audience.failed, *strangers])
 
 
-def _need_media_permission(op: Operation) -> None:
-    p = t.connector_permission.c
-    if (
-        op.caller.connector_id
-        and op.conn.execute(
-            select(p.permission).where(p.connector_id == op.caller.connector_id, p.permission == MEDIA)
-        ).first()
-        is None
-    ):
-        raise denied(f"The connector does not have the permission {MEDIA!r}")
-
-
-def _find_media(op: Operation, kind: str, draft: ActionDraft) -> list[MediaRef]:
-    if kind == "Announcement":
+def _find_media(op: Operation, draft: ActionDraft) -> list[MediaRef]:
+    if draft.type == "Announcement":
         return [
             ref
             for resource in draft.media
             for ref in find_resource(op, resource, "actionBody.MediaResources")
         ]
-    if kind in MEDIA_TYPES:
-        kinds = ("Album", "Image") if kind == "Album" else (kind,)
+    if draft.type in MEDIA_TYPES:
+        kinds = ("Album", "Image") if draft.type == "Album" else (draft.type,)
         return find_resource(op, draft.media[0], "actionBody.mediaResource", kinds)
     return []
 
 
 def _find_assignees(
     op: Operation, access: GroupAccess, draft: ActionDraft
-) -> tuple[list[persons.Person], list[dict[str, str]]]:
-    """Return the assignees who can see the job, and those who cannot as entries of ``failedResult``."""
+) -> tuple[list[persons.Person], list[NotReached]]:
+    """Return the assignees who can see the job, and those who cannot."""
     if not draft.assignees:
         return [], []
     known = persons.by_phones(op.conn, draft.assignees)
     groups = [access.id, *descendants(op.conn, access.id)]
-    m, s = t.membership.c, t.subscription.c
+    m = t.membership.c
     ids = [who.id for who in known.values()]
     inside = set(
         op.conn.execute(select(m.person_id).where(m.group_id.in_(groups), m.person_id.in_(ids))).scalars()
     )
     if access.is_hub:
-        inside |= set(
-            op.conn.execute(
-                select(s.person_id).where(s.group_id == access.id, s.person_id.in_(ids))
-            ).scalars()
-        )
+        inside |= subscribed_of(op, access, known)
     assigned = [known[phone] for phone in draft.assignees if phone in known and known[phone].id in inside]
     if not assigned:
         raise bad_request("actionBody.assignedTo names nobody who is a member of the group")
     names = {who.mobile for who in assigned}
     return assigned, [
-        {
-            "subscriber": phone,
-            "subscriberId": known[phone].id if phone in known else "",
-            "errorReason": "Not a member of the group",
-            "errorCode": "UserNotMember",
-        }
+        NotReached(phone, known.get(phone), "Not a member of the group", "UserNotMember")
         for phone in draft.assignees
         if phone not in names
     ]
@@ -138,21 +124,23 @@ def _find_assignees(
 def _store(
     op: Operation,
     access: GroupAccess,
-    kind: str,
-    package_id: str | None,
     draft: ActionDraft,
     media: list[MediaRef],
     audience: Audience,
     reply_to: str | None,
 ) -> tuple[str, str]:
     action_id = new_id()
-    detail = dict(draft.detail)
-    if media:
-        detail["media"] = media
+    detail: dict[str, object] = {
+        "media": media or None,
+        "description": draft.description,
+        "cover_image": draft.cover_image,
+        **(asdict(draft.meeting) if draft.meeting else {}),
+    }
+    detail = {name: value for name, value in detail.items() if value is not None}
     reference_id, seq = add_post(
         op,
         access.id,
-        "media" if kind in MEDIA_TYPES else _FEED_KINDS.get(kind, kind.lower()),
+        "media" if draft.type in MEDIA_TYPES else _FEED_KINDS.get(draft.type, draft.type.lower()),
         text=draft.text,
         audience=audience,
         reply_to=reply_to,
@@ -165,9 +153,9 @@ def _store(
             "reference_id": reference_id,
             "group_id": access.id,
             "seq": seq,
-            "action_type": kind,
-            "package_id": package_id,
-            "package_base": package_base(package_id) if package_id else None,
+            "action_type": draft.type,
+            "package_id": draft.package_id,
+            "package_base": package_base(draft.package_id) if draft.package_id else None,
             "creator_id": op.caller.person_id,
             "title": draft.title,
             "created_ms": op.now_ms,
@@ -211,7 +199,7 @@ def _store(
     return reference_id, action_id
 
 
-def shown_question(question: QuestionDraft) -> dict[str, object]:
+def _shown_question(question: QuestionDraft) -> dict[str, object]:
     """Return a question as events show it."""
     return {
         "title": question.title,
@@ -221,34 +209,28 @@ def shown_question(question: QuestionDraft) -> dict[str, object]:
 
 
 def _tell(
-    op: Operation,
-    access: GroupAccess,
-    kind: str,
-    package_id: str | None,
-    action_id: str,
-    draft: ActionDraft,
-    media: list[MediaRef],
+    op: Operation, access: GroupAccess, action_id: str, draft: ActionDraft, media: list[MediaRef]
 ) -> None:
     """Put the event of a new action into the outbox."""
-    if kind in MEDIA_TYPES:
+    if draft.type in MEDIA_TYPES:
         files = [as_attachment(ref) for ref in media]
-        data: dict[str, object] = {"media": files, "actionType": kind, "caption": draft.text}
+        data: dict[str, object] = {"media": files, "actionType": draft.type, "caption": draft.text}
         emit(op, access.id, "AttachmentCreated", data)
         return
-    if kind == "Announcement":
+    if draft.type == "Announcement":
         announced = [as_announced(ref) for ref in media]
         emit(op, access.id, "Announcement", {"title": draft.title, "text": draft.text, "media": announced})
         return
     data = {"actionId": action_id, "groupId": access.id, "title": draft.title}
-    if kind == "Job":
+    if draft.type == "Job":
         data |= {"assignedTo": list(draft.assignees), "dueDate": iso(draft.expires_ms or op.now_ms)}
     else:
-        if package_id:
-            data |= {"actionPackageId": package_base(package_id), "packageId": package_id}
-        data["questions"] = [shown_question(question) for question in draft.questions]
+        if draft.package_id:
+            data |= {"actionPackageId": package_base(draft.package_id), "packageId": draft.package_id}
+        data["questions"] = [_shown_question(question) for question in draft.questions]
         data["properties"] = [{"name": p.name, "type": p.type, "value": p.value} for p in draft.properties]
-    event = "ActionCreated" if kind == PACKAGE else f"{kind}Created"
-    emit(op, access.id, event, data, package_id=package_id)
+    event = "ActionCreated" if draft.type == PACKAGE else f"{draft.type}Created"
+    emit(op, access.id, event, data, package_id=draft.package_id)
 
 
 def _with_image(op: Operation, option: dict[str, str]) -> dict[str, object]:

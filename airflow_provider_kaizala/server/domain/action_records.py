@@ -1,4 +1,4 @@
-"""Finding stored actions with their questions."""
+"""Finding and listing stored actions, with what belongs to them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Select, bindparam, func, select
+from sqlalchemy import BindParameter, Select, and_, bindparam, func, select
 from sqlalchemy.engine import Connection, RowMapping
 
 from airflow_provider_kaizala.server.domain.access import BELOW, GroupAccess, find_group, reached_groups
-from airflow_provider_kaizala.server.domain.action_bodies import PACKAGE, QuestionDraft
+from airflow_provider_kaizala.server.domain.action_bodies import PACKAGE, PropertyDraft, QuestionDraft
 from airflow_provider_kaizala.server.domain.context import SUBSCRIBER, Operation
 from airflow_provider_kaizala.server.domain.errors import denied, not_found
-from airflow_provider_kaizala.server.domain.ids import canonical
+from airflow_provider_kaizala.server.domain.ids import canonical, package_base
 from airflow_provider_kaizala.server.store import tables as t
 from airflow_provider_kaizala.server.store.media_links import load
 
@@ -33,7 +33,7 @@ _ACTIONS = (
 )
 _IDS: BindParameter[str] = bindparam("ids", expanding=True)
 _ACTIONS = _ACTIONS.where(t.action.c.id.in_(_IDS))
-_q, _p, _j, _r = t.question.c, t.action_property.c, t.job_assignment.c, t.response.c
+_a, _q, _p, _j, _r = t.action.c, t.question.c, t.action_property.c, t.job_assignment.c, t.response.c
 _QUESTIONS = (
     select(_q.action_id, _q.title, _q.question_type, _q.is_invisible, _q.options_json)
     .where(_q.action_id.in_(_IDS))
@@ -45,7 +45,7 @@ _PROPERTIES = (
     .order_by(_p.action_id, _p.position)
 )
 _ASSIGNEES = (
-    select(_j.action_id, t.person.c.mobile, t.person.c.name, t.person.c.id, _j.is_completed)
+    select(_j.action_id, t.person.c.id, t.person.c.mobile, t.person.c.name, _j.is_completed)
     .join(t.person, t.person.c.id == _j.person_id)
     .where(_j.action_id.in_(_IDS))
     .order_by(_j.action_id, _j.position)
@@ -58,6 +58,35 @@ _VOTES = (
 _RECIPIENTS = select(t.post_recipient.c.reference_id).where(
     t.post_recipient.c.reference_id.in_(_IDS), t.post_recipient.c.person_id == bindparam("person_id")
 )
+
+
+def _listing(*wanted: Any) -> Select[Any]:
+    """Select a page of a group's actions; built once, as building costs as much as running it."""
+    return (
+        select(
+            t.action,
+            t.person.c.mobile.label("creator_mobile"),
+            t.post.c.text,
+            # Of a poll, which has one question.
+            _q.options_json,
+        )
+        .join(t.person, t.person.c.id == _a.creator_id)
+        .join(t.post, t.post.c.reference_id == _a.reference_id)
+        .outerjoin(t.question, and_(_a.action_type == "Poll", _q.action_id == _a.id, _q.position == 0))
+        .where(
+            _a.group_id == bindparam("its_group"),
+            _a.action_type == bindparam("its_type"),
+            *wanted,
+            _a.created_ms >= bindparam("from_ms"),
+            _a.deleted_ms.is_(None),
+        )
+        .order_by(_a.created_ms, _a.seq)
+        .limit(bindparam("most"))
+    )
+
+
+_OF_TYPE = _listing()
+_OF_PACKAGE = _listing(_a.package_base == bindparam("its_package"))
 
 
 @dataclass(frozen=True)
@@ -87,6 +116,15 @@ class ActionRecord:
         """Whether answers come too late; a job may be completed after it was due."""
         expires_ms = self.row["expires_ms"]
         return self.type != "Job" and expires_ms is not None and bool(expires_ms <= now_ms)
+
+
+class Assignee(NamedTuple):
+    """Somebody who was asked to do a job."""
+
+    id: str
+    mobile: str
+    name: str
+    is_completed: bool
 
 
 def find_action(op: Operation, group_id: str, action_id: str) -> ActionRecord:
@@ -133,6 +171,23 @@ def _with_access(row: RowMapping, access: GroupAccess, sent: Callable[[], set[st
     return ActionRecord(row, json.loads(row["detail_json"] or "{}"), access)
 
 
+def list_actions(
+    op: Operation, access: GroupAccess, action_type: str, package_id: str | None, from_ms: int, count: int
+) -> tuple[list[ActionRecord], bool]:
+    """Return actions of one type from a time on, oldest first, and whether there are more.
+
+    :param package_id: of which package, if the type is :data:`PACKAGE`
+    """
+    listing, wanted = _OF_TYPE, {"its_type": action_type}
+    if package_id:
+        listing, wanted = _OF_PACKAGE, {**wanted, "its_package": package_base(package_id)}
+    rows = op.conn.execute(
+        listing, {**wanted, "its_group": access.id, "from_ms": from_ms, "most": count + 1}
+    ).mappings()
+    found = [ActionRecord(row, json.loads(row["detail_json"] or "{}"), access) for row in rows]
+    return found[:count], len(found) > count
+
+
 def was_sent_to(op: Operation, reference_id: str, audience: str) -> bool:
     """Tell whether a post in a hub group reached the caller as a subscriber."""
     return audience == "all" or reference_id in received(op, [reference_id])
@@ -163,24 +218,23 @@ class ActionParts:
             for row in self._questions.get(action_id, ())
         ]
 
-    def properties(self, action_id: str) -> list[dict[str, str]]:
+    def properties(self, action_id: str) -> list[PropertyDraft]:
         """Return a card's properties in order."""
-        return [
-            {"name": row.name, "type": row.property_type, "value": row.value}
-            for row in self._properties.get(action_id, ())
-        ]
+        return [PropertyDraft(*row[1:]) for row in self._properties.get(action_id, ())]
 
-    def assignees(self, action_id: str) -> list[dict[str, object]]:
-        """Return a job's assignees in the order they were named, with whether they are done."""
-        return [
-            {"mobileNumber": row.mobile, "name": row.name, "id": row.id, "isCompleted": row.is_completed}
-            for row in self._assignees.get(action_id, ())
-        ]
+    def assignees(self, action_id: str) -> list[Assignee]:
+        """Return a job's assignees in the order they were named."""
+        return self._assignees.get(action_id, [])
+
+    def is_done(self, action_id: str) -> bool:
+        """Tell whether a job is complete: all who were asked are done."""
+        assignees = self.assignees(action_id)
+        return bool(assignees) and all(one.is_completed for one in assignees)
 
     def responses(self, action: ActionRecord) -> int:
         """Count an action's responses, or the assignees of a job who are done."""
         if action.type == "Job":
-            return sum(row.is_completed for row in self._assignees.get(action.id, ()))
+            return sum(one.is_completed for one in self.assignees(action.id))
         return sum(row.number for row in self._votes.get(action.id, ()))
 
     def votes(self, action_id: str, choices: int) -> list[int]:
@@ -197,8 +251,9 @@ class ActionParts:
         return self._read(_PROPERTIES)
 
     @cached_property
-    def _assignees(self) -> dict[str, list[Any]]:
-        return self._read(_ASSIGNEES)
+    def _assignees(self) -> dict[str, list[Assignee]]:
+        read = self._read(_ASSIGNEES)
+        return {action_id: [Assignee(*row[1:]) for row in rows] for action_id, rows in read.items()}
 
     @cached_property
     def _votes(self) -> dict[str, list[Any]]:

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from sqlalchemy import select, update
 
 from airflow_provider_kaizala.server.domain.access import need_member
-from airflow_provider_kaizala.server.domain.action_bodies import PACKAGE, PropertyDraft, read_properties
+from airflow_provider_kaizala.server.domain.action_bodies import PACKAGE, PropertyDraft
 from airflow_provider_kaizala.server.domain.action_records import ActionRecord, find_action
 from airflow_provider_kaizala.server.domain.context import ADMIN, Operation
 from airflow_provider_kaizala.server.domain.errors import bad_request, denied
-from airflow_provider_kaizala.server.domain.fields import Fields
-from airflow_provider_kaizala.server.domain.posts import add_post, read_audience, touch
+from airflow_provider_kaizala.server.domain.posts import MEMBERS, Audience, add_post, touch
 from airflow_provider_kaizala.server.store.tables import action as action_table
 from airflow_provider_kaizala.server.store.tables import action_property
 
@@ -20,31 +19,26 @@ _a, _p = action_table.c, action_property.c
 LAST_WRITE_WINS = -1
 
 
-def update_action(op: Operation, group_id: str, action_id: str, fields: Fields) -> dict[str, object]:
-    """Set properties of a card (``updateProperties``); ``version`` -1 means that the last write wins."""
-    return _update(op, group_id, action_id, fields, "updateProperties", "actionProperties")
-
-
-def update_properties(op: Operation, group_id: str, action_id: str, fields: Fields) -> dict[str, object]:
-    """Set properties of a card in the earlier form (``actionProperties``)."""
-    return _update(op, group_id, action_id, fields, "actionProperties", "updateProperties")
-
-
-def _update(op: Operation, group_id: str, action_id: str, fields: Fields, *names: str) -> dict[str, object]:
-    """Set properties; the documentation mixes up the two forms, so each takes the name of the other too."""
+def find_card(op: Operation, group_id: str, action_id: str) -> ActionRecord:
+    """Return a card that the caller may change."""
     action = find_action(op, group_id, action_id)
     if action.type != PACKAGE:
         raise bad_request(f"An action of the type {action.public_type} has no properties")
     if action.row["creator_id"] != op.caller.person_id and action.access.role != ADMIN:
         raise denied("Only the sender and admins change a card")
-    if not fields.has(*names):
-        raise bad_request(f"{names[0]} is required")
-    changes = read_properties(fields, *names)
-    read_audience(op, action.access, fields, needed=False)
-    _raise_version(op, action, fields.integer("version"))
-    _set_properties(op, action, changes)
-    touch(op, action.row["reference_id"])
-    return {}
+    return action
+
+
+def update_card(
+    op: Operation, card: ActionRecord, changes: Sequence[PropertyDraft], version: int | None
+) -> None:
+    """Set properties of a card, by name.
+
+    :param version: which the card must be at; None and -1 mean that the last write wins
+    """
+    _raise_version(op, card, version)
+    _set_properties(op, card, changes)
+    touch(op, card.row["reference_id"])
 
 
 def _raise_version(op: Operation, action: ActionRecord, version: int | None) -> None:
@@ -71,15 +65,22 @@ def _set_properties(op: Operation, action: ActionRecord, changes: Sequence[Prope
         op.conn.execute(action_property.insert(), row)
 
 
-def send_reminder(op: Operation, group_id: str, action_id: str, fields: Fields) -> dict[str, object]:
-    """Send an action again: it comes up as a new line of the conversation, with the same action behind it."""
+def find_remindable(op: Operation, group_id: str, action_id: str) -> ActionRecord:
+    """Return an action that the caller may remind people of now."""
     action = find_action(op, group_id, action_id)
     need_member(action.access)
     if action.row["creator_id"] != op.caller.person_id and action.access.role != ADMIN:
         raise denied("Only the sender and admins send a reminder")
     if action.is_over(op.now_ms):
         raise bad_request("The action has expired")
-    audience = read_audience(op, action.access, fields, needed=False)
+    return action
+
+
+def remind(op: Operation, action: ActionRecord, audience: Audience = MEMBERS) -> str:
+    """Send an action again: it comes up as a new line of the conversation, with the same action behind it.
+
+    :return: the reference id of that line
+    """
     reference_id, _ = add_post(
         op,
         action.access.id,
@@ -88,5 +89,4 @@ def send_reminder(op: Operation, group_id: str, action_id: str, fields: Fields) 
         reply_to=action.row["reference_id"],
         action_id=action.id,
     )
-    reply: dict[str, object] = {"referenceId": reference_id, "actionId": action.id}
-    return {**reply, "failedResult": list(audience.failed)} if audience.failed else reply
+    return reference_id

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, select, update
 
@@ -12,7 +13,6 @@ from airflow_provider_kaizala.server.domain import persons
 from airflow_provider_kaizala.server.domain.access import GroupAccess, need_admin
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.errors import bad_request, not_found
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.hierarchy import descendants
 from airflow_provider_kaizala.server.domain.ids import canonical, new_id
 from airflow_provider_kaizala.server.store import tables as t
@@ -34,68 +34,80 @@ _p = t.post.c
 _TOUCH = update(t.post).where(_p.reference_id == bindparam("its_id")).values(revision=_p.revision + 1)
 
 
+class NotReached(NamedTuple):
+    """Somebody who was named by phone number and is not reached; ``who`` is None if nobody has the number."""
+
+    phone: str
+    who: persons.Person | None
+    reason: str
+    code: str
+
+
 @dataclass(frozen=True)
 class Audience:
     """Whom a post reaches: members, all subscribers too, or chosen subscribers."""
 
     kind: str = "members"
     person_ids: tuple[str, ...] = ()
-    failed: tuple[dict[str, str], ...] = ()
+    failed: tuple[NotReached, ...] = ()
 
 
 MEMBERS = Audience()
 
 
-def read_audience(op: Operation, access: GroupAccess, fields: Fields, *, needed: bool) -> Audience:
-    """Read ``subscribers`` and ``sendToAllSubscribers``, which only hub groups know.
+def find_audience(
+    op: Operation,
+    access: GroupAccess,
+    phones: Sequence[str] = (),
+    *,
+    to_all: bool = False,
+    needed: bool = False,
+) -> Audience:
+    """Return whom a post reaches; only hub groups have subscribers, and only their admins reach them.
 
+    :param phones: chosen subscribers
+    :param to_all: all subscribers; of no effect in a group without
     :param needed: whether a hub group must be told whom to reach, as for texts
     """
-    phones = fields.phones("subscribers")
     if not access.is_hub:
         if phones:
             raise bad_request("subscribers is only for hub groups (ConnectGroup)")
         return MEMBERS
-    if fields.boolean("sendToAllSubscribers"):
+    if to_all:
         need_admin(access)
         return Audience("all")
     if phones:
         need_admin(access)
         known = persons.by_phones(op.conn, phones)
-        s = t.subscription.c
-        ids = [who.id for who in known.values()]
-        subscribed = set(
-            op.conn.execute(
-                select(s.person_id).where(s.group_id == access.id, s.person_id.in_(ids))
-            ).scalars()
-        )
+        subscribed = subscribed_of(op, access, known)
         reached = [phone for phone in phones if phone in known and known[phone].id in subscribed]
         return Audience(
             "chosen",
             tuple(known[phone].id for phone in reached),
-            tuple(not_subscribed(phone, known.get(phone)) for phone in phones if phone not in reached),
+            tuple(
+                NotReached(phone, known.get(phone), "Not a subscriber of the group", "UserNotSubscribed")
+                for phone in phones
+                if phone not in reached
+            ),
         )
     if needed:
         raise bad_request("subscribers or sendToAllSubscribers is required in a hub group (ConnectGroup)")
     return MEMBERS
 
 
-def not_subscribed(phone: str, who: persons.Person | None) -> dict[str, str]:
-    """Return the entry of ``failedResult`` for somebody who is not subscribed."""
-    return {
-        "subscriber": phone,
-        "subscriberId": who.id if who else "",
-        "errorReason": "Not a subscriber of the group",
-        "errorCode": "UserNotSubscribed",
-    }
+def subscribed_of(op: Operation, access: GroupAccess, people: Mapping[str, persons.Person]) -> set[str]:
+    """Return the ids of those of some people who are subscribers of a group."""
+    s = t.subscription.c
+    ids = [who.id for who in people.values()]
+    its = select(s.person_id).where(s.group_id == access.id, s.person_id.in_(ids))
+    return set(op.conn.execute(its).scalars())
 
 
-def read_reply_to(op: Operation, access: GroupAccess, fields: Fields) -> str | None:
-    """Read ``replyToReferenceId``, which must be something this group has seen."""
-    given = fields.optional_text("replyToReferenceId", most=128)
-    if not given:
+def find_replied_to(op: Operation, access: GroupAccess, reference_id: str | None) -> str | None:
+    """Return the id of the post that another replies to, if any; it must be something this group has seen."""
+    if not reference_id:
         return None
-    reference_id = canonical(given)
+    reference_id = canonical(reference_id)
     if op.conn.execute(_REPLIED_TO, {"reference_id": reference_id, "group_id": access.id}).first() is None:
         raise not_found("The message replyToReferenceId names")
     return reference_id

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 from airflow_provider_kaizala.server.api.media import plain_name
 from airflow_provider_kaizala.server.api.multipart import Upload
-from airflow_provider_kaizala.server.domain.access import find_group
+from airflow_provider_kaizala.server.domain.access import find_group, need_member
+from airflow_provider_kaizala.server.domain.action_bodies import ActionDraft
 from airflow_provider_kaizala.server.domain.action_posting import post_action
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.errors import ApiError
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.media import StoredFile, add_resource
 from airflow_provider_kaizala.server.domain.media_kinds import kind_of, named_for, recognize
+from airflow_provider_kaizala.server.domain.messages import MAX_TEXT, write_text
+from airflow_provider_kaizala.server.domain.posts import find_audience
 from airflow_provider_kaizala.server.page.problems import Problem
-from airflow_provider_kaizala.server.people.operations import write_text
 from airflow_provider_kaizala.server.state import ServerState
 
 
@@ -72,17 +72,14 @@ def resource_of(op: Operation, files: list[StoredFile]) -> str:
 # --- Messages ---------------------------------------------------------------------------------------------------------
 def write(op: Operation, group_id: str, text: str, files: list[StoredFile], reply_to: str) -> str:
     """Post a text, or files with the text as their caption; return the reference id."""
-    fields: dict[str, Any] = {"replyToReferenceId": reply_to} if reply_to else {}
-    if len(text) > 4000:
-        raise Problem(400, "too_long", most=4000, given=len(text))
+    if len(text) > MAX_TEXT:
+        raise Problem(400, "too_long", most=MAX_TEXT, given=len(text))
+    if not files and not text.strip():
+        raise Problem(400, "empty_text")
+    access = need_member(find_group(op, group_id))
     if not files:
-        if not text.strip():
-            raise Problem(400, "empty_text")
-        return str(write_text(op, group_id, Fields({"text": text, **fields}))["referenceId"])
-    access = find_group(op, group_id)
-    if access.is_hub:
-        fields["sendToAllSubscribers"] = True
-    body = {"mediaResource": resource_of(op, files), "caption": text}
+        return write_text(op, access, text, reply_to)
     kind = files[0].kind if len(files) == 1 else "Album"
-    posted = post_action(op, group_id, Fields({"actionType": kind, "actionBody": body, **fields}))
-    return str(posted["referenceId"])
+    draft = ActionDraft(kind, title=text, text=text, media=(resource_of(op, files),))
+    audience = find_audience(op, access, to_all=True)
+    return post_action(op, access, draft, audience, reply_to).reference_id

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
+from airflow_provider_kaizala.server.api.actions import action_details, shown_choices
 from airflow_provider_kaizala.server.domain.action_bodies import PACKAGE, QuestionDraft
-from airflow_provider_kaizala.server.domain.action_reading import action_details, is_done
 from airflow_provider_kaizala.server.domain.action_records import ActionParts, ActionRecord
 from airflow_provider_kaizala.server.domain.answers import is_as_given, shown_answer
 from airflow_provider_kaizala.server.domain.context import Operation
@@ -71,7 +71,7 @@ def action_part(op: Operation, action: ActionRecord, parts: FeedParts) -> dict[s
     answers: list[Any] = json.loads(mine.answers_json) if mine else []
     if action.type in ("Poll", "LetsMeet"):
         if may_see_responses(op, action):
-            part["choices"] = _counted_choices(action, parts)
+            part["choices"] = shown_choices(action, parts, with_counts=True)
         return part | {"myAnswer": answers[0][0] if answers else None, "mayAnswer": open_}
     may_answer = open_ and (mine is None or bool(action.row["accept_multiple"]))
     if action.type == PACKAGE and not details["questions"]:
@@ -80,12 +80,6 @@ def action_part(op: Operation, action: ActionRecord, parts: FeedParts) -> dict[s
         "myAnswer": None if mine is None else _my_answers(op, parts.questions(action.id), mine.id, answers),
         "mayAnswer": may_answer,
     }
-
-
-def _counted_choices(action: ActionRecord, parts: FeedParts) -> list[dict[str, object]]:
-    options = parts.questions(action.id)[0].options
-    counts = parts.votes(action.id, len(options))
-    return [{**option, "count": count} for option, count in zip(options, counts, strict=True)]
 
 
 def _my_answers(
@@ -101,11 +95,14 @@ def _my_answers(
 
 def _job_part(op: Operation, action: ActionRecord, parts: FeedParts) -> dict[str, object]:
     assignees = parts.assignees(action.id)
-    mine = [one for one in assignees if one["id"] == op.caller.person_id]
+    mine = [one for one in assignees if one.id == op.caller.person_id]
     return {
         "dueDate": iso_or_none(action.row["expires_ms"]),
-        "assignees": assignees,
-        "isCompleted": is_done(assignees),
-        "myAnswer": {"isCompleted": mine[0]["isCompleted"]} if mine else None,
-        "mayAnswer": bool(mine) and not mine[0]["isCompleted"],
+        "assignees": [
+            {"mobileNumber": one.mobile, "name": one.name, "id": one.id, "isCompleted": one.is_completed}
+            for one in assignees
+        ],
+        "isCompleted": parts.is_done(action.id),
+        "myAnswer": {"isCompleted": mine[0].is_completed} if mine else None,
+        "mayAnswer": bool(mine) and not mine[0].is_completed,
     }

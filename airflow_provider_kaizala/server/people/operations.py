@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from airflow_provider_kaizala.server.api.action_bodies import read_place
+from airflow_provider_kaizala.server.api.messages import read_reply_to
 from airflow_provider_kaizala.server.api.responses import read_answers
-from airflow_provider_kaizala.server.domain import reactions, responses
+from airflow_provider_kaizala.server.domain import messages, reactions, responses
 from airflow_provider_kaizala.server.domain.access import find_group, need_member
-from airflow_provider_kaizala.server.domain.action_bodies import read_place
 from airflow_provider_kaizala.server.domain.action_records import find_action_by_id
-from airflow_provider_kaizala.server.domain.context import ADMIN, SUBSCRIBER, Operation
-from airflow_provider_kaizala.server.domain.errors import bad_request, denied
+from airflow_provider_kaizala.server.domain.context import SUBSCRIBER, Operation
+from airflow_provider_kaizala.server.domain.errors import bad_request
 from airflow_provider_kaizala.server.domain.fields import Fields
-from airflow_provider_kaizala.server.domain.messages import MAX_TEXT, post_text
-from airflow_provider_kaizala.server.domain.posts import Audience, read_reply_to
+from airflow_provider_kaizala.server.domain.messages import MAX_TEXT
 from airflow_provider_kaizala.server.people import feed
 from airflow_provider_kaizala.server.store import tables as t
 
@@ -52,13 +52,10 @@ def read_feed(op: Operation, group_id: str, query: Fields) -> Reply:
 
 
 def write_text(op: Operation, group_id: str, fields: Fields) -> Reply:
-    """Write a text in a group; in a hub group its admins reach all subscribers."""
+    """Write a text in a group."""
     access = need_member(find_group(op, group_id))
     text = fields.text("text", most=MAX_TEXT)
-    if access.is_hub and access.role != ADMIN:
-        raise denied("Only admins write in a hub group", "hub")
-    audience = Audience("all") if access.is_hub else Audience()
-    return {"referenceId": post_text(op, access, text, audience, read_reply_to(op, access, fields))}
+    return {"referenceId": messages.write_text(op, access, text, read_reply_to(fields))}
 
 
 def vote(op: Operation, action_id: str, fields: Fields) -> Reply:

@@ -60,8 +60,8 @@ def _names(op: Operation, action: ActionRecord) -> Shown:
     if action.type == "Job":
         assignees = ActionParts(op.conn, [action.id]).assignees(action.id)
         return {
-            "answered": [one["name"] for one in assignees if one["isCompleted"]],
-            "missing": [one["name"] for one in assignees if not one["isCompleted"]],
+            "answered": [one.name for one in assignees if one.is_completed],
+            "missing": [one.name for one in assignees if not one.is_completed],
         }
     answered = set(op.conn.execute(select(_r.person_id).where(_r.action_id == action.id)).scalars())
     asked = {who.id: who.name for who in _audience(op, action)}

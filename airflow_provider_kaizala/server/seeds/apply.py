@@ -7,7 +7,9 @@ from functools import lru_cache
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
+from airflow_provider_kaizala.server.api.action_bodies import read_action
 from airflow_provider_kaizala.server.domain import hierarchy, tokens
+from airflow_provider_kaizala.server.domain.access import find_group, need_member
 from airflow_provider_kaizala.server.domain.action_posting import post_action
 from airflow_provider_kaizala.server.domain.context import (
     ADMIN,
@@ -67,7 +69,8 @@ def apply_seed(conn: Connection, seed: Seed, now_ms: int) -> None:
         caller = Caller(TENANT, _tenant_of(conn, action.group, where), sender, "", action.sender, "")
         fields = Fields(action.model_dump(by_alias=True, exclude={"group", "sender"}))
         try:
-            post_action(Operation(conn, now_ms, caller), action.group, fields)
+            op = Operation(conn, now_ms, caller)
+            post_action(op, need_member(find_group(op, action.group)), read_action(op, fields))
         except ApiError as error:
             raise SeedError(f"the seed is wrong at {where}: {error.message}") from None
 

@@ -56,6 +56,14 @@ def test_versions(api, card) -> None:
     api.ok("PUT", card, json={**change, "version": 2})
 
 
+@pytest.mark.parametrize("kind", [8, -1, "8", "²", "9" * 5000, "Colour"])
+def test_the_type_of_a_property_is_a_known_name_or_number(api, card, kind) -> None:
+    given = [{"name": "by", "type": kind, "value": "Ravi"}]
+    refused = api.refused(400, "PUT", card, json={"updateProperties": given})
+    assert refused["message"].startswith("updateProperties[0].type must be ")
+    assert properties(api, card) == {"status": "Open"}
+
+
 def test_only_cards_have_properties(api, survey) -> None:
     action_id = api.post_action("Survey", survey)["actionId"]
     body = {"updateProperties": [{"name": "a", "type": 0, "value": "x"}]}
