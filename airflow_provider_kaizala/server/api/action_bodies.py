@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from airflow_provider_kaizala.server.api.fields import Fields
 from airflow_provider_kaizala.server.clock import HOUR
 from airflow_provider_kaizala.server.domain.access import need_permission
 from airflow_provider_kaizala.server.domain.action_bodies import (
@@ -25,7 +26,6 @@ from airflow_provider_kaizala.server.domain.action_bodies import (
 )
 from airflow_provider_kaizala.server.domain.context import MEDIA, Operation
 from airflow_provider_kaizala.server.domain.errors import bad_request
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.times import from_iso
 
 _QUESTION_ALIASES = {"date": "DateTime", "multipleoption": "MultiOption"}

@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow_provider_kaizala.server.api.action_bodies import read_action, read_properties
 from airflow_provider_kaizala.server.api.calls import Reply
+from airflow_provider_kaizala.server.api.fields import Fields
 from airflow_provider_kaizala.server.api.messages import failed_result, read_audience, read_reply_to
 from airflow_provider_kaizala.server.api.responses import render_responses
 from airflow_provider_kaizala.server.domain import action_posting, action_records, action_updates
@@ -15,7 +16,6 @@ from airflow_provider_kaizala.server.domain.action_bodies import MEDIA_TYPES, PA
 from airflow_provider_kaizala.server.domain.action_records import ActionParts, ActionRecord, find_action
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.errors import bad_request
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.media import as_announced
 from airflow_provider_kaizala.server.domain.response_objects import (
     load_job_responses,

@@ -6,6 +6,7 @@ from sqlalchemy.engine import Connection
 from starlette.requests import Request
 
 from airflow_provider_kaizala.server.api.calls import Reply
+from airflow_provider_kaizala.server.api.fields import Fields
 from airflow_provider_kaizala.server.domain import oauth, tokens
 from airflow_provider_kaizala.server.domain.context import (
     ACTION_AND_RESPONSES,
@@ -17,7 +18,7 @@ from airflow_provider_kaizala.server.domain.context import (
     USER_PROFILE,
 )
 from airflow_provider_kaizala.server.domain.errors import bad_request, wrong_connector
-from airflow_provider_kaizala.server.domain.fields import PHONE, Fields
+from airflow_provider_kaizala.server.domain.persons import PHONE
 from airflow_provider_kaizala.server.pin_sign_in import sign_in
 from airflow_provider_kaizala.server.state import base_url, state_of
 

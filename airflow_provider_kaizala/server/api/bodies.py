@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from airflow_provider_kaizala.server.api.fields import Fields
 from airflow_provider_kaizala.server.api.lenient_json import (
     MAX_DEPTH,
     checked_text,
@@ -26,7 +27,6 @@ from airflow_provider_kaizala.server.domain.errors import (
     too_large,
     unsupported_media,
 )
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.media_urls import MediaUrls
 
 FORM = "application/x-www-form-urlencoded"

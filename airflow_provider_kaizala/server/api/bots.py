@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from airflow_provider_kaizala.server.api.auth import SCOPE
 from airflow_provider_kaizala.server.api.calls import Reply
+from airflow_provider_kaizala.server.api.fields import Fields
 from airflow_provider_kaizala.server.domain import bots
 from airflow_provider_kaizala.server.domain.access import find_group, need_admin
 from airflow_provider_kaizala.server.domain.context import Operation
-from airflow_provider_kaizala.server.domain.fields import Fields
 
 MAX_NAME = 200
 

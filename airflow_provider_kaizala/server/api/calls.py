@@ -12,11 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_kaizala.server.api.bodies import json_reply, query_fields, read_fields
+from airflow_provider_kaizala.server.api.fields import Fields
 from airflow_provider_kaizala.server.config import MEBIBYTE
 from airflow_provider_kaizala.server.domain.access import authenticate
 from airflow_provider_kaizala.server.domain.context import Caller, Operation
 from airflow_provider_kaizala.server.domain.errors import ApiError, token_missing
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.state import ServerState, media_urls, state_of
 
 Reply = dict[str, object]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from airflow_provider_kaizala.server.api.calls import DONE, Reply
+from airflow_provider_kaizala.server.api.fields import Fields
 from airflow_provider_kaizala.server.domain import groups
 from airflow_provider_kaizala.server.domain.access import BELOW, GroupAccess, find_group, need_admin
 from airflow_provider_kaizala.server.domain.context import ADMIN, MEMBER, Operation
 from airflow_provider_kaizala.server.domain.errors import bad_request
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.groups import GROUP_TYPES, GroupDraft, GroupInfo
 from airflow_provider_kaizala.server.domain.ids import canonical
 

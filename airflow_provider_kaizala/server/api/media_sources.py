@@ -13,12 +13,12 @@ from typing import BinaryIO
 from starlette.requests import Request
 
 from airflow_provider_kaizala.server.api.calls import Reply
+from airflow_provider_kaizala.server.api.fields import Fields
 from airflow_provider_kaizala.server.api.media import plain_name, register
 from airflow_provider_kaizala.server.delivery.calls import CallFailed, parse_url
 from airflow_provider_kaizala.server.delivery.fetching import TooLarge, fetch
 from airflow_provider_kaizala.server.domain.context import Caller
 from airflow_provider_kaizala.server.domain.errors import bad_request, too_large
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.media import StoredFile
 from airflow_provider_kaizala.server.domain.media_kinds import (
     UNTOLD,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from airflow_provider_kaizala.server.api.calls import DONE, Reply
+from airflow_provider_kaizala.server.api.fields import Fields
 from airflow_provider_kaizala.server.domain import members
 from airflow_provider_kaizala.server.domain.access import find_group, need_admin
 from airflow_provider_kaizala.server.domain.context import ADMIN, MEMBER, Operation
 from airflow_provider_kaizala.server.domain.errors import bad_request
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.persons import Person
 
 NO_NUMBER: Reply = {

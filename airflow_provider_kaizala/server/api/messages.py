@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from airflow_provider_kaizala.server.api.calls import Reply
+from airflow_provider_kaizala.server.api.fields import Fields
 from airflow_provider_kaizala.server.domain.access import GroupAccess, find_group, need_member
 from airflow_provider_kaizala.server.domain.context import Operation
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.messages import MAX_TEXT, post_text
 from airflow_provider_kaizala.server.domain.posts import Audience, NotReached, find_audience
 

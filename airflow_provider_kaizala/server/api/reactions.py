@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from airflow_provider_kaizala.server.api.calls import Reply
+from airflow_provider_kaizala.server.api.fields import Fields
 from airflow_provider_kaizala.server.domain import reactions
 from airflow_provider_kaizala.server.domain.access import find_group
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.errors import bad_request
-from airflow_provider_kaizala.server.domain.fields import Fields
 
 
 def post_reaction(op: Operation, group_id: str, fields: Fields) -> Reply:

@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow_provider_kaizala.server.api.action_bodies import read_place
 from airflow_provider_kaizala.server.api.calls import Reply
+from airflow_provider_kaizala.server.api.fields import Fields
 from airflow_provider_kaizala.server.domain import responses
 from airflow_provider_kaizala.server.domain.action_bodies import PACKAGE, QuestionDraft
 from airflow_provider_kaizala.server.domain.action_records import find_action
@@ -21,7 +22,6 @@ from airflow_provider_kaizala.server.domain.answers import (
 )
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.errors import ApiError, bad_request
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.ids import package_base
 from airflow_provider_kaizala.server.domain.response_objects import JobResponse, Response, response_object
 from airflow_provider_kaizala.server.domain.times import as_ms, from_iso

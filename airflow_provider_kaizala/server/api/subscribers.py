@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from airflow_provider_kaizala.server.api.calls import Reply
+from airflow_provider_kaizala.server.api.fields import Fields
 from airflow_provider_kaizala.server.api.members import NO_NUMBER, shown_person
 from airflow_provider_kaizala.server.domain import subscribers
 from airflow_provider_kaizala.server.domain.access import GroupAccess, find_group, need_admin, need_member
 from airflow_provider_kaizala.server.domain.context import Operation
 from airflow_provider_kaizala.server.domain.errors import bad_request
-from airflow_provider_kaizala.server.domain.fields import PHONE, Fields
+from airflow_provider_kaizala.server.domain.persons import PHONE
 from airflow_provider_kaizala.server.domain.subscribers import PAGE, need_hub
 
 _MAX_SHOWN = 100

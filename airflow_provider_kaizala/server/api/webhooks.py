@@ -11,13 +11,13 @@ from starlette.requests import Request
 
 from airflow_provider_kaizala.server.api.bodies import query_fields
 from airflow_provider_kaizala.server.api.calls import Reply
+from airflow_provider_kaizala.server.api.fields import Fields
 from airflow_provider_kaizala.server.delivery.calls import HEADER_NAME, HEADER_VALUE, CallFailed, parse_url
 from airflow_provider_kaizala.server.delivery.posting import validate_callback
 from airflow_provider_kaizala.server.domain import webhooks
 from airflow_provider_kaizala.server.domain.context import Caller, Operation
 from airflow_provider_kaizala.server.domain.errors import bad_request
 from airflow_provider_kaizala.server.domain.events import EVENT_TYPES
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.webhooks import OBJECT_TYPES, Draft, Subject
 from airflow_provider_kaizala.server.state import state_of
 

@@ -6,8 +6,8 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from airflow_provider_kaizala.server.admin.grants import revoke
+from airflow_provider_kaizala.server.api.fields import Fields
 from airflow_provider_kaizala.server.domain.errors import bad_request, not_found
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.ids import canonical
 from airflow_provider_kaizala.server.store import tables as t
 from airflow_provider_kaizala.server.store.database import note_change

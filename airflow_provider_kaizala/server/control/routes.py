@@ -31,6 +31,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_kaizala.server.api.bodies import json_reply, query_fields, read_bounded, read_fields
+from airflow_provider_kaizala.server.api.fields import Fields
 from airflow_provider_kaizala.server.api.lenient_json import parse_object
 from airflow_provider_kaizala.server.api.operations import OPERATIONS
 from airflow_provider_kaizala.server.clock import SECOND
@@ -40,7 +41,6 @@ from airflow_provider_kaizala.server.control.journal import CALLBACKS, Wanted
 from airflow_provider_kaizala.server.control.plane import plane_of
 from airflow_provider_kaizala.server.delivery.deliverer import Deliverer
 from airflow_provider_kaizala.server.domain.errors import bad_request
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.ids import canonical
 from airflow_provider_kaizala.server.domain.times import from_iso, iso_ms
 from airflow_provider_kaizala.server.seeds.apply import apply_seed, clear, hash_pins

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from airflow_provider_kaizala.server.clock import DAY
-from airflow_provider_kaizala.server.domain.fields import PHONE
+from airflow_provider_kaizala.server.domain.persons import PHONE
 from airflow_provider_kaizala.server.store.tables import audit_entry, person
 
 SIGNED_IN, SIGNED_OUT, WRONG_PIN = "signed-in", "signed-out", "wrong-pin"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ from airflow_provider_kaizala.server.domain.ids import new_unit_id
 from airflow_provider_kaizala.server.store.media_links import MediaLink
 from airflow_provider_kaizala.server.store.tables import person
 from airflow_provider_kaizala.server.store.upsert import insert
+
+PHONE = re.compile(r"\+[0-9]{6,15}\Z")
 
 
 class Person(NamedTuple):

@@ -8,7 +8,7 @@ import re
 from babel import Locale
 from babel.numbers import get_decimal_symbol, get_group_symbol
 
-from airflow_provider_kaizala.server.domain.fields import PHONE
+from airflow_provider_kaizala.server.domain.persons import PHONE
 from airflow_provider_kaizala.server.page.problems import Problem
 
 #: what stands between groups of digits where people write it, whatever their language

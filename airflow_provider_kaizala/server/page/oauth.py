@@ -11,9 +11,9 @@ from starlette.routing import Route
 from airflow_provider_kaizala.server import pin_sign_in
 from airflow_provider_kaizala.server.api.bodies import query_fields, read_fields
 from airflow_provider_kaizala.server.api.calls import MAX_BODY_OF_STRANGER
+from airflow_provider_kaizala.server.api.fields import Fields
 from airflow_provider_kaizala.server.domain import oauth
 from airflow_provider_kaizala.server.domain.errors import ApiError
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.page.problems import sentence
 from airflow_provider_kaizala.server.page.render import html
 from airflow_provider_kaizala.server.page.visitor import known_device, visitor_of

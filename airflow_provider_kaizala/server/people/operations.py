@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from airflow_provider_kaizala.server.api.action_bodies import read_place
+from airflow_provider_kaizala.server.api.fields import Fields
 from airflow_provider_kaizala.server.api.messages import read_reply_to
 from airflow_provider_kaizala.server.api.responses import read_answers
 from airflow_provider_kaizala.server.domain import messages, reactions, responses
@@ -12,7 +13,6 @@ from airflow_provider_kaizala.server.domain.access import find_group, need_membe
 from airflow_provider_kaizala.server.domain.action_records import find_action_by_id
 from airflow_provider_kaizala.server.domain.context import SUBSCRIBER, Operation
 from airflow_provider_kaizala.server.domain.errors import bad_request
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.messages import MAX_TEXT
 from airflow_provider_kaizala.server.people import feed
 from airflow_provider_kaizala.server.store import tables as t

@@ -12,10 +12,10 @@ from starlette.responses import Response
 from airflow_provider_kaizala.server import pin_sign_in
 from airflow_provider_kaizala.server.api.bodies import json_reply, query_fields, read_fields
 from airflow_provider_kaizala.server.api.calls import MAX_BODY_OF_STRANGER, Reply, bearer, let_in
+from airflow_provider_kaizala.server.api.fields import Fields
 from airflow_provider_kaizala.server.domain import sessions
 from airflow_provider_kaizala.server.domain.context import Caller, Operation
 from airflow_provider_kaizala.server.domain.errors import not_found
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.people import feed, operations
 from airflow_provider_kaizala.server.state import media_urls, state_of
 

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from airflow_provider_kaizala.server.api.action_bodies import read_action
+from airflow_provider_kaizala.server.api.fields import Fields
 from airflow_provider_kaizala.server.domain import hierarchy, tokens
 from airflow_provider_kaizala.server.domain.access import find_group, need_member
 from airflow_provider_kaizala.server.domain.action_posting import post_action
@@ -20,7 +21,6 @@ from airflow_provider_kaizala.server.domain.context import (
     Operation,
 )
 from airflow_provider_kaizala.server.domain.errors import ApiError
-from airflow_provider_kaizala.server.domain.fields import Fields
 from airflow_provider_kaizala.server.domain.ids import new_unit_id
 from airflow_provider_kaizala.server.domain.persons import by_phones
 from airflow_provider_kaizala.server.hashing import fingerprint, hash_pin

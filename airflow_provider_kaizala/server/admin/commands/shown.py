@@ -21,7 +21,7 @@ from rich.text import Text
 from airflow_provider_kaizala.server.admin.session import Admin, AdminError, administration
 from airflow_provider_kaizala.server.config import DEFAULT_DATABASE
 from airflow_provider_kaizala.server.domain import audit
-from airflow_provider_kaizala.server.domain.fields import PHONE
+from airflow_provider_kaizala.server.domain.persons import PHONE
 
 #: options that never reach the audit log
 SECRETS = ("pin_hash",)

@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 
 from airflow_provider_kaizala.server.domain.errors import bad_request
+from airflow_provider_kaizala.server.domain.persons import PHONE
 from airflow_provider_kaizala.server.mistakes import unknown_name
 
 #: of a list of texts, such as phone numbers
 MAX_ENTRIES = 500
-PHONE = re.compile(r"\+[0-9]{6,15}\Z")
 _LARGEST = 2**53
 
 
