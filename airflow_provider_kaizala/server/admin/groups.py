@@ -80,8 +80,9 @@ def add_people(
         members.add(op, access, joining[start : start + MAX_MEMBERS])
     for phone in admins:
         members.set_role(op, access, phone, ADMIN)
-    if subscribing:
-        subscribers.add(op, access, list(dict.fromkeys(subscribing)))
+    following = list(dict.fromkeys(subscribing))
+    for start in range(0, len(following), MAX_MEMBERS):
+        subscribers.add(op, access, following[start : start + MAX_MEMBERS])
     return _shown(admin, group)
 
 
