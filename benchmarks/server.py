@@ -1,8 +1,9 @@
 """Posting texts and listing actions on ``kaizala-server``, and moto's SQS for scale.
 
-Each round starts each server anew on a database of its own: with a few messages in the group, with 100,000, and moto. The load
-comes from another process over kept connections, and the two processes share the machine's cores. After its cells a Kaizala
-server is killed with SIGKILL, and its database must hold exactly the messages it had accepted.
+Each round starts each server anew on a database of its own: with a few messages in the group, with 100,000, with limits of calls,
+two processes on one PostgreSQL if the machine has it, and moto. The load comes from another process over kept connections, and all
+processes share the machine's cores. After its cells a Kaizala server is killed with SIGKILL, and its database must hold exactly the
+messages it had accepted.
 """
 
 from __future__ import annotations
@@ -14,12 +15,17 @@ import signal
 import sqlite3
 import sys
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import psycopg
 
 from benchmarks.load import NUMBER, LoadFailed, Measured, Plan, run_load
 from benchmarks.moto import start_moto
 from benchmarks.processes import cpu_seconds, free_port, wait_until_it_answers
 from demo.processes import Processes
+from tests.on_postgres import create_database, is_installed, running_postgres
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +37,8 @@ OWNS = ("server.", "moto.")
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 POLLS = 100
 MANY = 100_000
+#: a limit of calls a minute that is counted but does not bind
+NEVER_REACHED = 10_000_000
 WARM_UP_SECONDS = 0.7
 
 
@@ -51,22 +59,37 @@ MANY_CELLS = (
     Cell("server.post_message.100k", "post_message", 8),
     Cell("server.get_actions.100k", "get_actions", 8),
 )
+LIMITED_CELLS = (Cell("server.get_actions.limited", "get_actions", 8),)
+#: over both processes together
+POSTGRES_CELLS = (
+    Cell("server.post_message.postgres", "post_message", 8),
+    Cell("server.get_actions.postgres", "get_actions", 8),
+)
 MOTO_CELLS = (Cell("moto.1", "moto", 1), Cell("moto.8", "moto", 8))
 
 
 class Kaizala:
-    """A running ``kaizala-server`` as it ships, without limits of calls."""
+    """A running ``kaizala-server`` as it ships.
 
-    def __init__(self, processes: Processes, database: Path) -> None:
+    :param database: a file of SQLite, or the URL of a database
+    :param limit: of calls per minute, of a connector and of a tenant; 0 for none
+    :param name: of its process
+    """
+
+    def __init__(
+        self, processes: Processes, database: Path | str, *, limit: int = 0, name: str = "kaizala-server"
+    ) -> None:
         self._processes = processes
         self._database = database
+        self._name = name
         self.port = free_port()
         self.accepted: set[str] = set()
         self._calls = 0
         processes.start(
-            "kaizala-server",
+            name,
             [sys.executable, "-m", "airflow_provider_kaizala.server", "serve", "--port", str(self.port), "--seed", "demo",
-             "--database", f"sqlite:///{database}", "--connector-limit", "0", "--tenant-limit", "0"],
+             "--database", database if isinstance(database, str) else f"sqlite:///{database}",
+             "--connector-limit", str(limit), "--tenant-limit", str(limit)],
             {},
         )  # fmt: skip
         wait_until_it_answers(self.port, "/healthz", processes)
@@ -124,7 +147,7 @@ class Kaizala:
 
     def measure(self, call: str, connections: int, seconds: float) -> tuple[Measured, float]:
         """Put one call under load; return what came of it, and the CPU time of the server per call in milliseconds."""
-        pid = self._processes.running["kaizala-server"].pid
+        pid = self._processes.running[self._name].pid
         before = cpu_seconds(pid)
         measured = run_load(self.plan(call, connections, seconds))
         cpu_ms = (cpu_seconds(pid) - before) * 1000 / len(measured.latencies_ms)
@@ -136,14 +159,14 @@ class Kaizala:
     def stop(self) -> None:
         """Stop it in the ordinary way."""
         self._http.close()
-        process = self._processes.running.pop("kaizala-server")
+        process = self._processes.running.pop(self._name)
         process.send_signal(signal.SIGTERM)
         process.wait(20)
 
     def kill_and_count(self, before: int) -> int:
         """Kill it as a crash would, and hold its database against what it had accepted; return how much that was."""
         self._http.close()
-        self._processes.kill("kaizala-server")
+        self._processes.kill(self._name)
         with sqlite3.connect(self._database) as found:
             stored = {row[0] for row in found.execute("SELECT reference_id FROM post WHERE kind = 'text'")}
             entries = found.execute(
@@ -186,6 +209,35 @@ def add_messages(database: Path, count: int) -> None:
     base.close()
 
 
+class Pair:
+    """Two ``kaizala-server`` on one PostgreSQL."""
+
+    def __init__(self, processes: Processes, database: str) -> None:
+        self._database = database
+        self._servers = [Kaizala(processes, database, name=f"kaizala-server-{number}") for number in (1, 2)]
+        self._servers[0].post_polls()
+
+    def measure(self, call: str, connections: int, seconds: float) -> tuple[Measured, float]:
+        """Put one call under load on both at once; return what came of it, and their CPU time per call in milliseconds."""
+        half = connections // len(self._servers)
+        with ThreadPoolExecutor(len(self._servers)) as pool:
+            parts = [*pool.map(lambda server: server.measure(call, half, seconds), self._servers)]
+        latencies = [one for measured, _ in parts for one in measured.latencies_ms]
+        cpu_ms = sum(cpu * len(measured.latencies_ms) for measured, cpu in parts) / len(latencies)
+        return Measured(max(measured.seconds for measured, _ in parts), latencies), cpu_ms
+
+    def stop_and_count(self) -> int:
+        """Stop both, and hold their database against what they had accepted; return how much that was."""
+        for server in self._servers:
+            server.stop()
+        accepted = set().union(*(server.accepted for server in self._servers))
+        with closing(psycopg.connect(self._database.replace("+psycopg", ""))) as found:
+            rows = found.execute("SELECT reference_id FROM post WHERE kind = 'text'").fetchall()
+        if accepted != {str(row[0]) for row in rows} or len(rows) != len(accepted):
+            raise LoadFailed(f"{len(accepted)} messages accepted, {len(rows)} stored")
+        return len(accepted)
+
+
 def prepare(processes: Processes, folder: Path) -> tuple[Path, Path]:
     """Make the two databases each round begins with."""
     few, many = folder / "few.db", folder / "many.db"
@@ -213,18 +265,28 @@ def run(setting: Setting) -> Figures:
                 samples.setdefault(f"{key}.cpu_ms", []).append(cpu_ms)
         setting.advance(f"{cell.key}: {measured.rps:.0f}/s, p99 {measured.p99_ms:.1f} ms")
 
-    def measure_kaizala(template: Path, cells: tuple[Cell, ...], before: int) -> None:
+    def measure_kaizala(template: Path, cells: tuple[Cell, ...], before: int, limit: int = 0) -> None:
         nonlocal accepted
         database = setting.folder / "kaizala.db"
         for old in setting.folder.glob("kaizala.db*"):
             old.unlink() if old.is_file() else shutil.rmtree(old)
         shutil.copy(template, database)
-        server = Kaizala(processes, database)
+        server = Kaizala(processes, database, limit=limit)
         for call in ("post_message", "get_actions"):
             server.measure(call, 8, WARM_UP_SECONDS)
         for cell in cells:
             take(cell, *server.measure(cell.call, cell.connections, setting.seconds))
         accepted += server.kill_and_count(before)
+
+    def measure_postgres() -> None:
+        nonlocal accepted
+        with running_postgres(fsync=True) as url:
+            pair = Pair(processes, create_database(url))
+            for call in ("post_message", "get_actions"):
+                pair.measure(call, 8, WARM_UP_SECONDS)
+            for cell in POSTGRES_CELLS:
+                take(cell, *pair.measure(cell.call, cell.connections, setting.seconds))
+            accepted += pair.stop_and_count()
 
     def measure_moto() -> None:
         with start_moto(processes) as moto:
@@ -233,12 +295,21 @@ def run(setting: Setting) -> Figures:
                 take(cell, run_load(moto.plan(cell.connections, setting.seconds)))
 
     with Processes(setting.folder) as processes:
-        setting.begin(setting.runs * (len(FEW_CELLS) + len(MANY_CELLS) + len(MOTO_CELLS)))
+        cells = [
+            *FEW_CELLS,
+            *MANY_CELLS,
+            *LIMITED_CELLS,
+            *MOTO_CELLS,
+            *(POSTGRES_CELLS if is_installed() else ()),
+        ]
+        setting.begin(setting.runs * len(cells))
         few, many = prepare(processes, setting.folder)
         targets = [
             lambda: measure_kaizala(few, FEW_CELLS, 0),
             lambda: measure_kaizala(many, MANY_CELLS, MANY),
+            lambda: measure_kaizala(few, LIMITED_CELLS, 0, NEVER_REACHED),
             measure_moto,
+            *([measure_postgres] if is_installed() else []),
         ]
         for round_number in range(setting.runs):
             turn = round_number % len(targets)

@@ -45,8 +45,11 @@ def is_installed() -> bool:
 
 
 @contextmanager
-def running_postgres() -> Iterator[str]:
-    """Start a PostgreSQL in a temporary folder, and end it; its URL is an administrator's."""
+def running_postgres(*, fsync: bool = False) -> Iterator[str]:
+    """Start a PostgreSQL in a temporary folder, and end it; its URL is an administrator's.
+
+    :param fsync: whether what is committed outlives a power failure, as in real use
+    """
     owner: dict[str, Any] = (
         {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
     )
@@ -65,7 +68,7 @@ def running_postgres() -> Iterator[str]:
             "port": port,
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": folder,
-            "fsync": "off",
+            "fsync": "on" if fsync else "off",
         }
         options = [f"-c{name}={value}" for name, value in settings.items()]
         with Path(folder, "log").open("wb") as log:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from airflow_provider_kaizala.server.delivery import outbox
 from airflow_provider_kaizala.server.store.engine import WRITES
@@ -133,3 +133,29 @@ def test_a_turn_that_was_overtaken_is_over_even_if_nobody_holds_the_lease_now(ta
     assert take("two:2:b", outbox.Outcome(again, 200), more=False) is None
     assert take("one:1:a", outbox.Outcome(first, 200)) is None
     assert due() == [hook], "the second event is for whoever begins a turn"
+
+
+def test_a_failure_that_is_told_late_does_not_undo_the_delivery_by_another_process(conn, take, wait) -> None:
+    conn.execute(update(webhook_delivery).values(attempts=outbox.RETRIES))
+    first = take("one:1:a")
+    wait(outbox.LEASE_MS + 1000)
+    again = take("two:2:b")
+    take("two:2:b", outbox.Outcome(again, 200), more=False)
+    take("one:1:a", outbox.Outcome(first, 500))
+    assert states(conn) == [outbox.DELIVERED, outbox.PENDING]
+    assert conn.exec_driver_sql("SELECT active FROM webhook").scalar_one(), "its last try did not fail"
+
+
+def test_only_processes_of_this_machine_are_taken_for_dead(conn, take, due, hook) -> None:
+    gone, here, elsewhere = (
+        2**22 + 1,
+        outbox.process_name("b"),
+        "elsewhere:{}:a",
+    )  # no such process is possible
+    assert take(elsewhere.format(gone)).event_id == "first"
+    outbox.release_dead(conn, here)
+    assert due() == [], "who knows what runs on the other machine"
+    outbox.release(conn, elsewhere.format(gone))
+    assert take(f"{here.partition(':')[0]}:{gone}:a").event_id == "first"
+    outbox.release_dead(conn, here)
+    assert due() == [hook]
