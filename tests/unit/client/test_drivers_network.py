@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 from cryptography import x509
@@ -95,12 +96,11 @@ def tunnel(connection, request):
         connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
 
         def pump(source, sink):
-            try:
+            with suppress(OSError):
                 while piece := source.recv(65536):
                     sink.sendall(piece)
+            with suppress(OSError):
                 sink.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
         back = threading.Thread(target=pump, args=(far, connection), daemon=True)
         back.start()
