@@ -119,7 +119,7 @@ async def _write(
 def _key(path: str, form: Form) -> str:
     """Return what is done once: this rendering of this form with this content.
 
-    A browser may bring an old form back with new content, and another form may carry the same number: both are other post_forms.
+    A browser may send an old form with new content, and another form may have the same number: neither is a repetition.
     """
     number = form.one("once")
     if not number or len(number) > 64:

@@ -86,3 +86,24 @@ def test_hub_groups_need_an_audience(server, call_with, ravi, meera, asha) -> No
     assert [i["text"] for i in meera.feed(HUB)["items"]] == ["to all"]
     assert [i["text"] for i in asha.feed(HUB)["items"]] == ["to Ravi", "to all"]
     user.refused(400, "POST", path, json={"message": "x", "subscribers": ["12345"]})
+
+
+@pytest.mark.parametrize("whom", [{"sendToAllSubscribers": True}, {"subscribers": [RAVI]}])
+def test_only_admins_of_a_hub_reach_its_subscribers(server, call_with, ravi, whom) -> None:
+    hub = {
+        "id": HUB,
+        "name": "News",
+        "type": "ConnectGroup",
+        "admins": [ASHA],
+        "members": [MEERA],
+        "subscribers": [RAVI],
+    }
+    grant = {"connector": "demo-connector", "kind": "user", "person": MEERA, "refreshToken": "meeras-token"}
+    seed = read_seed({"groups": [hub], "grants": [grant]}, "test")
+    server.state.database.submit(lambda conn: apply_seed(conn, seed, server.state.clock.now_ms())).result()
+    member = call_with("meeras-token")
+    member.refused(403, "POST", f"/groups/{HUB}/messages", json={"message": "x", **whom})
+    poll = {"question": "Tea?", "choices": [{"title": "Yes"}, {"title": "No"}]}
+    action = {"actionType": "Poll", "actionBody": poll, **whom}
+    member.refused(403, "POST", f"/groups/{HUB}/actions", json=action)
+    assert ravi.feed(HUB)["items"] == []

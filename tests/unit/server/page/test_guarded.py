@@ -167,6 +167,14 @@ def test_a_photo_sent_twice_is_one_and_stored_once(reader, asha, server):
     assert len(stored(server) - before) == 1
 
 
+def test_an_old_form_with_another_photo_is_another_post(reader, asha):
+    ravi, posts = reader(RAVI), len(asha.feed()["items"])
+    filled = {**ravi.form(HOME, WRITE), "text": "Look"}
+    for picture in (photo(), photo((20, 32))):
+        ravi.http.post(WRITE, data=filled, files=[("files", ("a.jpg", picture, "image/jpeg"))])
+    assert len(asha.feed()["items"]) == posts + 2
+
+
 @pytest.mark.parametrize(
     ("act", "fields", "count"),
     [
