@@ -43,6 +43,11 @@ class Subscription(Value):
         return cls(conn_id, object_type, object_id)
 
     @property
+    def group_id(self) -> str | None:
+        """The group that is watched; None if it is an action or a package, which says nothing about groups."""
+        return self.object_id if self.object_type == "Group" else None
+
+    @property
     def on(self) -> str:
         """What is watched, as the address says it: ``Group/<id>``."""
         return f"{self.object_type}/{self.object_id}"
@@ -66,6 +71,12 @@ def derive(secret: str, *purpose: str) -> str:
     :param purpose: the texts that tell this token from all others
     """
     if not secret:
-        raise KaizalaInputError("extra webhook_secret is missing; without it nobody could tell events of Kaizala from others")
+        raise KaizalaInputError(
+            "extra webhook_secret is missing; without it nobody could tell events of Kaizala from others"
+        )
     message = "".join(f"{len(each)}:{each}" for each in purpose)
-    return urlsafe_b64encode(hmac.digest(secret.encode(), message.encode(), hashlib.sha256)).rstrip(b"=").decode()
+    return (
+        urlsafe_b64encode(hmac.digest(secret.encode(), message.encode(), hashlib.sha256))
+        .rstrip(b"=")
+        .decode()
+    )

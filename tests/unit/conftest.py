@@ -38,6 +38,7 @@ CONNECTION = {
         "group_refresh_tokens": {GROUP: "refresh-token-of-the-group"},
         "default_group": GROUP,
         "callback_token": "callback-token-of-the-connector",
+        "webhook_secret": "webhook-secret-of-the-connector",
         "calls_per_minute": 0,
     },
 }
@@ -351,7 +352,7 @@ def connect(monkeypatch):
 @pytest.fixture
 def secrets_of_the_connection():
     extra = CONNECTION["extra"]
-    configured = [CONNECTION["password"], extra["refresh_token"], extra["callback_token"]]
+    configured = [CONNECTION["password"], extra["refresh_token"], extra["callback_token"], extra["webhook_secret"]]
     configured += extra["group_refresh_tokens"].values()
     return [*configured, *(f"access-token-for-{token}" for token in configured)]
 

@@ -1,0 +1,147 @@
+"""The store of received events: one writes, others read on from where they were.
+
+A reader keeps the cursor (the greatest id) that it has handled. That is safe only if no event becomes visible *below* a cursor that
+was read already, but databases commit in another order than they number rows. So who stores an event first locks the row of its
+connection (:func:`take_turn`): ids are then numbered, and committed, one after another. An overlap window would need no lock, but
+every reader would have to remember which events within the window it has handled, and a transaction longer than the window would
+still be lost.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from airflow_provider_kaizala.push.bodies import read_object
+from airflow_provider_kaizala.push.events import KaizalaEvent
+from airflow_provider_kaizala.push.tables import event as event_table
+from airflow_provider_kaizala.push.tables import inbox as inbox_table
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import Session
+
+    from airflow_provider_kaizala.push.settings import PushSettings
+    from airflow_provider_kaizala.push.subscriptions import Subscription
+
+#: rows that one transaction deletes
+BATCH = 1000
+_events = event_table.c
+
+
+def take_turn(session: Session, conn_id: str) -> None:
+    """Wait until no other transaction stores events of this connection, and keep others waiting until this one ends."""
+    mine = inbox_table.c.conn_id == conn_id
+    turn = update(inbox_table).where(mine).values(received=inbox_table.c.received + 1)
+    result: Any = session.execute(turn)
+    if result.rowcount:
+        return
+    try:  # the first event of a connection
+        with session.begin_nested():
+            session.execute(insert(inbox_table).values(conn_id=conn_id, received=1))
+    except IntegrityError:  # another transaction was first
+        session.execute(turn)
+
+
+def is_stored(session: Session, subscription: Subscription, event_id: str) -> bool:
+    """Return whether a subscription has brought this event before."""
+    found = select(_events.id).where(
+        _events.conn_id == subscription.conn_id,
+        _events.object_type == subscription.object_type,
+        _events.object_id == subscription.object_id,
+        _events.event_id == event_id,
+    )
+    return session.execute(found).first() is not None
+
+
+def store(session: Session, subscription: Subscription, event: KaizalaEvent, body: str) -> int:
+    """Store an event that is not stored yet, within a turn of its connection; return its cursor.
+
+    :param body: the JSON as received
+    """
+    result: Any = session.execute(
+        insert(event_table).values(
+            conn_id=subscription.conn_id,
+            object_type=subscription.object_type,
+            object_id=subscription.object_id,
+            group_id=subscription.group_id,
+            event_id=event.event_id,
+            event_type=event.event_type,
+            received_at=event.received_at,
+            body=body,
+        )
+    )
+    return int(result.inserted_primary_key[0])
+
+
+def read(
+    session: Session,
+    conn_id: str,
+    group_id: str | None = None,
+    event_types: Collection[str] = (),
+    after: int = 0,
+    limit: int = 1000,
+) -> list[KaizalaEvent]:
+    """Return the events behind a cursor, oldest first.
+
+    :param conn_id: the connection that received them
+    :param group_id: only events that a webhook of this group has brought. Without it, an event that several webhooks have brought
+        is returned once for each
+    :param event_types: only events of these types; empty for all
+    :param after: the cursor of the last event that was handled; 0 for the oldest that is kept
+    :param limit: the number of events to return at most
+    """
+    query = (
+        select(_events.id, _events.received_at, _events.body)
+        .where(_events.id > after, *_of(conn_id, group_id, event_types))
+        .order_by(_events.id)
+        .limit(limit)
+    )
+    return [
+        KaizalaEvent.read(read_object(row.body), received_at=_utc(row.received_at), cursor=row.id)
+        for row in session.execute(query)
+    ]
+
+
+def end(session: Session, conn_id: str, group_id: str | None = None) -> int:
+    """Return the cursor of the newest event, behind which only later ones follow; 0 if none is kept."""
+    return int(session.scalar(select(func.max(_events.id)).where(*_of(conn_id, group_id))) or 0)
+
+
+def prune(session: Session, settings: PushSettings, now: datetime) -> int:
+    """Delete up to :data:`BATCH` of the oldest events that need not be kept; return how many."""
+    old = (
+        select(_events.id)
+        .where(_events.received_at < now - timedelta(days=settings.keep_days))
+        .order_by(_events.received_at)
+        .limit(BATCH)
+    )
+    ids = list(session.scalars(old))
+    if not ids:
+        newest = select(_events.id).order_by(_events.id.desc()).offset(settings.keep_events).limit(1)
+        last = session.scalar(newest)
+        if last is not None:
+            surplus = select(_events.id).where(_events.id <= last).order_by(_events.id).limit(BATCH)
+            ids = list(session.scalars(surplus))
+    if ids:
+        session.execute(delete(event_table).where(_events.id.in_(ids)))
+    return len(ids)
+
+
+def _of(conn_id: str, group_id: str | None, event_types: Collection[str] = ()) -> list[ColumnElement[bool]]:
+    wanted: list[ColumnElement[bool]] = [_events.conn_id == conn_id]
+    if group_id is not None:
+        wanted.append(_events.group_id == group_id)
+    if event_types:
+        wanted.append(_events.event_type.in_(list(event_types)))
+    return wanted
+
+
+def _utc(moment: datetime) -> datetime:
+    """Return a time of the database, which SQLite and MySQL return without a zone."""
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

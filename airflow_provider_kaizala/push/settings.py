@@ -1,0 +1,51 @@
+"""What ``[kaizala]`` in ``airflow.cfg`` says about received webhooks."""
+
+from __future__ import annotations
+
+from airflow.providers.common.compat.sdk import conf
+
+from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.value import Value
+
+SECTION = "kaizala"
+#: the largest value of each option that is a number
+MOST = {"events_per_second": 100_000, "keep_days": 3650, "keep_events": 1_000_000_000}
+
+
+class PushSettings(Value):
+    """The options of the receiver.
+
+    :param connections: ids of the connections whose webhooks are received; of all others nothing is even looked up
+    :param events_per_second: verified events that one process takes from one connection per second
+    :param keep_days: days for which events are kept
+    :param keep_events: number of events that are kept, of all connections together
+    """
+
+    connections: frozenset[str] = frozenset()
+    events_per_second: int = 500
+    keep_days: int = 30
+    keep_events: int = 1_000_000
+
+
+def read_settings() -> PushSettings:
+    """Read the options.
+
+    :raises KaizalaInputError: if one is invalid; the message names it, what was given and what is allowed
+    """
+    names = conf.get(SECTION, "webhook_connections", fallback="") or ""
+    default = PushSettings()
+    return PushSettings(
+        frozenset(each.strip() for each in names.split(",") if each.strip()),
+        **{name: _number(name, getattr(default, name), most) for name, most in MOST.items()},
+    )
+
+
+def _number(name: str, default: int, most: int) -> int:
+    given = conf.get(SECTION, name, fallback=str(default))
+    try:
+        number = int(given)
+    except (TypeError, ValueError):
+        number = 0
+    if not 1 <= number <= most:
+        raise KaizalaInputError(f"[{SECTION}] {name} must be a whole number from 1 to {most}, not {given!r}")
+    return number
