@@ -65,14 +65,15 @@ class Gate:
         if subscription is None:
             return None
         known = self._known.get(conn_id)
+        has_failed = self._clock() - self._failed.get(conn_id, float("-inf")) < FRESH
         age = self._clock() - known.at if known else KEPT
         if known and age < KEPT and _is_token(subscription, known.secret, token):
-            if age >= FRESH:
+            if age >= FRESH and not has_failed:
                 self._read(conn_id)
             return subscription
         if known and age < FRESH:
             return None
-        if self._clock() - self._failed.get(conn_id, float("-inf")) < FRESH:
+        if has_failed:
             raise SecretUnavailableError(conn_id)
         try:
             secret = await asyncio.shield(self._read(conn_id))
