@@ -231,5 +231,6 @@ def warn_without_push() -> None:
         from airflow import __version__
 
         log.warning(
-            "Kaizala's webhooks need Airflow 3.0 or newer, this is %s: [kaizala] webhook_connections has no effect", __version__
+            "Kaizala's webhooks need Airflow 3.0 or newer, this is %s: [kaizala] webhook_connections has no effect",
+            __version__,
         )

@@ -352,7 +352,12 @@ def connect(monkeypatch):
 @pytest.fixture
 def secrets_of_the_connection():
     extra = CONNECTION["extra"]
-    configured = [CONNECTION["password"], extra["refresh_token"], extra["callback_token"], extra["webhook_secret"]]
+    configured = [
+        CONNECTION["password"],
+        extra["refresh_token"],
+        extra["callback_token"],
+        extra["webhook_secret"],
+    ]
     configured += extra["group_refresh_tokens"].values()
     return [*configured, *(f"access-token-for-{token}" for token in configured)]
 
