@@ -56,6 +56,12 @@ FIELDS = (
         {"type": ["string", "null"], "format": "password"},
     ),
     Field(
+        "webhook_secret",
+        "Webhook secret",
+        "The secret from which the token of each webhook subscription is derived.",
+        {"type": ["string", "null"], "format": "password"},
+    ),
+    Field(
         "proxies",
         "Proxies",
         'As requests takes them, as JSON: {"https": "http://proxy:3128"}. By default those of the environment.',

@@ -150,6 +150,7 @@ def test_extras_in_the_query_of_a_uri_are_read(monkeypatch):
         "timeout": "5.5",
         "calls_per_minute": "50",
         "callback_token": "call-back",
+        "webhook_secret": "web-hook",
         "proxies": json.dumps({"https": "http://proxy:3128"}),
         "verify": "false",
         "allow_http": "true",
@@ -168,7 +169,7 @@ def test_extras_in_the_query_of_a_uri_are_read(monkeypatch):
     assert settings.verify is False
     assert settings.allow_http is True
     assert settings.allowed_hosts == ("a.example", "b.example")
-    assert (found.default_group, found.callback_token) == (GROUP, "call-back")
+    assert (found.default_group, found.callback_token, found.webhook_secret) == (GROUP, "call-back", "web-hook")
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["object", "text"])
@@ -293,6 +294,7 @@ def test_an_unknown_extra_lists_the_allowed_ones():
         ({"timeout": 0}, "timeout: connect must be a number of seconds above 0"),
         ({"calls_per_minute": "many"}, "extra calls_per_minute must be a number"),
         ({"callback_token": {"hidden-value": 1}}, "extra callback_token must be a string"),
+        ({"webhook_secret": {"hidden-value": 1}}, "extra webhook_secret must be a string"),
         ({"proxies": "http://me:hidden-value@proxy"}, "extra proxies must be a JSON object of strings"),
         ({"allow_http": "perhaps"}, "extra allow_http must be true or false"),
         ({"verify": 7}, "extra verify must be true or false"),
@@ -323,7 +325,8 @@ def test_a_connection_without_id_or_secret_is_refused(missing):
 def test_the_repr_of_a_connection_shows_no_secret():
     proxies = {"https": "http://me:pr%40xy-pass@proxy:3128"}
     tokens = {"refresh_token": REFRESH, "group_refresh_tokens": {GROUP: GROUP_TOKEN}}
-    found = read({**tokens, "callback_token": "call-back-token", "proxies": proxies})
-    secrets = {SECRET, REFRESH, GROUP_TOKEN, "call-back-token", "pr%40xy-pass", "pr@xy-pass"}
+    own = {"callback_token": "call-back-token", "webhook_secret": "web-hook-secret"}
+    found = read({**tokens, **own, "proxies": proxies})
+    secrets = {SECRET, REFRESH, GROUP_TOKEN, *own.values(), "pr%40xy-pass", "pr@xy-pass"}
     assert set(found.secrets()) == secrets
     assert not [secret for secret in secrets if secret in repr(found) or secret in str(found)]
