@@ -66,6 +66,12 @@ def derive(secret: str, *purpose: str) -> str:
     :param purpose: the texts that tell this token from all others
     """
     if not secret:
-        raise KaizalaInputError("extra webhook_secret is missing; without it nobody could tell events of Kaizala from others")
+        raise KaizalaInputError(
+            "extra webhook_secret is missing; without it nobody could tell events of Kaizala from others"
+        )
     message = "".join(f"{len(each)}:{each}" for each in purpose)
-    return urlsafe_b64encode(hmac.digest(secret.encode(), message.encode(), hashlib.sha256)).rstrip(b"=").decode()
+    return (
+        urlsafe_b64encode(hmac.digest(secret.encode(), message.encode(), hashlib.sha256))
+        .rstrip(b"=")
+        .decode()
+    )

@@ -14,7 +14,7 @@ from airflow_provider_kaizala.provider_info import get_provider_info
 
 def test_the_form_has_one_field_for_each_extra():
     assert list(conn_fields()) == [field.name for field in FIELDS]
-    assert len({field.name for field in FIELDS}) == len(FIELDS) == 10
+    assert len({field.name for field in FIELDS}) == len(FIELDS) == 11
     for field in FIELDS:
         shown = conn_fields()[field.name]
         assert shown["label"] == field.label
