@@ -116,6 +116,13 @@ class Owner(Value):
         """Return the subscription of a group."""
         return Subscription(self.conn_id, "Group", group_id)
 
+    def token(self, group_id: str) -> str:
+        """Return the token of a group's subscription.
+
+        :raises KaizalaInputError: if there is no secret
+        """
+        return self.subscription(group_id).token(self.secret or "")
+
     def is_ours(self, webhook: Webhook, group_id: str, public_url: str | None = None) -> bool:
         """Return whether a webhook calls the receiver of this connection.
 
@@ -128,7 +135,7 @@ class Owner(Value):
         if not address.endswith(f"{PATH}/{quote(self.conn_id, safe='')}"):
             return False
         shown = webhook.callback_token
-        return shown is None or self.secret is None or shown == subscription.token(self.secret)
+        return shown is None or self.secret is None or shown == self.token(group_id)
 
 
 def without_query(url: str) -> str:
@@ -206,8 +213,8 @@ def _plan_group(
     wanted: Wanted, owner: Owner, group_id: str, ours: Sequence[Webhook], now: datetime
 ) -> list[Step]:
     """Return a step for the webhook that a group should have, then one for each that would bring events twice."""
-    subscription = owner.subscription(group_id)
-    url, token = subscription.callback_url(wanted.public_url), subscription.token(owner.secret or "")
+    url = owner.subscription(group_id).callback_url(wanted.public_url)
+    token = owner.token(group_id)
     if not ours:
         new = NewWebhook(
             group_id, "Group", wanted.event_types, url, callback_token=token, expires=wanted.expires
@@ -299,7 +306,7 @@ def ensure(
     :raises KaizalaInputError: if the connection has no ``webhook_secret``
     :raises WebhooksError: at the end, if some groups could not be dealt with
     """
-    owner.subscription("").token(owner.secret or "")  # without a secret nothing is asked either
+    owner.token("")  # without a secret nothing is asked either
     failures: dict[str, KaizalaError] = {}
     groups = list(wanted.group_ids)
     if wanted.remove_unneeded:
