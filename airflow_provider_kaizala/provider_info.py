@@ -69,6 +69,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "notifications": [f"{_PACKAGE}.notifications.kaizala.KaizalaNotifier"],
+        "cli": [f"{_PACKAGE}.cli.commands.get_cli_commands"],
         "config": _config(),
     }
 
