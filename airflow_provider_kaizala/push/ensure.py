@@ -62,13 +62,11 @@ class WebhooksError(KaizalaError):
 
 def public_url(name: str, value: Any) -> str:
     """Check the address of Airflow's API server as Kaizala reaches it; a slash at its end is removed."""
-    address: str = (
-        WebhookChange.check("callback_url", value) if isinstance(value, str) and value.strip() else ""
-    )
-    if not address or "?" in address or "#" in address:
+    address: str = WebhookChange.checks["callback_url"](name, value)
+    if "?" in address or "#" in address:
         raise KaizalaInputError(
             f"{name} must be the address of Airflow's API server as Kaizala reaches it, such as 'https://airflow.example.com', "
-            f"without user name, query and fragment, not {checks.shown(value)}"
+            "without query and fragment"
         )
     return address.rstrip("/")
 
