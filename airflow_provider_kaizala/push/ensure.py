@@ -137,8 +137,8 @@ class Owner(Value):
 
 
 def without_query(url: str) -> str:
-    """Return an address without its query, which may hold a secret of whoever made the webhook."""
-    return url.partition("?")[0]
+    """Return an address without query and fragment, which may hold a secret of whoever made the webhook."""
+    return url.partition("#")[0].partition("?")[0]
 
 
 def named_groups(settings: Settings, default_group: str | None) -> tuple[str, ...]:
@@ -233,9 +233,9 @@ def _plan_webhook(
     found: list[tuple[str, str]] = []
     change: dict[str, Any] = {}
     if webhook.callback_url != url:
-        found.append(
-            ("replaced", f"it calls {without_query(webhook.callback_url)} instead of {without_query(url)}")
-        )
+        there, needed = without_query(webhook.callback_url), without_query(url)
+        another = f"it calls {there} instead of {needed}"
+        found.append(("replaced", another if there != needed else "its address names another subscription"))
         change["callback_url"] = url
     if not webhook.active:
         over = webhook.expires_at is not None and webhook.expires_at <= now

@@ -21,7 +21,9 @@ def test_the_address_names_connection_and_object(public_url: str) -> None:
 
 
 def test_an_address_under_a_path() -> None:
-    assert GROUP.callback_url("https://example.com/airflow/").startswith("https://example.com/airflow/kaizala/kaizala_default?")
+    assert GROUP.callback_url("https://example.com/airflow/").startswith(
+        "https://example.com/airflow/kaizala/kaizala_default?"
+    )
 
 
 @pytest.mark.parametrize("conn_id", ["a/b", "a?b", "a b", "a#b", "ä"])
@@ -32,7 +34,11 @@ def test_odd_ids_are_escaped(conn_id: str) -> None:
 
 
 def test_what_an_address_names_is_read_again() -> None:
-    for each in (GROUP, Subscription("c", "ActionPackage", "com.example/one"), Subscription("c", "Action", "5")):
+    for each in (
+        GROUP,
+        Subscription("c", "ActionPackage", "com.example/one"),
+        Subscription("c", "Action", "5"),
+    ):
         assert Subscription.read(each.conn_id, each.on) == each
 
 
@@ -51,7 +57,9 @@ def test_each_subscription_has_a_token_of_its_own() -> None:
     tokens = {each.token(secret) for each in subscriptions for secret in ("one secret", "another secret")}
     assert len(tokens) == 8
     assert all(len(token) == 43 for token in tokens)
-    assert GROUP.token("one secret") == Subscription("kaizala_default", "Group", GROUP.object_id).token("one secret")
+    assert GROUP.token("one secret") == Subscription("kaizala_default", "Group", GROUP.object_id).token(
+        "one secret"
+    )
 
 
 def test_purposes_cannot_be_confused() -> None:
