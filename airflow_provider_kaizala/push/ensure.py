@@ -62,7 +62,7 @@ class WebhooksError(KaizalaError):
 
 def public_url(name: str, value: Any) -> str:
     """Check the address of Airflow's API server as Kaizala reaches it; a slash at its end is removed."""
-    address: str = WebhookChange.checks["callback_url"](name, value)
+    address: str = WebhookChange.checks["callback_url"](name, checks.title(name, value))
     if "?" in address or "#" in address:
         raise KaizalaInputError(
             f"{name} must be the address of Airflow's API server as Kaizala reaches it, such as 'https://airflow.example.com', "

@@ -169,7 +169,11 @@ def test_extras_in_the_query_of_a_uri_are_read(monkeypatch):
     assert settings.verify is False
     assert settings.allow_http is True
     assert settings.allowed_hosts == ("a.example", "b.example")
-    assert (found.default_group, found.callback_token, found.webhook_secret) == (GROUP, "call-back", "web-hook")
+    assert (found.default_group, found.callback_token, found.webhook_secret) == (
+        GROUP,
+        "call-back",
+        "web-hook",
+    )
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["object", "text"])

@@ -131,6 +131,7 @@ def test_anything_but_the_echo_is_an_error_that_says_what_to_do(
 
 
 def test_an_address_that_refuses_connections(server: Any) -> None:
+    server.shutdown()
     server.server_close()
     with pytest.raises(ReceiverError, match=r"cannot be reached: .*refused.*; is public_url right") as error:
         check(server)
