@@ -18,7 +18,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_kaizala.client import calls
-from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError, KaizalaNotFoundError
+from airflow_provider_kaizala.client.errors import (
+    KaizalaError,
+    KaizalaForbiddenError,
+    KaizalaInputError,
+    KaizalaNotFoundError,
+)
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Sent
 from airflow_provider_kaizala.client.models.webhooks import EVENT_TYPES, NewWebhook, WebhookChange
@@ -312,7 +317,7 @@ def ensure(
     done: list[Step] = []
     for group_id in groups:
         try:
-            there = run(calls.list_webhooks(group_id, group_id=group_id))
+            there = _listed(run, group_id, is_needed=group_id in wanted.group_ids)
             for step in plan(wanted, owner, {group_id: there}, now):
                 result = step if dry_run else step.carry_out(run)
                 done.append(result)
@@ -322,6 +327,17 @@ def ensure(
     if failures:
         raise WebhooksError(failures, done)
     return done
+
+
+def _listed(run: Run, group_id: str, *, is_needed: bool) -> Sequence[Webhook]:
+    """Return the webhooks of a group; none for a group that is not needed and that the connector may not look into."""
+    try:
+        found: Sequence[Webhook] = run(calls.list_webhooks(group_id, group_id=group_id))
+    except (KaizalaForbiddenError, KaizalaNotFoundError):
+        if is_needed:
+            raise
+        return ()  # so it cannot have created one there either
+    return found
 
 
 def _further_groups(

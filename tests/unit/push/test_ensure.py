@@ -385,6 +385,15 @@ def test_unneeded_webhooks_are_looked_for_in_all_groups_of_all_grants() -> None:
     assert asked == ["g1", "g2", "g3"]
 
 
+def test_groups_that_the_connector_may_not_look_into_hold_no_webhook_of_ours() -> None:
+    kaizala = Kaizala(g1=[webhook()], g2=[], g3=KaizalaForbiddenError("listWebhooks", 403), g4=[])
+    assert [step.kind for step in carried_out(kaizala, remove_unneeded=True)] == ["unchanged"]
+    assert kaizala.calls[-1].group_id == "g4"
+    kaizala.groups["g3"] = KaizalaThrottledError("listWebhooks", 429)
+    with pytest.raises(WebhooksError, match="group g3"):
+        carried_out(kaizala, remove_unneeded=True)
+
+
 def test_without_the_token_of_a_user_only_the_groups_with_tokens_are_looked_at() -> None:
     settings = Settings("id", "secret", group_refresh_tokens={"g1": "t1", "g2": "t2"})
     kaizala = Kaizala(g1=[webhook()], g2=[webhook(callback_token=OWNER.token("g2"))])
