@@ -248,6 +248,14 @@ def _print_table(rows: Sequence[Iterable[str]]) -> None:
 
 def _log_to_stderr() -> None:
     """Keep Airflow's log out of the output, which may be JSON."""
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
-            handler.setStream(sys.stderr)
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if getattr(handler, "stream", None) is not sys.stdout:
+            continue
+        # that of Airflow 2 cannot be given another stream
+        other = logging.StreamHandler(sys.stderr)
+        other.setLevel(handler.level)
+        other.setFormatter(handler.formatter)
+        other.filters = handler.filters  # they mask secrets
+        root.removeHandler(handler)
+        root.addHandler(other)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import logging
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -187,3 +188,36 @@ def test_what_ensure_did_is_shown_even_if_a_group_fails(kaizala, connect, monkey
     assert not [
         each for each in ("the secret", Owner("kaizala_default", "the secret").token("g2")) if each in shown
     ]
+
+
+class LikeAirflow2(logging.StreamHandler):
+    """Writes to what stdout is at that moment, and takes no other stream."""
+
+    @property
+    def stream(self):
+        return sys.stdout
+
+    @stream.setter
+    def stream(self, value):
+        if value is not sys.stdout:
+            raise AttributeError("no setter")
+
+
+@pytest.mark.parametrize("kind", [logging.StreamHandler, LikeAirflow2])
+def test_what_is_logged_does_not_mix_with_the_output(kaizala, group, capsys, kind):
+    root = logging.getLogger()
+    before, handler = root.handlers[:], kind(sys.stdout)
+    handler.addFilter(lambda record: "masked" not in record.getMessage())
+    root.addHandler(handler)
+    try:
+        kaizala.script = [
+            lambda request: logging.getLogger("airflow.x").error("went wrong") or (200, {"webhooks": []})
+        ]
+        assert main(["webhooks", "list", "--output", "json"]) == 0
+        logging.getLogger("airflow.x").error("masked")
+    finally:
+        root.handlers[:] = before
+    out, err = capsys.readouterr()
+    assert out == "[]\n"
+    assert "went wrong" in err
+    assert "masked" not in err
