@@ -53,6 +53,16 @@ def _variable() -> Any:
     return Variable
 
 
+def stored_connection(conn_id: str) -> Any:
+    """Return an Airflow connection in a command or a script, which reach the metadata database directly.
+
+    There, ``BaseHook.get_connection`` of Airflow 3 finds only connections in environment variables and secrets backends.
+    """
+    from airflow.models.connection import Connection
+
+    return Connection.get_connection_from_secrets(conn_id)
+
+
 def notifier_context(context: Any) -> dict[str, Any]:
     """Return the arguments of ``BaseNotifier.__init__``: it takes the context since Airflow 3.1."""
     return {"context": context} if AIRFLOW_V_3_1_PLUS else {}

@@ -72,6 +72,7 @@ def get_provider_info() -> dict[str, Any]:
         "asset-uris": [{"schemes": ["kaizala"], "handler": f"{_PACKAGE}.push.assets.sanitize_uri"}],
         # Airflow 3.2 and newer; before, [database] external_db_managers names it
         "db-managers": [f"{_PACKAGE}.push.db.KaizalaDBManager"],
+        "cli": [f"{_PACKAGE}.cli.commands.get_cli_commands"],
         "config": _config(),
     }
 

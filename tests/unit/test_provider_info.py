@@ -76,7 +76,7 @@ def test_every_module_is_listed(room):
 def test_every_class_that_is_named_is_there():
     info = get_provider_info()
     (shown,) = info["connection-types"]
-    for path in (shown["hook-class-name"], *info["notifications"]):
+    for path in (shown["hook-class-name"], *info["notifications"], *info["cli"]):
         module, _, name = path.rpartition(".")
         assert getattr(importlib.import_module(module), name).__name__ == name
     assert shown["connection-type"] == "kaizala"
