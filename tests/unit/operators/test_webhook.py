@@ -270,7 +270,7 @@ def test_nothing_is_asked_where_the_receiver_is_not(kaizala, run_task, checked_u
 
 
 def test_without_a_secret_the_task_fails_at_once(kaizala, run_task, checked_urls, connect):
-    connect()
+    connect(extra={"webhook_secret": None})
     with pytest.raises(AirflowFailException, match="extra webhook_secret is missing"):
         run_task(ensure())
     assert (kaizala.calls(), checked_urls) == ([], [])
