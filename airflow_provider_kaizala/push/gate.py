@@ -1,4 +1,4 @@
-"""Decides whose requests pass: the token of a subscription of a connection that has opted in.
+"""Decides whose requests pass: those with a token of a connection that has opted in.
 
 Whoever sends a wrong token is answered from memory. Only connections that have opted in are ever looked up, at most once per
 :data:`FRESH` seconds, however many requests come.
@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from airflow_provider_kaizala.client.value import Value
-from airflow_provider_kaizala.push.subscriptions import Subscription
+from airflow_provider_kaizala.push.subscriptions import Subscription, listener_token
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -61,25 +61,38 @@ class Gate:
 
         :raises SecretUnavailableError: if the connection cannot be read now
         """
-        subscription = Subscription.read(conn_id, on) if conn_id in self.conn_ids and token else None
-        if subscription is None:
+        subscription = Subscription.read(conn_id, on)
+        if subscription is None or not await self._verify(conn_id, token, subscription.token):
             return None
+        return subscription
+
+    async def admits_listener(self, conn_id: str, token: str) -> bool:
+        """Return whether this is the token of those who read the events of a connection.
+
+        :raises SecretUnavailableError: if the connection cannot be read now
+        """
+        return await self._verify(conn_id, token, lambda secret: listener_token(secret, conn_id))
+
+    async def _verify(self, conn_id: str, token: str, derive: Callable[[str], str]) -> bool:
+        """Return whether a token is the one that is derived from the secret of a connection."""
+        if conn_id not in self.conn_ids or not token:
+            return False
         known = self._known.get(conn_id)
         has_failed = self._clock() - self._failed.get(conn_id, float("-inf")) < FRESH
         age = self._clock() - known.at if known else KEPT
-        if known and age < KEPT and _is_token(subscription, known.secret, token):
+        if known and age < KEPT and _is_token(known.secret, derive, token):
             if age >= FRESH and not has_failed:
                 self._read(conn_id)
-            return subscription
+            return True
         if known and age < FRESH:
-            return None
+            return False
         if has_failed:
             raise SecretUnavailableError(conn_id)
         try:
             secret = await asyncio.shield(self._read(conn_id))
         except Exception:  # noqa: BLE001 - whatever a secrets backend raises; it is logged where it is read
             raise SecretUnavailableError(conn_id) from None
-        return subscription if _is_token(subscription, secret, token) else None
+        return _is_token(secret, derive, token)
 
     def _read(self, conn_id: str) -> asyncio.Task[str | None]:
         """Read a secret, once for all who ask meanwhile."""
@@ -105,8 +118,8 @@ class Gate:
             task.exception()  # it is logged; asyncio would log it again if nobody had waited
 
 
-def _is_token(subscription: Subscription, secret: str | None, token: str) -> bool:
-    return bool(secret) and hmac.compare_digest(subscription.token(secret or "").encode(), token.encode())
+def _is_token(secret: str | None, derive: Callable[[str], str], token: str) -> bool:
+    return bool(secret) and hmac.compare_digest(derive(secret or "").encode(), token.encode())
 
 
 class RateLimit:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: rows that one transaction deletes
 BATCH = 1000
+#: characters of the bodies on one page, unless the first alone has more
+PAGE = 2_000_000
 _events = event_table.c
 
 
@@ -106,6 +108,49 @@ def read(
         KaizalaEvent.read(read_object(row.body), received_at=_utc(row.received_at), cursor=row.id)
         for row in session.execute(query)
     ]
+
+
+def page(
+    session: Session,
+    conn_id: str,
+    group_id: str | None = None,
+    event_types: Collection[str] = (),
+    after: int | None = 0,
+    limit: int = 500,
+) -> tuple[list[tuple[int, datetime, str]], int]:
+    """Return cursor, time and body of events behind a cursor, oldest first, and the cursor of the next page.
+
+    That cursor moves on past events of other groups and types too. The arguments are those of :func:`read`; fewer events than
+    *limit* are returned if their bodies are too large together.
+
+    :param after: None for the present end
+    """
+    last = end(session, conn_id)  # first: an event that is committed later has a greater id
+    if after is None or after >= last:
+        return [], last if after is None else after
+    behind = [_events.id > after, _events.id <= last, *_of(conn_id, group_id, event_types)]
+    sizes = select(_events.id, func.length(_events.body)).where(*behind).order_by(_events.id).limit(limit)
+    ids: list[int] = []
+    room = PAGE
+    found = session.execute(sizes).all()
+    for id_, size in found:
+        room -= size
+        if room < 0 and ids:
+            break
+        ids.append(id_)
+    if not ids:
+        return [], last
+    query = select(_events.id, _events.received_at, _events.body).where(*behind, _events.id <= ids[-1])
+    rows = [(row.id, _utc(row.received_at), row.body) for row in session.execute(query.order_by(_events.id))]
+    is_cut = len(ids) < len(found) or len(found) == limit
+    return rows, ids[-1] if is_cut else last
+
+
+def ends(session: Session, conn_ids: Collection[str]) -> dict[str, int]:
+    """Return the cursor of the newest event of each of these connections that has any."""
+    mine = _events.conn_id.in_(list(conn_ids))
+    query = select(_events.conn_id, func.max(_events.id)).where(mine).group_by(_events.conn_id)
+    return {conn_id: int(last) for conn_id, last in session.execute(query)}
 
 
 def end(session: Session, conn_id: str, group_id: str | None = None) -> int:

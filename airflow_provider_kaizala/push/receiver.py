@@ -4,6 +4,8 @@
 Airflow does not authenticate requests to the apps of plugins, so nothing is read or looked up for a request without a valid token,
 and all such requests get the same answer. An event is answered with 200 once it is committed, and nothing is kept in memory, so any
 number of API server processes may receive.
+
+``GET /kaizala/{conn_id}/events`` returns them to tasks and triggers of this Airflow, see :mod:`.listeners` and :mod:`.feed`.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import random
 import time
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.utils.session import create_session
@@ -31,13 +34,23 @@ from airflow_provider_kaizala.push import announce, inbox
 from airflow_provider_kaizala.push.bodies import MAX_BYTES, BodyError, is_json, read_object
 from airflow_provider_kaizala.push.events import KaizalaEvent
 from airflow_provider_kaizala.push.gate import Gate, RateLimit, Refusals, SecretUnavailableError
+from airflow_provider_kaizala.push.listeners import (
+    Found,
+    Listeners,
+    Query,
+    QueryError,
+    TooManyListenersError,
+)
+from airflow_provider_kaizala.push.pages import write_page
 from airflow_provider_kaizala.push.settings import PushSettings, read_settings
-from airflow_provider_kaizala.push.subscriptions import ON
+from airflow_provider_kaizala.push.subscriptions import EVENTS, ON
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Collection
 
     from airflow_provider_kaizala.push.subscriptions import Subscription
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +79,10 @@ class Receiver:
         self._gate = Gate(settings.connections, self._read_secret)
         self._rate = RateLimit(settings.events_per_second)
         self._writers, self._readers, self._ringers = (CapacityLimiter(each) for each in (WRITERS, 2, 1))
+        self._listeners = Listeners(
+            partial(_in_thread, find_events, CapacityLimiter(2)),
+            partial(_in_thread, find_ends, CapacityLimiter(1)),
+        )
         self._troubles: dict[str, float] = {}
 
     # --- requests --------------------------------------------------------------------------------------------------------
@@ -76,6 +93,30 @@ class Receiver:
         if request.method == "POST":
             return await self._take(request, conn_id)
         return self._echo(request, conn_id)
+
+    async def listen(self, request: Request) -> Response:
+        """Answer a task or a trigger that reads events; it may wait for one."""
+        conn_id = request.path_params["conn_id"]
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        try:
+            admitted = await self._gate.admits_listener(conn_id, token if scheme.lower() == "bearer" else "")
+        except SecretUnavailableError:
+            return _refused(503, "Temporarily unavailable")
+        if not admitted:
+            return self._unknown(
+                "GET of events without the token of their connection, or of one that is not in webhook_connections"
+            )
+        try:
+            found = await self._listeners.answer(conn_id, Query.read(request.query_params))
+        except QueryError as error:
+            return _refused(400, str(error))
+        except TooManyListenersError:
+            return _refused(429, "Too many listeners")
+        except Exception as error:  # noqa: BLE001 - they must ask again
+            self._complain("Events could not be read", error)
+            return _refused(503, "Temporarily unavailable")
+        page = write_page(found.events, found.cursor)
+        return Response(page, media_type="application/json", headers={"Cache-Control": "no-store"})
 
     def _echo(self, request: Request, conn_id: str) -> Response:
         """Return the validation token of a new webhook, as proof that its events are wanted."""
@@ -112,6 +153,7 @@ class Receiver:
         except Exception as error:  # noqa: BLE001 - the event is not stored, so Kaizala must deliver it again
             self._complain("An event could not be stored, so Kaizala will deliver it again", error)
             return _refused(503, "Temporarily unavailable")
+        self._listeners.ring(conn_id)
         return JSONResponse({})
 
     async def _read_event(self, request: Request, subscription: Subscription) -> tuple[str, KaizalaEvent]:
@@ -178,6 +220,10 @@ class Receiver:
             log.error("%s", what, exc_info=error)
 
 
+async def _in_thread(function: Callable[..., T], limiter: CapacityLimiter, *given: Any) -> T:
+    return await to_thread.run_sync(function, *given, limiter=limiter)
+
+
 class _RefusedError(Exception):
     """A verified request is refused."""
 
@@ -235,6 +281,19 @@ def read_secret(conn_id: str) -> str | None:
     if not secret:
         log.warning("Webhooks of connection %r are refused: its extra webhook_secret is missing", conn_id)
     return secret
+
+
+def find_events(conn_id: str, query: Query, after: int | None) -> Found:
+    """Return the events of a connection that a query asks for behind a cursor."""
+    with create_session(scoped=False) as session:
+        events, cursor = inbox.page(session, conn_id, query.group_id, query.event_types, after, query.limit)
+    return Found(tuple(events), cursor)
+
+
+def find_ends(conn_ids: Collection[str]) -> dict[str, int]:
+    """Return the newest cursor of each of these connections."""
+    with create_session(scoped=False) as session:
+        return inbox.ends(session, conn_ids)
 
 
 def store_event(subscription: Subscription, event: KaizalaEvent, body: str) -> None:
@@ -305,7 +364,10 @@ def build_app(settings: PushSettings | None = None) -> FastAPI:
             settings = PushSettings()
     app = FastAPI(title="Kaizala", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
     app.state.receiver = Receiver(settings)
-    # Not a FastAPI route: those read bodies before their endpoint is called.
+    # Not FastAPI routes: those read bodies before their endpoint is called.
+    app.add_route(
+        f"/{{conn_id:path}}{EVENTS}", app.state.receiver.listen, methods=["GET"], include_in_schema=False
+    )
     app.add_route(
         "/{conn_id:path}", app.state.receiver.answer, methods=["GET", "POST"], include_in_schema=False
     )

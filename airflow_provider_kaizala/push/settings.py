@@ -1,4 +1,4 @@
-"""What ``[kaizala]`` in ``airflow.cfg`` says about received webhooks."""
+"""What ``airflow.cfg`` says about received webhooks."""
 
 from __future__ import annotations
 
@@ -38,6 +38,21 @@ def read_settings() -> PushSettings:
         frozenset(each.strip() for each in names.split(",") if each.strip()),
         **{name: _number(name, getattr(default, name), most) for name, most in MOST.items()},
     )
+
+
+def receiver_url() -> str:
+    """Return the address of Airflow's API server as workers and triggerers reach it.
+
+    That is ``[kaizala] receiver_url``, else where tasks reach their API (``[core] execution_api_server_url``), which is in the same
+    server, else ``[api] base_url``.
+    """
+    if given := conf.get(SECTION, "receiver_url", fallback=""):
+        return str(given).rstrip("/")
+    base: str = conf.get("api", "base_url", fallback="") or "/"
+    if base.startswith("/"):  # as Airflow itself reads it
+        base = f"http://localhost:8080{base}"
+    tasks: str = conf.get("core", "execution_api_server_url", fallback="") or base
+    return tasks.rstrip("/").removesuffix("/execution").rstrip("/")
 
 
 def _number(name: str, default: int, most: int) -> int:

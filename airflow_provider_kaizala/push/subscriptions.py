@@ -17,6 +17,8 @@ from airflow_provider_kaizala.client.value import Value
 
 #: where Airflow's API server mounts the receiver
 PATH = "/kaizala"
+#: what follows a connection's address where its events are read
+EVENTS = "/events"
 #: the query parameter that names the subscription
 ON = "on"
 MAX_ID = 250
@@ -80,3 +82,11 @@ def derive(secret: str, *purpose: str) -> str:
         .rstrip(b"=")
         .decode()
     )
+
+
+def listener_token(secret: str, conn_id: str) -> str:
+    """Return the token with which tasks and triggers of this Airflow read the events of a connection.
+
+    :param secret: its ``webhook_secret``
+    """
+    return derive(secret, "listen", conn_id)
