@@ -74,7 +74,7 @@ def test_nobody_is_answered_before_the_commit(store: Store) -> None:
         store.is_open.clear()
         first = asyncio.create_task(mine.store(arrival("e1")))
         second = asyncio.create_task(mine.store(arrival("e2")))
-        while not store.batches:
+        while not store.batches:  # noqa: ASYNC110 - filled by a thread
             await asyncio.sleep(0)
         assert not first.done()
         assert not second.done()
