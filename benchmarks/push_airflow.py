@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import requests
-from sqlalchemy import create_engine, text
-from sqlalchemy.pool import NullPool
+import requests  # noqa: TID253
+from sqlalchemy import create_engine, text  # noqa: TID253
+from sqlalchemy.pool import NullPool  # noqa: TID253
 
 from airflow_provider_kaizala.push.subscriptions import Subscription
-from benchmarks import peers
+from benchmarks import load, peers
 from benchmarks.load import LoadFailed
 from benchmarks.push_load import EVENT_ID, Plan
 from benchmarks.push_notes import PLACE, read_notes
@@ -25,7 +25,7 @@ from demo.people import RAVI, Person
 from demo.stack import GROUP, WEBHOOK_SECRET, Stack, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 DAGS = Path(__file__).resolve().parent / "push_dags"
 PEER = peers.ROOT / ".build" / "push-peer"
@@ -130,11 +130,29 @@ class PushStack(Stack):
     def plan(self, prefix: str, count: int, rate: float = 0.0, connections: int = 8) -> Plan:
         """Return how events are sent to our receiver."""
         path = SUBSCRIPTION.callback_url("")
-        return _plan(self.port, path, SUBSCRIPTION.token(WEBHOOK_SECRET), 200, prefix, count, rate, connections)
+        return _plan(
+            self.port, path, SUBSCRIPTION.token(WEBHOOK_SECRET), 200, prefix, count, rate, connections
+        )
 
     def peer_plan(self, prefix: str, count: int, rate: float = 0.0, connections: int = 8) -> Plan:
         """Return how the same events are sent to the peer's."""
         return _plan(self.port, "/webhooks/kaizala", PEER_SECRET, 202, prefix, count, rate, connections)
+
+    def flood(self, connections: int, seconds: float) -> load.Plan:
+        """Return how events with a wrong token are sent to our receiver."""
+        plan = self.plan("flood", 1)
+        lines = "".join(
+            f"{name}: {value}\r\n" for name, value in {**plan.headers, "kz-callback-token": "wrong"}.items()
+        )
+        return load.Plan(
+            port=self.port,
+            head=f"POST {plan.path} HTTP/1.1\r\n{lines}",
+            body=plan.body,
+            expect="Not Found",
+            status=404,
+            connections=connections,
+            seconds=seconds,
+        )
 
     # --- what is found -----------------------------------------------------------------------------------------------------
 
@@ -148,7 +166,7 @@ class PushStack(Stack):
         query = "SELECT event_id FROM kaizala_event WHERE event_id LIKE :like ORDER BY id"
         return [row[0] for row in self.sql(query, like=f"{prefix}-%")]
 
-    def processed(self, prefix: str, runs: Mapping[str, Any] | None = None) -> list[str]:
+    def processed(self, prefix: str) -> list[str]:
         """Return the ids of events that tasks have processed."""
         return [
             event_id
@@ -156,6 +174,14 @@ class PushStack(Stack):
             for event_id in each["events"]
             if event_id.startswith(f"{prefix}-")
         ]
+
+    def processed_at(self, prefix: str) -> float:
+        """Return when the last task was given events that begin so."""
+        return max(
+            float(each["at"])
+            for each in read_notes(self.notes, "processed")
+            if any(event_id.startswith(f"{prefix}-") for event_id in each["events"])
+        )
 
     def runs(self, dag_id: str, after: float = 0.0) -> list[dict[str, Any]]:
         """Return the runs of a DAG that were queued after a moment, the first one first."""

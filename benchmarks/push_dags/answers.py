@@ -33,7 +33,7 @@ with DAG(
 ):
 
     @task
-    def ask(params: dict) -> list[str]:
+    def ask(params: Any = None) -> list[str]:
         """Post a poll for each wait."""
         hook = KaizalaHook()
         polls = [Poll(f"Is store {number} open?", ("Yes", "No")) for number in range(params["waits"])]
