@@ -162,12 +162,17 @@ class Receiver:
         self.requests, self.secrets, self.open = [], [], 0
         self._news = asyncio.Event()
 
-    def event(self, event_type="PollResponse", action_id="act-1", group=None, object_type="Group"):
-        """Receive an event."""
+    def event(
+        self, event_type="PollResponse", action_id="act-1", group=None, object_type="Group", prefix=""
+    ):
+        """Receive an event.
+
+        :param prefix: how its id begins
+        """
         group = group or self.group
         data = {"groupId": group} | ({"actionId": action_id} if action_id else {})
         body = {
-            "eventId": f"e{len(self.events)}",
+            "eventId": f"{prefix}e{len(self.events)}",
             "eventType": event_type,
             "objectType": object_type,
             "objectId": group if object_type == "Group" else action_id,

@@ -13,6 +13,7 @@ from itertools import pairwise
 import pytest
 
 from airflow_provider_kaizala import compat
+from airflow_provider_kaizala.push.pulled import PULLED
 from airflow_provider_kaizala.triggers import doorbells, polls
 from airflow_provider_kaizala.triggers.wait import KaizalaWaitTrigger
 from airflow_provider_kaizala.waiting.people import respondents
@@ -198,6 +199,7 @@ def test_an_event_before_the_first_look_costs_nothing(stage, kaizala, group, rec
         ({"event_type": "SomethingNew"}, False),
         ({"object_type": "Action"}, True),
         ({"action_id": None}, True),
+        ({"prefix": PULLED}, False),
     ],
 )
 def test_only_events_of_the_group_and_kind_cause_a_look(stage, kaizala, group, receiver, event, heard):
@@ -278,6 +280,7 @@ def test_a_long_interval_stays_as_it_is(stage, kaizala, group, receiver, monkeyp
         {"event_type": "SurveyResponse"},
         {"object_type": "Action"},
         {"action_id": None},
+        {"prefix": PULLED},
     ],
 )
 def test_events_of_others_do_not_show_that_this_groups_events_arrive(stage, kaizala, group, receiver, event):
