@@ -70,7 +70,9 @@ def test_a_wait_for_the_lock_of_another_process_is_counted(running) -> None:
     other.execute("BEGIN IMMEDIATE")
     with ThreadPoolExecutor() as pool:
         asked = []
-        while not running.state.database.queue_length:  # one has the writer wait, the next waits for the writer
+        while (
+            not running.state.database.queue_length
+        ):  # one has the writer wait, the next waits for the writer
             asked.append(pool.submit(httpx.get, running.url + "/readyz", timeout=20))
             time.sleep(0.05)
         time.sleep(0.1)
