@@ -68,7 +68,7 @@ class _Gathered(BufferingHandler):
 
     def __init__(self) -> None:
         super().__init__(MOST_LINES)
-        self._closed = threading.Event()
+        self._ended = threading.Event()
         threading.Thread(target=self._write_now_and_then, name="kaizala-log", daemon=True).start()
 
     def shouldFlush(self, record: logging.LogRecord) -> bool:
@@ -82,11 +82,11 @@ class _Gathered(BufferingHandler):
                 sys.stderr.flush()
 
     def close(self) -> None:
-        self._closed.set()
+        self._ended.set()
         super().close()
 
     def _write_now_and_then(self) -> None:
-        while not self._closed.wait(GATHER_SECONDS):
+        while not self._ended.wait(GATHER_SECONDS):
             self.flush()
 
 

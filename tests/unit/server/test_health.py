@@ -7,6 +7,7 @@ import json
 import logging
 import sqlite3
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -147,7 +148,7 @@ def test_a_line_of_json_has_the_request_id_and_what_was_logged_with_it(capsys) -
         logs._request_id.reset(token)
         logs.set_up_logging(ServerConfig())
         logging.getLogger("kaizala.test").info("two\nlines")
-        root.handlers[0].close()
+        logging.shutdown([weakref.ref(root.handlers[0])])  # as when the server ends
     finally:
         root.handlers[:] = before
         root.setLevel(level)
@@ -163,9 +164,9 @@ def test_a_line_of_json_has_the_request_id_and_what_was_logged_with_it(capsys) -
 
 
 def test_requests_are_not_logged_if_the_settings_say_so() -> None:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
     try:
-        root = logging.getLogger()
-        before, level = root.handlers[:], root.level
         logs.set_up_logging(ServerConfig(access_log=False))
         assert not logs.access.isEnabledFor(logging.INFO)
     finally:
