@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from airflow.providers.common.compat.version_compat import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+
+log = logging.getLogger(__name__)
 
 #: seconds after which Airflow surely knows that a task has left its worker: the worker's supervisor may say so
 #: ``min_heartbeat_interval`` late, then the scheduler has to hear it. A task that continues earlier is marked as failed:
@@ -48,6 +51,16 @@ def _variable() -> Any:
     else:
         from airflow.models.variable import Variable
     return Variable
+
+
+def stored_connection(conn_id: str) -> Any:
+    """Return an Airflow connection in a command or a script, which reach the metadata database directly.
+
+    There, ``BaseHook.get_connection`` of Airflow 3 finds only connections in environment variables and secrets backends.
+    """
+    from airflow.models.connection import Connection
+
+    return Connection.get_connection_from_secrets(conn_id)
 
 
 def notifier_context(context: Any) -> dict[str, Any]:
@@ -212,3 +225,22 @@ def hitl_look_interval() -> float:
     From 3.3 on, Airflow wakes a deferred task itself as soon as it is answered; looking is for what came before it was deferred.
     """
     return 30.0 if AIRFLOW_V_3_3_PLUS else 5.0
+
+
+# --- Webhooks --------------------------------------------------------------------------------------------------------------
+
+
+def has_push() -> bool:
+    """Tell whether this Airflow can receive webhooks: Airflow 2 has no apps of plugins in an API server."""
+    return bool(AIRFLOW_V_3_0_PLUS)
+
+
+def warn_without_push() -> None:
+    """Log a warning if ``[kaizala] webhook_connections`` is set, but this Airflow cannot receive webhooks."""
+    if not AIRFLOW_V_3_0_PLUS and conf.get("kaizala", "webhook_connections", fallback=""):
+        from airflow import __version__
+
+        log.warning(
+            "Kaizala's webhooks need Airflow 3.0 or newer, this is %s: [kaizala] webhook_connections has no effect",
+            __version__,
+        )

@@ -69,6 +69,10 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "notifications": [f"{_PACKAGE}.notifications.kaizala.KaizalaNotifier"],
+        "asset-uris": [{"schemes": ["kaizala"], "handler": f"{_PACKAGE}.push.assets.sanitize_uri"}],
+        # Airflow 3.2 and newer; before, [database] external_db_managers names it
+        "db-managers": [f"{_PACKAGE}.push.db.KaizalaDBManager"],
+        "cli": [f"{_PACKAGE}.cli.commands.get_cli_commands"],
         "config": _config(),
     }
 
@@ -77,7 +81,7 @@ def _config() -> dict[str, Any]:
     """Return the section ``[kaizala]`` of ``airflow.cfg``."""
     return {
         "kaizala": {
-            "description": "How deferred Kaizala tasks share the calls that a connector may make.",
+            "description": "How deferred Kaizala tasks share a connector's calls, and which webhooks Airflow receives.",
             "options": {
                 "triggerers": {
                     "description": (
@@ -99,6 +103,60 @@ def _config() -> dict[str, Any]:
                     "type": "float",
                     "example": "0.5",
                     "default": "0.7",
+                },
+                "webhook_connections": {
+                    "description": (
+                        "Connections whose webhooks Airflow's API server receives, separated by commas. By default none: the receiver\n"
+                        "answers everybody with 404.\n"
+                    ),
+                    "version_added": "0.1.0",
+                    "type": "string",
+                    "example": "kaizala_default",
+                    "default": "",
+                },
+                "events_per_second": {
+                    "description": (
+                        "Verified events that each API server process takes from one connection per second. Further ones are answered\n"
+                        "with 429, and Kaizala delivers them again later.\n"
+                    ),
+                    "version_added": "0.1.0",
+                    "type": "integer",
+                    "example": "100",
+                    "default": "500",
+                },
+                "keep_days": {
+                    "description": "Days for which received events are kept.",
+                    "version_added": "0.1.0",
+                    "type": "integer",
+                    "example": "7",
+                    "default": "30",
+                },
+                "keep_events": {
+                    "description": "Number of received events that are kept, of all connections together; the oldest are deleted first.",
+                    "version_added": "0.1.0",
+                    "type": "integer",
+                    "example": "100000",
+                    "default": "1000000",
+                },
+                "receiver_url": {
+                    "description": (
+                        "Address of Airflow's API server as workers and triggerers reach it, to read received events. By default that\n"
+                        "of ``[core] execution_api_server_url``, else ``[api] base_url``.\n"
+                    ),
+                    "version_added": "0.1.0",
+                    "type": "string",
+                    "example": "http://airflow-api-server:8080",
+                    "default": "",
+                },
+                "push_poll_interval": {
+                    "description": (
+                        "Seconds between two polls of a triggerer for waits that received events wake, if that is longer than their\n"
+                        "``poke_interval``. It applies to a group and a kind of event as long as such events are received.\n"
+                    ),
+                    "version_added": "0.1.0",
+                    "type": "integer",
+                    "example": "600",
+                    "default": "300",
                 },
             },
         }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 GROUP = "11111111-1111-4111-8111-111111111111@1"
+WEBHOOK_SECRET = "demo-webhook-secret"
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 _BIN = Path(sys.executable).parent
 
@@ -91,6 +92,7 @@ class Stack:
                 "refresh_token": "demo-refresh-token",
                 "group_refresh_tokens": {GROUP: "demo-group-token"},
                 "default_group": GROUP,
+                "webhook_secret": WEBHOOK_SECRET,
                 **({} if limited else {"calls_per_minute": 0}),
             },
         }

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
-import ssl
-from typing import TYPE_CHECKING, Any, Self, TypeVar
-
-import httpx
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from airflow_provider_kaizala.client.drive import drive
-from airflow_provider_kaizala.client.effects import Effect, Load, Reply, Save, Send, Sleep, TransportFailure
-from airflow_provider_kaizala.client.multipart import Upload
+from airflow_provider_kaizala.client.effects import Effect, Load, Save, Send, Sleep, TransportFailure
+from airflow_provider_kaizala.client.httpx_transport import HttpxTransport
 from airflow_provider_kaizala.client.paging import Walk, single
 from airflow_provider_kaizala.client.policy import Policy
-from airflow_provider_kaizala.client.tls import ca_bundle, is_certificate_error
 from airflow_provider_kaizala.client.tokens import MemoryTokenStore, TokenStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from airflow_provider_kaizala.client.calls.call import Call
+    from airflow_provider_kaizala.client.effects import Reply
     from airflow_provider_kaizala.client.paging import Paged
     from airflow_provider_kaizala.client.settings import Settings
     from airflow_provider_kaizala.client.tokens import Tokens
@@ -47,7 +43,7 @@ class AsyncKaizalaClient:
         self.policy = policy or Policy(settings)
         self._store = store or MemoryTokenStore()
         self._sleep = sleep
-        self._http: httpx.AsyncClient | None = None
+        self._transport = HttpxTransport(settings)
 
     async def run(self, call: Call[T], *, within: float = math.inf) -> T:
         """Make a call and return its result, as :meth:`KaizalaClient.run` does."""
@@ -63,7 +59,7 @@ class AsyncKaizalaClient:
     async def _do(self, effect: Effect) -> Reply | Tokens | None:
         match effect:
             case Send():
-                return await self._exchange(effect)
+                return await self._transport.exchange(effect)
             case Load(grant):
                 return await asyncio.to_thread(self._store.load, grant)
             case Save(grant, tokens):
@@ -72,81 +68,12 @@ class AsyncKaizalaClient:
                 await self._sleep(seconds)
         return None
 
-    async def _exchange(self, send: Send) -> Reply:
-        if self._http is None:
-            try:
-                opened = await asyncio.to_thread(self._open)
-            except (OSError, ValueError) as error:  # an unreadable CA bundle, an invalid proxy
-                raise _failure(error, sent=False) from None
-            if self._http is None:
-                self._http = opened
-            else:  # another call has opened one meanwhile
-                await opened.aclose()
-        sent = False
-
-        async def trace(event: str, info: Any) -> None:
-            nonlocal sent
-            if event.endswith("send_request_headers.started"):
-                # a CONNECT goes to a proxy and contains nothing of the call
-                sent = sent or getattr(info.get("request"), "method", b"") != b"CONNECT"
-
-        headers = dict(send.headers)
-        content: Any = send.content
-        if isinstance(content, Upload):
-            headers["Content-Length"] = str(await asyncio.to_thread(content.length))
-            content = _chunks(content)
-        bounds = httpx.Timeout(send.read_timeout, connect=send.connect_timeout, pool=send.total_timeout)
-        try:
-            async with asyncio.timeout(send.total_timeout):
-                response = await self._http.request(
-                    send.method,
-                    send.url,
-                    headers=headers,
-                    content=content,
-                    timeout=bounds,
-                    extensions={"trace": trace},
-                )
-        except TimeoutError:
-            raise TransportFailure.timed_out(sent=sent) from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-            raise _failure(error, sent=sent) from None
-        return Reply.read(response.status_code, response.headers, response.content)
-
-    def _open(self) -> httpx.AsyncClient:
-        """Make the pool of connections; reads CA files, so never on the event loop."""
-        settings = self.settings
-        verify: bool | str | ssl.SSLContext = ca_bundle(settings.verify)
-        if isinstance(verify, str):
-            file, folder = (None, verify) if os.path.isdir(verify) else (verify, None)
-            verify = ssl.create_default_context(cafile=file, capath=folder)
-        mounts = {
-            f"{scheme}://": httpx.AsyncHTTPTransport(proxy=proxy, verify=verify)
-            for scheme, proxy in (settings.proxies or {}).items()
-        }
-        return httpx.AsyncClient(
-            verify=verify, mounts=mounts, trust_env=settings.proxies is None, follow_redirects=False
-        )
-
     async def close(self) -> None:
         """Close all connections."""
-        if self._http is not None:
-            await self._http.aclose()
-            self._http = None
+        await self._transport.close()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *error: object) -> None:
         await self.close()
-
-
-def _failure(error: Exception, *, sent: bool) -> TransportFailure:
-    detail = str(error) or type(error).__name__
-    return TransportFailure(detail, sent=sent, certificate=is_certificate_error(error))
-
-
-async def _chunks(upload: Upload) -> AsyncIterator[bytes]:
-    """Read the files in a thread, a piece at a time."""
-    pieces = iter(upload)
-    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-        yield piece

@@ -32,7 +32,7 @@ from airflow_provider_kaizala.client.tls import ca_bundle, is_certificate_error
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_kaizala.client.settings import Settings
+    from airflow_provider_kaizala.client.tls import Network
 
 
 class RequestsTransport:
@@ -41,7 +41,7 @@ class RequestsTransport:
     It uses the transport adapter of requests without its session, which would do all of that and more for each request.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Network) -> None:
         self._settings = settings
         self._adapter = _WatchedAdapter()
         self._headers = default_headers()

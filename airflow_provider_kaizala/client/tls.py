@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_kaizala.client.effects import TransportFailure
 
@@ -13,6 +13,18 @@ if TYPE_CHECKING:
 
 #: environment variables that name a CA bundle; the first that is set applies. requests reads the first two, httpx the others
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+class Network(Protocol):
+    """How requests leave this machine, as :class:`~airflow_provider_kaizala.client.settings.Settings` says."""
+
+    @property
+    def proxies(self) -> Mapping[str, str] | None:
+        """Proxies by scheme; None for those of the environment."""
+
+    @property
+    def verify(self) -> bool | str:
+        """TLS verification: True, False, or a path to a CA bundle."""
 
 
 def ca_bundle(verify: bool | str, environ: Mapping[str, str] = os.environ) -> bool | str:

@@ -22,16 +22,18 @@ class KaizalaConnection(Value):
 
     :param settings: settings of the client
     :param default_group: the group for tasks that name none
-    :param callback_token: the token that webhooks of this connector send
+    :param callback_token: the token that webhooks of this connector send to receivers other than Airflow
+    :param webhook_secret: the secret from which the token of each webhook is derived that calls Airflow itself
     """
 
     settings: Settings
     default_group: str | None = None
     callback_token: str | None = field(default=None, repr=False)
+    webhook_secret: str | None = field(default=None, repr=False)
 
     def secrets(self) -> tuple[str, ...]:
         """Return every secret, for masking."""
-        return (*self.settings.secrets(), *((self.callback_token,) if self.callback_token else ()))
+        return (*self.settings.secrets(), *filter(None, (self.callback_token, self.webhook_secret)))
 
 
 def read_connection(conn: Any, extra: Mapping[str, Any]) -> KaizalaConnection:
@@ -42,7 +44,7 @@ def read_connection(conn: Any, extra: Mapping[str, Any]) -> KaizalaConnection:
     try:
         given = {name: _READERS[name](name, value) for name, value in _known(extra).items()}
         seconds = given.pop("timeout", 60.0)
-        own = {name: given.pop(name, None) for name in ("default_group", "callback_token")}
+        own = {name: given.pop(name, None) for name in ("default_group", "callback_token", "webhook_secret")}
         settings = Settings(
             (conn.login or "").strip(),
             conn.password or "",
@@ -165,6 +167,7 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "timeout": _number,
     "calls_per_minute": lambda name, value: int(_number(name, value)),
     "callback_token": _text,
+    "webhook_secret": _text,
     "proxies": lambda name, value: _texts(name, value) or None,
     "verify": _verify,
     "allow_http": _flag,

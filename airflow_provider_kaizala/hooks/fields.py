@@ -56,6 +56,12 @@ FIELDS = (
         {"type": ["string", "null"], "format": "password"},
     ),
     Field(
+        "webhook_secret",
+        "Webhook secret",
+        "A long random text of your own, from which the token of each webhook is derived that calls Airflow itself.",
+        {"type": ["string", "null"], "format": "password"},
+    ),
+    Field(
         "proxies",
         "Proxies",
         'As requests takes them, as JSON: {"https": "http://proxy:3128"}. By default those of the environment.',

@@ -101,7 +101,7 @@ class KaizalaHook(BaseHook):
         return self._read(conn, conn.extra_dejson)
 
     def _read(self, conn: Any, extra: Any) -> KaizalaConnection:
-        for name in ("refresh_token", "callback_token"):
+        for name in ("refresh_token", "callback_token", "webhook_secret"):
             if isinstance(extra, dict) and isinstance(extra.get(name), str):
                 mask_secret(extra[name])
         found = hooks.read_connection(conn, extra)

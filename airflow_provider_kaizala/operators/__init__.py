@@ -45,7 +45,8 @@ __all__, __getattr__ = lazy(
         "reaction": "KaizalaReactOperator",
         "reminder": "KaizalaSendReminderOperator",
         "response": "KaizalaPostResponseOperator",
-        "webhook": "KaizalaCreateWebhookOperator KaizalaDeleteWebhookOperator KaizalaUpdateWebhookOperator",
+        "webhook": "KaizalaCreateWebhookOperator KaizalaDeleteWebhookOperator "
+        "KaizalaEnsureWebhooksOperator KaizalaUpdateWebhookOperator",
     },
 )
 if not compat.has_hitl():

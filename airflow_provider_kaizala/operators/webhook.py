@@ -1,24 +1,34 @@
-"""Let Kaizala call back: create, change and delete webhooks."""
+"""Let Kaizala call back: create, change and delete webhooks, and keep those alive that push needs."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import mask_secret
 
+from airflow_provider_kaizala import push
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaInputError, KaizalaNotFoundError
 from airflow_provider_kaizala.client.models import checks
-from airflow_provider_kaizala.client.models.webhooks import NewWebhook, WebhookChange, url_secrets
+from airflow_provider_kaizala.client.models.webhooks import (
+    EVENT_TYPES,
+    NewWebhook,
+    WebhookChange,
+    url_secrets,
+)
 from airflow_provider_kaizala.operators.base import (
     CreateArguments,
     KaizalaCreateOperator,
     KaizalaGroupOperator,
+    KaizalaOperator,
 )
+from airflow_provider_kaizala.push.ensure import KINDS, VALIDITY, Owner, Wanted, ensure, named_groups
 from airflow_provider_kaizala.tasks.arguments import is_literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import timedelta
     from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context
@@ -26,7 +36,8 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.client.models import Webhook
     from airflow_provider_kaizala.client.models.checks import Check
     from airflow_provider_kaizala.operators.action import Due
-    from airflow_provider_kaizala.tasks.base import GroupArguments
+    from airflow_provider_kaizala.push.ensure import Step
+    from airflow_provider_kaizala.tasks.base import ConnectionArguments, GroupArguments
     from airflow_provider_kaizala.tasks.post_once import Outcome
 
 
@@ -225,3 +236,85 @@ class KaizalaDeleteWebhookOperator(KaizalaGroupOperator):
             return {"webhook_id": webhook_id, "deleted": False}
         self.log.info("Deleted webhook %s", webhook_id)
         return {"webhook_id": webhook_id, "deleted": True}
+
+
+class KaizalaEnsureWebhooksOperator(KaizalaOperator):
+    """Make sure that each group has one working webhook that calls this Airflow's receiver. Safe to run again; run it daily.
+
+    Creates what is missing; re-enables what Kaizala has disabled after two days of failed deliveries, which are then delivered;
+    moves webhooks that call an earlier public URL; renews them before they end; sets their tokens; and removes those that would
+    bring every event twice. Webhooks that are not of this connection's receiver are never touched.
+
+    Before it looks at any webhook, it asks the receiver under *public_url* for an echo, as Kaizala will. An error about one group
+    does not keep the others from being dealt with; the task fails at the end. The connection needs the extra ``webhook_secret``.
+    The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaOperator`.
+
+    :param public_url: the address of Airflow's API server as Kaizala reaches it, such as ``https://airflow.example.com`` (templated)
+    :param group_ids: the groups; None or an empty list for those that the connection names in ``group_refresh_tokens`` and
+        ``default_group`` (templated)
+    :param event_types: ``["TextMessageCreated", "SurveyResponse", …]``, by default all of
+        :data:`airflow_provider_kaizala.client.models.EVENT_TYPES`; a webhook that brings further events keeps them, unless
+        *remove_unneeded* (templated)
+    :param expires: how long a webhook is valid; it is renewed when less than 30 days or less than a third is left
+    :param remove_unneeded: remove this receiver's webhooks from all other groups that the connection reaches, and events that are not
+        in *event_types* (templated)
+    :param dry_run: change nothing, only return what would be done (templated, as ``is_dry_run``)
+    :return: ``{"created", "reactivated", "replaced", "renewed", "updated", "removed", "unchanged", "dry_run"}``: for each but the
+        last a list of ``{"group_id", "webhook_id", "reason"}``
+    """
+
+    arguments: ClassVar[Mapping[str, Check]] = {
+        **{name: Wanted.checks[name] for name in ("public_url", "event_types", "expires", "remove_unneeded")},
+        "group_ids": lambda name, value: Wanted.check(name, value) if value else None,
+        "is_dry_run": lambda name, value: checks.flag("dry_run", value),
+    }
+    required_if_given: ClassVar[Sequence[str]] = ("group_ids", "event_types")
+    template_fields: Sequence[str] = (
+        "public_url",
+        "group_ids",
+        "event_types",
+        "remove_unneeded",
+        "is_dry_run",
+    )
+
+    def __init__(
+        self,
+        *,
+        public_url: str,
+        group_ids: Sequence[str] | None = None,
+        event_types: Sequence[str] = EVENT_TYPES,
+        expires: timedelta = VALIDITY,
+        remove_unneeded: bool | str = False,
+        dry_run: bool | str = False,
+        **kwargs: Unpack[ConnectionArguments],
+    ) -> None:
+        super().__init__(**kwargs)
+        self.public_url = public_url
+        self.group_ids = group_ids
+        self.event_types = event_types
+        self.expires = expires
+        self.remove_unneeded = remove_unneeded
+        self.is_dry_run = dry_run  # BaseOperator has a method dry_run
+
+    def run_task(self, context: Context) -> dict[str, Any]:
+        """Check the public URL, then make the webhooks right."""
+        connection, dry_run = self.hook.connection, self.checked("is_dry_run")
+        given = {name: self.checked(name) for name in Wanted.checks}
+        group_ids = given.pop("group_ids") or named_groups(connection.settings, connection.default_group)
+        wanted = Wanted(group_ids=group_ids, **given)
+        owner = Owner(self.kaizala_conn_id, connection.webhook_secret)
+        for group_id in wanted.group_ids:
+            mask_secret(owner.token(group_id))
+        warning = push.check_echo(connection.settings, wanted.public_url, self.kaizala_conn_id)
+        if warning:
+            self.log.warning(warning)
+        result: dict[str, Any] = {**{kind: [] for kind in KINDS}, "dry_run": dry_run}
+
+        def note(step: Step) -> None:
+            self.log.info("%s%s", "dry run: " if dry_run else "", step)
+            about = {"group_id": step.group_id, "webhook_id": step.webhook_id, "reason": step.reason}
+            result[step.kind].append(about)
+
+        now, settings = datetime.now(tz=UTC), connection.settings
+        ensure(self.hook.run, settings, owner, wanted, now, dry_run=dry_run, on_step=note)
+        return result

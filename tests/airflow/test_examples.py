@@ -10,9 +10,12 @@ import struct
 import urllib.request
 from contextlib import contextmanager
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
@@ -33,7 +36,8 @@ pytestmark = pytest.mark.airflow
 
 FOLDER = Path(__file__).parents[2] / "dags_examples"
 EXAMPLES = sorted(path.stem for path in FOLDER.glob("*.py"))
-SECRETS = ("demo-secret", "demo-refresh-token", "demo-group-token")
+WEBHOOK_SECRET = "demo-webhook-secret"
+SECRETS = ("demo-secret", "demo-refresh-token", "demo-group-token", WEBHOOK_SECRET)
 #: seconds to wait for people who answer, and for people who do not
 SOMEBODY, NOBODY = 30.0, 6.0  # on a busy machine too there is time for a reminder
 _numbers = itertools.count()
@@ -134,7 +138,7 @@ def test_all_examples_parse(airflow_db: None) -> None:
     bag = parsed()
     assert bag.import_errors == {}
     assert sorted(bag.dags) == EXAMPLES, "each file has one DAG, called like the file"
-    assert len(EXAMPLES) >= 6
+    assert len(EXAMPLES) >= 7
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -498,3 +502,56 @@ def test_half_a_roster_changes_nothing(
     (told,) = texts(kaizala_server)
     assert told.startswith("HR's roster was not applied: 2 of 3 members of group ")
     assert "max_removals is 1: nothing was changed" in told
+
+
+# --- webhooks --------------------------------------------------------------------------------------------------------------
+
+
+class _Echo(BaseHTTPRequestHandler):
+    """Echoes as the receiver does."""
+
+    def do_GET(self) -> None:
+        token = parse_qs(urlsplit(self.path).query)["validationToken"][0].encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", str(len(token)))
+        self.end_headers()
+        self.wfile.write(token)
+
+    def log_message(self, *args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def public_url() -> Iterator[str]:
+    """Where a receiver is."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Echo) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join(5)
+
+
+def test_the_webhooks_are_put_right(
+    kaizala_server: KaizalaServer, play: Play, public_url: str, kaizala_connect: Callable[..., Any]
+) -> None:
+    kaizala_connect("kaizala_default", webhook_secret=WEBHOOK_SECRET)
+    states, values = play("kaizala_webhooks", public_url=public_url)
+    assert states == {"ensure": "success"}
+    assert [each["group_id"] for each in values["ensure"]["created"]] == [GROUP]
+    states, values = play("kaizala_webhooks", public_url=public_url, groups=[GROUP], remove_unneeded=True)
+    assert states == {"ensure": "success"}
+    assert [each["group_id"] for each in values["ensure"]["unchanged"]] == [GROUP]
+    assert texts(kaizala_server) == []
+
+
+def test_the_group_reads_that_webhooks_cannot_be_put_right(
+    kaizala_server: KaizalaServer, play: Play, kaizala_connect: Callable[..., Any]
+) -> None:
+    kaizala_connect("kaizala_default", webhook_secret=WEBHOOK_SECRET)
+    states, _ = play("kaizala_webhooks", public_url=kaizala_server.url)
+    assert states == {"ensure": "failed"}
+    (text,) = texts(kaizala_server)
+    assert text.startswith("Kaizala may not reach Airflow any more: ")
+    assert "it answers 404" in text

@@ -50,8 +50,14 @@ class WatchedAsync(AsyncKaizalaClient):
 
     seen: Seen
 
-    async def _exchange(self, send: Send) -> Reply:
-        return self.seen.check(send, await super()._exchange(send))
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        exchange = self._transport.exchange
+
+        async def checked(send: Send) -> Reply:
+            return self.seen.check(send, await exchange(send))
+
+        self._transport.exchange = checked  # type: ignore[method-assign]
 
 
 class Journey:

@@ -38,6 +38,7 @@ CONNECTION = {
         "group_refresh_tokens": {GROUP: "refresh-token-of-the-group"},
         "default_group": GROUP,
         "callback_token": "callback-token-of-the-connector",
+        "webhook_secret": "webhook-secret-of-the-connector",
         "calls_per_minute": 0,
     },
 }
@@ -318,7 +319,7 @@ def kaizala(monkeypatch, variables, connect):
     monkeypatch.setitem(KaizalaClient.__init__.__kwdefaults__, "sleep", world.sleeps.append)
     monkeypatch.setitem(AsyncKaizalaClient.__init__.__kwdefaults__, "sleep", async_sleep)
     # reading all certificate authorities takes a tenth of a second, and nothing is connected to
-    monkeypatch.setattr("airflow_provider_kaizala.client.async_client.ca_bundle", lambda verify: False)
+    monkeypatch.setattr("airflow_provider_kaizala.client.httpx_transport.ca_bundle", lambda verify: False)
     connect()
     with world.behind_both():
         yield world
@@ -351,7 +352,12 @@ def connect(monkeypatch):
 @pytest.fixture
 def secrets_of_the_connection():
     extra = CONNECTION["extra"]
-    configured = [CONNECTION["password"], extra["refresh_token"], extra["callback_token"]]
+    configured = [
+        CONNECTION["password"],
+        extra["refresh_token"],
+        extra["callback_token"],
+        extra["webhook_secret"],
+    ]
     configured += extra["group_refresh_tokens"].values()
     return [*configured, *(f"access-token-for-{token}" for token in configured)]
 

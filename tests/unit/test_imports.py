@@ -19,7 +19,7 @@ BARE = (
     "import jinja2\n"
 )
 HEAVY = ("requests", "httpx", "fastapi", "sqlalchemy", "uvicorn", "urllib3")
-LAZY = ["client", "client.calls", "client.models", "hooks", "operators", "sensors", "triggers"]
+LAZY = ["client", "client.calls", "client.models", "hooks", "operators", "push", "sensors", "triggers"]
 #: what one new process does, step by step; it takes seconds to load Airflow, so all tests look at the same process
 STEPS = {
     "metadata": "from airflow_provider_kaizala.provider_info import get_provider_info; get_provider_info()",

@@ -11,8 +11,9 @@ import time
 
 import pytest
 
-from airflow_provider_kaizala.client import AsyncKaizalaClient, KaizalaClient, calls
+from airflow_provider_kaizala.client import KaizalaClient, calls
 from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaNotFoundError, KaizalaUnreachableError
+from airflow_provider_kaizala.client.httpx_transport import HttpxTransport
 from airflow_provider_kaizala.client.models import Message
 from airflow_provider_kaizala.client.multipart import Part
 from airflow_provider_kaizala.client.settings import USER_GRANT, Grant
@@ -235,7 +236,7 @@ class TestSeveralAtOnce:
     @pytest.mark.parametrize("drive", ["async"], indirect=True)
     def test_many_calls_on_one_loop_share_a_connection_pool(self, drive, server, get, monkeypatch):
         server.otherwise = server.answer(200, {"members": []})
-        store, opened, make = MemoryTokenStore(), [], AsyncKaizalaClient._open
+        store, opened, make = MemoryTokenStore(), [], HttpxTransport._open
         drive(server, store=store).run(get)
 
         def slowly(self):
@@ -243,11 +244,11 @@ class TestSeveralAtOnce:
             opened.append(make(self))
             return opened[-1]
 
-        monkeypatch.setattr(AsyncKaizalaClient, "_open", slowly)
+        monkeypatch.setattr(HttpxTransport, "_open", slowly)
         driver = drive(server, store=store)  # holds a token, so that all calls come to the opening at once
         driver.together([get] * 6)
         assert len(opened) > 1
-        assert [each for each in opened if not each.is_closed] == [driver.client._http]
+        assert [each for each in opened if not each.is_closed] == [driver.client._transport._http]
 
     @pytest.mark.parametrize("drive", ["async"], indirect=True)
     def test_a_cancelled_renewal_does_not_block_other_calls(self, drive, serve, get):

@@ -150,6 +150,7 @@ def test_extras_in_the_query_of_a_uri_are_read(monkeypatch):
         "timeout": "5.5",
         "calls_per_minute": "50",
         "callback_token": "call-back",
+        "webhook_secret": "from-which-tokens-come",
         "proxies": json.dumps({"https": "http://proxy:3128"}),
         "verify": "false",
         "allow_http": "true",
@@ -169,6 +170,7 @@ def test_extras_in_the_query_of_a_uri_are_read(monkeypatch):
     assert settings.allow_http is True
     assert settings.allowed_hosts == ("a.example", "b.example")
     assert (found.default_group, found.callback_token) == (GROUP, "call-back")
+    assert found.webhook_secret == "from-which-tokens-come"
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["object", "text"])
@@ -207,7 +209,7 @@ def test_defaults_of_a_connection_are_as_documented():
     assert settings.calls_per_minute == 100
     assert (settings.verify, settings.proxies, settings.allow_http) == (True, None, False)
     assert (settings.refresh_token, dict(settings.group_refresh_tokens)) == (None, {})
-    assert (read({}).default_group, read({}).callback_token) == (None, None)
+    assert (read({}).default_group, read({}).callback_token, read({}).webhook_secret) == (None, None, None)
 
 
 def test_empty_form_fields_count_as_missing():
@@ -293,6 +295,7 @@ def test_an_unknown_extra_lists_the_allowed_ones():
         ({"timeout": 0}, "timeout: connect must be a number of seconds above 0"),
         ({"calls_per_minute": "many"}, "extra calls_per_minute must be a number"),
         ({"callback_token": {"hidden-value": 1}}, "extra callback_token must be a string"),
+        ({"webhook_secret": ["hidden-value"]}, "extra webhook_secret must be a string"),
         ({"proxies": "http://me:hidden-value@proxy"}, "extra proxies must be a JSON object of strings"),
         ({"allow_http": "perhaps"}, "extra allow_http must be true or false"),
         ({"verify": 7}, "extra verify must be true or false"),
@@ -323,7 +326,9 @@ def test_a_connection_without_id_or_secret_is_refused(missing):
 def test_the_repr_of_a_connection_shows_no_secret():
     proxies = {"https": "http://me:pr%40xy-pass@proxy:3128"}
     tokens = {"refresh_token": REFRESH, "group_refresh_tokens": {GROUP: GROUP_TOKEN}}
-    found = read({**tokens, "callback_token": "call-back-token", "proxies": proxies})
-    secrets = {SECRET, REFRESH, GROUP_TOKEN, "call-back-token", "pr%40xy-pass", "pr@xy-pass"}
+    found = read(
+        {**tokens, "callback_token": "call-back-token", "webhook_secret": "seed", "proxies": proxies}
+    )
+    secrets = {SECRET, REFRESH, GROUP_TOKEN, "call-back-token", "seed", "pr%40xy-pass", "pr@xy-pass"}
     assert set(found.secrets()) == secrets
     assert not [secret for secret in secrets if secret in repr(found) or secret in str(found)]

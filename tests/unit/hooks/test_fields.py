@@ -14,7 +14,7 @@ from airflow_provider_kaizala.provider_info import get_provider_info
 
 def test_the_form_has_one_field_for_each_extra():
     assert list(conn_fields()) == [field.name for field in FIELDS]
-    assert len({field.name for field in FIELDS}) == len(FIELDS) == 10
+    assert len({field.name for field in FIELDS}) == len(FIELDS) == 11
     for field in FIELDS:
         shown = conn_fields()[field.name]
         assert shown["label"] == field.label
@@ -24,7 +24,7 @@ def test_the_form_has_one_field_for_each_extra():
 
 def test_secret_fields_are_password_fields():
     hidden = {field.name for field in FIELDS if field.schema.get("format") == "password"}
-    assert hidden == {"refresh_token", "callback_token"}
+    assert hidden == {"refresh_token", "callback_token", "webhook_secret"}
 
 
 def test_metadata_and_hook_describe_the_same_form():
@@ -75,6 +75,7 @@ def test_the_older_form_has_the_same_fields():
     assert {name for name, kind in kinds.items() if kind == "PasswordField"} == {
         "refresh_token",
         "callback_token",
+        "webhook_secret",
     }
     assert {name for name, kind in kinds.items() if kind == "BooleanField"} == {"allow_http"}
     assert widgets["timeout"].kwargs["default"] == "60"

@@ -17,7 +17,7 @@ every_class = pytest.mark.parametrize(("package", "name"), CLASSES, ids=[name fo
 
 
 def test_the_package_names_all_operators():
-    assert len(operators.__all__) == len(set(operators.__all__)) == 30 + 2 * compat.has_hitl()
+    assert len(operators.__all__) == len(set(operators.__all__)) == 31 + 2 * compat.has_hitl()
     for name in operators.__all__:
         operator = getattr(operators, name)
         assert operator.__name__ == name

@@ -6,12 +6,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
+from airflow_provider_kaizala import push
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.operators import (
     KaizalaCreateWebhookOperator,
     KaizalaDeleteWebhookOperator,
+    KaizalaEnsureWebhooksOperator,
     KaizalaUpdateWebhookOperator,
 )
+from airflow_provider_kaizala.push.ensure import KINDS, Owner
 
 URL = "https://me.example/kaizala"
 SECRET = "callback-token-of-the-connector"
@@ -185,6 +188,128 @@ def test_an_end_without_a_zone_is_in_the_timezone_of_the_dag(kaizala, run_task, 
     run_task(task)
     ends = datetime(2099, 3, 1, 12, tzinfo=there)
     assert kaizala.calls()[-1].json["validity"] == ends.timestamp() * 1000
+
+
+# --- ensure --------------------------------------------------------------------------------------------------------------
+
+BASE = "https://airflow.example.com"
+WEBHOOK_SECRET = "webhook-secret-of-the-connection"
+
+
+def ensure(**given):
+    return KaizalaEnsureWebhooksOperator(task_id="t", **{"public_url": BASE, **given})
+
+
+@pytest.fixture
+def checked_urls(monkeypatch, connect):
+    """The public URLs whose receiver was asked for an echo; all are fine. The connection has a secret for webhooks."""
+    urls = []
+    monkeypatch.setattr(push, "check_echo", lambda settings, url, conn_id: urls.append((url, conn_id)))
+    connect(extra={"webhook_secret": WEBHOOK_SECRET})
+    return urls
+
+
+def test_the_groups_that_the_connection_names_get_a_webhook(
+    kaizala, run_task, group, checked_urls, logs, monkeypatch, secrets_of_the_connection
+):
+    masked = []
+    monkeypatch.setattr("airflow_provider_kaizala.operators.webhook.mask_secret", masked.append)
+    kaizala.script = [listing(("foreign", URL)), CREATED]
+    result = run_task(ensure(public_url="{{ params.where }}/"), params={"where": BASE})
+    nothing = {kind: [] for kind in KINDS}
+    created = [{"group_id": group, "webhook_id": "w1", "reason": "the group has none"}]
+    assert result == {**nothing, "created": created, "dry_run": False}
+    assert checked_urls == [(BASE, "kaizala_default")]
+    (post,) = kaizala.posts
+    token = Owner("kaizala_default", WEBHOOK_SECRET).token(group)
+    assert (post.json["objectId"], post.json["callBackToken"]) == (group, token)
+    assert masked == [token]
+    shown = f"{logs.text} {result}"
+    assert "created: webhook w1 of group" in shown
+    assert not [each for each in (token, WEBHOOK_SECRET, *secrets_of_the_connection) if each in shown]
+
+
+@pytest.mark.parametrize(
+    ("given", "groups"),
+    [
+        ({"group_ids": "{{ params.groups }}"}, ["g1", "g2"]),
+        ({"group_ids": ["{{ params.one }}", "g3"]}, ["g1", "g3"]),
+    ],
+)
+def test_the_groups_may_be_known_at_run_time_only(kaizala, run_task, checked_urls, given, groups):
+    kaizala.script = [listing(), listing()]
+    with DAG("a_dag", schedule=None, render_template_as_native_obj=True):
+        task = ensure(dry_run="{{ true }}", **given)
+    result = run_task(task, params={"groups": ["g1", "g2"], "one": "g1"})
+    assert [each["group_id"] for each in result["created"]] == groups
+    assert kaizala.posts == []
+
+
+def test_an_empty_list_stands_for_the_groups_of_the_connection(kaizala, run_task, group, checked_urls):
+    kaizala.script = [listing()]
+    result = run_task(ensure(group_ids=[], dry_run=True))
+    assert [each["group_id"] for each in result["created"]] == [group]
+
+
+def test_groups_that_render_to_none_are_not_replaced_by_others(kaizala, run_task, checked_urls):
+    with DAG("a_dag", schedule=None, render_template_as_native_obj=True):
+        task = ensure(group_ids="{{ none }}")
+    with pytest.raises(AirflowFailException, match="group_ids rendered to None"):
+        run_task(task)
+    assert kaizala.calls() == []
+
+
+def test_nothing_is_asked_where_the_receiver_is_not(kaizala, run_task, checked_urls, monkeypatch):
+    def fail(*args):
+        raise push.ReceiverError("not the receiver")
+
+    monkeypatch.setattr(push, "check_echo", fail)
+    with pytest.raises(push.ReceiverError, match="not the receiver"):  # Airflow may retry
+        run_task(ensure())
+    assert kaizala.calls() == []
+
+
+def test_without_a_secret_the_task_fails_at_once(kaizala, run_task, checked_urls, connect):
+    connect(extra={"webhook_secret": None})
+    with pytest.raises(AirflowFailException, match="extra webhook_secret is missing"):
+        run_task(ensure())
+    assert (kaizala.calls(), checked_urls) == ([], [])
+
+
+def test_a_group_that_fails_fails_the_task_at_the_end(kaizala, run_task, checked_urls):
+    kaizala.script = [kaizala.error(403), listing(), CREATED]
+    with pytest.raises(push.WebhooksError, match="group g1: listWebhooks failed"):  # Airflow may retry
+        run_task(ensure(group_ids=["g1", "g2"]))
+    (post,) = kaizala.posts
+    assert post.json["objectId"] == "g2"
+
+
+def test_a_warning_about_the_public_url_is_logged(kaizala, run_task, checked_urls, monkeypatch, logs):
+    monkeypatch.setattr(push, "check_echo", lambda *args: "plain http")
+    kaizala.script = [listing()]
+    run_task(ensure(dry_run=True))
+    assert "plain http" in logs.text
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"public_url": "me.example"}, "public_url must be an https:// address"),
+        ({"public_url": "https://u:pass-word@me.example"}, "public_url must be an https:// address"),
+        ({"public_url": None}, "public_url must be a string"),
+        ({"group_ids": "g1"}, "group_ids must be a list of group ids"),
+        ({"event_types": []}, "event_types is empty"),
+        ({"event_types": ["Message"]}, "event_types must be one of ActionCreated"),
+        ({"expires": "2099-01-01"}, "expires must be a timedelta of at least a day"),
+        ({"remove_unneeded": "perhaps"}, "remove_unneeded must be True or False"),
+        ({"dry_run": "perhaps"}, "dry_run must be True or False"),
+        ({"group_id": "g1"}, "does not take it"),
+    ],
+)
+def test_what_cannot_be_ensured_is_refused_when_the_dag_is_parsed(given, says):
+    with pytest.raises(KaizalaInputError, match=says) as refused:
+        ensure(**given)
+    assert "pass-word" not in str(refused.value)
 
 
 # --- what is refused -----------------------------------------------------------------------------------------------------

@@ -1,0 +1,49 @@
+"""The assets on which DAGs are scheduled to run when something happens in a group.
+
+``kaizala://<connection id>/groups/<group id>`` gets an asset event for whatever happens in the group, and
+``kaizala://<connection id>/groups/<group id>/<event type>`` for events of that type alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+from airflow_provider_kaizala.client.errors import KaizalaInputError, did_you_mean
+from airflow_provider_kaizala.client.models.webhooks import EVENT_TYPES
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+SCHEME = "kaizala"
+_FORM = (
+    "kaizala://<connection id>/groups/<group id> or kaizala://<connection id>/groups/<group id>/<event type>"
+)
+
+
+def asset_uri(conn_id: str, group_id: str, event_type: str | None = None) -> str:
+    """Return the URI of a group's asset, as ``Asset(uri)`` takes it.
+
+    :param event_type: one of :data:`~airflow_provider_kaizala.client.models.EVENT_TYPES`; by default the asset is for all of them
+    """
+    path = f"groups/{quote(group_id, safe='@')}" + (f"/{quote(event_type, safe='')}" if event_type else "")
+    return f"{SCHEME}://{quote(conn_id, safe='')}/{path}"
+
+
+def sanitize_uri(uri: SplitResult) -> SplitResult:
+    """Check the URI of an asset and return it in its one spelling. Airflow calls this when a DAG is parsed.
+
+    :raises KaizalaInputError: if it names no group, or no known event type
+    """
+    conn_id = unquote(uri.netloc)
+    root, *parts = [unquote(part) for part in uri.path.removeprefix("/").split("/")]
+    if not conn_id or root != "groups" or not 1 <= len(parts) <= 2 or not all(parts) or uri.query:
+        raise KaizalaInputError(f"{uri.geturl()!r} is not the URI of a Kaizala asset; it must be {_FORM}")
+    group_id, event_type = parts[0], parts[1] if parts[1:] else None
+    if event_type and event_type not in EVENT_TYPES:
+        hint = did_you_mean(event_type, EVENT_TYPES) or "."
+        raise KaizalaInputError(
+            f"{uri.geturl()!r}: {event_type!r} is not an event type{hint} Allowed are: {', '.join(EVENT_TYPES)}"
+        )
+    path = asset_uri(conn_id, group_id, event_type).partition("://")[2].partition("/")[2]
+    return uri._replace(netloc=quote(conn_id, safe=""), path=f"/{path}")

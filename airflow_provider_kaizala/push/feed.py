@@ -1,0 +1,175 @@
+"""Reads received events from the receiver, in tasks and triggers, which cannot reach Airflow's database."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from airflow_provider_kaizala.client.effects import Send, TransportFailure
+from airflow_provider_kaizala.client.errors import KaizalaError
+from airflow_provider_kaizala.client.models.wire import UnreadableReplyError
+from airflow_provider_kaizala.client.value import Value
+from airflow_provider_kaizala.push.pages import MOST_EVENTS, Page, read_page
+from airflow_provider_kaizala.push.subscriptions import EVENTS, PATH, listener_token
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from airflow_provider_kaizala.client.effects import Reply
+
+#: seconds for connecting, and for a reply beyond what the request asks the receiver to wait
+PATIENCE = 10.0
+#: seconds that one request waits for an event. An API server that is stopped lets requests end first
+WAIT = 20.0
+
+
+class FeedError(KaizalaError):
+    """The receiver's events cannot be read now. Nothing is lost: they can be read later from the same cursor."""
+
+    is_transient = True
+
+
+class Network(Value):
+    """How requests to Airflow's API server leave this machine.
+
+    :param verify: TLS verification: True, False, or a path to a CA bundle
+    :param proxies: proxies by scheme; None for those of the environment
+    """
+
+    verify: bool | str = True
+    proxies: Mapping[str, str] | None = None
+
+
+class EventFeed:
+    """The received events of a connection. Close it, with :meth:`close` or :meth:`aclose`, as it was used.
+
+    :param conn_id: the connection
+    :param secret: its ``webhook_secret``
+    :param base_url: the address of Airflow's API server, see :func:`~airflow_provider_kaizala.push.settings.receiver_url`
+    """
+
+    def __init__(self, conn_id: str, secret: str, base_url: str, network: Network | None = None) -> None:
+        self._url = f"{base_url.rstrip('/')}{PATH}/{quote(conn_id, safe='')}{EVENTS}"
+        self._headers = {
+            "Authorization": f"Bearer {listener_token(secret, conn_id)}",
+            "Accept": "application/json",
+        }
+        self._network = network or Network()
+        self._sync: Any = None
+        self._async: Any = None
+
+    def __repr__(self) -> str:
+        return f"EventFeed({self._url!r})"
+
+    def read(
+        self,
+        after: int | None,
+        group_id: str | None = None,
+        event_types: Collection[str] = (),
+        limit: int = MOST_EVENTS,
+    ) -> Page:
+        """Return the events behind a cursor. If there are none, these are all.
+
+        :param after: the cursor of the last page; 0 for the oldest event that is kept, None for the present end
+        :param group_id: only events that a webhook of this group has brought
+        :param event_types: only events of these types; empty for all
+        :param limit: the number of events to return at most, up to 500
+        :raises FeedError: if they cannot be read now
+        """
+        if self._sync is None:
+            # a task or a trigger needs one of the two HTTP libraries
+            transport = import_module("airflow_provider_kaizala.client.requests_transport")
+            self._sync = transport.RequestsTransport(self._network)
+        send = self._send(after, 0, group_id, event_types, limit)
+        try:
+            reply = self._sync.exchange(send)
+        except TransportFailure as error:
+            raise self._unreached(error) from None
+        return self._page(reply)
+
+    async def listen(
+        self,
+        after: int | None,
+        wait: float = WAIT,
+        group_id: str | None = None,
+        event_types: Collection[str] = (),
+        limit: int = MOST_EVENTS,
+    ) -> Page:
+        """Return the events behind a cursor, on an event loop; wait for one if there is none. See :meth:`read`.
+
+        :param wait: seconds to wait, up to 30. If there is no event within them, the page is empty
+        :raises FeedError: if they cannot be read now
+        """
+        if self._async is None:
+            transport = import_module("airflow_provider_kaizala.client.httpx_transport")
+            self._async = transport.HttpxTransport(self._network)
+        send = self._send(after, wait, group_id, event_types, limit)
+        try:
+            reply = await self._async.exchange(send)
+        except TransportFailure as error:
+            raise self._unreached(error) from None
+        return self._page(reply)
+
+    def close(self) -> None:
+        """Close the connections of :meth:`read`."""
+        if self._sync is not None:
+            self._sync.close()
+
+    async def aclose(self) -> None:
+        """Close the connections of :meth:`listen`."""
+        if self._async is not None:
+            await self._async.close()
+
+    # --- requests and replies --------------------------------------------------------------------------------------------
+
+    def _send(
+        self,
+        after: int | None,
+        wait: float,
+        group_id: str | None,
+        event_types: Collection[str],
+        limit: int,
+    ) -> Send:
+        asked = {
+            "after": "latest" if after is None else str(after),
+            "wait": f"{wait:g}" if wait else "",
+            "group": group_id or "",
+            "types": ",".join(event_types),
+            "limit": str(limit),
+        }
+        query = urlencode({name: value for name, value in asked.items() if value})
+        patience = wait + PATIENCE
+        return Send("GET", f"{self._url}?{query}", self._headers, None, PATIENCE, patience, patience)
+
+    def _unreached(self, error: TransportFailure) -> FeedError:
+        hint = (
+            "its certificate is not trusted; name the CA bundle in the environment variable REQUESTS_CA_BUNDLE"
+            if error.certificate
+            else "is [kaizala] receiver_url right, and does the API server run?"
+        )
+        return FeedError(f"{self._url} cannot be reached: {error.detail}; {hint}")
+
+    def _page(self, reply: Reply) -> Page:
+        kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if reply.status == 200 and kind == "application/json":
+            try:
+                return read_page(reply.body)
+            except UnreadableReplyError as error:
+                raise FeedError(f"{self._url} does not answer as the receiver does: {error}") from None
+        raise FeedError(f"{self._url} {_problem(reply, kind)}")
+
+
+def _problem(reply: Reply, kind: str) -> str:
+    if reply.status == 200 and kind == "text/html":
+        return (
+            "is not the receiver: it answers with a web page, as Airflow does where the plugin is not loaded; install "
+            "airflow-provider-kaizala where the API server runs, and restart it"
+        )
+    if reply.status == 404:
+        return "refuses: the API server needs the connection in [kaizala] webhook_connections, with the same webhook_secret as here"
+    if reply.status in (429, 503):
+        return f"is busy: it answers {reply.status}"
+    if 300 <= reply.status < 400:
+        return f"redirects ({reply.status}); give the address itself as [kaizala] receiver_url"
+    return f"does not answer as the receiver does: it answers {reply.status} with {kind or 'no type'}"
