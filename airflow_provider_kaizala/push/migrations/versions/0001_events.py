@@ -10,11 +10,14 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
+from airflow_provider_kaizala.push.tables import metadata
+
 revision = "kaizala_0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
+SCHEMA = metadata.schema  # [database] sql_alchemy_schema
 SERIAL = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 MOMENT = sa.TIMESTAMP(timezone=True).with_variant(mysql.TIMESTAMP(fsp=6), "mysql")
 
@@ -34,15 +37,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="kaizala_event_pkey"),
         sa.UniqueConstraint("conn_id", "object_type", "object_id", "event_id", name="kaizala_event_once_uq"),
         sqlite_autoincrement=True,
+        schema=SCHEMA,
     )
-    op.create_index("idx_kaizala_event_conn", "kaizala_event", ["conn_id", "id"])
-    op.create_index("idx_kaizala_event_group", "kaizala_event", ["conn_id", "group_id", "id"])
-    op.create_index("idx_kaizala_event_received_at", "kaizala_event", ["received_at"])
+    op.create_index("idx_kaizala_event_conn", "kaizala_event", ["conn_id", "id"], schema=SCHEMA)
+    op.create_index("idx_kaizala_event_group", "kaizala_event", ["conn_id", "group_id", "id"], schema=SCHEMA)
+    op.create_index("idx_kaizala_event_received_at", "kaizala_event", ["received_at"], schema=SCHEMA)
     op.create_table(
         "kaizala_inbox",
         sa.Column("conn_id", sa.String(250), nullable=False),
         sa.Column("received", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("conn_id", name="kaizala_inbox_pkey"),
+        schema=SCHEMA,
     )
     op.create_table(
         "kaizala_bell",
@@ -52,10 +57,11 @@ def upgrade() -> None:
         sa.Column("rung_at", MOMENT, nullable=False),
         sa.Column("pending", sa.Boolean(create_constraint=False), nullable=False),
         sa.PrimaryKeyConstraint("conn_id", "group_id", "event_type", name="kaizala_bell_pkey"),
+        schema=SCHEMA,
     )
-    op.create_index("idx_kaizala_bell_pending", "kaizala_bell", ["pending", "rung_at"])
+    op.create_index("idx_kaizala_bell_pending", "kaizala_bell", ["pending", "rung_at"], schema=SCHEMA)
 
 
 def downgrade() -> None:
     for name in ("kaizala_bell", "kaizala_inbox", "kaizala_event"):
-        op.drop_table(name)
+        op.drop_table(name, schema=SCHEMA)
