@@ -162,9 +162,7 @@ class Receiver:
         self.requests, self.secrets, self.open = [], [], 0
         self._news = asyncio.Event()
 
-    def event(
-        self, event_type="PollResponse", action_id="act-1", group=None, object_type="Group", prefix=""
-    ):
+    def event(self, event_type="PollResponse", action_id="act-1", group=None, object_type="Group", prefix=""):
         """Receive an event.
 
         :param prefix: how its id begins
