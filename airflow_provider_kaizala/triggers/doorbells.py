@@ -106,13 +106,13 @@ class Doorbell:
         while True:
             try:
                 page = await self._listen(cursor)
-                self._note_success()
                 if cursor is None:  # what came before is not in the feed
                     for account in self._accounts:
                         account.ring()
                 for event in page.events:
                     self._hear(event)
                 cursor = page.cursor
+                self._note_success()
                 pause = PAUSE if page.events else 0.0
             except Exception as error:  # noqa: BLE001 - whatever it is, waits go on without
                 pause = min(RETRY * 2.0 ** min(self._failures, 10), LONGEST_RETRY)

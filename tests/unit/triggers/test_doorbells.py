@@ -475,6 +475,28 @@ def test_whatever_goes_wrong_with_listening_waits_go_on(
     assert f"{type(error).__name__}: {error}" in logs.text
 
 
+def test_an_event_that_cannot_be_dealt_with_leaves_waits_to_polling(
+    stage, kaizala, group, receiver, monkeypatch, logs
+):
+    def broken(*_):
+        raise RuntimeError("oh")
+
+    monkeypatch.setattr(doorbells, "bare", broken)
+    kaizala.poll({}, sent_at=SENT_TEXT)
+
+    async def scene():
+        async with stage.waits(on(group), interval=60) as (told,):
+            await asyncio.sleep(10)
+            receiver.event()
+            await asyncio.sleep(100)
+            kaizala.poll({RAVI: "Yes"}, sent_at=SENT_TEXT)
+            await asyncio.sleep(60)
+            return told
+
+    assert [who(news) for news in stage.play(scene)] == [[RAVI]]
+    assert "cannot be read now" in logs.text
+
+
 def test_a_new_secret_is_read_after_it_was_refused(stage, kaizala, group, receiver, connect):
     kaizala.poll({}, sent_at=SENT_TEXT)
 
