@@ -215,11 +215,16 @@ class Readings:
             settings = found.value.settings
             budget = self._budgets.setdefault(conn_id, Budget(0))
             budget.limit = math.ceil(settings.calls_per_minute * SHARE)  # 0 is no limit
+            if budget.reserve(self._clock(), patience=1e-6) > 0:
+                raise NotNowError
+            is_first = True
             async with self._make_hook(conn_id).async_client(settings) as client:
 
                 async def run(call: Call[Any]) -> Any:
-                    if budget.reserve(self._clock(), patience=1e-6) > 0:
-                        raise NotNowError
+                    nonlocal is_first
+                    if not is_first:  # what has begun may end, and others begin later
+                        budget.reserve(self._clock())
+                    is_first = False
                     return await client.run(call, within=LONGEST_CALL)
 
                 return await afollow(item.reading(found.value, before), run)
