@@ -277,7 +277,7 @@ def fill_airflow(ui: AirflowUi, store: Store) -> None:
     rows.wait("payments", "approve", wire(approval, rule), map_index=2, since=timedelta(minutes=2))
 
     run = rows.run("thank_for_photos", "asset_triggered__2026-01-01")
-    for minute in range(60):
+    for minute in reversed(range(60)):
         for kind, every, who in (
             ("TextMessageCreated", 2, "Ravi"),
             ("SurveyResponse", 7, "Meera"),

@@ -1,4 +1,4 @@
-"""``make screenshots``: pictures for ``docs/`` of the page for people, as a crew sees it in the morning, and of the page in Airflow's UI."""
+"""``make screenshots``: pictures for ``docs/`` of the page for people, as a crew sees it in the morning, and of Airflow's page."""
 
 from __future__ import annotations
 

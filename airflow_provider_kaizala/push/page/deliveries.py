@@ -185,11 +185,12 @@ def _rings(session: Session, rows: Sequence[Any]) -> list[tuple[str, datetime, R
     uris = {uri for row in rows for uri in _uris(row)}
     if not uris:
         return []
+    oldest = min(_utc(row.received_at) for row in rows)
     rings = (
         select(AssetModel.uri, AssetEvent.timestamp, DagRun.dag_id, DagRun.run_id)
         .join(AssetModel, AssetModel.id == AssetEvent.asset_id)
         .outerjoin(AssetEvent.created_dagruns)
-        .where(AssetModel.uri.in_(uris), AssetEvent.timestamp >= _utc(rows[-1].received_at))
+        .where(AssetModel.uri.in_(uris), AssetEvent.timestamp >= oldest)
         .order_by(AssetEvent.timestamp, AssetEvent.id)
         .limit(RINGS)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -44,6 +44,8 @@ STORED_FRESH = 10.0
 GROUPS = 50
 #: names of people that are shown of one wait, of each kind
 NAMES = 20
+#: the page says when it has read what is older
+OLD = timedelta(minutes=1)
 #: reads of the metadata database at once, in each API server process
 DATABASE_READERS = 2
 
@@ -70,7 +72,7 @@ class WaitView(Value):
     :param text: how far it has come, in words; None if that was not read
     :param done: of *needed*, how many have answered
     :param owing: who has not answered yet
-    :param at: when that was read
+    :param at: when that was read, if it is long ago
     :param problem: why it cannot be read
     """
 
@@ -244,7 +246,8 @@ class Viewer:
 
     def _wait(self, found: OpenWait) -> WaitView:
         item = _progress_item(found)
-        return wait_view(found, self._readings.seen(item) if item else None, self._name)
+        seen = self._readings.seen(item) if item else None
+        return wait_view(found, seen, self._name, datetime.now(tz=UTC))
 
     def _group(self, conn_id: str, group_id: str, deliveries: Deliveries | None) -> GroupView:
         seen = self._readings.seen(GroupWebhooks(conn_id, group_id)) or Seen()
@@ -326,7 +329,9 @@ def _items(waits: Waits, groups: Mapping[str, Sequence[str]], stored: Seen) -> l
     return [*items, *(GroupName(conn_id, each) for conn_id, each in named)]
 
 
-def wait_view(found: OpenWait, seen: Seen | None, name_of: Callable[[str | None, str], str]) -> WaitView:
+def wait_view(
+    found: OpenWait, seen: Seen | None, name_of: Callable[[str | None, str], str], now: datetime
+) -> WaitView:
     """Return an open wait as the page shows it.
 
     :param seen: what was read of it; None if nothing was
@@ -366,7 +371,7 @@ def wait_view(found: OpenWait, seen: Seen | None, name_of: Callable[[str | None,
         needed=needed,
         answered=People.of(progress.answered),
         owing=People.of(progress.missing),
-        at=seen.at if seen else None,
+        at=seen.at if seen and seen.at and now - seen.at > OLD else None,
     )
 
 

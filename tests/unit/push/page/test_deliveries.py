@@ -82,6 +82,14 @@ def test_an_event_that_rang_and_one_that_started_a_run(rows: Rows, session: Any)
     ]
 
 
+def test_an_event_that_was_stored_after_a_later_one(rows: Rows, session: Any) -> None:
+    run = rows.run("on_photos", "asset_triggered__1")
+    rows.event("TextMessageCreated", timedelta(minutes=1))
+    rows.event("AttachmentCreated", timedelta(minutes=9))
+    rows.ring("AttachmentCreated", timedelta(minutes=8), run)
+    assert read(session).last[0].runs == (Run("on_photos", "asset_triggered__1"),)
+
+
 def test_events_that_were_merged_name_the_run_that_read_them(rows: Rows, session: Any) -> None:
     """At most one asset event is made per second, and Airflow may start no run for the first of them."""
     first, second = rows.run("on_photos", "asset_triggered__1"), rows.run("on_photos", "asset_triggered__2")

@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_kaizala.client.models.people import Person
 from airflow_provider_kaizala.push.page.readings import Progressed
 from airflow_provider_kaizala.push.page.shared import Seen
-from airflow_provider_kaizala.push.page.view import NAMES, People, WaitView, task_link, wait_view
+from airflow_provider_kaizala.push.page.view import NAMES, OLD, People, WaitView, task_link, wait_view
 from airflow_provider_kaizala.push.page.waits import OpenWait
 from airflow_provider_kaizala.waiting.rules import Progress, read_rule
 from airflow_provider_kaizala.waiting.subjects import NewActions, NewMembers, Reactions, Responses
@@ -41,8 +41,8 @@ def found(there: Wait | None, **changes: Any) -> OpenWait:
     return OpenWait(**{**values, **changes})
 
 
-def view(there: OpenWait, seen: Seen | None = None) -> WaitView:
-    return wait_view(there, seen, lambda conn_id, group_id: f"{group_id} of {conn_id}")
+def view(there: OpenWait, seen: Seen | None = None, now: datetime = NOW) -> WaitView:
+    return wait_view(there, seen, lambda conn_id, group_id: f"{group_id} of {conn_id}", now)
 
 
 def seen(progress: Progress, title: str | None = "Tea?", **given: Any) -> Seen:
@@ -59,7 +59,13 @@ def test_a_wait_that_was_read() -> None:
     shown = view(found(wait(), asked="Tea? {{ ds }}"), seen(Progress(False, (ASHA,), 2, (RAVI,))))
     assert (shown.title, shown.text, shown.done, shown.needed) == ("Tea?", "1 of 2 answered", 1, 2)
     assert (shown.answered, shown.owing) == (People(("Asha",)), People(("Ravi",)))
-    assert (shown.since, shown.at) == (NOW - timedelta(minutes=1), NOW)
+    assert shown.since == NOW - timedelta(minutes=1)
+
+
+def test_a_reading_that_is_old_says_so() -> None:
+    read = seen(Progress(False, (ASHA,), 2, (RAVI,)))
+    assert view(found(wait()), read, NOW + OLD).at is None
+    assert view(found(wait()), read, NOW + OLD + timedelta(seconds=1)).at == NOW
 
 
 def test_the_question_may_end_before_the_wait() -> None:
