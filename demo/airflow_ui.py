@@ -285,7 +285,7 @@ def fill_airflow(ui: AirflowUi, store: Store) -> None:
             ("PollResponse", 5, "Asha"),
         ):
             for part in range((minute * 7 // every) % 4 if minute % every == 0 else 0):
-                rows.event(kind, timedelta(minutes=minute, seconds=11 * part), who)
+                rows.event(kind, timedelta(minutes=minute, seconds=33 - 11 * part), who)
                 if kind == "AttachmentCreated" and not part:
                     rows.ring(kind, timedelta(minutes=minute), run)
                 elif kind == "PollResponse" and not part:

@@ -28,7 +28,8 @@
     const time = { hour: "2-digit", minute: "2-digit" };
     return {
       day: make({ year: "numeric", month: "2-digit", day: "2-digit" }),
-      time: make({ ...time, second: "2-digit" }),
+      time: make(time),
+      second: make({ ...time, second: "2-digit" }),
       date: make({ ...time, day: "numeric", month: "short" }),
       year: make({ ...time, day: "numeric", month: "short", year: "numeric" }),
       full: make({ dateStyle: "full", timeStyle: "long" }),
@@ -49,8 +50,10 @@
     for (const each of document.querySelectorAll("time[datetime]")) {
       const moment = new Date(each.dateTime);
       const isNear = Math.abs(moment - Date.now()) < 180 * 86_400_000;
-      const absolute = (format.day.format(moment) === today ? format.time : isNear ? format.date : format.year).format(moment);
-      const text = "relative" in each.dataset ? `${absolute} (${fromNow(moment)})` : absolute;
+      const isRelative = "relative" in each.dataset;
+      const ofToday = isRelative ? format.time : format.second;
+      const absolute = (format.day.format(moment) === today ? ofToday : isNear ? format.date : format.year).format(moment);
+      const text = isRelative ? `${absolute} (${fromNow(moment)})` : absolute;
       if (each.textContent !== text) each.textContent = text;
       each.title = format.full.format(moment);
     }
