@@ -41,7 +41,7 @@
   const fromNow = (moment) => {
     const seconds = (moment - Date.now()) / 1000;
     const [unit, length] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? [];
-    return unit ? away.format(Math.trunc(seconds / length), unit) : seconds < 0 ? "just now" : "in less than a minute";
+    return unit ? away.format(Math.round(seconds / length), unit) : seconds < 0 ? "just now" : "in less than a minute";
   };
 
   const showTimes = () => {
