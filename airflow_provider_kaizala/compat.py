@@ -235,6 +235,36 @@ def has_push() -> bool:
     return bool(AIRFLOW_V_3_0_PLUS)
 
 
+def need_push(what: str) -> None:
+    """Refuse an Airflow that cannot receive webhooks.
+
+    :param what: what needs them
+    :raises AirflowOptionalProviderFeatureException: says what is missing
+    """
+    from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
+
+    if not AIRFLOW_V_3_0_PLUS:
+        from airflow import __version__
+
+        raise AirflowOptionalProviderFeatureException(
+            f"{what} needs Airflow 3.0 or newer; this is {__version__}"
+        )
+
+
+def has_page() -> bool:
+    """Tell whether this Airflow shows pages of plugins in its UI: Airflow 3.0 has no external views."""
+    return bool(AIRFLOW_V_3_1_PLUS)
+
+
+def task_state_model() -> Any:
+    """Return the table in which tasks keep their state; None before Airflow 3.3, which has no such thing."""
+    if not AIRFLOW_V_3_3_PLUS:
+        return None
+    from airflow.models.task_state_store import TaskStateStoreModel
+
+    return TaskStateStoreModel
+
+
 def warn_without_push() -> None:
     """Log a warning if ``[kaizala] webhook_connections`` is set, but this Airflow cannot receive webhooks."""
     if not AIRFLOW_V_3_0_PLUS and conf.get("kaizala", "webhook_connections", fallback=""):

@@ -15,6 +15,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from airflow_provider_kaizala.push.feed import WAIT, EventFeed, FeedError
+from airflow_provider_kaizala.push.pulled import PULLED
 from airflow_provider_kaizala.push.settings import receiver_url
 
 if TYPE_CHECKING:
@@ -105,21 +106,19 @@ class Doorbell:
         while True:
             try:
                 page = await self._listen(cursor)
+                if cursor is None:  # what came before is not in the feed
+                    for account in self._accounts:
+                        account.ring()
+                for event in page.events:
+                    self._hear(event)
+                cursor = page.cursor
+                self._note_success()
+                pause = PAUSE if page.events else 0.0
             except Exception as error:  # noqa: BLE001 - whatever it is, waits go on without
                 pause = min(RETRY * 2.0 ** min(self._failures, 10), LONGEST_RETRY)
                 self._note_failure(error)
                 await self._close()
-                await asyncio.sleep(pause)
-                continue
-            self._note_success()
-            if cursor is None:  # what came before is not in the feed
-                for account in self._accounts:
-                    account.ring()
-            cursor = page.cursor
-            for event in page.events:
-                self._hear(event)
-            if page.events:
-                await asyncio.sleep(PAUSE)
+            await asyncio.sleep(pause)
 
     async def _listen(self, cursor: int | None) -> Page:
         if self._feed is None:
@@ -137,7 +136,7 @@ class Doorbell:
             await feed.aclose()
 
     def _hear(self, event: KaizalaEvent) -> None:
-        if event.group_id is None:
+        if event.group_id is None or event.event_id.startswith(PULLED):  # a poll has found it
             return
         # only a webhook of the group shows that its events arrive, and responses are found by the action that they name
         if event.object_type == "Group" and (event.action_id or not event.event_type.endswith("Response")):
