@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -187,7 +188,7 @@ class Viewer:
         groups = {
             conn_id: _groups(conn_id, connections[conn_id], stored) for conn_id in sorted(access.conn_ids)
         }
-        await self._readings.read(_items(waits, groups, stored), max(0.0, ends - time.monotonic()))
+        await self._readings.read(_items(waits, groups), max(0.0, ends - time.monotonic()))
         self._shared.forget()
         return self._view(access, waits, page, span, connections, groups, stored)
 
@@ -254,7 +255,7 @@ class Viewer:
         received = [
             each
             for each in (deliveries.received if deliveries else ())
-            if (each.conn_id, each.group_id) == (conn_id, group_id)
+            if each.conn_id == conn_id and (each.group_id or "").lower() == group_id.lower()
         ]
         webhooks: tuple[ListedWebhook, ...] | None = seen.value
         return GroupView(
@@ -320,13 +321,18 @@ def _progress_item(found: OpenWait) -> WaitProgress | None:
     return WaitProgress.of(found.conn_id, found.wire)
 
 
-def _items(waits: Waits, groups: Mapping[str, Sequence[str]], stored: Seen) -> list[Item]:
-    """Return what to read, the most important first."""
-    items: list[Item] = [item for each in waits.open if (item := _progress_item(each))]
-    items += [GroupWebhooks(conn_id, each) for conn_id, found in groups.items() for each in found]
-    named = [(each.conn_id, each.wait.subject.group_id) for each in waits.open if each.conn_id and each.wait]
-    named += [(conn_id, each) for conn_id, found in groups.items() for each in found]
-    return [*items, *(GroupName(conn_id, each) for conn_id, each in named)]
+def _items(waits: Waits, groups: Mapping[str, Sequence[str]]) -> list[Item]:
+    """Return what to read: of each kind one in turn, so that none has to wait for all of another."""
+    of_groups = [(conn_id, each) for conn_id, found in groups.items() for each in found]
+    of_waits = [
+        (each.conn_id, each.wait.subject.group_id) for each in waits.open if each.conn_id and each.wait
+    ]
+    kinds: tuple[list[Item], ...] = (
+        [item for each in waits.open if (item := _progress_item(each))],
+        [GroupWebhooks(*each) for each in of_groups],
+        [GroupName(*each) for each in dict.fromkeys([*of_waits, *of_groups])],
+    )
+    return [item for turn in zip_longest(*kinds) for item in turn if item is not None]
 
 
 def wait_view(
