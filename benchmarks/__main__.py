@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks import imports, message, page, results, server, waits
+from benchmarks import imports, message, page, push, results, server, waits
 from benchmarks.bench import Bench, Setting
 from benchmarks.load import LoadFailed
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from benchmarks.results import Results
 
 BENCHES: dict[str, Bench] = {
-    bench.NAME: bench for bench in (cast("Bench", each) for each in (server, page, imports, message, waits))
+    bench.NAME: bench
+    for bench in (cast("Bench", each) for each in (server, page, imports, message, waits, push))
 }
 RESULTS = Path(__file__).resolve().parent / "results.json"
 #: not in /tmp, which may be memory

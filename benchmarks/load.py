@@ -30,6 +30,7 @@ class Plan:
 
     :param head: request line and headers, without Host and Content-Length; with CRLF after each line
     :param expect: what each reply's body holds; a 200 alone may come from somebody else
+    :param status: of each reply
     :param keep: return the replies' bodies
     """
 
@@ -37,6 +38,7 @@ class Plan:
     head: str
     body: str = ""
     expect: str = ""
+    status: int = 200
     connections: int = 1
     seconds: float = 1.0
     keep: bool = False
@@ -139,7 +141,7 @@ class _Connection:
             raise LoadFailed(f"a reply without a length: {head!r}")
         if len(body) < int(length.partition(b"\r\n")[0]):
             return None
-        if b" 200 " not in status + b" " or self.plan.expect.encode() not in body:
+        if f" {self.plan.status} ".encode() not in status + b" " or self.plan.expect.encode() not in body:
             raise LoadFailed(f"not the reply that was expected: {status!r} {body[:300]!r}")
         self.closing = b"\r\nconnection: close" in headers
         return body

@@ -18,19 +18,19 @@ FOLDER = ROOT / ".build" / "peers"
 _REQUIREMENTS = ROOT / "benchmarks" / "peers-requirements.txt"
 
 
-def install() -> None:
-    """Install the other providers, once for each version of their list."""
-    stamp = FOLDER / ".installed"
-    if stamp.exists() and stamp.read_text() == _REQUIREMENTS.read_text():
+def install(folder: Path = FOLDER, requirements: Path = _REQUIREMENTS) -> None:
+    """Install other providers, once for each version of their list."""
+    stamp = folder / ".installed"
+    if stamp.exists() and stamp.read_text() == requirements.read_text():
         return
-    shutil.rmtree(FOLDER, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     run_to_end(
         "pip install",
         [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-deps", "--target",
-         str(FOLDER), "-r", str(_REQUIREMENTS)],
+         str(folder), "-r", str(requirements)],
         os.environ,
     )  # fmt: skip
-    stamp.write_text(_REQUIREMENTS.read_text())
+    stamp.write_text(requirements.read_text())
 
 
 def environment(home: Path, connections: Mapping[str, str]) -> dict[str, str]:
