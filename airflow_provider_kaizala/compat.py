@@ -235,6 +235,21 @@ def has_push() -> bool:
     return bool(AIRFLOW_V_3_0_PLUS)
 
 
+def need_push(what: str) -> None:
+    """Refuse an Airflow that cannot receive webhooks.
+
+    :raises AirflowOptionalProviderFeatureException: says what needs it
+    """
+    from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
+
+    if not AIRFLOW_V_3_0_PLUS:
+        from airflow import __version__
+
+        raise AirflowOptionalProviderFeatureException(
+            f"{what} needs Airflow 3.0 or newer, which receives Kaizala's webhooks; this is {__version__}"
+        )
+
+
 def warn_without_push() -> None:
     """Log a warning if ``[kaizala] webhook_connections`` is set, but this Airflow cannot receive webhooks."""
     if not AIRFLOW_V_3_0_PLUS and conf.get("kaizala", "webhook_connections", fallback=""):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -11,12 +12,13 @@ from airflow_provider_kaizala.client.errors import KaizalaError
 from airflow_provider_kaizala.client.models.wire import UnreadableReplyError
 from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.push.pages import MOST_EVENTS, Page, read_page
-from airflow_provider_kaizala.push.subscriptions import EVENTS, PATH, listener_token
+from airflow_provider_kaizala.push.subscriptions import BATCHES, EVENTS, PATH, listener_token
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from airflow_provider_kaizala.client.effects import Reply
+    from airflow_provider_kaizala.push.asks import Ask
 
 #: seconds for connecting, and for a reply beyond what the request asks the receiver to wait
 PATIENCE = 10.0
@@ -50,7 +52,8 @@ class EventFeed:
     """
 
     def __init__(self, conn_id: str, secret: str, base_url: str, network: Network | None = None) -> None:
-        self._url = f"{base_url.rstrip('/')}{PATH}/{quote(conn_id, safe='')}{EVENTS}"
+        self._base = f"{base_url.rstrip('/')}{PATH}/{quote(conn_id, safe='')}"
+        self._url = f"{self._base}{EVENTS}"
         self._headers = {
             "Authorization": f"Bearer {listener_token(secret, conn_id)}",
             "Accept": "application/json",
@@ -77,16 +80,19 @@ class EventFeed:
         :param limit: the number of events to return at most, up to 500
         :raises FeedError: if they cannot be read now
         """
-        if self._sync is None:
-            # a task or a trigger needs one of the two HTTP libraries
-            transport = import_module("airflow_provider_kaizala.client.requests_transport")
-            self._sync = transport.RequestsTransport(self._network)
-        send = self._send(after, 0, group_id, event_types, limit)
-        try:
-            reply = self._sync.exchange(send)
-        except TransportFailure as error:
-            raise self._unreached(error) from None
-        return self._page(reply)
+        return self._page(self._exchange(self._send(after, 0, group_id, event_types, limit)))
+
+    def take(self, ask: Ask) -> Page | None:
+        """Return the next events that a try of a task may process, none if there are no more.
+
+        :return: None if another try of the task was given events and has not ended
+        :raises FeedError: if they cannot be read now
+        """
+        headers = {**self._headers, "Content-Type": "application/json"}
+        content = json.dumps(ask.to_wire()).encode()
+        url = f"{self._base}{BATCHES}"
+        reply = self._exchange(Send("POST", url, headers, content, PATIENCE, PATIENCE, PATIENCE))
+        return None if reply.status == 409 else self._page(reply)
 
     async def listen(
         self,
@@ -122,6 +128,17 @@ class EventFeed:
             await self._async.close()
 
     # --- requests and replies --------------------------------------------------------------------------------------------
+
+    def _exchange(self, send: Send) -> Reply:
+        if self._sync is None:
+            # a task or a trigger needs one of the two HTTP libraries
+            transport = import_module("airflow_provider_kaizala.client.requests_transport")
+            self._sync = transport.RequestsTransport(self._network)
+        try:
+            reply: Reply = self._sync.exchange(send)
+        except TransportFailure as error:
+            raise self._unreached(error) from None
+        return reply
 
     def _send(
         self,

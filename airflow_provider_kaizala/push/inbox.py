@@ -117,6 +117,7 @@ def page(
     event_types: Collection[str] = (),
     after: int | None = 0,
     limit: int = 500,
+    upto: int | None = None,
 ) -> tuple[list[tuple[int, datetime, str]], int]:
     """Return cursor, time and body of events behind a cursor, oldest first, and the cursor of the next page.
 
@@ -124,8 +125,11 @@ def page(
     *limit* are returned if their bodies are too large together.
 
     :param after: None for the present end
+    :param upto: the cursor up to which events are returned; by default the present end
     """
-    last = end(session, conn_id)  # first: an event that is committed later has a greater id
+    last = (
+        end(session, conn_id) if upto is None else upto
+    )  # first: an event that is committed later has a greater id
     if after is None or after >= last:
         return [], last if after is None else after
     behind = [_events.id > after, _events.id <= last, *_of(conn_id, group_id, event_types)]
