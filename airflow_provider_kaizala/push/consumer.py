@@ -55,8 +55,9 @@ def kaizala_events(
     """
     compat.need_push("kaizala_events")
     context = get_current_context()
-    triggering = context.get("triggering_asset_events") if triggering_asset_events is None else None
-    triggering = triggering_asset_events if triggering is None else triggering
+    triggering = triggering_asset_events
+    if triggering is None:
+        triggering = context.get("triggering_asset_events") or {}
     try:
         found = {
             GroupAsset.read(each): _first(triggering, each) for each in _assets(asset, triggering, context)
@@ -66,14 +67,12 @@ def kaizala_events(
     return (event for each, start in found.items() for event in _unprocessed(each, start, context))
 
 
-def _assets(
-    given: Asset | str | None, triggering: Mapping[Any, Sequence[Any]] | None, context: Any
-) -> list[str]:
+def _assets(given: Asset | str | None, triggering: Mapping[Any, Sequence[Any]], context: Any) -> list[str]:
     """Return the URIs of the assets whose events are wanted."""
     if given is not None:
         return [given if isinstance(given, str) else given.uri]
     condition = getattr(context["dag"].timetable, "asset_condition", None)
-    for source in (triggering or (), [condition]):
+    for source in (triggering, [condition]):
         uris = [uri for each in source for uri in _uris(each) if uri.startswith(f"{SCHEME}://")]
         if uris:
             return uris
@@ -91,13 +90,10 @@ def _uris(condition: Any) -> Iterator[str]:
         yield from _uris(each)
 
 
-def _first(triggering: Mapping[Any, Sequence[Any]] | None, uri: str) -> int:
+def _first(triggering: Mapping[Any, Sequence[Any]], uri: str) -> int:
     """Return the cursor of the first event that started the run; 0 if that is unknown."""
     extras = [
-        event.extra.get("kaizala", {})
-        for key in triggering or ()
-        if uri in _uris(key)
-        for event in triggering[key]
+        event.extra.get("kaizala", {}) for key in triggering if uri in _uris(key) for event in triggering[key]
     ]
     return min((int(extra["cursor"]) for extra in extras if "cursor" in extra), default=0)
 
