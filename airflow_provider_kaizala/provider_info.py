@@ -138,6 +138,26 @@ def _config() -> dict[str, Any]:
                     "example": "100000",
                     "default": "1000000",
                 },
+                "receiver_url": {
+                    "description": (
+                        "Address of Airflow's API server as workers and triggerers reach it, to read received events. By default that\n"
+                        "of ``[core] execution_api_server_url``, else ``[api] base_url``.\n"
+                    ),
+                    "version_added": "0.1.0",
+                    "type": "string",
+                    "example": "http://airflow-api-server:8080",
+                    "default": "",
+                },
+                "push_poll_interval": {
+                    "description": (
+                        "Seconds between two polls of a triggerer for waits that received events wake, if that is longer than their\n"
+                        "``poke_interval``. It applies to a group and a kind of event as long as such events are received.\n"
+                    ),
+                    "version_added": "0.1.0",
+                    "type": "integer",
+                    "example": "600",
+                    "default": "300",
+                },
             },
         }
     }

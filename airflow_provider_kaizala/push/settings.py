@@ -9,22 +9,29 @@ from airflow_provider_kaizala.client.value import Value
 
 SECTION = "kaizala"
 #: the largest value of each option that is a number
-MOST = {"events_per_second": 100_000, "keep_days": 3650, "keep_events": 1_000_000_000}
+MOST = {
+    "events_per_second": 100_000,
+    "keep_days": 3650,
+    "keep_events": 1_000_000_000,
+    "push_poll_interval": 86_400,
+}
 
 
 class PushSettings(Value):
-    """The options of the receiver.
+    """The options of the receiver, and of the waits that it wakes.
 
     :param connections: ids of the connections whose webhooks are received; of all others nothing is even looked up
     :param events_per_second: verified events that one process takes from one connection per second
     :param keep_days: days for which events are kept
     :param keep_events: number of events that are kept, of all connections together
+    :param push_poll_interval: seconds between two polls of a group whose events wake its waits
     """
 
     connections: frozenset[str] = frozenset()
     events_per_second: int = 500
     keep_days: int = 30
     keep_events: int = 1_000_000
+    push_poll_interval: int = 300
 
 
 def read_settings() -> PushSettings:

@@ -10,6 +10,7 @@ import asyncio
 import contextvars
 import hashlib
 import logging
+import math
 import time
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, fields
@@ -17,21 +18,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from airflow_provider_kaizala.client.errors import KaizalaError
+from airflow_provider_kaizala import compat
+from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError
 from airflow_provider_kaizala.client.readings import afollow
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
+from airflow_provider_kaizala.push.settings import PushSettings, read_settings
+from airflow_provider_kaizala.triggers.doorbells import Doorbell, bare
 from airflow_provider_kaizala.triggers.pacing import DETAIL, LIST, Sweeps, pacer_for
 from airflow_provider_kaizala.triggers.sources import source_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Iterable
 
     from airflow_provider_kaizala.client import AsyncKaizalaClient
     from airflow_provider_kaizala.client.calls import Call
     from airflow_provider_kaizala.client.models import ActionDetails
     from airflow_provider_kaizala.client.readings import Reading
     from airflow_provider_kaizala.client.settings import Settings
-    from airflow_provider_kaizala.triggers.sources import Source
+    from airflow_provider_kaizala.hooks.connection import KaizalaConnection
+    from airflow_provider_kaizala.push.events import KaizalaEvent
     from airflow_provider_kaizala.waiting.subjects import Subject
 
 T = TypeVar("T")
@@ -48,6 +53,9 @@ CONNECTION_LIFE = 60.0
 LONGEST_CALL = 60.0
 #: looks that fail in a row for an unforeseen reason before the waits fail too
 PATIENCE = 3
+#: seconds between two looks that events cause: at first, and at most. Under a stream of events each pause is twice the one before, so
+#: that a poll never needs more calls than without events
+PAUSE, LONGEST_PAUSE = 1.0, 3600.0
 
 
 class Feed:
@@ -80,15 +88,27 @@ class Feed:
 
 
 class Poll:
-    """Reads for all waits on one source, until the last has left."""
+    """Reads for all waits on one source, until the last has left.
 
-    def __init__(self, account: Account, source: Source, name: str) -> None:
-        self.name = name
-        self.account, self._source = account, source
+    It looks once in the shortest interval of its waits, and as soon as a doorbell rings. If it can rely on that, intervals are longer.
+
+    :param subject: one of those that it reads; the others have the same ``poll_key``
+    """
+
+    def __init__(self, account: Account, subject: Subject) -> None:
+        self.name = _name(subject)
+        self.group_id, self.event_types = subject.group_id, subject.event_types
+        self.account, self._source = account, source_for(subject)
         self.sweeps = Sweeps(account.pacer)
         self._feeds: dict[Subject, set[Feed]] = {}
         self._known: dict[Subject, ActionDetails] = {}
-        self._joined = asyncio.Event()
+        self._covered: set[Subject] = set()
+        self._changed = asyncio.Event()
+        self._is_rung = False
+        self._spacing = PAUSE
+        self._keeps_pace = True
+        self._has_news = False
+        self._urgency = LIST
         self._outage = ""
         self._trouble: KaizalaError | None = None
         # a context of its own, or its lines would land in the log of the task that happened to come first
@@ -97,7 +117,8 @@ class Poll:
     def add(self, subject: Subject, feed: Feed) -> None:
         """Add a wait. It gets at once what is known of its subject already."""
         self._feeds.setdefault(subject, set()).add(feed)
-        self._joined.set()
+        self._keeps_pace = True
+        self._changed.set()
         if subject in self._known:
             feed.put(self._known[subject])
 
@@ -108,7 +129,22 @@ class Poll:
         if not feeds:
             del self._feeds[subject]
             self._known.pop(subject, None)
+            self._covered.discard(subject)
         return not self._feeds
+
+    def ring(self, action_id: str | None = None) -> None:
+        """Look as soon as the calls allow, since there may be news.
+
+        :param action_id: the action that they are about, if that is known
+        """
+        if action_id:
+            self._source.note(action_id)
+        self._is_rung = True
+        self._changed.set()
+
+    def wake(self) -> None:
+        """Find out anew when the next look is due."""
+        self._changed.set()
 
     async def stop(self) -> None:
         """End the poll."""
@@ -119,12 +155,19 @@ class Poll:
     async def _run(self) -> None:
         log.info("Polling %s", self.name)
         failures = 0
+        began = -math.inf
         await asyncio.sleep(GATHER)
         while True:
-            began = time.monotonic()
+            previous, began = began, time.monotonic()
+            is_rung, self._is_rung = self._is_rung, False
+            is_stream = is_rung and began - previous <= 2 * self._spacing
+            self._spacing = min(2 * self._spacing, LONGEST_PAUSE) if is_stream else PAUSE
+            self._urgency = DETAIL if is_rung else LIST
+            kept_pace, self._keeps_pace = self._keeps_pace, is_rung
             try:
                 await self._look()
             except KaizalaError as error:
+                self._keeps_pace = True
                 if not error.is_transient:
                     log.warning("Kaizala refused the poll of %s: %s", self.name, error)
                     self._deliver_to_all(error)
@@ -133,6 +176,7 @@ class Poll:
                     log.warning("Cannot read %s now; polling again: %s", self.name, error)
             except Exception as error:
                 log.exception("The poll of %s failed", self.name)
+                self._keeps_pace = True
                 failures += 1
                 if failures >= PATIENCE:
                     text = f"Reading {self.name} failed {failures} times in a row: {type(error).__name__}: {error}"
@@ -142,6 +186,8 @@ class Poll:
                 if self._outage:
                     self._outage = ""
                     log.info("Can read %s again", self.name)
+                if self._has_news and not (is_rung or kept_pace or self._is_rung):
+                    self.account.distrust(self)
             await self._pause(began)
 
     async def _look(self) -> None:
@@ -149,12 +195,22 @@ class Poll:
 
         :raises KaizalaError: if something could not be read, after everything that could be has been delivered
         """
-        self._trouble = None
+        self._trouble, self._has_news = None, False
         if self._feeds:  # until it is stopped a poll may outlive its last wait by a moment
             self._source.forget_others(self._known)
-            await self._source.look(self, list(self._feeds))
+            subjects = list(self._feeds)
+            await self._source.look(self, subjects)
+            self._covered = {subject for subject in subjects if subject in self._feeds}
         if self._trouble is not None:
             raise self._trouble
+
+    async def run(self, call: Call[Any]) -> Any:
+        """Make a call for a list of what has changed."""
+        return await self.account.run(call, self._urgency)
+
+    async def read(self, reading: Reading[T]) -> T:
+        """Make the calls of a reading of a list."""
+        return await self.account.read(reading, self._urgency)
 
     async def detail(self, subject: Subject, urgency: int = DETAIL) -> bool:
         """Read one subject and deliver its state, or the error that ends its waits; return False for an error that waiting may fix."""
@@ -181,17 +237,27 @@ class Poll:
         return read
 
     async def _pause(self, began: float) -> None:
-        """Sleep until the next look is due; a wait that joins may have a shorter interval."""
+        """Sleep until the next look is due; a wait that joins, or an event, may bring it forward."""
         while True:
-            self._joined.clear()
-            intervals = [feed.interval for feeds in self._feeds.values() for feed in feeds]
-            pause = began + min(intervals, default=1.0) - time.monotonic()
+            self._changed.clear()
+            pause = began + self._interval() - time.monotonic()
             if pause <= 0:
                 await asyncio.sleep(0)
                 return
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
-                    await self._joined.wait()
+                    await self._changed.wait()
+
+    def _interval(self) -> float:
+        """Return the seconds from the beginning of a look to the next.
+
+        It is not made longer before a wait that has joined, or that could not be read, is read, nor after an event, since what
+        that tells of may not be readable yet.
+        """
+        own = min((feed.interval for feeds in self._feeds.values() for feed in feeds), default=1.0)
+        if self._is_rung:
+            return min(own, self._spacing)
+        return own if self._keeps_pace else max(own, self.account.push_interval(self))
 
     def _deliver_to_all(self, error: KaizalaError) -> None:
         for subject in self._feeds:
@@ -200,6 +266,8 @@ class Poll:
     def deliver(self, subject: Subject, news: ActionDetails | KaizalaError) -> None:
         """Give a state, or an error that waiting cannot fix, to the waits on one subject."""
         if not isinstance(news, KaizalaError) and subject in self._feeds:
+            if subject in self._covered:
+                self._has_news |= _answers(self._known.get(subject)) != _answers(news)
             self._known[subject] = news
         for feed in self._feeds.get(subject, ()):
             feed.put(news)
@@ -212,6 +280,7 @@ class Account:
         self.settings, self.client = settings, client
         self.pacer = pacer_for(settings)
         self.users = 0
+        self.bells: set[Doorbell] = set()
         self._polls: dict[tuple[str, ...], Poll] = {}
 
     async def run(self, call: Call[Any], urgency: int = LIST) -> Any:
@@ -232,7 +301,7 @@ class Account:
         key = (self.settings.grant_for(subject.group_id).name, *subject.poll_key)
         poll = self._polls.get(key)
         if poll is None:
-            poll = self._polls[key] = Poll(self, source_for(subject), _name(subject))
+            poll = self._polls[key] = Poll(self, subject)
         feed = Feed(interval)
         poll.add(subject, feed)
         try:
@@ -242,16 +311,40 @@ class Account:
                 del self._polls[key]
                 await asyncio.shield(poll.stop())
 
+    # --- doorbells ---------------------------------------------------------------------------------------------------------
+
+    def ring(self, event: KaizalaEvent | None = None) -> None:
+        """Make those polls look that an event is about; without one, all."""
+        for poll in self._polls.values():
+            if event is None:
+                poll.ring()
+            elif event.event_type in poll.event_types and bare(event.group_id or "") == bare(poll.group_id):
+                poll.ring(event.action_id)
+
+    def wake(self) -> None:
+        """Let all polls find out anew when they must look."""
+        for poll in self._polls.values():
+            poll.wake()
+
+    def push_interval(self, poll: Poll) -> float:
+        """Return the seconds between two looks that are enough since events arrive; 0 if they do not."""
+        return max((each.interval(poll.group_id, poll.event_types) for each in self.bells), default=0.0)
+
+    def distrust(self, poll: Poll) -> None:
+        """Take note that a poll has found news of which no event had told."""
+        for each in self.bells:
+            each.distrust(poll.group_id, poll.event_types)
+
 
 class UnreadableConnectionError(Exception):
     """Airflow does not return the connection now; its secrets backend may be down."""
 
 
-async def _read(hook: KaizalaHook) -> Settings:
+async def _read(hook: KaizalaHook) -> KaizalaConnection:
     # in a thread, since loading httpx takes long enough for Airflow to complain about a blocked event loop
     await asyncio.to_thread(import_module, "airflow_provider_kaizala.client.async_client")
     try:
-        return (await hook.async_connection()).settings
+        return await hook.async_connection()
     except KaizalaError:
         raise
     except Exception as error:
@@ -264,7 +357,7 @@ class _Connection:
 
     hook: KaizalaHook
     until: float
-    reading: asyncio.Task[Settings]
+    reading: asyncio.Task[KaizalaConnection]
     waiting: int = 0
 
 
@@ -274,29 +367,51 @@ class Polls:
     def __init__(self) -> None:
         self._accounts: dict[str, Account] = {}
         self._connections: dict[str, _Connection] = {}
+        self._bells: dict[str, Doorbell] = {}
+        self._push = _push_settings()
 
     @asynccontextmanager
     async def account(self, conn_id: str) -> AsyncIterator[Account]:
-        """Return the account of a connection; the last user closes it.
+        """Return the account of a connection; the last user closes it. While it is used, events of the connection ring its polls.
 
         :raises KaizalaError: if the connection is wrong
         :raises UnreadableConnectionError: if it cannot be read
         """
-        hook, settings = await self._settings(conn_id)
-        key = _account_key(settings)
+        hook, connection = await self._connection(conn_id)
+        key = _account_key(connection.settings)
         account = self._accounts.get(key)
         if account is None:
-            account = self._accounts[key] = Account(settings, hook.async_client(settings))
+            client = hook.async_client(connection.settings)
+            account = self._accounts[key] = Account(connection.settings, client)
         account.users += 1
+        bell = self._bell(conn_id, connection)
+        if bell:
+            bell.add(account)
         try:
             yield account
         finally:
             account.users -= 1
+            ends: list[Awaitable[None]] = []
+            if bell and bell.remove(account):
+                del self._bells[conn_id]
+                ends.append(bell.stop())
             if not account.users:
                 del self._accounts[key]
-                await asyncio.shield(account.client.close())
+                ends.append(account.client.close())
+            if ends:
+                await asyncio.shield(asyncio.gather(*ends))
 
-    async def _settings(self, conn_id: str) -> tuple[KaizalaHook, Settings]:
+    def _bell(self, conn_id: str, connection: KaizalaConnection) -> Doorbell | None:
+        """Return the doorbell of a connection, None if its events are not received."""
+        if conn_id not in self._bells and conn_id in self._push.connections and connection.webhook_secret:
+
+            async def read_secret() -> str | None:
+                return (await self._connection(conn_id))[1].webhook_secret
+
+            self._bells[conn_id] = Doorbell(conn_id, read_secret, self._push.push_poll_interval)
+        return self._bells.get(conn_id)
+
+    async def _connection(self, conn_id: str) -> tuple[KaizalaHook, KaizalaConnection]:
         """Read a connection, once for all waits that come within a minute: each reading asks Airflow's supervisor."""
         known = self._connections.get(conn_id)
         if known is None or (known.until < time.monotonic() and known.reading.done()):
@@ -315,6 +430,21 @@ class Polls:
             raise
         finally:
             known.waiting -= 1
+
+
+def _push_settings() -> PushSettings:
+    """Return the options of received events; those of an Airflow that receives none if it cannot, or if one is invalid."""
+    try:
+        return read_settings() if compat.has_push() else PushSettings()
+    except KaizalaInputError as error:
+        log.error("Waits are not woken by events: %s", error)
+        return PushSettings()
+
+
+def _answers(details: ActionDetails | None) -> set[tuple[Any, ...]]:
+    """Return what of a state an event would have told of."""
+    found = details.responses if details else ()
+    return {(each.response_id, each.responded_at, each.responder.id) for each in found if each.counts}
 
 
 def _name(subject: Subject) -> str:

@@ -38,6 +38,9 @@ class Source:
     group_id: str
     seen: dict[Subject, Any] = field(default_factory=dict)
 
+    def note(self, action_id: str) -> None:
+        """Take note that an event has told of this action."""
+
     def forget_others(self, known: Collection[Subject]) -> None:
         """Forget all subjects but these, so that the others are read whether they have changed or not."""
         self.seen = {subject: mark for subject, mark in self.seen.items() if subject in known}
@@ -60,17 +63,24 @@ class ActionsSource(Source):
     action_type: str | None = None
     listable: bool = True
     _next_sweep: int = 0
+    _noted: set[str] = field(default_factory=set)
+
+    def note(self, action_id: str) -> None:
+        """Read this action at the next look, though the list may not show a change: an answer was edited, a job is done."""
+        self._noted.add(action_id.lower())
 
     async def look(self, poll: Poll, subjects: list[Subject]) -> None:
         """Read the list, what has changed, and of the rest, in turn, as many as there are calls for."""
         listed = await self._list(poll, subjects)
         marks = {subject: listed.get(subject.id.lower()) for subject in subjects}
+        noted, self._noted = self._noted & {subject.id.lower() for subject in subjects}, set()
         changed = {
             subject: mark
             for subject, mark in marks.items()
-            if mark is None or mark != self.seen.get(subject, NOTHING_YET)
+            if mark is None or mark != self.seen.get(subject, NOTHING_YET) or subject.id.lower() in noted
         }
         read = await poll.details(changed)
+        self._noted |= noted - {subject.id.lower() for subject in read}
         self.seen |= {subject: changed[subject] for subject in read if changed[subject] is not None}
         # details may change though the list does not: an answer is edited, a job is done
         is_job = (self.action_type or "").lower() == "job"
@@ -86,7 +96,7 @@ class ActionsSource(Source):
             return {}
         paged = calls.list_actions(self.group_id, self.action_type, min(times), PAGE)
         try:
-            found: list[ListedAction] = await poll.account.read(_all_pages(paged))
+            found: list[ListedAction] = await poll.read(_all_pages(paged))
         except KaizalaBadRequestError:
             self.listable = False
             return {}
@@ -126,7 +136,7 @@ class ReactionsSource(Source):
         )
         at: int | None = None
         while True:
-            page: Page[ReactionCounts] = await poll.account.run(paged.call(at))
+            page: Page[ReactionCounts] = await poll.run(paged.call(at))
             # noted page by page, since the cursor moves on with each and the next page may fail
             self._changed |= {each.reference_id.lower() for each in page.items}
             if page.next is None or page.next == at:
@@ -141,7 +151,7 @@ class ListSource(Source):
     async def look(self, poll: Poll, subjects: list[Subject]) -> None:
         """Read the list, and give each wait what of it counts for it."""
         waits = [each for each in subjects if isinstance(each, Listed)]
-        found = await poll.account.read(waits[0].read_list(waits))
+        found = await poll.read(waits[0].read_list(waits))
         for each in waits:
             poll.deliver(each, each.counted(found))
 

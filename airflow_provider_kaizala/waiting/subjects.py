@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SUBJECTS: dict[str, type[Subject]] = {}
+#: action types that have webhook events of their own, as those call them; all others share ``ActionCreated`` and ``ActionResponse``
+_OWN_EVENTS = {"survey": "Survey", "job": "Job", "poll": "Poll", "letsmeet": "LetsMeet"}
 
 
 class Subject(Value):
@@ -62,6 +64,11 @@ class Subject(Value):
         """What subjects have in common that one poll can read together, within one grant."""
         more = ((getattr(self, name) or "").lower() for name in self.polled_by)
         return (self.kind, self.group_id.lower(), *more)
+
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        """The webhook events that tell of a change; empty if Kaizala sends none."""
+        return ()
 
     def reading(self) -> Reading[ActionDetails]:
         """Read its present state."""
@@ -101,6 +108,13 @@ class Responses(Subject):
     kind = "responses"
     id_field = "action_id"
     polled_by = ("action_type",)
+
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        """The responses to actions of this type."""
+        if self.action_type is None:
+            return ("ActionResponse", *(f"{each}Response" for each in _OWN_EVENTS.values()))
+        return (f"{_OWN_EVENTS.get(self.action_type.lower(), 'Action')}Response",)
 
     def reading(self) -> Reading[ActionDetails]:
         """Read the action."""
@@ -182,6 +196,16 @@ class NewActions(Listed):
     id_field = "action_type"
     polled_by = ("action_type",)
 
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        """The posts of actions of this type. Kaizala never sent one for a place or a photo with its place."""
+        name = self.action_type.lower()
+        if name in ("photowithlocation", "sharelocation"):
+            return ()
+        if name in ("image", "document"):
+            return ("AttachmentCreated",)
+        return (f"{_OWN_EVENTS.get(name, 'Action')}Created",)
+
     def read_list(self, subjects: Sequence[NewActions]) -> Reading[Any]:
         """Read the actions since the earliest moment, and the names of their senders."""
         since = min(each.since for each in subjects)
@@ -243,6 +267,11 @@ class NewMembers(Listed):
     kind = "new_members"
     id_field = "group_id"
     is_for_members = False
+
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        """The events of people who join."""
+        return ("MemberAdded", "UserJoined")
 
     @property
     def first_look_counts(self) -> bool:

@@ -319,7 +319,7 @@ def kaizala(monkeypatch, variables, connect):
     monkeypatch.setitem(KaizalaClient.__init__.__kwdefaults__, "sleep", world.sleeps.append)
     monkeypatch.setitem(AsyncKaizalaClient.__init__.__kwdefaults__, "sleep", async_sleep)
     # reading all certificate authorities takes a tenth of a second, and nothing is connected to
-    monkeypatch.setattr("airflow_provider_kaizala.client.async_client.ca_bundle", lambda verify: False)
+    monkeypatch.setattr("airflow_provider_kaizala.client.httpx_transport.ca_bundle", lambda verify: False)
     connect()
     with world.behind_both():
         yield world

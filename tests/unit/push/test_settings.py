@@ -7,7 +7,7 @@ import pytest
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.provider_info import get_provider_info
 from airflow_provider_kaizala.push.receiver import build_app
-from airflow_provider_kaizala.push.settings import MOST, PushSettings, read_settings
+from airflow_provider_kaizala.push.settings import MOST, PushSettings, read_settings, receiver_url
 
 
 def test_by_default_nobody_has_opted_in() -> None:
@@ -46,3 +46,28 @@ def test_an_invalid_number_is_one_clear_error(
         "Airflow starts, and the receiver refuses everybody"
     )
     assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ({}, "http://localhost:8080"),
+        ({"API__BASE_URL": "https://airflow.example/team"}, "https://airflow.example/team"),
+        ({"API__BASE_URL": "/team"}, "http://localhost:8080/team"),
+        ({"CORE__EXECUTION_API_SERVER_URL": "http://api:8080/execution/"}, "http://api:8080"),
+        ({"CORE__EXECUTION_API_SERVER_URL": "http://api:8080/team/execution"}, "http://api:8080/team"),
+        (
+            {
+                "KAIZALA__RECEIVER_URL": "http://receiver:1/",
+                "CORE__EXECUTION_API_SERVER_URL": "http://api:8080/execution/",
+            },
+            "http://receiver:1",
+        ),
+    ],
+)
+def test_where_workers_and_triggerers_find_the_receiver(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], url: str
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(f"AIRFLOW__{name}", value)
+    assert receiver_url() == url

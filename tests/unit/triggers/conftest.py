@@ -14,7 +14,7 @@ from airflow_provider_kaizala.client.async_client import AsyncKaizalaClient
 from airflow_provider_kaizala.client.budget import Budget
 from airflow_provider_kaizala.client.errors import KaizalaError
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-from airflow_provider_kaizala.triggers import pacing, polls
+from airflow_provider_kaizala.triggers import doorbells, pacing, polls
 from airflow_provider_kaizala.triggers import wait as triggers_wait
 from airflow_provider_kaizala.waiting.wait import Wait
 
@@ -176,6 +176,7 @@ def stage(kaizala, monkeypatch):
     monkeypatch.setattr(KaizalaHook, "async_connection", async_connection)
     monkeypatch.setattr(AsyncKaizalaClient, "run", slow_run)
     monkeypatch.setattr(polls, "time", clock)
+    monkeypatch.setattr(doorbells, "time", clock)
     monkeypatch.setattr(triggers_wait, "time", clock)
     monkeypatch.setattr(Wait, "now", staticmethod(wall_clock))
     monkeypatch.setattr(pacing.Pacer.__init__, "__defaults__", (virtual_now,))
