@@ -238,7 +238,8 @@ def has_push() -> bool:
 def need_push(what: str) -> None:
     """Refuse an Airflow that cannot receive webhooks.
 
-    :raises AirflowOptionalProviderFeatureException: says what needs it
+    :param what: what needs them
+    :raises AirflowOptionalProviderFeatureException: says what is missing
     """
     from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
 
@@ -246,7 +247,7 @@ def need_push(what: str) -> None:
         from airflow import __version__
 
         raise AirflowOptionalProviderFeatureException(
-            f"{what} needs Airflow 3.0 or newer, which receives Kaizala's webhooks; this is {__version__}"
+            f"{what} needs Airflow 3.0 or newer; this is {__version__}"
         )
 
 

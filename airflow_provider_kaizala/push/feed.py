@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -67,20 +68,21 @@ class EventFeed:
 
     def read(
         self,
-        after: int | None,
+        after: int | datetime | None,
         group_id: str | None = None,
         event_types: Collection[str] = (),
         limit: int = MOST_EVENTS,
     ) -> Page:
         """Return the events behind a cursor. If there are none, these are all.
 
-        :param after: the cursor of the last page; 0 for the oldest event that is kept, None for the present end
+        :param after: the cursor of the last page, or a time from which on events are wanted, before which there may be some more;
+            0 for the oldest event that is kept, None for the present end
         :param group_id: only events that a webhook of this group has brought
         :param event_types: only events of these types; empty for all
         :param limit: the number of events to return at most, up to 500
         :raises FeedError: if they cannot be read now
         """
-        return self._page(self._exchange(self._send(after, 0, group_id, event_types, limit)))
+        return self._page(self._fetch(self._send(after, 0, group_id, event_types, limit)))
 
     def take(self, ask: Ask) -> Page | None:
         """Return the next events that a try of a task may process, none if there are no more.
@@ -91,12 +93,12 @@ class EventFeed:
         headers = {**self._headers, "Content-Type": "application/json"}
         content = json.dumps(ask.to_wire()).encode()
         url = f"{self._base}{BATCHES}"
-        reply = self._exchange(Send("POST", url, headers, content, PATIENCE, PATIENCE, PATIENCE))
+        reply = self._fetch(Send("POST", url, headers, content, PATIENCE, PATIENCE, PATIENCE))
         return None if reply.status == 409 else self._page(reply)
 
     async def listen(
         self,
-        after: int | None,
+        after: int | datetime | None,
         wait: float = WAIT,
         group_id: str | None = None,
         event_types: Collection[str] = (),
@@ -129,7 +131,7 @@ class EventFeed:
 
     # --- requests and replies --------------------------------------------------------------------------------------------
 
-    def _exchange(self, send: Send) -> Reply:
+    def _fetch(self, send: Send) -> Reply:
         if self._sync is None:
             # a task or a trigger needs one of the two HTTP libraries
             transport = import_module("airflow_provider_kaizala.client.requests_transport")
@@ -142,14 +144,14 @@ class EventFeed:
 
     def _send(
         self,
-        after: int | None,
+        after: int | datetime | None,
         wait: float,
         group_id: str | None,
         event_types: Collection[str],
         limit: int,
     ) -> Send:
         asked = {
-            "after": "latest" if after is None else str(after),
+            "after": _after(after),
             "wait": f"{wait:g}" if wait else "",
             "group": group_id or "",
             "types": ",".join(event_types),
@@ -175,6 +177,12 @@ class EventFeed:
             except UnreadableReplyError as error:
                 raise FeedError(f"{self._url} does not answer as the receiver does: {error}") from None
         raise FeedError(f"{self._url} {_problem(reply, kind)}")
+
+
+def _after(after: int | datetime | None) -> str:
+    if isinstance(after, datetime):
+        return after.isoformat()
+    return "latest" if after is None else str(after)
 
 
 def _problem(reply: Reply, kind: str) -> str:

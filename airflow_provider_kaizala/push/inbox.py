@@ -115,7 +115,7 @@ def page(
     conn_id: str,
     group_id: str | None = None,
     event_types: Collection[str] = (),
-    after: int | None = 0,
+    after: int | datetime | None = 0,
     limit: int = 500,
     upto: int | None = None,
 ) -> tuple[list[tuple[int, datetime, str]], int]:
@@ -124,12 +124,16 @@ def page(
     That cursor moves on past events of other groups and types too. The arguments are those of :func:`read`; fewer events than
     *limit* are returned if their bodies are too large together.
 
-    :param after: None for the present end
+    :param after: a time from which on events are returned, perhaps with some before it; None for the present end
     :param upto: the cursor up to which events are returned; by default the present end
     """
     last = (
         end(session, conn_id) if upto is None else upto
     )  # first: an event that is committed later has a greater id
+    if isinstance(after, datetime):
+        from_then = (_events.conn_id == conn_id, _events.received_at >= after)
+        first = session.scalar(select(func.min(_events.id)).where(*from_then))
+        after = last if first is None else int(first) - 1
     if after is None or after >= last:
         return [], last if after is None else after
     behind = [_events.id > after, _events.id <= last, *_of(conn_id, group_id, event_types)]

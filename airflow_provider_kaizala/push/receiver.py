@@ -320,7 +320,7 @@ def read_secret(conn_id: str) -> str | None:
     return secret
 
 
-def find_events(conn_id: str, query: Query, after: int | None) -> Found:
+def find_events(conn_id: str, query: Query, after: int | datetime | None) -> Found:
     """Return the events of a connection that a query asks for behind a cursor."""
     with create_session(scoped=False) as session:
         events, cursor = inbox.page(session, conn_id, query.group_id, query.event_types, after, query.limit)
