@@ -32,7 +32,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "sensors": ["response", "reaction", "action", "member"],
         "hooks": ["kaizala"],
-        "triggers": ["wait", "hitl"],
+        "triggers": ["wait", "hitl", "events"],
     }
     return {
         "package-name": "airflow-provider-kaizala",

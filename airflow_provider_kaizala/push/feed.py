@@ -13,7 +13,7 @@ from airflow_provider_kaizala.client.errors import KaizalaError
 from airflow_provider_kaizala.client.models.wire import UnreadableReplyError
 from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.push.pages import MOST_EVENTS, Page, read_page
-from airflow_provider_kaizala.push.subscriptions import BATCHES, EVENTS, PATH, listener_token
+from airflow_provider_kaizala.push.subscriptions import BATCHES, EVENTS, PATH, Subscription, listener_token
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -31,6 +31,12 @@ class FeedError(KaizalaError):
     """The receiver's events cannot be read now. Nothing is lost: they can be read later from the same cursor."""
 
     is_transient = True
+
+
+class RefusedEventError(FeedError):
+    """The receiver will never take this event: it is too large, or cannot be read."""
+
+    is_transient = False
 
 
 class Network(Value):
@@ -55,6 +61,7 @@ class EventFeed:
     def __init__(self, conn_id: str, secret: str, base_url: str, network: Network | None = None) -> None:
         self._base = f"{base_url.rstrip('/')}{PATH}/{quote(conn_id, safe='')}"
         self._url = f"{self._base}{EVENTS}"
+        self._conn_id, self._secret, self._base_url = conn_id, secret, base_url
         self._headers = {
             "Authorization": f"Bearer {listener_token(secret, conn_id)}",
             "Accept": "application/json",
@@ -109,15 +116,35 @@ class EventFeed:
         :param wait: seconds to wait, up to 30. If there is no event within them, the page is empty
         :raises FeedError: if they cannot be read now
         """
+        return self._page(await self._exchange(self._send(after, wait, group_id, event_types, limit)))
+
+    async def hand_in(self, group_id: str, body: Mapping[str, Any]) -> None:
+        """Hand an event to the receiver, as a webhook of the group does, on an event loop. It is stored once, however often this is done.
+
+        :raises RefusedEventError: if the receiver cannot take this event
+        :raises FeedError: if it cannot take it now
+        """
+        subscription = Subscription(self._conn_id, "Group", group_id)
+        url = subscription.callback_url(self._base_url)
+        token = {"kz-callback-token": subscription.token(self._secret), "Content-Type": "application/json"}
+        content = json.dumps(body).encode()
+        reply = await self._exchange(Send("POST", url, token, content, PATIENCE, PATIENCE, PATIENCE))
+        if reply.status in (400, 413, 415):
+            raise RefusedEventError(
+                f"the receiver refuses it with {reply.status}: {reply.body[:200].decode(errors='replace')}"
+            )
+        if reply.status != 200 or _kind(reply) != "application/json":
+            raise FeedError(f"{self._url} {_problem(reply)}")
+
+    async def _exchange(self, send: Send) -> Reply:
         if self._async is None:
             transport = import_module("airflow_provider_kaizala.client.httpx_transport")
             self._async = transport.HttpxTransport(self._network)
-        send = self._send(after, wait, group_id, event_types, limit)
         try:
-            reply = await self._async.exchange(send)
+            reply: Reply = await self._async.exchange(send)
         except TransportFailure as error:
             raise self._unreached(error) from None
-        return self._page(reply)
+        return reply
 
     def close(self) -> None:
         """Close the connections of :meth:`read`."""
@@ -125,7 +152,7 @@ class EventFeed:
             self._sync.close()
 
     async def aclose(self) -> None:
-        """Close the connections of :meth:`listen`."""
+        """Close the connections of :meth:`listen` and :meth:`hand_in`."""
         if self._async is not None:
             await self._async.close()
 
@@ -170,13 +197,12 @@ class EventFeed:
         return FeedError(f"{self._url} cannot be reached: {error.detail}; {hint}")
 
     def _page(self, reply: Reply) -> Page:
-        kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if reply.status == 200 and kind == "application/json":
+        if reply.status == 200 and _kind(reply) == "application/json":
             try:
                 return read_page(reply.body)
             except UnreadableReplyError as error:
                 raise FeedError(f"{self._url} does not answer as the receiver does: {error}") from None
-        raise FeedError(f"{self._url} {_problem(reply, kind)}")
+        raise FeedError(f"{self._url} {_problem(reply)}")
 
 
 def _after(after: int | datetime | None) -> str:
@@ -185,7 +211,12 @@ def _after(after: int | datetime | None) -> str:
     return "latest" if after is None else str(after)
 
 
-def _problem(reply: Reply, kind: str) -> str:
+def _kind(reply: Reply) -> str:
+    return reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _problem(reply: Reply) -> str:
+    kind = _kind(reply)
     if reply.status == 200 and kind == "text/html":
         return (
             "is not the receiver: it answers with a web page, as Airflow does where the plugin is not loaded; install "

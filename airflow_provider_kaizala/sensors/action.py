@@ -9,7 +9,7 @@ from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.wire import read_moment
 from airflow_provider_kaizala.sensors.base import KaizalaSensor, SensorArguments
-from airflow_provider_kaizala.waiting.subjects import NewActions, Subject
+from airflow_provider_kaizala.waiting.subjects import LISTED_TYPES, NewActions, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,18 +19,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_kaizala.client.models.checks import Check
     from airflow_provider_kaizala.waiting.rules import Rule
-
-#: the types that Kaizala lists
-LISTED_TYPES = (
-    "Image",
-    "Document",
-    "Job",
-    "Survey",
-    "Poll",
-    "LetsMeet",
-    "PhotoWithLocation",
-    "ShareLocation",
-)
 
 
 class KaizalaActionSensor(KaizalaSensor):

@@ -15,6 +15,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from airflow_provider_kaizala.push.feed import WAIT, EventFeed, FeedError
+from airflow_provider_kaizala.push.pulled import PULLED
 from airflow_provider_kaizala.push.settings import receiver_url
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class Doorbell:
             await feed.aclose()
 
     def _hear(self, event: KaizalaEvent) -> None:
-        if event.group_id is None:
+        if event.group_id is None or event.event_id.startswith(PULLED):  # a poll has found it
             return
         # only a webhook of the group shows that its events arrive, and responses are found by the action that they name
         if event.object_type == "Group" and (event.action_id or not event.event_type.endswith("Response")):

@@ -293,16 +293,18 @@ class Account:
         return await afollow(reading, lambda call: self.run(call, urgency))
 
     @asynccontextmanager
-    async def watch(self, subject: Subject, interval: float) -> AsyncIterator[Feed]:
+    async def watch(self, subject: Subject, interval: float, feed: Feed | None = None) -> AsyncIterator[Feed]:
         """Join the poll that reads *subject*; leave it at the end, and stop it if no wait is left.
 
+        :param interval: seconds between two looks at most
+        :param feed: what the poll delivers to; by default a new one
         :raises KaizalaError: if the connection holds no grant for the group
         """
         key = (self.settings.grant_for(subject.group_id).name, *subject.poll_key)
         poll = self._polls.get(key)
         if poll is None:
             poll = self._polls[key] = Poll(self, subject)
-        feed = Feed(interval)
+        feed = feed or Feed(interval)
         poll.add(subject, feed)
         try:
             yield feed
@@ -377,7 +379,7 @@ class Polls:
         :raises KaizalaError: if the connection is wrong
         :raises UnreadableConnectionError: if it cannot be read
         """
-        hook, connection = await self._connection(conn_id)
+        hook, connection = await self.connection(conn_id)
         key = _account_key(connection.settings)
         account = self._accounts.get(key)
         if account is None:
@@ -406,13 +408,17 @@ class Polls:
         if conn_id not in self._bells and conn_id in self._push.connections and connection.webhook_secret:
 
             async def read_secret() -> str | None:
-                return (await self._connection(conn_id))[1].webhook_secret
+                return (await self.connection(conn_id))[1].webhook_secret
 
             self._bells[conn_id] = Doorbell(conn_id, read_secret, self._push.push_poll_interval)
         return self._bells.get(conn_id)
 
-    async def _connection(self, conn_id: str) -> tuple[KaizalaHook, KaizalaConnection]:
-        """Read a connection, once for all waits that come within a minute: each reading asks Airflow's supervisor."""
+    async def connection(self, conn_id: str) -> tuple[KaizalaHook, KaizalaConnection]:
+        """Read a connection, once for all waits that come within a minute: each reading asks Airflow's supervisor.
+
+        :raises KaizalaError: if the connection is wrong
+        :raises UnreadableConnectionError: if it cannot be read
+        """
         known = self._connections.get(conn_id)
         if known is None or (known.until < time.monotonic() and known.reading.done()):
             hook = KaizalaHook(conn_id, total_timeout=LONGEST_CALL)

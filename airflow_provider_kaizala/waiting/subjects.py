@@ -27,6 +27,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: the types of actions that Kaizala lists, and those of them that people answer
+LISTED_TYPES = (
+    "Image",
+    "Document",
+    "Job",
+    "Survey",
+    "Poll",
+    "LetsMeet",
+    "PhotoWithLocation",
+    "ShareLocation",
+)
+ANSWERED_TYPES = ("Job", "Survey", "Poll", "LetsMeet")
 _SUBJECTS: dict[str, type[Subject]] = {}
 #: action types that have webhook events of their own, as those call them; all others share ``ActionCreated`` and ``ActionResponse``
 _OWN_EVENTS = {"survey": "Survey", "job": "Job", "poll": "Poll", "letsmeet": "LetsMeet"}

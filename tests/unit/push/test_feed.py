@@ -16,9 +16,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from airflow_provider_kaizala.push.feed import EventFeed, FeedError
+from airflow_provider_kaizala.push.feed import EventFeed, FeedError, RefusedEventError
 from airflow_provider_kaizala.push.pages import Page, write_page
-from airflow_provider_kaizala.push.subscriptions import listener_token
+from airflow_provider_kaizala.push.subscriptions import Subscription, listener_token
 from tests.unit.push.sender import GROUP, SECRET, message
 
 TOKEN = listener_token(SECRET, "kaizala_default")
@@ -37,6 +37,10 @@ class _Handler(BaseHTTPRequestHandler):
         with suppress(ConnectionError):
             self.end_headers()
             self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        self.body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
 
     def log_message(self, *args: Any) -> None:
         """Say nothing."""
@@ -153,6 +157,54 @@ def test_a_reply_that_is_cut_short(server: Any, reading: Reading) -> None:
     server.answer = 200, {**JSON, "Content-Length": "1000"}, b'{"events":[],"cursor":1}'
     with pytest.raises(FeedError, match="cannot be reached"):
         reading(server.url)
+
+
+# --- handing in --------------------------------------------------------------------------------------------------------------
+
+
+def hand_in(url: str, body: dict[str, Any]) -> None:
+    async def scene() -> None:
+        reader = EventFeed("kaizala_default", SECRET, url)
+        try:
+            await reader.hand_in(GROUP, body)
+        finally:
+            await reader.aclose()
+
+    asyncio.run(scene())
+
+
+def test_an_event_is_handed_in_as_a_webhook_posts_it(server: Any) -> None:
+    server.answer = 200, JSON, b"{}"
+    hand_in(server.url, message())
+    (request,) = server.seen
+    subscription = Subscription("kaizala_default", "Group", GROUP)
+    assert server.url + request.path == subscription.callback_url(server.url)
+    assert request.headers["kz-callback-token"] == subscription.token(SECRET)
+    assert request.headers["Content-Type"] == "application/json"
+    assert json.loads(request.body) == message()
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ((400, JSON, b'{"detail":"the body is nested"}'), RefusedEventError),
+        ((413, JSON, b"{}"), RefusedEventError),
+        ((404, JSON, b"{}"), FeedError),
+        ((503, JSON, b"{}"), FeedError),
+        ((405, JSON, b"{}"), FeedError),
+        ((200, {"Content-Type": "text/html"}, b"<html>"), FeedError),
+    ],
+)
+def test_an_event_that_is_not_taken(server: Any, answer: Any, kind: type[FeedError]) -> None:
+    server.answer = answer
+    with pytest.raises(FeedError) as caught:
+        hand_in(server.url, message())
+    assert type(caught.value) is kind
+    assert caught.value.is_transient is (kind is FeedError)
+    assert Subscription("kaizala_default", "Group", GROUP).token(SECRET) not in str(caught.value)
+
+
+# --- what it shows, and what it loads ------------------------------------------------------------------------------------------
 
 
 def test_it_shows_no_secret() -> None:
