@@ -111,14 +111,9 @@ def _unprocessed(asset: GroupAsset, first: int, context: Any) -> Iterator[Kaizal
         start=max(first - 1, 0),
     )
     try:
-        secret = KaizalaHook(asset.conn_id).connection.webhook_secret
-        if not secret:
-            raise KaizalaInputError(
-                f"connection {asset.conn_id!r} has no extra webhook_secret, so Airflow receives no events of it"
-            )
+        feed = EventFeed(asset.conn_id, KaizalaHook(asset.conn_id).connection.webhook_secret, receiver_url())
     except KaizalaInputError as error:
         raise AirflowFailException(str(error)) from error
-    feed = EventFeed(asset.conn_id, secret, receiver_url())
     try:
         yield from _pages(feed, ask, asset)
     finally:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from airflow_provider_kaizala.client.effects import Send, TransportFailure
-from airflow_provider_kaizala.client.errors import KaizalaError
+from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError
 from airflow_provider_kaizala.client.models.wire import UnreadableReplyError
 from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.push.pages import MOST_EVENTS, Page, read_page
@@ -56,9 +56,16 @@ class EventFeed:
     :param conn_id: the connection
     :param secret: its ``webhook_secret``
     :param base_url: the address of Airflow's API server, see :func:`~airflow_provider_kaizala.push.settings.receiver_url`
+    :raises KaizalaInputError: if there is no secret
     """
 
-    def __init__(self, conn_id: str, secret: str, base_url: str, network: Network | None = None) -> None:
+    def __init__(
+        self, conn_id: str, secret: str | None, base_url: str, network: Network | None = None
+    ) -> None:
+        if not secret:
+            raise KaizalaInputError(
+                f"connection {conn_id!r} has no extra webhook_secret, so Airflow receives no events of it"
+            )
         self._base = f"{base_url.rstrip('/')}{PATH}/{quote(conn_id, safe='')}"
         self._url = f"{self._base}{EVENTS}"
         self._conn_id, self._secret, self._base_url = conn_id, secret, base_url

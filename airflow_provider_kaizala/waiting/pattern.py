@@ -95,7 +95,8 @@ class Pattern:
                 _, switched_on, switched_off, inner = argument
                 return self._sequence(inner, (flags | switched_on) & ~switched_off, then)
             case "MAX_REPEAT" | "MIN_REPEAT":
-                return self._repeat(*argument, flags, then)
+                least, most, inner = argument
+                return self._repeat(least, most, inner, flags, then)
         raise re.error(f"{str(operation).lower()} is not supported, since it may take too long")
 
     def _repeat(self, least: int, most: int, items: Any, flags: int, then: int) -> int:
