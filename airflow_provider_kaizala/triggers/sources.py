@@ -197,7 +197,8 @@ class MessagesSource(Source):
             if not page.events:
                 break
             after = page.cursor
-        self.seen = {**self.seen, **known}
+        for each, mark in known.items():
+            self.seen[each] = mark
 
     async def _feed(self) -> EventFeed:
         self._hook = self._hook or KaizalaHook(self.conn_id)
