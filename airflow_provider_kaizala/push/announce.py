@@ -2,7 +2,7 @@
 
 An asset event is only a doorbell, and the DAG then reads all events behind its cursor: Airflow merges asset events, and starts no run
 for those that come just before it takes others from the queue. So at most one is made per asset and second, and :func:`ring_again`
-makes one more after the last event of a burst. The ``cursor`` in an asset event is that of the first event that it may be about.
+makes one more after the last event of a burst.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from airflow.models.asset import AssetActive
 from airflow.utils.session import create_session
 from sqlalchemy import and_, false, insert, select, true, update
 
-from airflow_provider_kaizala.push import inbox
 from airflow_provider_kaizala.push.assets import asset_uri
 from airflow_provider_kaizala.push.tables import bell
 
@@ -78,7 +77,7 @@ def ring(
         later: Any = session.execute(update(bell).where(mine, _has_just_rung(now)).values(pending=true()))
         if later.rowcount:
             continue
-        values = {"rung_at": now, "pending": False, "cursor": cursor}
+        values = {"rung_at": now, "pending": False}
         rung: Any = session.execute(update(bell).where(mine).values(values))
         if not rung.rowcount:
             key = {"conn_id": conn_id, "group_id": group_id, "event_type": uris[asset.uri]}
@@ -87,15 +86,13 @@ def ring(
     return notifications
 
 
-def ring_later(session: Session, conn_id: str, group_id: str, event_type: str, cursor: int) -> None:
-    """Let :func:`ring_again` ring for events behind a cursor, of one type, or of all if that is empty."""
-    pending: Any = session.execute(
-        update(bell).where(_bell(conn_id, group_id, event_type)).values(pending=true())
-    )
+def ring_later(session: Session, conn_id: str, group_id: str, event_type: str) -> None:
+    """Let :func:`ring_again` ring for what is left of events of one type, or of all if that is empty."""
+    key = {"conn_id": conn_id, "group_id": group_id, "event_type": event_type}
+    pending: Any = session.execute(update(bell).where(_bell(*key.values())).values(pending=true()))
     if not pending.rowcount:  # it has never rung: its events were asked for by hand
-        key = {"conn_id": conn_id, "group_id": group_id, "event_type": event_type}
-        long_ago = datetime.fromtimestamp(86400, tz=UTC)
-        session.execute(insert(bell).values(**key, rung_at=long_ago, cursor=cursor, pending=True))
+        long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+        session.execute(insert(bell).values(**key, rung_at=long_ago, pending=True))
 
 
 def ring_again() -> int:
@@ -105,21 +102,17 @@ def ring_again() -> int:
     now = datetime.now(tz=UTC)
     due = and_(bell.c.pending == true(), ~_has_just_rung(now))
     with create_session(scoped=False) as session:
-        columns = (bell.c.conn_id, bell.c.group_id, bell.c.event_type, bell.c.cursor)
-        found = session.execute(select(*columns).where(due)).all()
+        found = session.execute(select(bell.c.conn_id, bell.c.group_id, bell.c.event_type).where(due)).all()
     count = 0
-    for *key, cursor in found:
-        conn_id, group_id, _ = key
+    for key in found:
         notifications: list[Callable[[], None]] = []
         with create_session(scoped=False) as session:
             mine: Any = session.execute(
                 update(bell).where(_bell(*key), due).values(rung_at=now, pending=false())
             )
             if mine.rowcount:  # else another process was first
-                newest = max(cursor, inbox.end(session, conn_id, group_id))
-                session.execute(update(bell).where(_bell(*key)).values(cursor=newest))
                 for asset in _active(session, [asset_uri(*key)]):
-                    extra = {"conn_id": conn_id, "group_id": group_id, "cursor": cursor + 1}
+                    extra = {"conn_id": key.conn_id, "group_id": key.group_id}
                     _register(session, asset, extra, notifications)
                     count += 1
         notify(notifications)

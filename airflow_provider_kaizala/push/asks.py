@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: the largest value of each number
-MOST = {"map_index": 2**31 - 1, "start": 2**62, "reached": 2**62, "limit": MOST_EVENTS}
+MOST = {"map_index": 2**31 - 1, "reached": 2**62, "limit": MOST_EVENTS}
 
 
 class Ask(Value):
@@ -25,7 +25,6 @@ class Ask(Value):
     :param try_id: Airflow's id of the try
     :param group_id: of the asset
     :param event_type: of the asset; empty if it is for all types
-    :param start: the cursor behind which a task begins that has never read; 0 for the oldest event that is kept
     :param reached: the cursor up to which this try has taken events; 0 if it has not begun
     :param limit: the number of events to return at most; 0 to say only what was reached
     """
@@ -37,7 +36,6 @@ class Ask(Value):
     try_id: str
     group_id: str
     event_type: str = ""
-    start: int = 0
     reached: int = 0
     limit: int = MOST_EVENTS
 

@@ -10,14 +10,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow.models.asset import AssetModel, DagScheduleAssetReference
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.taskinstancehistory import TaskInstanceHistory
 from airflow.utils.session import create_session
-from sqlalchemy import delete, false, insert, select, true, update
+from sqlalchemy import and_, delete, false, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.push import announce, inbox
+from airflow_provider_kaizala.push.assets import asset_uri
 from airflow_provider_kaizala.push.pages import MOST_EVENTS
 from airflow_provider_kaizala.push.tables import batch, reader
 
@@ -102,6 +104,7 @@ def _lock(session: Session, conn_id: str, ask: Ask, now: datetime) -> Row[Any]:
     lock = update(reader).where(mine).values(asked_at=now)
     result: Any = session.execute(lock)
     if not result.rowcount:
+        start = _start(session, conn_id, ask)
         try:
             with session.begin_nested():
                 session.execute(
@@ -112,8 +115,8 @@ def _lock(session: Session, conn_id: str, ask: Ask, now: datetime) -> Row[Any]:
                         event_type=ask.event_type,
                         dag_id=ask.dag_id,
                         task_id=ask.task_id,
-                        cursor=ask.start,
-                        reached=ask.start,
+                        cursor=start,
+                        reached=start,
                         wanted=False,
                         asked_at=now,
                     )
@@ -121,6 +124,34 @@ def _lock(session: Session, conn_id: str, ask: Ask, now: datetime) -> Row[Any]:
         except IntegrityError:  # another transaction was first
             session.execute(lock)
     return session.execute(select(reader).where(mine)).one()
+
+
+def _start(session: Session, conn_id: str, ask: Ask) -> int:
+    """Return the cursor behind which a task begins that has never read.
+
+    That is where other tasks of its DAG began in this run, else when the DAG was scheduled on the asset; 0 if it is not.
+    """
+    same_run = and_(batch.c.reader_id == reader.c.reader_id, batch.c.run_id == ask.run_id)
+    others = (
+        select(func.coalesce(func.min(batch.c.after), reader.c.cursor))
+        .outerjoin(batch, same_run)
+        .where(
+            reader.c.conn_id == conn_id,
+            reader.c.group_id == ask.group_id,
+            reader.c.event_type == ask.event_type,
+            reader.c.dag_id == ask.dag_id,
+        )
+        .group_by(reader.c.reader_id, reader.c.cursor)
+    )
+    if begun := session.scalars(others).all():
+        return int(max(begun))
+    scheduled = select(func.min(DagScheduleAssetReference.created_at)).where(
+        DagScheduleAssetReference.asset_id == AssetModel.id,
+        DagScheduleAssetReference.dag_id == ask.dag_id,
+        AssetModel.uri == asset_uri(conn_id, ask.group_id, ask.event_type),
+    )
+    since = session.scalar(scheduled)
+    return 0 if since is None else inbox.before(session, conn_id, since)
 
 
 def _settle(session: Session, row: Row[Any], now: datetime) -> Row[Any]:
@@ -138,7 +169,7 @@ def _settle(session: Session, row: Row[Any], now: datetime) -> Row[Any]:
         session.execute(insert(batch).values(**key, **values))
     # not after a failure alone, or a run that always fails would start the next one
     if (row.wanted or has_moved) and _has_more(session, row, cursor):
-        announce.ring_later(session, row.conn_id, row.group_id, row.event_type, cursor)
+        announce.ring_later(session, row.conn_id, row.group_id, row.event_type)
     return session.execute(select(reader).where(_is(row))).one()
 
 

@@ -45,6 +45,8 @@ def kaizala_events(
     exactly the events again that it had processed.
 
     Events are read in pages as they are needed. A task that stops early leaves the rest to the next run, which then starts at once.
+    A task that has never read begins with what was received since Airflow knows that the DAG is scheduled on the asset; a task that is
+    added later, where the others of the DAG are; one of a DAG that is not scheduled on the asset, with the oldest event that is kept.
 
     :param triggering_asset_events: those of the task's context, which are also the default
     :param asset: a Kaizala asset or its URI. By default all that started the run; in a run that was started by hand, all that the
@@ -59,12 +61,10 @@ def kaizala_events(
     if triggering is None:
         triggering = context.get("triggering_asset_events") or {}
     try:
-        found = {
-            GroupAsset.read(each): _first(triggering, each) for each in _assets(asset, triggering, context)
-        }
+        found = dict.fromkeys(map(GroupAsset.read, _assets(asset, triggering, context)))
     except KaizalaInputError as error:
         raise AirflowFailException(str(error)) from error
-    return (event for each, start in found.items() for event in _unprocessed(each, start, context))
+    return (event for each in found for event in _unprocessed(each, context))
 
 
 def _assets(given: Asset | str | None, triggering: Mapping[Any, Sequence[Any]], context: Any) -> list[str]:
@@ -90,15 +90,7 @@ def _uris(condition: Any) -> Iterator[str]:
         yield from _uris(each)
 
 
-def _first(triggering: Mapping[Any, Sequence[Any]], uri: str) -> int:
-    """Return the cursor of the first event that started the run; 0 if that is unknown."""
-    extras = [
-        event.extra.get("kaizala", {}) for key in triggering if uri in _uris(key) for event in triggering[key]
-    ]
-    return min((int(extra["cursor"]) for extra in extras if "cursor" in extra), default=0)
-
-
-def _unprocessed(asset: GroupAsset, first: int, context: Any) -> Iterator[KaizalaEvent]:
+def _unprocessed(asset: GroupAsset, context: Any) -> Iterator[KaizalaEvent]:
     ti = context["ti"]
     ask = Ask(
         dag_id=ti.dag_id,
@@ -108,7 +100,6 @@ def _unprocessed(asset: GroupAsset, first: int, context: Any) -> Iterator[Kaizal
         try_id=str(ti.id),
         group_id=asset.group_id,
         event_type=asset.event_type or "",
-        start=max(first - 1, 0),
     )
     try:
         feed = EventFeed(asset.conn_id, KaizalaHook(asset.conn_id).connection.webhook_secret, receiver_url())

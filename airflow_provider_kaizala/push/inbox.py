@@ -131,9 +131,7 @@ def page(
         end(session, conn_id) if upto is None else upto
     )  # first: an event that is committed later has a greater id
     if isinstance(after, datetime):
-        from_then = (_events.conn_id == conn_id, _events.received_at >= after)
-        first = session.scalar(select(func.min(_events.id)).where(*from_then))
-        after = last if first is None else int(first) - 1
+        after = before(session, conn_id, after)
     if after is None or after >= last:
         return [], last if after is None else after
     behind = [_events.id > after, _events.id <= last, *_of(conn_id, group_id, event_types)]
@@ -152,6 +150,13 @@ def page(
     rows = [(row.id, _utc(row.received_at), row.body) for row in session.execute(query.order_by(_events.id))]
     is_cut = len(ids) < len(found) or len(found) == limit
     return rows, ids[-1] if is_cut else last
+
+
+def before(session: Session, conn_id: str, moment: datetime) -> int:
+    """Return a cursor behind which all events are that were received from a moment on, perhaps with some before it."""
+    then = (_events.conn_id == conn_id, _events.received_at >= moment)
+    first = session.scalar(select(func.min(_events.id)).where(*then))
+    return end(session, conn_id) if first is None else int(first) - 1
 
 
 def ends(session: Session, conn_ids: Collection[str]) -> dict[str, int]:

@@ -111,8 +111,6 @@ bell = Table(
     Column("group_id", String(250), nullable=False),
     Column("event_type", String(64), nullable=False),
     Column("rung_at", Moment, nullable=False),
-    # the newest event that it has rung for
-    Column("cursor", BigInteger, nullable=False),
     # whether events came after that, so that it must ring again
     Column("pending", Boolean(create_constraint=False), nullable=False),
     PrimaryKeyConstraint("conn_id", "group_id", "event_type", name="kaizala_bell_pkey"),

@@ -66,7 +66,21 @@ def group(receiver: str, monkeypatch: pytest.MonkeyPatch) -> Group:
     return Group(receiver)
 
 
-def a_dag(
+@pytest.fixture
+def a_dag(run_dag: Callable[[Any], Any]) -> Callable[..., tuple[DAG, list[Any]]]:
+    """Make a DAG that Airflow knows: it reads what is received from then on."""
+
+    def make(*args: Any, **given: Any) -> tuple[DAG, list[Any]]:
+        dag, tries = _dag(*args, **given)
+        run_dag(dag)
+        assert tries == [[]]
+        tries.clear()
+        return dag, tries
+
+    return make
+
+
+def _dag(
     group: Group, work: Callable[[int, str], None] = lambda _, event_id: None, **given: Any
 ) -> tuple[DAG, list[Any]]:
     """A DAG whose task notes what each of its tries was given."""
@@ -95,7 +109,7 @@ def states_of(run: Any) -> list[str]:
 
 
 def test_a_failing_first_try_gets_the_same_events_again_and_the_next_run_only_new_ones(
-    group: Group, run_dag: Callable[[Any], Any]
+    group: Group, a_dag: Callable[..., Any], run_dag: Callable[[Any], Any]
 ) -> None:
     def work(number: int, event_id: str) -> None:
         if number == 1 and event_id == "e2":
@@ -111,7 +125,9 @@ def test_a_failing_first_try_gets_the_same_events_again_and_the_next_run_only_ne
     assert tries[2:] == [[], ["e4"]]
 
 
-def test_a_run_that_fails_leaves_its_events_to_the_next(group: Group, run_dag: Callable[[Any], Any]) -> None:
+def test_a_run_that_fails_leaves_its_events_to_the_next(
+    group: Group, a_dag: Callable[..., Any], run_dag: Callable[[Any], Any]
+) -> None:
     def work(number: int, event_id: str) -> None:
         if number == 1:
             raise AirflowFailException("never")
@@ -124,7 +140,7 @@ def test_a_run_that_fails_leaves_its_events_to_the_next(group: Group, run_dag: C
 
 
 def test_a_task_that_skips_itself_has_processed_its_events(
-    group: Group, run_dag: Callable[[Any], Any]
+    group: Group, a_dag: Callable[..., Any], run_dag: Callable[[Any], Any]
 ) -> None:
     def work(number: int, event_id: str) -> None:
         if number == 1:
@@ -138,7 +154,7 @@ def test_a_task_that_skips_itself_has_processed_its_events(
 
 
 def test_airflow_keeps_the_state_of_each_try_under_an_id_of_its_own(
-    group: Group, run_dag: Callable[[Any], Any]
+    group: Group, a_dag: Callable[..., Any], run_dag: Callable[[Any], Any]
 ) -> None:
     """What the receiver relies on, see docs/push.md."""
 
@@ -152,7 +168,7 @@ def test_airflow_keeps_the_state_of_each_try_under_an_id_of_its_own(
     with create_session() as session:
         mine = (TaskInstanceHistory.dag_id == dag.dag_id, TaskInstanceHistory.run_id == run.run_id)
         (first,) = session.scalars(select(TaskInstanceHistory.task_instance_id).where(*mine))
-        ti = session.scalars(select(TaskInstance).where(TaskInstance.dag_id == dag.dag_id)).one()
+        ti = session.scalars(select(TaskInstance).where(TaskInstance.run_id == run.run_id)).one()
         second = ti.id
         assert batches._state(session, str(first)) == "failed"
         assert batches._state(session, str(second)) == "success"
@@ -162,3 +178,13 @@ def test_airflow_keeps_the_state_of_each_try_under_an_id_of_its_own(
         assert batches._state(session, str(ti.id)) is None
         assert batches._state(session, str(second)) == "success", "that of a try that was cleared"
         assert batches._state(session, str(uuid4())) is None
+
+
+def test_a_dag_begins_with_what_came_since_airflow_knows_it(
+    group: Group, a_dag: Callable[..., Any], run_dag: Callable[[Any], Any]
+) -> None:
+    group.post("old")
+    dag, tries = a_dag(group)
+    group.post("new")
+    run_dag(dag)
+    assert tries == [["new"]]

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
+from airflow.models.asset import AssetModel, DagScheduleAssetReference
+from airflow.models.dag import DagModel
+from airflow.models.dagbundle import DagBundleModel
 from airflow.utils.session import create_session
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import OperationalError
 
 from airflow_provider_kaizala.client.models.wire import UnreadableReplyError
@@ -23,7 +26,7 @@ from airflow_provider_kaizala.push.pages import read_page
 from airflow_provider_kaizala.push.receiver import prune_events
 from airflow_provider_kaizala.push.settings import PushSettings
 from airflow_provider_kaizala.push.subscriptions import Subscription, listener_token
-from airflow_provider_kaizala.push.tables import batch, bell, reader
+from airflow_provider_kaizala.push.tables import batch, bell, event, reader
 from tests.unit.push.sender import (
     GROUP,
     SECRET,
@@ -36,7 +39,7 @@ from tests.unit.push.sender import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import httpx
 
@@ -238,13 +241,64 @@ def test_names_that_run_together_are_told_apart(post: Callable[..., None]) -> No
     assert ask(dag_id="ab", task_id="c").reader_id("x") != ask(dag_id="a", task_id="bc").reader_id("x")
 
 
-def test_a_task_that_has_never_read_begins_with_the_event_that_started_it(
+@pytest.fixture
+def schedule(declare: Callable[..., None]) -> Iterator[Callable[..., None]]:
+    """Schedule a DAG on the asset, so many seconds ago."""
+    declare(ALL)
+
+    def schedule(seconds: float, dag_id: str = "dag") -> None:
+        with create_session() as session:
+            asset_id = session.scalar(select(AssetModel.id))
+            session.add(DagModel(dag_id=dag_id, bundle_name="tests", fileloc="dags.py"))
+            session.flush()
+            at = datetime.now(tz=UTC) - timedelta(seconds=seconds)
+            session.add(DagScheduleAssetReference(asset_id=asset_id, dag_id=dag_id, created_at=at))
+
+    with create_session() as session:
+        session.merge(DagBundleModel(name="tests"))
+    yield schedule
+    with create_session() as session:
+        for model in (DagScheduleAssetReference, DagModel, DagBundleModel):
+            session.execute(delete(model))
+
+
+def received_seconds_ago(event_id: str, seconds: float) -> None:
+    with create_session() as session:
+        at = datetime.now(tz=UTC) - timedelta(seconds=seconds)
+        session.execute(update(event).where(event.c.event_id == event_id).values(received_at=at))
+
+
+def test_a_dag_that_is_new_begins_with_what_came_since_it_was_scheduled(
+    post: Callable[..., None], states: dict[int, str | None], schedule: Callable[..., None]
+) -> None:
+    """Not with what other DAGs have processed for weeks."""
+    post("e1", "e2", "e3")
+    for event_id, seconds in (("e1", 90), ("e2", 30), ("e3", 10)):
+        received_seconds_ago(event_id, seconds)
+    schedule(60)
+    schedule(5, "newer")
+    assert given(ask(1, dag_id="newer")) == []
+    assert given(ask(2)) == ["e2", "e3"]
+    states[2] = "failed"
+    assert given(ask(3, "run2")) == ["e2", "e3"], "later it goes by its cursor"
+    assert given(ask(4, dag_id="not scheduled on it")) == ["e1", "e2", "e3"]
+
+
+def test_a_task_that_is_new_in_its_dag_begins_where_the_others_are(
     post: Callable[..., None], states: dict[int, str | None]
 ) -> None:
-    post("e1", "e2", "e3")
-    assert given(ask(1, start=cursor_of("e2") - 1)) == ["e2", "e3"]
-    states[1] = "failed"
-    assert given(ask(2, "run2", start=cursor_of("e3") - 1)) == ["e2", "e3"], "later it goes by its cursor"
+    """It was renamed, perhaps."""
+    post("e1", "e2")
+    assert given(ask(1)) == ["e1", "e2"]
+    assert given(ask(2, task_id="beside")) == ["e1", "e2"], "in the same run"
+    states[1] = "success"
+    assert given(ask(3, task_id="behind")) == ["e1", "e2"], "in the same run, after the first has ended"
+    settle_all()
+    assert given(ask(4, task_id="far behind")) == ["e1", "e2"], "and when that is known"
+    post("e3")
+    assert given(ask(5, "run2", task_id="renamed")) == ["e3"], "in a later run"
+    assert given(ask(6, "run2", dag_id="another")) == ["e1", "e2", "e3"]
+    assert given(ask(7, "run2", task_id="renamed", group_id="another")) == []
 
 
 def test_only_one_of_many_that_ask_at_once_is_given_events(post: Callable[..., None]) -> None:
@@ -370,8 +424,7 @@ def test_the_bell_rings_for_what_is_left_though_it_never_rang(
     states[1] = "success"
     settle_all()
     assert announce.ring_again() == 1
-    about = {"conn_id": "kaizala_default", "group_id": GROUP, "cursor": cursor_of("e2")}
-    assert asset_events() == [(ALL, {"kaizala": about})]
+    assert [uri for uri, _ in asset_events()] == [ALL]
 
 
 def test_several_processes_settle_once(rung: Callable[..., None], states: dict[int, str | None]) -> None:
@@ -466,7 +519,6 @@ def test_a_connection_that_has_not_opted_in_hands_out_nothing(
         {"map_index": -2},
         {"map_index": "x"},
         {"map_index": 2**31},
-        {"start": -1},
         {"reached": 2**63},
         {"limit": 501},
         {"limit": True},
@@ -499,5 +551,5 @@ def test_database_trouble_is_answered_with_try_later(
 
 
 def test_what_is_asked_survives_the_way() -> None:
-    asked = ask(7, "run7", map_index=3, event_type="JobResponse", start=5, reached=9, limit=0)
+    asked = ask(7, "run7", map_index=3, event_type="JobResponse", reached=9, limit=0)
     assert Ask.read(json.loads(json.dumps(asked.to_wire()))) == asked

@@ -50,7 +50,6 @@ def upgrade() -> None:
         sa.Column("group_id", sa.String(250), nullable=False),
         sa.Column("event_type", sa.String(64), nullable=False),
         sa.Column("rung_at", MOMENT, nullable=False),
-        sa.Column("cursor", sa.BigInteger(), nullable=False),
         sa.Column("pending", sa.Boolean(create_constraint=False), nullable=False),
         sa.PrimaryKeyConstraint("conn_id", "group_id", "event_type", name="kaizala_bell_pkey"),
     )
