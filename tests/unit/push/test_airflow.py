@@ -177,7 +177,7 @@ def test_airflow_2_says_that_it_cannot_receive(
 
 def test_airflow_migrates_the_tables_with_its_own(migrated: None) -> None:
     names = set(metadata.tables)
-    assert names == {"kaizala_event", "kaizala_inbox", "kaizala_bell"}
+    assert names == {"kaizala_event", "kaizala_inbox", "kaizala_bell", "kaizala_reader", "kaizala_batch"}
     assert names | {"alembic_version_kaizala"} <= set(inspect_database(settings.engine).get_table_names())
     assert KaizalaDBManager in RunDBManager()._managers
     RunDBManager().validate()
