@@ -259,9 +259,8 @@ def test_a_message_ends_a_wait(stack: Stack, kaizala: KaizalaServer) -> None:
     time.sleep(10)
     say(kaizala, "done, says Meera", number=MEERA)
     say(kaizala, "Done: all doors are locked")
-    began = time.monotonic()
+    # long before the next poll of the triggerer
     wait_for("the waits", lambda: set(states().values()) == {"success"}, 60, stack.processes.check)
-    assert time.monotonic() - began < 60, "the next poll of the triggerer would come after four minutes"
     for task in ("deferred", "polled"):
         message = stack.xcom("listens", run, task)["message"]
         assert (message["text"], message["person"]["name"]) == ("Done: all doors are locked", "Ravi")
