@@ -30,7 +30,7 @@ def get_provider_info() -> dict[str, Any]:
             "webhook",
             "api",
         ],
-        "sensors": ["response", "reaction", "action", "member"],
+        "sensors": ["response", "reaction", "action", "message", "member"],
         "hooks": ["kaizala"],
         "triggers": ["wait", "hitl", "events"],
     }

@@ -104,14 +104,15 @@ class Rows:
             number = connection.scalar(query)
         if number is None:
             number = self.run(dag_id, run_id)
-        now = datetime.now(tz=UTC)
+        now, given_id = datetime.now(tz=UTC), uuid.uuid4()
+        ti_id = given_id.hex if self.engine.dialect.name == "sqlite" else given_id
         trigger = None
         if state == "deferred":
             given = {"wait": dict(wire), "kaizala_conn_id": conn_id, "wake_at": None, "carry": {}}
             trigger = self.add("trigger", classpath=_TRIGGER, kwargs=json.dumps(given), created_date=now)
         key = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
         self.add(
-            "task_instance", id=uuid.uuid4().hex, state=state, start_date=now - since, try_number=1, max_tries=0,
+            "task_instance", id=ti_id, state=state, start_date=now - since, try_number=1, max_tries=0,
             pool="default_pool", pool_slots=1, trigger_id=trigger, **key,
         )  # fmt: skip
         rendered = {"kaizala_conn_id": conn_id, **(arguments or {})}

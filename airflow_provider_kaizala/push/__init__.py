@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_kaizala.client.lazy import lazy
 
 if TYPE_CHECKING:
+    from airflow_provider_kaizala.push.consumer import *
     from airflow_provider_kaizala.push.echo import *
     from airflow_provider_kaizala.push.ensure import *
     from airflow_provider_kaizala.push.subscriptions import *
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__, __getattr__ = lazy(
     __name__,
     {
+        "consumer": "kaizala_events",
         "echo": "ReceiverError check_echo",
         "ensure": "Owner Step Wanted WebhooksError named_groups plan",
         "subscriptions": "Subscription derive",

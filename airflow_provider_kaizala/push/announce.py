@@ -86,6 +86,15 @@ def ring(
     return notifications
 
 
+def ring_later(session: Session, conn_id: str, group_id: str, event_type: str) -> None:
+    """Let :func:`ring_again` ring for what is left of events of one type, or of all if that is empty."""
+    key = {"conn_id": conn_id, "group_id": group_id, "event_type": event_type}
+    pending: Any = session.execute(update(bell).where(_bell(*key.values())).values(pending=true()))
+    if not pending.rowcount:  # it has never rung: its events were asked for by hand
+        long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+        session.execute(insert(bell).values(**key, rung_at=long_ago, pending=True))
+
+
 def ring_again() -> int:
     """Make the asset events that :func:`ring` has left; return how many. Several processes may call this at once."""
     if not taken() >= NEEDED:

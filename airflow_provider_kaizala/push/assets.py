@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError, did_you_mean
 from airflow_provider_kaizala.client.models.webhooks import EVENT_TYPES
+from airflow_provider_kaizala.client.value import Value
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
@@ -30,20 +31,46 @@ def asset_uri(conn_id: str, group_id: str, event_type: str | None = None) -> str
     return f"{SCHEME}://{quote(conn_id, safe='')}/{path}"
 
 
+class GroupAsset(Value):
+    """What an asset is about.
+
+    :param event_type: None for all event types
+    """
+
+    conn_id: str
+    group_id: str
+    event_type: str | None = None
+
+    @classmethod
+    def read(cls, uri: str) -> GroupAsset:
+        """Read the URI of an asset.
+
+        :raises KaizalaInputError: if it names no group, or no known event type
+        """
+        try:
+            parts = urlsplit(uri)
+        except ValueError:
+            parts = urlsplit("")
+        conn_id = unquote(parts.netloc)
+        root, *path = [unquote(part) for part in parts.path.removeprefix("/").split("/")]
+        is_group = root == "groups" and 1 <= len(path) <= 2 and all(path)
+        if parts.scheme != SCHEME or not conn_id or not is_group or parts.query:
+            raise KaizalaInputError(f"{uri!r} is not the URI of a Kaizala asset; it must be {_FORM}")
+        group_id, event_type = path[0], path[1] if path[1:] else None
+        if event_type and event_type not in EVENT_TYPES:
+            hint = did_you_mean(event_type, EVENT_TYPES) or "."
+            raise KaizalaInputError(
+                f"{uri!r}: {event_type!r} is not an event type{hint} Allowed are: {', '.join(EVENT_TYPES)}"
+            )
+        return cls(conn_id, group_id, event_type)
+
+    def __str__(self) -> str:
+        return asset_uri(self.conn_id, self.group_id, self.event_type)
+
+
 def sanitize_uri(uri: SplitResult) -> SplitResult:
     """Check the URI of an asset and return it in its one spelling. Airflow calls this when a DAG is parsed.
 
     :raises KaizalaInputError: if it names no group, or no known event type
     """
-    conn_id = unquote(uri.netloc)
-    root, *parts = [unquote(part) for part in uri.path.removeprefix("/").split("/")]
-    if not conn_id or root != "groups" or not 1 <= len(parts) <= 2 or not all(parts) or uri.query:
-        raise KaizalaInputError(f"{uri.geturl()!r} is not the URI of a Kaizala asset; it must be {_FORM}")
-    group_id, event_type = parts[0], parts[1] if parts[1:] else None
-    if event_type and event_type not in EVENT_TYPES:
-        hint = did_you_mean(event_type, EVENT_TYPES) or "."
-        raise KaizalaInputError(
-            f"{uri.geturl()!r}: {event_type!r} is not an event type{hint} Allowed are: {', '.join(EVENT_TYPES)}"
-        )
-    path = asset_uri(conn_id, group_id, event_type).partition("://")[2].partition("/")[2]
-    return uri._replace(netloc=quote(conn_id, safe=""), path=f"/{path}")
+    return urlsplit(str(GroupAsset.read(uri.geturl())))

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from airflow_provider_kaizala.client.models.people import Person
-from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire
+from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire, iso
 from airflow_provider_kaizala.client.value import Value
 
 #: characters of an event's id, and of its type
 MAX_EVENT_ID = 200
 MAX_EVENT_TYPE = 64
+
+
+class EventDict(TypedDict):
+    """A :class:`KaizalaEvent` as plain JSON: ``person`` has ``mobile_number``, ``name`` and ``id``, and ``at`` is ISO 8601 in UTC."""
+
+    event_id: str
+    event_type: str
+    group_id: str | None
+    action_id: str | None
+    reference_id: str | None
+    reply_to: str | None
+    person: dict[str, str | None]
+    text: str | None
+    at: str
+    data: dict[str, Any]
 
 
 class KaizalaEvent(Value):
@@ -31,6 +46,8 @@ class KaizalaEvent(Value):
     :param cursor: the place of the event among those of its connection: later ones have greater numbers
     :param object_type: what the webhook watches that brought the event: Group, Action or ActionPackage
     :param object_id: the id of that
+    :param reference_id: of the message, where the server tells it, as ``kaizala-server`` does
+    :param reply_to: the reference id of what the message replies to, likewise; None for other messages
     """
 
     event_id: str
@@ -45,6 +62,8 @@ class KaizalaEvent(Value):
     cursor: int
     object_type: str | None = None
     object_id: str | None = None
+    reference_id: str | None = None
+    reply_to: str | None = None
 
     @classmethod
     def read(
@@ -74,7 +93,28 @@ class KaizalaEvent(Value):
             cursor=cursor,
             object_type=object_type,
             object_id=object_id,
+            reference_id=data.text("referenceId"),
+            reply_to=data.text("replyToReferenceId"),
         )
+
+    def to_dict(self) -> EventDict:
+        """Return the event as plain JSON, as it can be handed on to other tasks."""
+        return {
+            "event_id": self.event_id,
+            "event_type": self.event_type,
+            "group_id": self.group_id,
+            "action_id": self.action_id,
+            "reference_id": self.reference_id,
+            "reply_to": self.reply_to,
+            "person": {
+                "mobile_number": self.person.mobile_number,
+                "name": self.person.name,
+                "id": self.person.id,
+            },
+            "text": self.text,
+            "at": iso(self.at),
+            "data": self.data,
+        }
 
 
 def _word(wire: Wire, name: str, most: int) -> str:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from airflow_provider_kaizala.client.effects import Send, TransportFailure
-from airflow_provider_kaizala.client.errors import KaizalaError
+from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError
 from airflow_provider_kaizala.client.models.wire import UnreadableReplyError
 from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.push.pages import MOST_EVENTS, Page, read_page
-from airflow_provider_kaizala.push.subscriptions import EVENTS, PATH, Subscription, listener_token
+from airflow_provider_kaizala.push.subscriptions import BATCHES, EVENTS, PATH, Subscription, listener_token
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from airflow_provider_kaizala.client.effects import Reply
+    from airflow_provider_kaizala.push.asks import Ask
 
 #: seconds for connecting, and for a reply beyond what the request asks the receiver to wait
 PATIENCE = 10.0
@@ -54,10 +56,18 @@ class EventFeed:
     :param conn_id: the connection
     :param secret: its ``webhook_secret``
     :param base_url: the address of Airflow's API server, see :func:`~airflow_provider_kaizala.push.settings.receiver_url`
+    :raises KaizalaInputError: if there is no secret
     """
 
-    def __init__(self, conn_id: str, secret: str, base_url: str, network: Network | None = None) -> None:
-        self._url = f"{base_url.rstrip('/')}{PATH}/{quote(conn_id, safe='')}{EVENTS}"
+    def __init__(
+        self, conn_id: str, secret: str | None, base_url: str, network: Network | None = None
+    ) -> None:
+        if not secret:
+            raise KaizalaInputError(
+                f"connection {conn_id!r} has no extra webhook_secret, so Airflow receives no events of it"
+            )
+        self._base = f"{base_url.rstrip('/')}{PATH}/{quote(conn_id, safe='')}"
+        self._url = f"{self._base}{EVENTS}"
         self._conn_id, self._secret, self._base_url = conn_id, secret, base_url
         self._headers = {
             "Authorization": f"Bearer {listener_token(secret, conn_id)}",
@@ -72,33 +82,37 @@ class EventFeed:
 
     def read(
         self,
-        after: int | None,
+        after: int | datetime | None,
         group_id: str | None = None,
         event_types: Collection[str] = (),
         limit: int = MOST_EVENTS,
     ) -> Page:
         """Return the events behind a cursor. If there are none, these are all.
 
-        :param after: the cursor of the last page; 0 for the oldest event that is kept, None for the present end
+        :param after: the cursor of the last page, or a time from which on events are wanted, before which there may be some more;
+            0 for the oldest event that is kept, None for the present end
         :param group_id: only events that a webhook of this group has brought
         :param event_types: only events of these types; empty for all
         :param limit: the number of events to return at most, up to 500
         :raises FeedError: if they cannot be read now
         """
-        if self._sync is None:
-            # a task or a trigger needs one of the two HTTP libraries
-            transport = import_module("airflow_provider_kaizala.client.requests_transport")
-            self._sync = transport.RequestsTransport(self._network)
-        send = self._send(after, 0, group_id, event_types, limit)
-        try:
-            reply = self._sync.exchange(send)
-        except TransportFailure as error:
-            raise self._unreached(error) from None
-        return self._page(reply)
+        return self._page(self._fetch(self._send(after, 0, group_id, event_types, limit)))
+
+    def take(self, ask: Ask) -> Page | None:
+        """Return the next events that a try of a task may process, none if there are no more.
+
+        :return: None if another try of the task was given events and has not ended
+        :raises FeedError: if they cannot be read now
+        """
+        headers = {**self._headers, "Content-Type": "application/json"}
+        content = json.dumps(ask.to_wire()).encode()
+        url = f"{self._base}{BATCHES}"
+        reply = self._fetch(Send("POST", url, headers, content, PATIENCE, PATIENCE, PATIENCE))
+        return None if reply.status == 409 else self._page(reply)
 
     async def listen(
         self,
-        after: int | None,
+        after: int | datetime | None,
         wait: float = WAIT,
         group_id: str | None = None,
         event_types: Collection[str] = (),
@@ -151,16 +165,27 @@ class EventFeed:
 
     # --- requests and replies --------------------------------------------------------------------------------------------
 
+    def _fetch(self, send: Send) -> Reply:
+        if self._sync is None:
+            # a task or a trigger needs one of the two HTTP libraries
+            transport = import_module("airflow_provider_kaizala.client.requests_transport")
+            self._sync = transport.RequestsTransport(self._network)
+        try:
+            reply: Reply = self._sync.exchange(send)
+        except TransportFailure as error:
+            raise self._unreached(error) from None
+        return reply
+
     def _send(
         self,
-        after: int | None,
+        after: int | datetime | None,
         wait: float,
         group_id: str | None,
         event_types: Collection[str],
         limit: int,
     ) -> Send:
         asked = {
-            "after": "latest" if after is None else str(after),
+            "after": _after(after),
             "wait": f"{wait:g}" if wait else "",
             "group": group_id or "",
             "types": ",".join(event_types),
@@ -185,6 +210,12 @@ class EventFeed:
             except UnreadableReplyError as error:
                 raise FeedError(f"{self._url} does not answer as the receiver does: {error}") from None
         raise FeedError(f"{self._url} {_problem(reply)}")
+
+
+def _after(after: int | datetime | None) -> str:
+    if isinstance(after, datetime):
+        return after.isoformat()
+    return "latest" if after is None else str(after)
 
 
 def _kind(reply: Reply) -> str:

@@ -128,17 +128,23 @@ def page(
     conn_id: str,
     group_id: str | None = None,
     event_types: Collection[str] = (),
-    after: int | None = 0,
+    after: int | datetime | None = 0,
     limit: int = 500,
+    upto: int | None = None,
 ) -> tuple[list[tuple[int, datetime, str]], int]:
     """Return cursor, time and body of events behind a cursor, oldest first, and the cursor of the next page.
 
     That cursor moves on past events of other groups and types too. The arguments are those of :func:`read`; fewer events than
     *limit* are returned if their bodies are too large together.
 
-    :param after: None for the present end
+    :param after: a time from which on events are returned, perhaps with some before it; None for the present end
+    :param upto: the cursor up to which events are returned; by default the present end
     """
-    last = end(session, conn_id)  # first: an event that is committed later has a greater id
+    last = (
+        end(session, conn_id) if upto is None else upto
+    )  # first: an event that is committed later has a greater id
+    if isinstance(after, datetime):
+        after = before(session, conn_id, after)
     if after is None or after >= last:
         return [], last if after is None else after
     behind = [_events.id > after, _events.id <= last, *_of(conn_id, group_id, event_types)]
@@ -157,6 +163,13 @@ def page(
     rows = [(row.id, _utc(row.received_at), row.body) for row in session.execute(query.order_by(_events.id))]
     is_cut = len(ids) < len(found) or len(found) == limit
     return rows, ids[-1] if is_cut else last
+
+
+def before(session: Session, conn_id: str, moment: datetime) -> int:
+    """Return a cursor behind which all events are that were received from a moment on, perhaps with some before it."""
+    then = (_events.conn_id == conn_id, _events.received_at >= moment)
+    first = session.scalar(select(func.min(_events.id)).where(*then))
+    return end(session, conn_id) if first is None else int(first) - 1
 
 
 def ends(session: Session, conn_ids: Collection[str]) -> dict[str, int]:

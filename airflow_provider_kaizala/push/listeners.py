@@ -9,6 +9,8 @@ import asyncio
 import logging
 import math
 import time
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_kaizala.client.value import Value
@@ -18,7 +20,6 @@ from airflow_provider_kaizala.push.subscriptions import MAX_ID
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
-    from datetime import datetime
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +41,15 @@ class QueryError(ValueError):
 class Query(Value):
     """What a request asks for.
 
-    :param after: the cursor behind which events are wanted; None for the present end, so that only later events are returned
+    :param after: the cursor behind which events are wanted, or a time from which on; None for the present end, so that only later
+        events are returned
     :param wait: seconds to wait if there is none yet
     :param group_id: only events of this group; None for all
     :param event_types: only events of these types; empty for all
     :param limit: the number of events to return at most
     """
 
-    after: int | None
+    after: int | datetime | None
     wait: float = 0.0
     group_id: str | None = None
     event_types: tuple[str, ...] = ()
@@ -61,8 +63,6 @@ class Query(Value):
         """
         after, group_id = given.get("after", "0"), given.get("group")
         event_types = tuple(each for each in given.get("types", "").split(",") if each)
-        if after != LATEST and not _is_number(after):
-            raise QueryError(f"after must be a cursor or {LATEST!r}")
         if group_id is not None and not 0 < len(group_id) <= MAX_ID:
             raise QueryError("group must be the id of a group")
         if len(event_types) > MOST_TYPES or any(len(each) > MAX_EVENT_TYPE for each in event_types):
@@ -71,7 +71,7 @@ class Query(Value):
         if not _is_number(limit) or not 1 <= int(limit) <= MOST_EVENTS:
             raise QueryError(f"limit must be a whole number from 1 to {MOST_EVENTS}")
         return cls(
-            None if after == LATEST else int(after),
+            _after(after),
             _seconds(given.get("wait", "0")),
             group_id,
             event_types,
@@ -81,6 +81,18 @@ class Query(Value):
 
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 18
+
+
+def _after(text: str) -> int | datetime | None:
+    if text == LATEST:
+        return None
+    if _is_number(text):
+        return int(text)
+    with suppress(ValueError):
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)  # as the store has it
+    raise QueryError(f"after must be a cursor, an ISO 8601 time with a zone, or {LATEST!r}")
 
 
 def _seconds(text: str) -> float:
@@ -117,7 +129,7 @@ class Listeners:
 
     def __init__(
         self,
-        find: Callable[[str, Query, int | None], Awaitable[Found]],
+        find: Callable[[str, Query, int | datetime | None], Awaitable[Found]],
         ends: Callable[[Collection[str]], Awaitable[Mapping[str, int]]],
     ) -> None:
         self._find, self._ends = find, ends

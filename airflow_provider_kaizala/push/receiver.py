@@ -5,7 +5,8 @@ Airflow does not authenticate requests to the apps of plugins, so nothing is rea
 and all such requests get the same answer. An event is answered with 200 once it is committed, and nothing is kept in memory, so any
 number of API server processes may receive.
 
-``GET /kaizala/{conn_id}/events`` returns them to tasks and triggers of this Airflow, see :mod:`.listeners` and :mod:`.feed`.
+``GET /kaizala/{conn_id}/events`` returns them to tasks and triggers of this Airflow, see :mod:`.listeners` and :mod:`.feed`;
+``POST /kaizala/{conn_id}/batches`` gives a task those that no run before it has processed, see :mod:`.batches` and :mod:`.consumer`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import logging
 import random
 import time
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,7 +31,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models.wire import UnreadableReplyError
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
-from airflow_provider_kaizala.push import announce, inbox
+from airflow_provider_kaizala.push import announce, batches, inbox
+from airflow_provider_kaizala.push.asks import Ask
 from airflow_provider_kaizala.push.bodies import MAX_BYTES, BodyError, is_json, read_object
 from airflow_provider_kaizala.push.events import KaizalaEvent
 from airflow_provider_kaizala.push.gate import Gate, RateLimit, Refusals, SecretUnavailableError
@@ -44,11 +46,11 @@ from airflow_provider_kaizala.push.listeners import (
 )
 from airflow_provider_kaizala.push.pages import write_page
 from airflow_provider_kaizala.push.settings import PushSettings, read_settings
-from airflow_provider_kaizala.push.subscriptions import EVENTS, ON
+from airflow_provider_kaizala.push.subscriptions import BATCHES, EVENTS, ON
 from airflow_provider_kaizala.push.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable
 
     from airflow_provider_kaizala.push.subscriptions import Subscription
 
@@ -80,7 +82,7 @@ class Receiver:
         self._rate = RateLimit(settings.events_per_second)
         self._writer = Writer()
         # threads of its own, since those of all plugins and of Airflow would be shared
-        self._readers, self._workers = CapacityLimiter(2), CapacityLimiter(1)
+        self._readers, self._takers, self._workers = map(CapacityLimiter, (2, 2, 1))
         self._listeners = Listeners(
             partial(_in_thread, find_events, CapacityLimiter(2)),
             partial(_in_thread, find_ends, CapacityLimiter(1)),
@@ -99,15 +101,8 @@ class Receiver:
     async def listen(self, request: Request) -> Response:
         """Answer a task or a trigger that reads events; it may wait for one."""
         conn_id = request.path_params["conn_id"]
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        try:
-            admitted = await self._gate.admits_listener(conn_id, token if scheme.lower() == "bearer" else "")
-        except SecretUnavailableError:
-            return _refused(503, "Temporarily unavailable")
-        if not admitted:
-            return self._unknown(
-                "GET of events without the token of their connection, or of one that is not in webhook_connections"
-            )
+        if (refusal := await self._refuse_listener(request, conn_id)) is not None:
+            return refusal
         try:
             found = await self._listeners.answer(conn_id, Query.read(request.query_params))
         except QueryError as error:
@@ -115,10 +110,46 @@ class Receiver:
         except TooManyListenersError:
             return _refused(429, "Too many listeners")
         except Exception as error:  # noqa: BLE001 - they must ask again
-            self._complain("Events could not be read", error)
+            return self._unread(error)
+        return _page(found.events, found.cursor)
+
+    async def hand_out(self, request: Request) -> Response:
+        """Answer a task that asks for events which no run before it has processed."""
+        conn_id = request.path_params["conn_id"]
+        if (refusal := await self._refuse_listener(request, conn_id)) is not None:
+            return refusal
+        try:
+            ask = Ask.read(read_object(await _read_body(request)))
+        except (BodyError, UnreadableReplyError) as error:
+            return _refused(400, str(error))
+        except _RefusedError as error:
+            return _refused(error.status, error.detail)
+        except ClientDisconnect:
+            return _refused(400, "The body is incomplete")
+        try:
+            taken = await to_thread.run_sync(batches.take, conn_id, ask, limiter=self._takers)
+        except Exception as error:  # noqa: BLE001 - they must ask again
+            return self._unread(error)
+        if taken is None:
+            return _refused(409, "Another try has been given events and has not ended")
+        return _page(taken.events, taken.cursor)
+
+    async def _refuse_listener(self, request: Request, conn_id: str) -> Response | None:
+        """Return how to refuse a request that has not the token of those who read events; None if it has."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        try:
+            admitted = await self._gate.admits_listener(conn_id, token if scheme.lower() == "bearer" else "")
+        except SecretUnavailableError:
             return _refused(503, "Temporarily unavailable")
-        page = write_page(found.events, found.cursor)
-        return Response(page, media_type="application/json", headers={"Cache-Control": "no-store"})
+        if admitted:
+            return None
+        return self._unknown(
+            f"{request.method} for events without the token of their connection, or of one that is not in webhook_connections"
+        )
+
+    def _unread(self, error: Exception) -> Response:
+        self._complain("Events could not be read", error)
+        return _refused(503, "Temporarily unavailable")
 
     def _echo(self, request: Request, conn_id: str) -> Response:
         """Return the validation token of a new webhook, as proof that its events are wanted."""
@@ -193,6 +224,7 @@ class Receiver:
         while True:
             await asyncio.sleep(BELL_SECONDS)
             self.refusals.flush()
+            await self._try("What tasks have processed could not be noted", batches.settle_all)
             await self._try("Asset events could not be made", announce.ring_again)
             if time.monotonic() >= prune_at:
                 prune_at = time.monotonic() + PRUNE_SECONDS
@@ -232,6 +264,11 @@ class _RefusedError(Exception):
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
         self.status, self.detail = status, detail
+
+
+def _page(events: Iterable[tuple[int, datetime, str]], cursor: int) -> Response:
+    page = write_page(events, cursor)
+    return Response(page, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 def _refused(status: int, detail: str) -> Response:
@@ -285,7 +322,7 @@ def read_secret(conn_id: str) -> str | None:
     return secret
 
 
-def find_events(conn_id: str, query: Query, after: int | None) -> Found:
+def find_events(conn_id: str, query: Query, after: int | datetime | None) -> Found:
     """Return the events of a connection that a query asks for behind a cursor."""
     with create_session(scoped=False) as session:
         events, cursor = inbox.page(session, conn_id, query.group_id, query.event_types, after, query.limit)
@@ -301,6 +338,8 @@ def find_ends(conn_ids: Collection[str]) -> dict[str, int]:
 def prune_events(settings: PushSettings) -> int:
     """Delete the events that need not be kept, in short transactions; return how many."""
     count = 0
+    with create_session(scoped=False) as session:
+        batches.prune(session, datetime.now(tz=UTC) - timedelta(days=settings.keep_days))
     for _ in range(1000):
         with create_session(scoped=False) as session:
             deleted = inbox.prune(session, settings, datetime.now(tz=UTC))
@@ -348,6 +387,9 @@ def build_app(settings: PushSettings | None = None) -> FastAPI:
     # Not FastAPI routes: those read bodies before their endpoint is called.
     app.add_route(
         f"/{{conn_id:path}}{EVENTS}", app.state.receiver.listen, methods=["GET"], include_in_schema=False
+    )
+    app.add_route(
+        f"/{{conn_id:path}}{BATCHES}", app.state.receiver.hand_out, methods=["POST"], include_in_schema=False
     )
     app.add_route(
         "/{conn_id:path}", app.state.receiver.answer, methods=["GET", "POST"], include_in_schema=False

@@ -19,6 +19,8 @@ from airflow_provider_kaizala.client.value import Value
 PATH = "/kaizala"
 #: what follows a connection's address where its events are read
 EVENTS = "/events"
+#: what follows it where a task gets the events that are not processed yet
+BATCHES = "/batches"
 #: the query parameter that names the subscription
 ON = "on"
 MAX_ID = 250

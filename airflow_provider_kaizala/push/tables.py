@@ -62,6 +62,47 @@ inbox = Table(
     PrimaryKeyConstraint("conn_id", name="kaizala_inbox_pkey"),
 )
 
+#: One row for each task that reads events of an asset, see :mod:`.batches`. Its key is a digest, since that of its parts is too long
+#: for an index of MySQL.
+reader = Table(
+    "kaizala_reader",
+    metadata,
+    Column("reader_id", String(64), nullable=False),
+    Column("conn_id", String(250), nullable=False),
+    Column("group_id", String(250), nullable=False),
+    # empty for all types
+    Column("event_type", String(64), nullable=False),
+    Column("dag_id", String(250), nullable=False),
+    Column("task_id", String(250), nullable=False),
+    # all events up to here are processed
+    Column("cursor", BigInteger, nullable=False),
+    # the try of the task that reads now, and up to where it has been given events
+    Column("try_id", String(36), nullable=True),
+    Column("run_id", String(250), nullable=True),
+    Column("map_index", Integer, nullable=True),
+    Column("reached", BigInteger, nullable=False),
+    # whether another run has asked for events meanwhile
+    Column("wanted", Boolean(create_constraint=False), nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    PrimaryKeyConstraint("reader_id", name="kaizala_reader_pkey"),
+    Index("idx_kaizala_reader_try", "try_id"),
+)
+
+#: The events that a task of a run has processed, so that it gets the same ones if it is cleared
+batch = Table(
+    "kaizala_batch",
+    metadata,
+    Column("reader_id", String(64), nullable=False),
+    Column("run_id", String(250), nullable=False),
+    Column("map_index", Integer, nullable=False),
+    # behind this cursor, up to that one
+    Column("after", BigInteger, nullable=False),
+    Column("upto", BigInteger, nullable=False),
+    Column("processed_at", Moment, nullable=False),
+    PrimaryKeyConstraint("reader_id", "run_id", "map_index", name="kaizala_batch_pkey"),
+    Index("idx_kaizala_batch_processed_at", "processed_at"),
+)
+
 #: One row for each asset that has had an asset event. An asset of all event types has an empty one.
 bell = Table(
     "kaizala_bell",

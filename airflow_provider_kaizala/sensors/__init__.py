@@ -9,6 +9,7 @@ from airflow_provider_kaizala.client.lazy import lazy
 if TYPE_CHECKING:
     from airflow_provider_kaizala.sensors.action import *
     from airflow_provider_kaizala.sensors.member import *
+    from airflow_provider_kaizala.sensors.message import *
     from airflow_provider_kaizala.sensors.reaction import *
     from airflow_provider_kaizala.sensors.response import *
 
@@ -17,6 +18,7 @@ __all__, __getattr__ = lazy(
     {
         "action": "KaizalaActionSensor",
         "member": "KaizalaMemberSensor",
+        "message": "KaizalaMessageSensor",
         "reaction": "KaizalaReactionSensor",
         "response": "KaizalaResponseSensor",
     },

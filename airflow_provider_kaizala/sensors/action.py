@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
@@ -13,6 +12,7 @@ from airflow_provider_kaizala.waiting.subjects import LISTED_TYPES, NewActions, 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context
@@ -69,10 +69,9 @@ class KaizalaActionSensor(KaizalaSensor):
 
     def subject(self, group_id: str, context: Context) -> Subject:
         """Return the new actions."""
-        since = self.checked("since") or getattr(context.get("dag_run"), "start_date", None)
         return NewActions(
             group_id,
             self.checked("action_type"),
-            since or datetime.now(tz=UTC),
+            self.since_when(context),
             "" if self.checked("count_own") else None,
         )

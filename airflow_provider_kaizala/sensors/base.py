@@ -129,6 +129,11 @@ class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
         """
         raise NotImplementedError
 
+    def since_when(self, context: Context) -> datetime:
+        """Return the argument ``since`` of those that have it; by default the start of the DAG run."""
+        started: datetime | None = getattr(context.get("dag_run"), "start_date", None)
+        return self.checked("since") or started or compat.first_look(context) or Wait.now()
+
     def check_rule(self, rule: Rule) -> None:
         """Refuse a rule that can never be met, whatever people do.
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_kaizala.client.models import ActionDetails
     from airflow_provider_kaizala.waiting.results import ResultDict
 
 #: anything that :func:`~airflow_provider_kaizala.waiting.rules.read_rule` reads
@@ -111,6 +112,13 @@ class WaitMixin(KaizalaGroupTask):
     def take_up(self, carried: Mapping[str, Any], context: Context) -> None:
         """Take up what was carried."""
 
+    def read_once(self, wait: Wait) -> tuple[Wait, ActionDetails]:
+        """Read what the wait is about; return the settled wait, and what was read.
+
+        :raises KaizalaError: if it cannot be read
+        """
+        return self.hook.read(wait.look())
+
     def pause(self, wait: Wait, looks: int, began: datetime, context: Context) -> None:
         """Sleep until the next look.
 
@@ -169,7 +177,7 @@ class WaitMixin(KaizalaGroupTask):
             return wait
         try:
             with self.hook.within(LAST_LOOK if left == 0 else left):
-                wait, details = self.hook.read(wait.look())
+                wait, details = self.read_once(wait)
             self._last = wait.update(details, self._last)
         except KaizalaError as error:
             if not error.is_transient:

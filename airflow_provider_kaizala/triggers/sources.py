@@ -7,14 +7,17 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_kaizala.client import calls
-from airflow_provider_kaizala.client.errors import KaizalaBadRequestError
+from airflow_provider_kaizala.client.errors import KaizalaBadRequestError, KaizalaError
+from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
+from airflow_provider_kaizala.push.feed import EventFeed, FeedError
+from airflow_provider_kaizala.push.settings import receiver_url
 from airflow_provider_kaizala.triggers.pacing import SWEEP
-from airflow_provider_kaizala.waiting.subjects import Listed, Reactions, Responses
+from airflow_provider_kaizala.waiting.subjects import MESSAGES, Listed, Messages, Reactions, Responses
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from airflow_provider_kaizala.client.models import ListedAction, ReactionCounts
+    from airflow_provider_kaizala.client.models import ListedAction, ReactionCounts, Response
     from airflow_provider_kaizala.client.paging import Page, Paged
     from airflow_provider_kaizala.client.readings import Reading
     from airflow_provider_kaizala.triggers.polls import Poll
@@ -156,6 +159,58 @@ class ListSource(Source):
             poll.deliver(each, each.counted(found))
 
 
+@dataclass
+class MessagesSource(Source):
+    """Messages in one group, which Airflow's receiver has stored: once for all waits what has come since the last look."""
+
+    conn_id: str = ""
+    _hook: KaizalaHook | None = None
+
+    async def look(self, poll: Poll, subjects: list[Subject]) -> None:
+        """Read what has come since the last look, and for each new wait what came since its moment."""
+        waits = [each for each in subjects if isinstance(each, Messages)]
+        known = {each: self.seen[each] for each in waits if each in self.seen}
+        feed = await self._feed()
+        try:
+            if known:
+                await self._read(feed, min(cursor for cursor, _ in known.values()), known)
+            for each in waits:
+                if each not in known:
+                    await self._read(feed, each.since, {each: (0, ())})
+        except FeedError:
+            self._hook = None  # the secret may have changed
+            raise
+        finally:
+            await feed.aclose()
+        for each in waits:
+            poll.deliver(each, each.details(self.seen[each][1]))
+
+    async def _read(
+        self, feed: EventFeed, after: int | datetime, known: dict[Messages, tuple[int, tuple[Response, ...]]]
+    ) -> None:
+        """Read to the end, and add what each wait is about to what is known of it."""
+        while True:
+            page = await feed.listen(after, 0, self.group_id, MESSAGES)
+            for each, (cursor, answers) in known.items():
+                news = each.answers(event for event in page.events if event.cursor > cursor)
+                known[each] = max(cursor, page.cursor), (*answers, *news)
+            if not page.events:
+                break
+            after = page.cursor
+        for each, mark in known.items():
+            self.seen[each] = mark
+
+    async def _feed(self) -> EventFeed:
+        self._hook = self._hook or KaizalaHook(self.conn_id)
+        try:
+            connection = await self._hook.async_connection()
+        except KaizalaError:
+            raise
+        except Exception as error:
+            raise FeedError(f"connection {self.conn_id!r} cannot be read: {error}") from error
+        return EventFeed(self.conn_id, connection.webhook_secret, receiver_url())
+
+
 def ticks(moment: datetime) -> int:
     """Return a moment in .NET ticks: 100 nanoseconds since year 1."""
     return (moment - datetime(1, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 10
@@ -168,4 +223,6 @@ def source_for(subject: Subject) -> Source:
             return ActionsSource(subject.group_id, action_type=subject.action_type)
         case Reactions():
             return ReactionsSource(subject.group_id, source_group_id=subject.source_group_id)
+        case Messages():
+            return MessagesSource(subject.group_id, conn_id=subject.conn_id)
     return ListSource(subject.group_id)

@@ -1,4 +1,4 @@
-"""What a wait is about (responses, reactions, new actions, new members), and which calls read it.
+"""What a wait is about (responses, reactions, new actions, messages, new members), and which calls read it.
 
 Whatever is waited for is read into one shape, :class:`~airflow_provider_kaizala.client.models.ActionDetails`: a person who has
 done something is a responder, what they did is their answers. A subclass of :class:`Subject` registers itself under its
@@ -16,6 +16,7 @@ from airflow_provider_kaizala.client import calls, models
 from airflow_provider_kaizala.client.errors import KaizalaForbiddenError
 from airflow_provider_kaizala.client.models.people import Person
 from airflow_provider_kaizala.client.value import Value
+from airflow_provider_kaizala.waiting.pattern import pattern
 from airflow_provider_kaizala.waiting.people import as_person
 from airflow_provider_kaizala.waiting.rules import plain
 
@@ -42,6 +43,9 @@ ANSWERED_TYPES = ("Job", "Survey", "Poll", "LetsMeet")
 _SUBJECTS: dict[str, type[Subject]] = {}
 #: action types that have webhook events of their own, as those call them; all others share ``ActionCreated`` and ``ActionResponse``
 _OWN_EVENTS = {"survey": "Survey", "job": "Job", "poll": "Poll", "letsmeet": "LetsMeet"}
+
+#: the webhook event of a message
+MESSAGES = ("TextMessageCreated",)
 
 
 class Subject(Value):
@@ -255,18 +259,69 @@ class NewActions(Listed):
 
     def begin(self, details: ActionDetails) -> Reading[tuple[Subject, ActionDetails]]:
         """Read who the connector's own user is, whose actions do not count."""
-        if self.ignored is not None:
-            return self, details
-        try:
-            me: Person = yield calls.get_me(self.group_id)
-        except KaizalaForbiddenError as error:
-            log.warning("The connector's own user cannot be read, so its own posts count too: %s", error)
-            me = Person()
-        ignored = me.mobile_number or ""
-        kept = tuple(
-            each for each in details.responses if not ignored or each.responder.mobile_number != ignored
-        )
-        return replace(self, ignored=ignored), replace(details, responses=kept)
+        ignored = yield from _own_number(self)
+        return replace(self, ignored=ignored), _without(ignored, details)
+
+
+class Messages(Subject):
+    """Messages that people write from a moment on, as Airflow's receiver has stored them: Kaizala lists none.
+
+    :param conn_id: the connection whose webhooks bring them
+    :param pattern: what must be found in the text, see :mod:`.pattern`; None for any text
+    :param reply_to: the reference id of what they must reply to; None for any message
+    :param ignored: as in :class:`NewActions`
+    """
+
+    conn_id: str
+    since: datetime
+    pattern: str | None = None
+    reply_to: str | None = None
+    ignored: str | None = None
+    kind = "messages"
+    id_field = "group_id"
+
+    @property
+    def id(self) -> str:
+        """What the messages have in common."""
+        return self.pattern or self.reply_to or "messages"
+
+    @property
+    def poll_key(self) -> tuple[str, ...]:
+        """The group and the connection."""
+        return (*super().poll_key, self.conn_id)
+
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        """The event of a message."""
+        return MESSAGES
+
+    def reading(self) -> Reading[ActionDetails]:
+        """Read nothing: whoever waits for messages reads them from the receiver."""
+        yield from ()
+        return self.details(())
+
+    def begin(self, details: ActionDetails) -> Reading[tuple[Subject, ActionDetails]]:
+        """Read who the connector's own user is, whose messages do not count."""
+        ignored = yield from _own_number(self)
+        return replace(self, ignored=ignored), _without(ignored, details)
+
+    def answers(self, events: Iterable[Any]) -> list[Response]:
+        """Return those messages that this is about; what the connector's own user has written is among them.
+
+        :param events: each a :class:`~airflow_provider_kaizala.push.events.KaizalaEvent`
+        """
+        return [
+            models.Response(each.person, each.event_id, each.at, each.to_dict())
+            for each in events
+            if each.event_type in self.event_types
+            and each.received_at >= self.since
+            and (self.reply_to is None or (each.reply_to or "").lower() == self.reply_to.lower())
+            and (self.pattern is None or pattern(self.pattern).is_in(each.text or ""))
+        ]
+
+    def details(self, answers: Iterable[Response]) -> ActionDetails:
+        """Return the messages that count."""
+        return _without(self.ignored, _details("Message", answers))
 
 
 class NewMembers(Listed):
@@ -314,6 +369,23 @@ class NewMembers(Listed):
         numbers = (response.responder.mobile_number for response in details.responses)
         before = tuple(number for number in numbers if number)
         return replace(self, before=before), replace(details, responses=())
+
+
+def _own_number(subject: NewActions | Messages) -> Reading[str]:
+    """Return whose posts do not count: those of the connector's own user, unless the subject knows; empty if nobody's."""
+    if subject.ignored is not None:
+        return subject.ignored
+    try:
+        me: Person = yield calls.get_me(subject.group_id)
+    except KaizalaForbiddenError as error:
+        log.warning("The connector's own user cannot be read, so its own posts count too: %s", error)
+        return ""
+    return me.mobile_number or ""
+
+
+def _without(number: str | None, details: ActionDetails) -> ActionDetails:
+    kept = tuple(each for each in details.responses if not number or each.responder.mobile_number != number)
+    return replace(details, responses=kept)
 
 
 def _details(kind: str, responses: Iterable[Response]) -> ActionDetails:

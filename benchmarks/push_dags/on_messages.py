@@ -8,14 +8,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, task
 
-try:
-    from airflow_provider_kaizala.push import kaizala_events
-except (ImportError, AttributeError):
-
-    def kaizala_events():
-        return iter(())
-
-
+from airflow_provider_kaizala.push import kaizala_events
 from airflow_provider_kaizala.push.assets import asset_uri
 from benchmarks.push_notes import note
 

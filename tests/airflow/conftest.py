@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture(scope="session")
@@ -56,3 +58,28 @@ def outcome(run_dag: Callable[[Any], Any]) -> Callable[[Any], tuple[dict[str, st
         return states, values
 
     return run
+
+
+@pytest.fixture
+def receiver(airflow_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The receiver of webhooks over this metadata database, at an address; of Airflow's API server it needs nothing else."""
+    pytest.importorskip("airflow.api_fastapi.app", reason="Airflow 2 receives no webhooks")
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+
+    from airflow_provider_kaizala.push.receiver import build_app
+    from airflow_provider_kaizala.push.settings import PushSettings
+    from airflow_provider_kaizala.push.subscriptions import PATH
+
+    app = Starlette(routes=[Mount(PATH, build_app(PushSettings(frozenset({"kaizala_default"}))))])
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
+    thread = Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    monkeypatch.setenv("AIRFLOW__KAIZALA__RECEIVER_URL", url)
+    yield url
+    server.should_exit = True
+    thread.join(10)

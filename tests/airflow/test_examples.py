@@ -7,6 +7,7 @@ import importlib.util
 import itertools
 import logging
 import struct
+import time
 import urllib.request
 from contextlib import contextmanager
 from datetime import timedelta
@@ -138,7 +139,7 @@ def test_all_examples_parse(airflow_db: None) -> None:
     bag = parsed()
     assert bag.import_errors == {}
     assert sorted(bag.dags) == EXAMPLES, "each file has one DAG, called like the file"
-    assert len(EXAMPLES) >= 7
+    assert len(EXAMPLES) >= 8
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -555,3 +556,84 @@ def test_the_group_reads_that_webhooks_cannot_be_put_right(
     (text,) = texts(kaizala_server)
     assert text.startswith("Kaizala may not reach Airflow any more: ")
     assert "it answers 404" in text
+
+
+# --- shift handover ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def say(
+    receiver: str, kaizala_server: KaizalaServer, kaizala_connect: Callable[..., Any], play: Play
+) -> Iterator[Callable[..., None]]:
+    """Write texts in the group, and wait until they have reached Airflow."""
+    from airflow.utils.session import create_session
+    from sqlalchemy import func, select
+
+    from airflow_provider_kaizala.push.tables import event, reader
+
+    def count() -> int:
+        with create_session() as session:
+            return int(session.scalar(select(func.count(event.c.id))) or 0)
+
+    def say(number: str, *given: str) -> None:
+        for text in given:
+            before, until = count(), time.monotonic() + 20
+            kaizala_server.call("POST", f"/people/{number}/groups/{GROUP}/messages", {"text": text})
+            while count() == before:
+                assert time.monotonic() < until, "the message has not reached Airflow"
+                time.sleep(0.05)
+
+    kaizala_connect("kaizala_default", webhook_secret=WEBHOOK_SECRET)
+    play("kaizala_webhooks", public_url=receiver, groups=[GROUP])
+    states, _ = play("shift_handover")  # Airflow must know the DAG before the first message comes
+    assert set(states.values()) == {"skipped"}
+    yield say
+    with create_session() as session:
+        for table in (event, reader):
+            session.execute(table.delete())
+
+
+def test_a_shift_is_handed_over(
+    kaizala_people: People, kaizala_server: KaizalaServer, play: Play, say: Callable[..., None]
+) -> None:
+    kaizala_people.meera.votes("I take over", after_polls=1)
+    kaizala_people.asha.votes("I cannot")
+    say(ASHA, "handover: I am no lead")
+    say(RAVI, "Good evening", "Handover: pump 7 leaks")
+    states, _ = play("shift_handover")
+    assert set(states.values()) == {"success"}
+    assert cards(kaizala_server) == ["Ravi hands over: pump 7 leaks"]
+    assert texts(kaizala_server)[-1] == "Meera has taken over. Ravi hands over: pump 7 leaks"
+
+
+def test_nobody_takes_over(kaizala_server: KaizalaServer, play: Play, say: Callable[..., None]) -> None:
+    say(MEERA, "handover")
+    play("shift_handover", timeouts={"ask": NOBODY})
+    assert texts(kaizala_server)[-1] == (
+        "Nobody has taken over, please phone Ravi. Meera hands over: nothing special"
+    )
+
+
+def test_each_run_deals_with_one_handover(
+    kaizala_people: People, kaizala_server: KaizalaServer, play: Play, say: Callable[..., None]
+) -> None:
+    kaizala_people.meera.votes("I take over", times=2)
+    say(RAVI, "handover one", "handover two", "Bye")
+    for what in ("one", "two"):
+        states, _ = play("shift_handover")
+        assert set(states.values()) == {"success"}
+        assert texts(kaizala_server)[-1] == f"Meera has taken over. Ravi hands over: {what}"
+    states, _ = play("shift_handover")
+    assert set(states.values()) == {"skipped"}
+
+
+def test_a_handover_is_not_lost_if_the_run_fails(
+    kaizala_people: People, kaizala_server: KaizalaServer, play: Play, say: Callable[..., None]
+) -> None:
+    kaizala_people.meera.votes("I take over")
+    say(RAVI, "handover one")
+    states, _ = play("shift_handover", refuse="read_handover")
+    assert states["read_handover"] == "failed"
+    states, _ = play("shift_handover")
+    assert set(states.values()) == {"success"}
+    assert cards(kaizala_server) == ["Ravi hands over: one"]

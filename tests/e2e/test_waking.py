@@ -72,9 +72,9 @@ def test_an_answer_wakes_a_wait_long_before_its_next_poll(stack: Stack, client: 
         60,
         stack.processes.check,
     )
-    time.sleep(
-        10
-    )  # the first look of the poll, and the time for which a task that was just deferred is not woken, have passed
+    wait_for(
+        "the first poll", lambda: bool(kaizala.journal(operation="listActions")), 60, stack.processes.check
+    )
     actions = {item["title"]: item["actionId"] for item in kaizala.feed(GROUP)}
     ravi = Person(stack.kaizala, RAVI)
     answered = time.monotonic()

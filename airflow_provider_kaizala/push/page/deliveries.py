@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    Bars = tuple[tuple[datetime, Mapping[str, int]], ...]
+
 #: events of which the page shows what they were
 LAST = 50
 #: characters of a body up to which the page looks for the person in it
@@ -37,12 +40,14 @@ class Span(Value):
     :param text: in words
     :param bar: length of a bar
     :param count: number of bars
+    :param fresh: seconds for which they are not counted again
     """
 
     name: str
     text: str
     bar: timedelta
     count: int
+    fresh: float
 
     def bars(self, now: datetime) -> list[datetime]:
         """Return the start of each bar, oldest first; the last one holds *now*."""
@@ -55,9 +60,9 @@ class Span(Value):
 SPANS = {
     each.name: each
     for each in (
-        Span("hour", "last hour", timedelta(minutes=1), 60),
-        Span("day", "last day", timedelta(hours=1), 24),
-        Span("month", "last 30 days", timedelta(days=1), 30),
+        Span("hour", "last hour", timedelta(minutes=1), 60, 10.0),
+        Span("day", "last day", timedelta(hours=1), 24, 60.0),
+        Span("month", "last 30 days", timedelta(days=1), 30, 600.0),
     )
 }
 
@@ -98,29 +103,24 @@ class Received(Value):
     last_at: datetime
 
 
-class Deliveries(Value):
+class Stored(Value):
     """What the receiver has stored of some connections.
 
-    :param bars: for each bar its start, and the number of events of each type
     :param last: the newest events, newest first
     :param received: of each group
     """
 
-    bars: tuple[tuple[datetime, Mapping[str, int]], ...]
     last: tuple[Delivery, ...]
     received: tuple[Received, ...]
 
 
-def read_deliveries(session: Session, conn_ids: Collection[str], span: Span, now: datetime) -> Deliveries:
+def read_stored(session: Session, conn_ids: Collection[str]) -> Stored:
     """Read what is stored of these connections."""
-    return Deliveries(
-        _bars(session, conn_ids, span, now), _last(session, conn_ids), _received(session, conn_ids)
-    )
+    return Stored(_last(session, conn_ids), _received(session, conn_ids))
 
 
-def _bars(
-    session: Session, conn_ids: Collection[str], span: Span, now: datetime
-) -> tuple[tuple[datetime, Mapping[str, int]], ...]:
+def count_bars(session: Session, conn_ids: Collection[str], span: Span, now: datetime) -> Bars:
+    """Return for each bar its start, and the number of events of each type."""
     starts = span.bars(now)
     seconds: Any = literal_column(
         str(int(span.bar.total_seconds()))
@@ -128,14 +128,16 @@ def _bars(
     mysql = session.get_bind().dialect.name == "mysql"
     epoch = func.unix_timestamp(_c.received_at) if mysql else cast(extract("epoch", _c.received_at), Numeric)
     bar = (epoch - epoch % seconds).label("bar")
+    # asked for the connections too, SQLite would look through all of their events
     counted = (
-        select(bar, _c.event_type, func.count())
-        .where(_c.conn_id.in_(conn_ids), _c.received_at >= starts[0])
-        .group_by(bar, _c.event_type)
+        select(bar, _c.conn_id, _c.event_type, func.count())
+        .where(_c.received_at >= starts[0])
+        .group_by(bar, _c.conn_id, _c.event_type)
     )
-    found: dict[int, dict[str, int]] = {}
-    for start, event_type, count in session.execute(counted):
-        found.setdefault(int(start), {})[event_type] = count
+    found: dict[int, Counter[str]] = {}
+    for start, conn_id, event_type, count in session.execute(counted):
+        if conn_id in conn_ids:
+            found.setdefault(int(start), Counter())[event_type] += count
     return tuple((start, found.get(int(start.timestamp()), {})) for start in starts)
 
 

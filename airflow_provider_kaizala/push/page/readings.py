@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, conf
 
 from airflow_provider_kaizala.client import Budget, calls
 from airflow_provider_kaizala.client.errors import KaizalaInputError
@@ -37,7 +37,7 @@ PER_VIEW = 20
 AT_ONCE = 4
 #: seconds that a call may take with its retries
 LONGEST_CALL = 8.0
-#: the part of a connector's calls per minute that the page may make in each API server process; tasks need the others
+#: the part of a connector's calls per minute that the page may make in all processes of an API server; tasks need the others
 SHARE = 0.2
 #: seconds for which a connection is not read again
 CONNECTION_FRESH = 30.0
@@ -172,6 +172,7 @@ class Readings:
         self._shared, self._make_hook, self._clock = shared, make_hook, clock
         self._budgets: dict[str, Budget] = {}
         self._slots: dict[str, asyncio.Semaphore] = {}
+        self._processes = max(1, conf.getint("api", "workers", fallback=1))
 
     # --- connections -------------------------------------------------------------------------------------------------------
 
@@ -214,7 +215,7 @@ class Readings:
                 raise KaizalaInputError(str(found.problem))
             settings = found.value.settings
             budget = self._budgets.setdefault(conn_id, Budget(0))
-            budget.limit = math.ceil(settings.calls_per_minute * SHARE)  # 0 is no limit
+            budget.limit = math.ceil(settings.calls_per_minute * SHARE / self._processes)  # 0 is no limit
             if budget.reserve(self._clock(), patience=1e-6) > 0:
                 raise NotNowError
             is_first = True

@@ -56,7 +56,8 @@ class Shared:
         self._loading: dict[Hashable, asyncio.Task[None]] = {}
 
     def get(self, key: Hashable) -> Seen | None:
-        """Return what was loaded last; None before the first load has ended."""
+        """Return what was loaded last; None before the first load has ended. What is asked for is not forgotten."""
+        self._wanted_at[key] = self._clock()
         return self._seen.get(key)
 
     def age(self, key: Hashable) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.push.ensure import ACTIVE, named_groups
 from airflow_provider_kaizala.push.page.access import access_of
-from airflow_provider_kaizala.push.page.deliveries import SPANS, Deliveries, read_deliveries
+from airflow_provider_kaizala.push.page.deliveries import SPANS, Stored, count_bars, read_stored
 from airflow_provider_kaizala.push.page.plot import Plot, stacked
 from airflow_provider_kaizala.push.page.readings import (
     GroupName,
@@ -152,7 +153,7 @@ class View(Value):
     spans: tuple[Span, ...]
     bars: tuple[datetime, datetime] | None
     plot: Plot | None
-    stored: int
+    stored: int | None
     last: tuple[DeliveryView, ...]
     deliveries_problem: str | None
 
@@ -180,47 +181,19 @@ class Viewer:
         :param patience: seconds to wait for what is being read; what comes later is there at the next look
         """
         ends = time.monotonic() + patience
-        access = await self._in_thread(lambda: access_of(user, self._settings.connections))
-        waits = await self._in_thread(lambda: _in_session(read_waits, access.dag_ids, page))
-        stored = await self._stored(access.conn_ids, span, ends - time.monotonic())
-        connections = await self._readings.connections(access.conn_ids, ends - time.monotonic())
+
+        def left() -> float:
+            return max(0.0, ends - time.monotonic())
+
+        access = await to_thread.run_sync(access_of, user, self._settings.connections, limiter=self._threads)
+        waits = await self._in_session(read_waits, access.dag_ids, page)
+        stored, bars = await self._count(access.conn_ids, span, left())
+        connections = await self._readings.connections(access.conn_ids, left())
         groups = {
             conn_id: _groups(conn_id, connections[conn_id], stored) for conn_id in sorted(access.conn_ids)
         }
-        await self._readings.read(_items(waits, groups, stored), max(0.0, ends - time.monotonic()))
+        await self._readings.read(_items(waits, groups), left())
         self._shared.forget()
-        return self._view(access, waits, page, span, connections, groups, stored)
-
-    async def _in_thread(self, function: Callable[[], Any]) -> Any:
-        return await to_thread.run_sync(function, limiter=self._threads)
-
-    async def _stored(self, conn_ids: frozenset[str], span: Span, patience: float) -> Seen:
-        async def load(_: Any) -> Deliveries:
-            now = datetime.now(tz=UTC)
-            found: Deliveries = await self._in_thread(
-                lambda: _in_session(read_deliveries, conn_ids, span, now)
-            )
-            return found
-
-        key = ("stored", conn_ids, span.name)
-        if conn_ids:
-            self._shared.want(key, STORED_FRESH, load)
-            await self._shared.wait([key], patience)
-        return self._shared.get(key) or Seen()
-
-    # --- views -------------------------------------------------------------------------------------------------------------
-
-    def _view(
-        self,
-        access: Access,
-        waits: Waits,
-        page: int,
-        span: Span,
-        connections: Mapping[str, Seen | None],
-        groups: Mapping[str, Sequence[str]],
-        stored: Seen,
-    ) -> View:
-        deliveries: Deliveries | None = stored.value
         return View(
             waits=tuple(self._wait(each) for each in waits.open),
             total=waits.total,
@@ -231,30 +204,52 @@ class Viewer:
                 ConnectionView(
                     conn_id,
                     _connection_problem(connections[conn_id]),
-                    tuple(self._group(conn_id, each, deliveries) for each in found),
+                    tuple(self._group(conn_id, each, stored.value) for each in found),
                 )
                 for conn_id, found in groups.items()
             ),
             span=span,
             spans=tuple(SPANS.values()),
-            bars=(deliveries.bars[0][0], deliveries.bars[-1][0]) if deliveries else None,
-            plot=stacked(deliveries.bars) if deliveries else None,
-            stored=sum(each.count for each in deliveries.received) if deliveries else 0,
-            last=tuple(self._delivery(access, each) for each in deliveries.last) if deliveries else (),
-            deliveries_problem=stored.problem,
+            bars=(bars.value[0][0], bars.value[-1][0]) if bars.value else None,
+            plot=stacked(bars.value) if bars.value else None,
+            stored=sum(each.count for each in stored.value.received) if stored.value else None,
+            last=tuple(self._delivery(access, each) for each in stored.value.last) if stored.value else (),
+            deliveries_problem=stored.problem or bars.problem,
         )
+
+    async def _count(self, conn_ids: frozenset[str], span: Span, seconds: float) -> tuple[Seen, Seen]:
+        """Return what is stored, and the bars of a time span, after at most so many seconds."""
+        stored, bars = ("stored", conn_ids), ("bars", conn_ids, span.name)
+        if conn_ids:
+            self._shared.want(stored, STORED_FRESH, lambda _: self._in_session(read_stored, conn_ids))
+            self._shared.want(
+                bars,
+                span.fresh,
+                lambda _: self._in_session(count_bars, conn_ids, span, datetime.now(tz=UTC)),
+            )
+            await self._shared.wait([stored, bars], seconds)
+        return self._shared.get(stored) or Seen(), self._shared.get(bars) or Seen()
+
+    async def _in_session(self, read: Callable[..., Any], *given: Any) -> Any:
+        def in_thread() -> Any:
+            with create_session(scoped=False) as session:
+                return read(session, *given)
+
+        return await to_thread.run_sync(in_thread, limiter=self._threads)
+
+    # --- views -------------------------------------------------------------------------------------------------------------
 
     def _wait(self, found: OpenWait) -> WaitView:
         item = _progress_item(found)
         seen = self._readings.seen(item) if item else None
         return wait_view(found, seen, self._name, datetime.now(tz=UTC))
 
-    def _group(self, conn_id: str, group_id: str, deliveries: Deliveries | None) -> GroupView:
+    def _group(self, conn_id: str, group_id: str, stored: Stored | None) -> GroupView:
         seen = self._readings.seen(GroupWebhooks(conn_id, group_id)) or Seen()
         received = [
             each
-            for each in (deliveries.received if deliveries else ())
-            if (each.conn_id, each.group_id) == (conn_id, group_id)
+            for each in (stored.received if stored else ())
+            if each.conn_id == conn_id and (each.group_id or "").lower() == group_id.lower()
         ]
         webhooks: tuple[ListedWebhook, ...] | None = seen.value
         return GroupView(
@@ -281,11 +276,6 @@ class Viewer:
     def _name(self, conn_id: str | None, group_id: str) -> str:
         seen = self._readings.seen(GroupName(conn_id, group_id)) if conn_id else None
         return str(seen.value) if seen and seen.value else group_id
-
-
-def _in_session(read: Callable[..., Any], *given: Any) -> Any:
-    with create_session(scoped=False) as session:
-        return read(session, *given)
 
 
 def _groups(conn_id: str, connection: Seen | None, stored: Seen) -> list[str]:
@@ -320,13 +310,18 @@ def _progress_item(found: OpenWait) -> WaitProgress | None:
     return WaitProgress.of(found.conn_id, found.wire)
 
 
-def _items(waits: Waits, groups: Mapping[str, Sequence[str]], stored: Seen) -> list[Item]:
-    """Return what to read, the most important first."""
-    items: list[Item] = [item for each in waits.open if (item := _progress_item(each))]
-    items += [GroupWebhooks(conn_id, each) for conn_id, found in groups.items() for each in found]
-    named = [(each.conn_id, each.wait.subject.group_id) for each in waits.open if each.conn_id and each.wait]
-    named += [(conn_id, each) for conn_id, found in groups.items() for each in found]
-    return [*items, *(GroupName(conn_id, each) for conn_id, each in named)]
+def _items(waits: Waits, groups: Mapping[str, Sequence[str]]) -> list[Item]:
+    """Return what to read: of each kind one in turn, so that none has to wait for all of another."""
+    of_groups = [(conn_id, each) for conn_id, found in groups.items() for each in found]
+    of_waits = [
+        (each.conn_id, each.wait.subject.group_id) for each in waits.open if each.conn_id and each.wait
+    ]
+    kinds: tuple[list[Item], ...] = (
+        [item for each in waits.open if (item := _progress_item(each))],
+        [GroupWebhooks(*each) for each in of_groups],
+        [GroupName(*each) for each in dict.fromkeys([*of_waits, *of_groups])],
+    )
+    return [item for turn in zip_longest(*kinds) for item in turn if item is not None]
 
 
 def wait_view(

@@ -11,7 +11,7 @@ from airflow.utils.session import create_session
 from sqlalchemy import delete
 
 from airflow_provider_kaizala.push.settings import PushSettings
-from airflow_provider_kaizala.push.tables import bell, event, inbox
+from airflow_provider_kaizala.push.tables import batch, bell, event, inbox, reader
 from tests.unit.push.sender import Sender, define_connection
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def migrated() -> None:
 @pytest.fixture
 def database(migrated: None) -> None:
     with create_session() as session:
-        for table in (event, inbox, bell):
+        for table in (event, inbox, bell, reader, batch):
             session.execute(delete(table))
         for model in (AssetEvent, AssetActive, AssetModel):
             session.execute(delete(model))

@@ -12,10 +12,13 @@ import pytest
 from airflow import settings
 from airflow.api_fastapi import app as api_app
 from airflow.assets.manager import AssetManager
-from airflow.models.asset import AssetActive
+from airflow.models.asset import AssetActive, AssetModel, DagScheduleAssetReference
 from airflow.models.base import metadata as airflow_metadata
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.taskinstancehistory import TaskInstanceHistory
 from airflow.utils.db_manager import BaseDBManager, RunDBManager
 from airflow.utils.session import create_session
+from airflow.utils.state import State, TaskInstanceState
 from alembic.autogenerate import compare_metadata
 from alembic.command import downgrade, upgrade
 from alembic.migration import MigrationContext
@@ -25,7 +28,7 @@ from sqlalchemy import inspect as inspect_database
 from sqlalchemy.orm import sessionmaker
 
 from airflow_provider_kaizala import compat
-from airflow_provider_kaizala.push import announce, plugin
+from airflow_provider_kaizala.push import announce, batches, plugin
 from airflow_provider_kaizala.push.assets import asset_uri
 from airflow_provider_kaizala.push.db import KaizalaDBManager
 from airflow_provider_kaizala.push.plugin import KaizalaPlugin
@@ -120,6 +123,22 @@ def test_listeners_hear_of_asset_events_after_the_commit(
     assert "An asset listener failed" in caplog.text
 
 
+def test_what_airflow_records_of_tries_and_schedules() -> None:
+    """By that the receiver knows which events are processed. That each try has an id is tested in tests/airflow/push."""
+    for model, names in (
+        (TaskInstance, {"id", "state"}),
+        (TaskInstanceHistory, {"task_instance_id", "state"}),
+        (DagScheduleAssetReference, {"dag_id", "asset_id", "created_at"}),
+        (AssetModel, {"id", "uri"}),
+    ):
+        assert names <= set(model.__table__.columns.keys())
+    known = {*TaskInstanceState} | {None}
+    assert {*batches.PROCESSED, *batches.GIVEN_UP} <= known
+    assert known - {*batches.PROCESSED, *batches.GIVEN_UP} == {
+        *State.unfinished - {None, TaskInstanceState.UP_FOR_RETRY}
+    }
+
+
 # --- the plugin --------------------------------------------------------------------------------------------------------------
 
 
@@ -177,7 +196,7 @@ def test_airflow_2_says_that_it_cannot_receive(
 
 def test_airflow_migrates_the_tables_with_its_own(migrated: None) -> None:
     names = set(metadata.tables)
-    assert names == {"kaizala_event", "kaizala_inbox", "kaizala_bell"}
+    assert names == {"kaizala_event", "kaizala_inbox", "kaizala_bell", "kaizala_reader", "kaizala_batch"}
     assert names | {"alembic_version_kaizala"} <= set(inspect_database(settings.engine).get_table_names())
     assert KaizalaDBManager in RunDBManager()._managers
     RunDBManager().validate()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.utils.session import create_session
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from airflow_provider_kaizala.push import inbox, listeners, receiver
@@ -14,6 +17,7 @@ from airflow_provider_kaizala.push.listeners import Found, Listeners, Query, Too
 from airflow_provider_kaizala.push.pages import read_page
 from airflow_provider_kaizala.push.settings import PushSettings
 from airflow_provider_kaizala.push.subscriptions import Subscription, listener_token
+from airflow_provider_kaizala.push.tables import event
 from tests.unit.push.sender import GROUP, SECRET, SUBSCRIPTION, Sender, define_connection, message
 
 if TYPE_CHECKING:
@@ -81,7 +85,8 @@ def test_a_listener_may_not_post_events(sender: Sender) -> None:
 @pytest.mark.parametrize(
     ("query", "detail"),
     [
-        ({"after": "x"}, "after must be a cursor or 'latest'"),
+        ({"after": "x"}, "after must be a cursor, an ISO 8601 time with a zone, or 'latest'"),
+        ({"after": "2026-03-01T09:00:00"}, "after must"),
         ({"after": "-1"}, "after must"),
         ({"after": "9" * 19}, "after must"),
         ({"after": "٣"}, "after must"),
@@ -119,6 +124,20 @@ def test_events_are_read_on_from_a_cursor(sender: Sender) -> None:
     assert read_page(get(sender, after=page.cursor).content) == read_page(get(sender, after="latest").content)
     assert read_page(get(sender, after="latest").content).cursor == page.cursor
     assert get(sender).headers["cache-control"] == "no-store"
+
+
+def test_events_are_read_from_a_time_on(sender: Sender) -> None:
+    for number in range(3):
+        sender.post(message(f"e{number}"))
+    at = datetime.now(tz=UTC) + timedelta(hours=1)
+    with create_session() as session:
+        (_, second, _) = session.scalars(select(event.c.id).order_by(event.c.id))
+        session.execute(event.update().where(event.c.id >= second).values(received_at=at))
+    assert ids(get(sender, after=at.isoformat())) == ["e1", "e2"]
+    assert ids(get(sender, after=at.astimezone(timezone(timedelta(hours=5))).isoformat())) == ["e1", "e2"]
+    assert ids(get(sender, after=(at - timedelta(days=1)).isoformat(), limit=2)) == ["e0", "e1"]
+    later = read_page(get(sender, after=(at + timedelta(seconds=1)).isoformat()).content)
+    assert (later.events, later.cursor) == ((), second + 1)
 
 
 def test_events_are_chosen_by_group_and_type_and_the_cursor_passes_the_others(sender: Sender) -> None:

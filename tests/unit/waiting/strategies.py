@@ -7,7 +7,7 @@ from datetime import UTC
 from hypothesis import strategies as st
 
 from airflow_provider_kaizala.waiting.rules import AllOf, AnyAnswer, AnyOf, AtLeast, Everyone, People, Quorum
-from airflow_provider_kaizala.waiting.subjects import NewActions, NewMembers, Reactions, Responses
+from airflow_provider_kaizala.waiting.subjects import Messages, NewActions, NewMembers, Reactions, Responses
 from tests.unit.waiting.actions import ASHA, RAVI
 
 numbers = st.text("0123456789", min_size=6, max_size=15).map("+{}".format)
@@ -49,5 +49,6 @@ subjects = st.one_of(
     st.builds(Responses, words, words, st.none() | words, st.none() | moments),
     st.builds(Reactions, words, words, st.sampled_from(["Like", "Comment"]), st.none() | words),
     st.builds(NewActions, words, words, moments, st.none() | words),
+    st.builds(Messages, words, words, moments, st.none() | words, st.none() | words, st.none() | words),
     st.builds(NewMembers, words, st.none() | st.lists(words).map(tuple)),
 )

@@ -10,7 +10,9 @@ from airflow_provider_kaizala.client.errors import KaizalaForbiddenError, Kaizal
 from airflow_provider_kaizala.client.models import ListedAction, Member, Person, Reaction
 from airflow_provider_kaizala.client.paging import Page
 from airflow_provider_kaizala.client.readings import follow
+from airflow_provider_kaizala.push.events import KaizalaEvent
 from airflow_provider_kaizala.waiting.subjects import (
+    Messages,
     NewActions,
     NewMembers,
     Reactions,
@@ -66,6 +68,18 @@ FORMS = [
             "ignored": None,
         },
     ),
+    (
+        Messages("G", "conn", SINCE, "^done", "r1", ASHA),
+        {
+            "kind": "messages",
+            "group_id": "G",
+            "conn_id": "conn",
+            "since": "2026-03-01T08:00:00.400000+00:00",
+            "pattern": "^done",
+            "reply_to": "r1",
+            "ignored": ASHA,
+        },
+    ),
     (NewMembers("G"), {"kind": "new_members", "group_id": "G", "before": None}),
     (NewMembers("G", (ASHA,)), {"kind": "new_members", "group_id": "G", "before": [ASHA]}),
 ]
@@ -88,7 +102,7 @@ def test_a_field_that_a_later_version_added_is_optional_in_older_rows():
 
 
 def test_each_subject_has_an_id_for_logs_and_results():
-    assert [subject.id for subject, _ in FORMS] == ["a", "a", "r", "Image", "G", "G"]
+    assert [subject.id for subject, _ in FORMS] == ["a", "a", "r", "Image", "^done", "G", "G"]
 
 
 def test_subjects_that_one_poll_can_read_together_have_one_key():
@@ -97,6 +111,7 @@ def test_subjects_that_one_poll_can_read_together_have_one_key():
         ("responses", "g", "poll"),
         ("reactions", "g", "above"),
         ("new_actions", "g", "image"),
+        ("messages", "g", "conn"),
         ("new_members", "g"),
         ("new_members", "g"),
     ]
@@ -312,3 +327,64 @@ def test_a_subclass_registers_itself_under_its_kind(monkeypatch):
 
     assert read_subject({"kind": "other", "group_id": "g"}) == Other("g")
     assert type(read_subject({"kind": "other", "group_id": "g"})) is Other
+
+
+# --- messages ------------------------------------------------------------------------------------------------------------
+
+
+def event(
+    text: str, number: str = RAVI, seconds: float = 1, event_type: str = "TextMessageCreated", **data: str
+):
+    body = {"eventId": text, "eventType": event_type, "fromUser": number, "data": {"text": text, **data}}
+    return KaizalaEvent.read(body, received_at=SINCE + timedelta(seconds=seconds), cursor=1)
+
+
+def texts(subject: Messages, *events: KaizalaEvent) -> list[str]:
+    details = subject.details(subject.answers(events))
+    assert details.response_count == len(details.responses) or subject.ignored
+    return [str(each.answers["text"]) for each in details.responses]
+
+
+def test_messages_since_a_moment_are_answers():
+    early, late = event("early", seconds=-0.001), event("late", seconds=0)
+    subject = Messages("g", "c", SINCE)
+    assert texts(subject, early, late, event("pic", event_type="AttachmentCreated")) == ["late"]
+    (answer,) = subject.answers([late])
+    assert (answer.responder.mobile_number, answer.response_id) == (RAVI, "late")
+    assert (answer.responded_at, answer.answers) == (SINCE, late.to_dict())
+    assert subject.details([]).action_type == "Message"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        (None, ["Done", "not done yet", "5"]),
+        ("(?i)^done$", ["Done"]),
+        ("done", ["not done yet"]),
+        (r"^\d$", ["5"]),
+    ],
+)
+def test_messages_that_match_a_pattern(pattern, found):
+    assert texts(Messages("g", "c", SINCE, pattern), *map(event, ["Done", "not done yet", "5"])) == found
+
+
+def test_messages_that_reply_to_another():
+    replies = [event("a", replyToReferenceId="R1"), event("b", replyToReferenceId="r2"), event("c")]
+    assert texts(Messages("g", "c", SINCE, None, "r1"), *replies) == ["a"]
+
+
+def test_messages_of_the_connector_do_not_count():
+    subject = Messages("g", "c", SINCE)
+    events = [event("mine", ASHA), event("his", RAVI)]
+    calls = Calls(getMe=Person(ASHA, "Asha", "u1"))
+    begun, details = follow(subject.begin(subject.details(subject.answers(events))), calls)
+    assert begun == Messages("g", "c", SINCE, ignored=ASHA)
+    assert [each.response_id for each in details.responses] == ["his"]
+    assert texts(begun, *events) == ["his"], "nor at a later look"
+    assert texts(Messages("g", "c", SINCE, ignored=""), *events) == ["mine", "his"]
+
+
+def test_messages_are_not_read_from_kaizala():
+    calls = Calls()
+    assert follow(Messages("g", "c", SINCE).reading(), calls).responses == ()
+    assert calls.made == []

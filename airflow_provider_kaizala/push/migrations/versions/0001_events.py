@@ -60,8 +60,39 @@ def upgrade() -> None:
         schema=SCHEMA,
     )
     op.create_index("idx_kaizala_bell_pending", "kaizala_bell", ["pending", "rung_at"], schema=SCHEMA)
+    op.create_table(
+        "kaizala_reader",
+        sa.Column("reader_id", sa.String(64), nullable=False),
+        sa.Column("conn_id", sa.String(250), nullable=False),
+        sa.Column("group_id", sa.String(250), nullable=False),
+        sa.Column("event_type", sa.String(64), nullable=False),
+        sa.Column("dag_id", sa.String(250), nullable=False),
+        sa.Column("task_id", sa.String(250), nullable=False),
+        sa.Column("cursor", sa.BigInteger(), nullable=False),
+        sa.Column("try_id", sa.String(36), nullable=True),
+        sa.Column("run_id", sa.String(250), nullable=True),
+        sa.Column("map_index", sa.Integer(), nullable=True),
+        sa.Column("reached", sa.BigInteger(), nullable=False),
+        sa.Column("wanted", sa.Boolean(create_constraint=False), nullable=False),
+        sa.Column("asked_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("reader_id", name="kaizala_reader_pkey"),
+        schema=SCHEMA,
+    )
+    op.create_index("idx_kaizala_reader_try", "kaizala_reader", ["try_id"], schema=SCHEMA)
+    op.create_table(
+        "kaizala_batch",
+        sa.Column("reader_id", sa.String(64), nullable=False),
+        sa.Column("run_id", sa.String(250), nullable=False),
+        sa.Column("map_index", sa.Integer(), nullable=False),
+        sa.Column("after", sa.BigInteger(), nullable=False),
+        sa.Column("upto", sa.BigInteger(), nullable=False),
+        sa.Column("processed_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("reader_id", "run_id", "map_index", name="kaizala_batch_pkey"),
+        schema=SCHEMA,
+    )
+    op.create_index("idx_kaizala_batch_processed_at", "kaizala_batch", ["processed_at"], schema=SCHEMA)
 
 
 def downgrade() -> None:
-    for name in ("kaizala_bell", "kaizala_inbox", "kaizala_event"):
+    for name in ("kaizala_batch", "kaizala_reader", "kaizala_bell", "kaizala_inbox", "kaizala_event"):
         op.drop_table(name, schema=SCHEMA)

@@ -13,7 +13,7 @@ from airflow import settings
 from airflow.utils.session import create_session
 from sqlalchemy import MetaData
 
-from airflow_provider_kaizala.push.page import access
+from airflow_provider_kaizala.push.page import access, app
 from demo.airflow_ui import Rows
 
 if TYPE_CHECKING:
@@ -85,6 +85,13 @@ def manager(monkeypatch: pytest.MonkeyPatch) -> Manager:
     manager = Manager()
     monkeypatch.setattr(access, "get_auth_manager", lambda: manager)
     return manager
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the page wait for what it reads, however busy this machine is."""
+    monkeypatch.setattr(app, "PATIENCE", 60.0)
+    monkeypatch.setattr(app, "LONGER", 60.0)
 
 
 @pytest.fixture

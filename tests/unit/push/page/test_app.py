@@ -284,7 +284,7 @@ def test_a_database_without_our_tables_hides_only_the_deliveries(
     def fail(*_: Any) -> Any:
         raise RuntimeError("no such table: kaizala_event")
 
-    monkeypatch.setattr(view, "read_deliveries", fail)
+    monkeypatch.setattr(view, "read_stored", fail)
     shown = Parsed(Site(olga).page()).text
     assert "it cannot be read now (RuntimeError); see the log" in shown
     assert "Open waits" in shown

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_kaizala.push.page.deliveries import LAST, READ_BODY, SPANS, Run, read_deliveries
+from sqlalchemy.event import listen, remove
+
+from airflow_provider_kaizala.push.page.deliveries import LAST, READ_BODY, SPANS, Run, count_bars, read_stored
 from demo.airflow_ui import GROUP
 
 if TYPE_CHECKING:
@@ -15,7 +17,11 @@ HOUR = SPANS["hour"]
 
 
 def read(session: Any, conn_ids: frozenset[str] = frozenset({"kaizala_default"})) -> Any:
-    return read_deliveries(session, conn_ids, HOUR, datetime.now(tz=UTC))
+    return read_stored(session, conn_ids)
+
+
+def bars(session: Any, conn_ids: frozenset[str] = frozenset({"kaizala_default"})) -> dict[datetime, Any]:
+    return dict(count_bars(session, conn_ids, HOUR, datetime.now(tz=UTC)))
 
 
 def test_events_are_counted_by_bar_and_type(rows: Rows, session: Any) -> None:
@@ -24,25 +30,42 @@ def test_events_are_counted_by_bar_and_type(rows: Rows, session: Any) -> None:
     rows.event("JobResponse", timedelta(minutes=10))
     rows.event("JobResponse", timedelta(hours=2))
     now = datetime.now(tz=UTC) + timedelta(seconds=1)
-    found = dict(read_deliveries(session, {"kaizala_default"}, SPANS["day"], now).bars)
+    found = dict(count_bars(session, {"kaizala_default"}, SPANS["day"], now))
     assert len(found) == 24
     total: dict[str, int] = {}
     for counts in found.values():
         for kind, count in counts.items():
             total[kind] = total.get(kind, 0) + count
     assert total == {"TextMessageCreated": 3, "JobResponse": 2}
-    bars = dict(read(session).bars)
+    found = bars(session)
     for ago, counts in ((0, {"TextMessageCreated": 2}), (10, {"TextMessageCreated": 1, "JobResponse": 1})):
         received = datetime.now(tz=UTC) - timedelta(minutes=ago)
         near = [received.replace(second=0, microsecond=0) - timedelta(minutes=each) for each in (0, 1)]
-        assert counts in [bars.get(each) for each in near], "the minute may have changed meanwhile"
+        assert counts in [found.get(each) for each in near], "the minute may have changed meanwhile"
 
 
 def test_other_connections_are_not_read(rows: Rows, session: Any) -> None:
     rows.event("JobResponse", timedelta(minutes=1))
     found = read(session, frozenset({"another"}))
     assert (found.last, found.received) == ((), ())
-    assert all(counts == {} for _, counts in found.bars)
+    assert all(counts == {} for counts in bars(session, frozenset({"another"})).values())
+
+
+def test_few_of_many_events_are_counted_by_their_time(rows: Rows, session: Any) -> None:
+    """Not by looking through all events of the connection, of which there may be a million."""
+    statements: list[Any] = []
+
+    def note(*given: Any) -> None:
+        statements.append((given[2], given[3]))
+
+    listen(rows.engine, "before_cursor_execute", note)
+    try:
+        bars(session)
+    finally:
+        remove(rows.engine, "before_cursor_execute", note)
+    ((statement, parameters),) = statements
+    plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+    assert "idx_kaizala_event_received_at (received_at>?)" in str(plan)
 
 
 def test_the_last_events_and_what_each_group_got(rows: Rows, session: Any) -> None:

@@ -133,6 +133,18 @@ def test_the_page_makes_a_fifth_of_the_calls_at_most(kaizala: Any, connect: Any,
     assert len(kaizala.calls()) == 12
 
 
+def test_several_processes_share_the_calls_of_the_page(
+    kaizala: Any, connect: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__API__WORKERS", "3")
+    connect(extra={"calls_per_minute": 30})
+    items = [progress(f"act-{number}", settled=True) for number in range(10)]
+    for number in range(10):
+        kaizala.survey("+910000000002", action_id=f"act-{number}")
+    (found,) = read(items, clock=clock)
+    assert sum(seen is not None for seen in found) == 2, "6 calls a minute, in 3 processes"
+
+
 def test_a_reading_that_has_begun_ends_and_later_ones_wait_for_it(
     kaizala: Any, connect: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -112,16 +112,19 @@ def test_a_value_that_cannot_be_loaded_now_is_tried_again_at_once(clock: Any) ->
 
 def test_what_nobody_wants_is_forgotten(clock: Any) -> None:
     async def scene() -> None:
-        shared, loads = Shared(clock), Loads("a", "b")
-        shared.want("old", 15, loads)
-        await shared.wait(["old"], 5)
+        shared, loads = Shared(clock), Loads("a", "b", "c")
+        for key in ("old", "shown"):
+            shared.want(key, 3600, loads)
+            await shared.wait([key], 5)
         clock.now += FORGOTTEN
         shared.want("new", 15, loads)
         await shared.wait(["new"], 5)
+        assert shared.get("shown") is not None
         clock.now += 1
         shared.forget()
         assert shared.get("old") is None
-        assert shared.get("new") == Seen("b", shared.get("new").at)  # type: ignore[union-attr]
+        assert shared.get("shown").value == "b", "though it is not loaded again for an hour"  # type: ignore[union-attr]
+        assert shared.get("new") == Seen("c", shared.get("new").at)  # type: ignore[union-attr]
 
     run(scene)
 

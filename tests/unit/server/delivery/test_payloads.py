@@ -99,6 +99,7 @@ def test_text_message_created(api, listener, subscribe, say) -> None:
     say(api, "Hello")
     [body] = listener.wait(1)
     fits(body, "Event")
+    reference_id = body["data"].pop("referenceId")  # the contract does not know it
     assert shape(body) == shape(ENVELOPE)
     expected = {
         "subscriptionId": hook,
@@ -109,6 +110,11 @@ def test_text_message_created(api, listener, subscribe, say) -> None:
         "fromUserName": "Asha",
     }
     assert {name: body[name] for name in expected} == expected
+    reply = {"message": "Good morning", "replyToReferenceId": reference_id}
+    api.ok("POST", f"/groups/{GROUP}/messages", json=reply)
+    reply = listener.wait(2)[1]["data"]
+    assert reply.pop("referenceId") not in ("", reference_id)
+    assert reply == {"text": "Good morning", "replyToReferenceId": reference_id}
 
 
 @pytest.mark.parametrize(
