@@ -119,7 +119,6 @@ def measure_answers(bench: Bench, stack: PushStack, key: str, *, pushed: bool) -
     stack.wait_for("all tasks", lambda: all(row.state == "success" for row in states()), 300)
     fired = {row.map_index: moment(row.scheduled_dttm) for row in states()}
     found = bodies(stack, run_id)
-    if os.environ.get("DBG"): print([(each, at, round(fired[each] - at,2), round(found[each]-at,2)) for each, at in answered.items()])
     bench.note(f"{key}_to_trigger", [fired[each] - at for each, at in answered.items()], f"{key} to trigger")
     bench.note(f"{key}_to_body", [found[each] - at for each, at in answered.items()], f"{key} to body")
 
