@@ -22,7 +22,6 @@ class EventDict(TypedDict):
     event_type: str
     group_id: str | None
     action_id: str | None
-    reference_id: str | None
     reply_to: str | None
     person: dict[str, str | None]
     text: str | None
@@ -46,8 +45,7 @@ class KaizalaEvent(Value):
     :param cursor: the place of the event among those of its connection: later ones have greater numbers
     :param object_type: what the webhook watches that brought the event: Group, Action or ActionPackage
     :param object_id: the id of that
-    :param reference_id: of the message, where the server tells it, as ``kaizala-server`` does
-    :param reply_to: the reference id of what the message replies to, likewise; None for other messages
+    :param reply_to: the reference id of what a message replies to, where the server tells it, as ``kaizala-server`` does
     """
 
     event_id: str
@@ -62,7 +60,6 @@ class KaizalaEvent(Value):
     cursor: int
     object_type: str | None = None
     object_id: str | None = None
-    reference_id: str | None = None
     reply_to: str | None = None
 
     @classmethod
@@ -93,7 +90,6 @@ class KaizalaEvent(Value):
             cursor=cursor,
             object_type=object_type,
             object_id=object_id,
-            reference_id=data.text("referenceId"),
             reply_to=data.text("replyToReferenceId"),
         )
 
@@ -104,7 +100,6 @@ class KaizalaEvent(Value):
             "event_type": self.event_type,
             "group_id": self.group_id,
             "action_id": self.action_id,
-            "reference_id": self.reference_id,
             "reply_to": self.reply_to,
             "person": {
                 "mobile_number": self.person.mobile_number,

@@ -52,7 +52,7 @@ class KaizalaMessageSensor(KaizalaSensor):
         (templated)
     :param count_own: whether messages of the connector's own user count
     :return: :class:`~airflow_provider_kaizala.waiting.results.ResultDict`, where each answer is one message: ``answers`` is an
-        :class:`~airflow_provider_kaizala.push.events.EventDict`, with ``text``, ``person``, ``reference_id``, ``reply_to`` and ``at``.
+        :class:`~airflow_provider_kaizala.push.events.EventDict`, with ``text``, ``person``, ``reply_to`` and ``at``.
         The last one that counts is also in the field ``message``, None if there is none
     """
 

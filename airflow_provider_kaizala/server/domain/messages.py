@@ -25,9 +25,9 @@ def post_text(
     reference_id, _ = add_post(
         op, access.id, "text", text=text, audience=audience, reply_to=reply_to, below=False
     )
-    # The contract knows only the text. Without the ids nobody could tell which message it is, nor that it replies to one.
-    ids = {"referenceId": reference_id, **({"replyToReferenceId": reply_to} if reply_to else {})}
-    emit(op, access.id, "TextMessageCreated", {"text": text, **ids})
+    # The contract knows only the text; without more, nobody could tell that a message replies to something.
+    replied = {"replyToReferenceId": reply_to} if reply_to else {}
+    emit(op, access.id, "TextMessageCreated", {"text": text, **replied})
     return reference_id
 
 

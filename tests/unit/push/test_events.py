@@ -131,22 +131,21 @@ def test_ids_and_types_that_cannot_be_stored(name: str, value: Any) -> None:
 
 
 def test_a_message_that_replies_to_another() -> None:
-    event = read("TextMessageCreated", {"text": "Yes", "referenceId": "r2", "replyToReferenceId": "r1"})
-    assert (event.reference_id, event.reply_to) == ("r2", "r1")
-    assert (read("TextMessageCreated", {"text": "Yes"}).reference_id, event.object_id) == (None, GROUP)
+    event = read("TextMessageCreated", {"text": "Yes", "replyToReferenceId": "r1"})
+    assert (event.reply_to, event.object_id) == ("r1", GROUP)
+    assert read("TextMessageCreated", {"text": "Yes"}).reply_to is None
 
 
 def test_an_event_as_plain_json() -> None:
-    event = read("TextMessageCreated", {"text": "Yes", "referenceId": "r2"})
+    event = read("TextMessageCreated", {"text": "Yes"})
     assert json.loads(json.dumps(event.to_dict())) == {
         "event_id": "e1",
         "event_type": "TextMessageCreated",
         "group_id": GROUP,
         "action_id": None,
-        "reference_id": "r2",
         "reply_to": None,
         "person": {"mobile_number": "+910000000001", "name": "Asha", "id": "u1@2"},
         "text": "Yes",
         "at": "2026-03-01T12:00:00Z",
-        "data": {"text": "Yes", "referenceId": "r2"},
+        "data": {"text": "Yes"},
     }

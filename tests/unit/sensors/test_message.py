@@ -110,11 +110,11 @@ def test_airflow_2_says_that_it_receives_no_messages(monkeypatch: pytest.MonkeyP
 
 def test_the_message_is_what_the_task_returns(stored: StoredEvents, run_task: Any, kaizala: Any) -> None:
     stored.message("Not yet")
-    stored.message("Done", referenceId="r2", replyToReferenceId="r1")
+    stored.message("Done", replyToReferenceId="r1")
     result = run_task(wait(pattern="(?i)^done"), dag_run=RUN)
     assert result["message"] == stored.events[1].to_dict()
     assert (result["message"]["text"], result["message"]["person"]["name"]) == ("Done", "Name of 2")
-    assert (result["message"]["reference_id"], result["message"]["reply_to"]) == ("r2", "r1")
+    assert result["message"]["reply_to"] == "r1"
     assert result["message"]["at"] == "2026-03-01T09:00:01Z"
     assert (result["group_id"], result["action_id"], result["action_type"]) == (GROUP, "(?i)^done", "Message")
     assert (result["complete"], result["met"], result["answered_by"]) == (True, True, ["Name of 2"])
