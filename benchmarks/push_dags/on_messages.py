@@ -17,7 +17,7 @@ BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 MESSAGES = Asset(asset_uri("kaizala_default", GROUP, "TextMessageCreated"))
 PEER = Asset(f"kaizala/{GROUP}/TextMessageCreated")
 
-with DAG("on_messages", schedule=[MESSAGES], start_date=BEGINNING, catchup=False, max_active_runs=1):
+with DAG("on_messages", schedule=[MESSAGES], start_date=BEGINNING, catchup=False):
 
     @task
     def process(run_id: str | None = None) -> list[str]:
@@ -29,7 +29,7 @@ with DAG("on_messages", schedule=[MESSAGES], start_date=BEGINNING, catchup=False
 
     process()
 
-with DAG("on_peer", schedule=[PEER], start_date=BEGINNING, catchup=False, max_active_runs=1):
+with DAG("on_peer", schedule=[PEER], start_date=BEGINNING, catchup=False):
 
     @task
     def take(run_id: str | None = None, triggering_asset_events: Any = None) -> None:
