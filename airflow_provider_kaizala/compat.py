@@ -251,6 +251,20 @@ def need_push(what: str) -> None:
         )
 
 
+def has_page() -> bool:
+    """Tell whether this Airflow shows pages of plugins in its UI: Airflow 3.0 has no external views."""
+    return bool(AIRFLOW_V_3_1_PLUS)
+
+
+def task_state_model() -> Any:
+    """Return the table in which tasks keep their state; None before Airflow 3.3, which has no such thing."""
+    if not AIRFLOW_V_3_3_PLUS:
+        return None
+    from airflow.models.task_state_store import TaskStateStoreModel
+
+    return TaskStateStoreModel
+
+
 def warn_without_push() -> None:
     """Log a warning if ``[kaizala] webhook_connections`` is set, but this Airflow cannot receive webhooks."""
     if not AIRFLOW_V_3_0_PLUS and conf.get("kaizala", "webhook_connections", fallback=""):

@@ -1,4 +1,4 @@
-"""``make screenshots``: pictures for ``docs/`` of the page for people, as a crew sees it in the morning."""
+"""``make screenshots``: pictures for ``docs/`` of the page for people, as a crew sees it in the morning, and of Airflow's page."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from playwright.sync_api import sync_playwright
 
 from airflow_provider_kaizala.testing.server import in_a_thread
 from demo import chromium
+from demo.airflow_ui import AirflowUi, fill_airflow
 from demo.people import ASHA, MEERA, RAVI
 from demo.store import GROUP_PAGE, Store
 
@@ -24,6 +25,11 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 PICTURES = (
     ("page-phone", MEERA, {"width": 390, "height": 1000}, "light"),
     ("page-wide", ASHA, {"width": 1280, "height": 1560}, "light"),
+)
+#: the same of Airflow's UI
+AIRFLOW_PICTURES = (
+    ("airflow-page", {"width": 1280, "height": 1500}, "light"),
+    ("airflow-page-phone", {"width": 390, "height": 1000}, "dark"),
 )
 COLORS = 128
 
@@ -82,16 +88,35 @@ def take(browser: Browser, url: str) -> None:
         page = context.new_page()
         page.goto(GROUP_PAGE)
         page.wait_for_load_state("load")
-        taken = Image.open(io.BytesIO(page.screenshot()))
-        path = DOCS / f"{name}.png"
-        # few colours are enough for a page, and make a small file
-        taken.convert("RGB").quantize(COLORS).save(path, optimize=True)
-        print(f"{path.relative_to(DOCS.parent)}: {path.stat().st_size // 1024} kB")
+        keep(page.screenshot(), name)
         context.close()
 
 
+def take_airflow(browser: Browser, ui: AirflowUi) -> None:
+    """Take the pictures of Airflow's UI."""
+    for name, screen, theme in AIRFLOW_PICTURES:
+        context = browser.new_context(viewport=screen, color_scheme=theme, locale="en-GB", timezone_id="UTC")
+        ui.sign_in(context, "olga")
+        page = context.new_page()
+        page.goto(f"{ui.url}/plugin/kaizala")
+        frame = page.frame_locator("iframe[title=Kaizala]")
+        frame.get_by_text("healthy", exact=True).wait_for()
+        frame.locator("progress").nth(3).wait_for()
+        page.wait_for_timeout(1000)  # Airflow's own menu
+        keep(page.screenshot(), name)
+        context.close()
+
+
+def keep(picture: bytes, name: str) -> None:
+    """Store a picture."""
+    path = DOCS / f"{name}.png"
+    # few colours are enough for a page, and make a small file
+    Image.open(io.BytesIO(picture)).convert("RGB").quantize(COLORS).save(path, optimize=True)
+    print(f"{path.relative_to(DOCS.parent)}: {path.stat().st_size // 1024} kB")
+
+
 def main() -> int:
-    """Start a server, fill it, and take pictures of its page."""
+    """Start servers, fill them, and take pictures of their pages."""
     path = chromium.find()
     if path is None:
         print(chromium.MISSING)
@@ -101,10 +126,14 @@ def main() -> int:
         in_a_thread(Path(folder), "demo") as server,
         sync_playwright() as playwright,
     ):
+        browser = chromium.launch(playwright, path)
         store = Store(server)
         fill(store)
+        take(browser, server.url)
+        with AirflowUi(Path(folder, "airflow"), server.url) as ui:
+            fill_airflow(ui, store)
+            take_airflow(browser, ui)
         store.close()
-        take(chromium.launch(playwright, path), server.url)
     return 0
 
 

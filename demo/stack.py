@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 GROUP = "11111111-1111-4111-8111-111111111111@1"
+WEBHOOK_SECRET = "demo-webhook-secret"
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 _BIN = Path(sys.executable).parent
 
@@ -44,6 +45,14 @@ def wait_for(what: str, ready: Callable[[], bool], seconds: float, check: Callab
         time.sleep(0.3)
 
 
+def _metadata(database: str | None, home: Path) -> dict[str, str]:
+    """Return the environment that says where Airflow has its database."""
+    name = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+    if database is None:
+        return {name: f"sqlite:///{home / 'airflow.db'}?timeout=20"}
+    return {name: database, f"{name}_ASYNC": database}
+
+
 class Stack:
     """A Kaizala server with the demo seed, and Airflow's api-server, scheduler, dag-processor and triggerer.
 
@@ -51,6 +60,7 @@ class Stack:
     :param dags: the DAGs folder
     :param environment: further environment variables for Airflow
     :param limited: whether the server limits calls as Kaizala did, and the connection respects that
+    :param database: URL of an empty PostgreSQL database for Airflow (``postgresql+psycopg://``); SQLite without it
     """
 
     def __init__(
@@ -60,6 +70,7 @@ class Stack:
         environment: Mapping[str, str] | None = None,
         *,
         limited: bool = True,
+        database: str | None = None,
     ) -> None:
         self.folder, self.dags = folder, dags
         self._limits = [] if limited else ["--connector-limit", "0", "--tenant-limit", "0"]
@@ -81,6 +92,7 @@ class Stack:
                 "refresh_token": "demo-refresh-token",
                 "group_refresh_tokens": {GROUP: "demo-group-token"},
                 "default_group": GROUP,
+                "webhook_secret": WEBHOOK_SECRET,
                 **({} if limited else {"calls_per_minute": 0}),
             },
         }
@@ -100,7 +112,7 @@ class Stack:
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
             "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",  # only runs that are triggered
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}?timeout=20",
+            **_metadata(database, self.home),
             "AIRFLOW_CONN_KAIZALA_DEFAULT": json.dumps(connection),
             "PYTHONUNBUFFERED": "1",
             **(environment or {}),

@@ -59,7 +59,8 @@ class Store:
         """Close the connection."""
         self._session.close()
 
-    def _send(self, method: str, path: str, **given: Any) -> Any:
+    def send(self, method: str, path: str, **given: Any) -> Any:
+        """Call Kaizala's API as the connector; return the JSON of the reply."""
         reply = self._session.request(method, f"{self.server.url}/v1{path}", timeout=30, **given)
         if reply.status_code == 401:  # the test has moved the clock
             self._sign_in()
@@ -69,11 +70,11 @@ class Store:
 
     def text(self, message: str) -> str:
         """Post a message as the connector; return its reference id."""
-        return str(self._send("POST", f"/groups/{GROUP}/messages", json={"message": message})["referenceId"])
+        return str(self.send("POST", f"/groups/{GROUP}/messages", json={"message": message})["referenceId"])
 
     def post(self, kind: str, **body: Any) -> dict[str, str]:
         """Post an action; return its ``actionId`` and ``referenceId``."""
-        posted: dict[str, str] = self._send(
+        posted: dict[str, str] = self.send(
             "POST", f"/groups/{GROUP}/actions", json={"actionType": kind, "actionBody": body}
         )
         return posted
@@ -93,11 +94,11 @@ class Store:
 
     def upload(self, *files: tuple[str, bytes, str]) -> str:
         """Upload files given as name, content and type; return the media resource."""
-        return str(self._send("POST", "/media", files=[("files", one) for one in files])["mediaResource"])
+        return str(self.send("POST", "/media", files=[("files", one) for one in files])["mediaResource"])
 
     def add(self, mobile_number: str) -> None:
         """Add a member to the group."""
-        self._send("PUT", f"/groups/{GROUP}/members", json={"members": [mobile_number]})
+        self.send("PUT", f"/groups/{GROUP}/members", json={"members": [mobile_number]})
 
     def as_person(self, mobile_number: str, path: str, **body: Any) -> Any:
         """Act as a person, with a path of the ``/people/`` API."""
@@ -156,7 +157,7 @@ class Store:
                 "properties": [{"name": "State", "type": 0, "value": "On its way"}],
             },
         }
-        references["card"] = self._send("POST", f"/groups/{GROUP}/actions", json=card)["referenceId"]
+        references["card"] = self.send("POST", f"/groups/{GROUP}/actions", json=card)["referenceId"]
         self.as_person(RAVI, f"/actions/{posted['poll']['actionId']}/votes", choice="Saturday")
         self.as_person(
             MEERA, f"/actions/{posted['survey']['actionId']}/responses", answers=["Yes", 3, "Bags"]

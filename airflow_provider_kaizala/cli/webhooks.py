@@ -18,6 +18,7 @@ from airflow_provider_kaizala.client.models.webhooks import EVENT_TYPES
 from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.push.ensure import (
+    ACTIVE,
     KINDS,
     Owner,
     Step,
@@ -25,6 +26,7 @@ from airflow_provider_kaizala.push.ensure import (
     ensure,
     named_groups,
     public_url,
+    state_of,
     without_query,
 )
 from airflow_provider_kaizala.push.subscriptions import PATH
@@ -122,8 +124,6 @@ def remove_webhooks(args: argparse.Namespace) -> int:
 
 # --- the connection --------------------------------------------------------------------------------------------------
 
-ACTIVE = "active"
-
 
 class _CommandHook(KaizalaHook):
     """A hook outside of any task."""
@@ -152,10 +152,7 @@ class _Listed(Value):
 
     @property
     def state(self) -> str:
-        ends = self.webhook.expires_at
-        if ends is not None and ends <= self.now:
-            return "ended"
-        return ACTIVE if self.webhook.active else "disabled"
+        return state_of(self.webhook, self.now)
 
     @property
     def until(self) -> str:

@@ -22,7 +22,7 @@ from airflow_provider_kaizala.push.assets import asset_uri
 from airflow_provider_kaizala.push.tables import bell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
@@ -62,16 +62,16 @@ def can_ring() -> bool:
 
 
 def ring(
-    session: Session, conn_id: str, group_id: str, event_type: str, now: datetime, cursor: int
+    session: Session, conn_id: str, group_id: str, event_types: Collection[str], now: datetime
 ) -> list[Callable[[], None]]:
-    """Make the asset events of an event that is being stored, in its transaction, or leave them for :func:`ring_again`.
+    """Make the asset events of events that are being stored, in their transaction, or leave them for :func:`ring_again`.
 
     :return: what to call after the commit: Airflow's listeners
     """
     notifications: list[Callable[[], None]] = []
     if not taken() >= NEEDED:
         return notifications
-    uris = {asset_uri(conn_id, group_id, each): each for each in ("", event_type)}
+    uris = {asset_uri(conn_id, group_id, each): each for each in ("", *event_types)}
     for asset in _active(session, uris):
         mine = _bell(conn_id, group_id, uris[asset.uri])
         later: Any = session.execute(update(bell).where(mine, _has_just_rung(now)).values(pending=true()))
@@ -82,7 +82,7 @@ def ring(
         if not rung.rowcount:
             key = {"conn_id": conn_id, "group_id": group_id, "event_type": uris[asset.uri]}
             session.execute(insert(bell).values(**key, **values))
-        _register(session, asset, {"conn_id": conn_id, "group_id": group_id, "cursor": cursor}, notifications)
+        _register(session, asset, conn_id, group_id, notifications)
     return notifications
 
 
@@ -112,8 +112,7 @@ def ring_again() -> int:
             )
             if mine.rowcount:  # else another process was first
                 for asset in _active(session, [asset_uri(*key)]):
-                    extra = {"conn_id": key.conn_id, "group_id": key.group_id}
-                    _register(session, asset, extra, notifications)
+                    _register(session, asset, key.conn_id, key.group_id, notifications)
                     count += 1
         notify(notifications)
     return count
@@ -136,8 +135,9 @@ def _active(session: Session, uris: Any) -> Sequence[Any]:
 
 
 def _register(
-    session: Session, asset: Any, about: dict[str, Any], notifications: list[Callable[[], None]]
+    session: Session, asset: Any, conn_id: str, group_id: str, notifications: list[Callable[[], None]]
 ) -> None:
+    about = {"conn_id": conn_id, "group_id": group_id}
     newer = {name: value(notifications) for name, value in NEWER.items() if name in taken()}
     # it reads only name and URI of the asset
     asset_manager.register_asset_change(asset=asset, extra={"kaizala": about}, session=session, **newer)

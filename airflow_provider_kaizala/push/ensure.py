@@ -42,6 +42,8 @@ Run = Callable[["Call[Any]"], Any]
 
 #: what can become of a webhook
 KINDS = ("created", "reactivated", "replaced", "renewed", "updated", "removed", "unchanged")
+#: the state of a webhook that delivers
+ACTIVE = "active"
 #: how long a webhook is valid unless asked otherwise; it is Kaizala's own default
 VALIDITY = timedelta(days=730)
 #: a webhook is renewed when less than this is left, or less than a third of its validity
@@ -144,6 +146,13 @@ class Owner(Value):
 def without_query(url: str) -> str:
     """Return an address without query and fragment, which may hold a secret of whoever made the webhook."""
     return url.partition("#")[0].partition("?")[0]
+
+
+def state_of(webhook: Webhook, now: datetime) -> str:
+    """Return ``active``; ``ended`` if its validity is over; or ``disabled``, as Kaizala does after failed deliveries."""
+    if webhook.expires_at is not None and webhook.expires_at <= now:
+        return "ended"
+    return ACTIVE if webhook.active else "disabled"
 
 
 def named_groups(settings: Settings, default_group: str | None) -> tuple[str, ...]:

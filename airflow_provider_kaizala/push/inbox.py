@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.push.bodies import read_object
 from airflow_provider_kaizala.push.events import KaizalaEvent
 from airflow_provider_kaizala.push.tables import event as event_table
 from airflow_provider_kaizala.push.tables import inbox as inbox_table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
@@ -34,6 +35,18 @@ BATCH = 1000
 #: characters of the bodies on one page, unless the first alone has more
 PAGE = 2_000_000
 _events = event_table.c
+
+
+class Arrival(Value):
+    """An event that has arrived.
+
+    :param subscription: whose token came with it
+    :param body: the JSON as received
+    """
+
+    subscription: Subscription
+    event: KaizalaEvent
+    body: str
 
 
 def take_turn(session: Session, conn_id: str) -> None:
@@ -50,35 +63,35 @@ def take_turn(session: Session, conn_id: str) -> None:
         session.execute(turn)
 
 
-def is_stored(session: Session, subscription: Subscription, event_id: str) -> bool:
-    """Return whether a subscription has brought this event before."""
-    found = select(_events.id).where(
-        _events.conn_id == subscription.conn_id,
-        _events.object_type == subscription.object_type,
-        _events.object_id == subscription.object_id,
-        _events.event_id == event_id,
-    )
-    return session.execute(found).first() is not None
+def store(session: Session, conn_id: str, arrivals: Sequence[Arrival]) -> list[Arrival]:
+    """Store events of a connection, within its turn; return those that were not stored yet."""
+    ids = {each.event.event_id for each in arrivals}
+    known = select(_events.object_type, _events.object_id, _events.event_id)
+    known = known.where(_events.conn_id == conn_id, _events.event_id.in_(ids))
+    seen = {tuple(row) for row in session.execute(known)}
+    new = []
+    for each in arrivals:
+        key = (each.subscription.object_type, each.subscription.object_id, each.event.event_id)
+        if key not in seen:
+            seen.add(key)
+            new.append(each)
+    if new:
+        session.execute(insert(event_table), [_row(each) for each in new])
+    return new
 
 
-def store(session: Session, subscription: Subscription, event: KaizalaEvent, body: str) -> int:
-    """Store an event that is not stored yet, within a turn of its connection; return its cursor.
-
-    :param body: the JSON as received
-    """
-    result: Any = session.execute(
-        insert(event_table).values(
-            conn_id=subscription.conn_id,
-            object_type=subscription.object_type,
-            object_id=subscription.object_id,
-            group_id=subscription.group_id,
-            event_id=event.event_id,
-            event_type=event.event_type,
-            received_at=event.received_at,
-            body=body,
-        )
-    )
-    return int(result.inserted_primary_key[0])
+def _row(arrival: Arrival) -> dict[str, Any]:
+    subscription, event = arrival.subscription, arrival.event
+    return {
+        "conn_id": subscription.conn_id,
+        "object_type": subscription.object_type,
+        "object_id": subscription.object_id,
+        "group_id": subscription.group_id,
+        "event_id": event.event_id,
+        "event_type": event.event_type,
+        "received_at": event.received_at,
+        "body": arrival.body,
+    }
 
 
 def read(

@@ -31,7 +31,36 @@ class KaizalaPlugin(AirflowPlugin):
         except ImportError as error:  # something of Airflow has moved; the API server must start all the same
             log.error("No webhooks are received, since this Airflow is not supported: %s", error)
             return []
-        return [{"app": build_app(), "url_prefix": PATH, "name": "Kaizala"}]
+        return [{"app": build_app(), "url_prefix": PATH, "name": "Kaizala"}, *self._page]
+
+    @cached_property
+    def external_views(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """The page, in the menu *Browse*. Its addresses are relative, since Airflow may be served below a path."""
+        if not self._page:
+            return []
+        return [
+            {
+                "name": "Kaizala",
+                "href": "kaizala-ui/overview",
+                "destination": "nav",
+                "category": "browse",
+                "url_route": "kaizala",
+                "icon": "kaizala-ui/static/icon.svg",
+                "icon_dark_mode": "kaizala-ui/static/icon-dark.svg",
+            }
+        ]
+
+    @cached_property
+    def _page(self) -> list[dict[str, Any]]:
+        """The app of the page; none before Airflow 3.1."""
+        if not compat.has_page():
+            return []
+        try:
+            from airflow_provider_kaizala.push.page import app
+        except ImportError as error:
+            log.error("The page Kaizala is left out, since this Airflow is not supported: %s", error)
+            return []
+        return [{"app": app.build_app(), "url_prefix": app.PATH, "name": "Kaizala page"}]
 
     @classmethod
     def on_load(cls, *args: Any, **kwargs: Any) -> None:

@@ -36,6 +36,7 @@ from airflow_provider_kaizala.push.asks import Ask
 from airflow_provider_kaizala.push.bodies import MAX_BYTES, BodyError, is_json, read_object
 from airflow_provider_kaizala.push.events import KaizalaEvent
 from airflow_provider_kaizala.push.gate import Gate, RateLimit, Refusals, SecretUnavailableError
+from airflow_provider_kaizala.push.inbox import Arrival
 from airflow_provider_kaizala.push.listeners import (
     Found,
     Listeners,
@@ -46,6 +47,7 @@ from airflow_provider_kaizala.push.listeners import (
 from airflow_provider_kaizala.push.pages import write_page
 from airflow_provider_kaizala.push.settings import PushSettings, read_settings
 from airflow_provider_kaizala.push.subscriptions import BATCHES, EVENTS, ON
+from airflow_provider_kaizala.push.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Iterable
@@ -65,8 +67,6 @@ SILENCE = 30.0
 RETRY_SECONDS = {429: "1", 503: "30"}
 #: seconds between two looks at what must ring again, and between two deletions of old events
 BELL_SECONDS, PRUNE_SECONDS = 1.0, 600.0
-#: database connections that events of one process use at once; Airflow's own requests need the rest of the pool
-WRITERS = 4
 
 
 class Receiver:
@@ -80,7 +80,9 @@ class Receiver:
         self.refusals = Refusals()
         self._gate = Gate(settings.connections, self._read_secret)
         self._rate = RateLimit(settings.events_per_second)
-        self._writers, self._readers, self._takers, self._ringers = map(CapacityLimiter, (WRITERS, 2, 2, 1))
+        self._writer = Writer()
+        # threads of its own, since those of all plugins and of Airflow would be shared
+        self._readers, self._takers, self._workers = map(CapacityLimiter, (2, 2, 1))
         self._listeners = Listeners(
             partial(_in_thread, find_events, CapacityLimiter(2)),
             partial(_in_thread, find_ends, CapacityLimiter(1)),
@@ -180,7 +182,7 @@ class Receiver:
         except ClientDisconnect:
             return _refused(400, "The body is incomplete")
         try:
-            await to_thread.run_sync(store_event, subscription, event, body, limiter=self._writers)
+            await self._writer.store(Arrival(subscription, event, body))
         except Exception as error:  # noqa: BLE001 - the event is not stored, so Kaizala must deliver it again
             self._complain("An event could not be stored, so Kaizala will deliver it again", error)
             return _refused(503, "Temporarily unavailable")
@@ -230,7 +232,7 @@ class Receiver:
 
     async def _try(self, failed: str, function: Callable[[], Any]) -> None:
         try:
-            await to_thread.run_sync(function, limiter=self._ringers)
+            await to_thread.run_sync(function, limiter=self._workers)
         except Exception as error:  # noqa: BLE001 - it must go on when the database is back
             self._complain(f"{failed}; will retry", error)
 
@@ -331,27 +333,6 @@ def find_ends(conn_ids: Collection[str]) -> dict[str, int]:
     """Return the newest cursor of each of these connections."""
     with create_session(scoped=False) as session:
         return inbox.ends(session, conn_ids)
-
-
-def store_event(subscription: Subscription, event: KaizalaEvent, body: str) -> None:
-    """Store an event and ring, in one transaction. An event that is stored already changes nothing."""
-    notifications: list[Callable[[], None]] = []
-    with create_session(scoped=False) as session:
-        inbox.take_turn(session, subscription.conn_id)
-        if inbox.is_stored(session, subscription, event.event_id):
-            session.rollback()
-            return
-        cursor = inbox.store(session, subscription, event, body)
-        if subscription.group_id is not None:
-            notifications = announce.ring(
-                session,
-                subscription.conn_id,
-                subscription.group_id,
-                event.event_type,
-                datetime.now(tz=UTC),
-                cursor,
-            )
-    announce.notify(notifications)
 
 
 def prune_events(settings: PushSettings) -> int:

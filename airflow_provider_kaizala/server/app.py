@@ -34,6 +34,7 @@ from airflow_provider_kaizala.server.people import files
 from airflow_provider_kaizala.server.people import routes as people
 from airflow_provider_kaizala.server.people.live import Live
 from airflow_provider_kaizala.server.pin_sign_in import COOKIE
+from airflow_provider_kaizala.server.routing import RouteIndex
 from airflow_provider_kaizala.server.startup import open_state
 from airflow_provider_kaizala.server.state import ServerState
 from airflow_provider_kaizala.server.store.errors import StoreError
@@ -85,6 +86,7 @@ def create_app(config: ServerConfig, state: ServerState | None = None) -> FastAP
             route.path_regex = re.compile(route.path_regex.pattern, re.IGNORECASE)
             if route.methods and "GET" in route.methods:
                 route.methods.add("HEAD")  # FastAPI's routes leave it out; the server sends no body then
+    app.router.routes.insert(0, RouteIndex(app.routes))
     app.add_exception_handler(ApiError, _refused)
     app.add_exception_handler(StoreError, _store_failed)
     app.add_exception_handler(HTTPException, _no_route)

@@ -41,6 +41,7 @@ class Metrics:
         self._seconds = Histogram(
             "kaizala_request_seconds", "Time to answer.", ["operation"], registry=self.registry
         )
+        self._of: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self._writes_waiting = Gauge(
             "kaizala_writes_waiting", "Writes in the queue of the one writer.", registry=self.registry
         )
@@ -60,9 +61,12 @@ class Metrics:
 
     def count(self, method: str, path: str, status: int | None, seconds: float) -> None:
         """Count a request."""
-        operation = self._operation_of(method, path) or _room(path)
-        self._requests.labels(operation, str(status or "cut off")).inc()
-        self._seconds.labels(operation).observe(seconds)
+        key = (self._operation_of(method, path) or _room(path), str(status or "cut off"))
+        if key not in self._of:  # looking them up costs more than counting
+            self._of[key] = self._requests.labels(*key), self._seconds.labels(key[0])
+        requests, times = self._of[key]
+        requests.inc()
+        times.observe(seconds)
 
     async def read(self, request: Request) -> bytes:
         """Return all figures in Prometheus' text format."""

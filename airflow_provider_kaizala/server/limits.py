@@ -6,7 +6,6 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from airflow_provider_kaizala.server.clock import MINUTE
-from airflow_provider_kaizala.server.hashing import fingerprint
 
 MAX_KNOWN = 10_000
 KNOWN_FOR_MS = 10 * MINUTE
@@ -25,15 +24,14 @@ class KnownTokens:
 
     def add(self, token: str, now_ms: int) -> None:
         """Remember a token that was just found good."""
-        key = fingerprint(token)
-        self._until[key] = now_ms + KNOWN_FOR_MS
-        self._until.move_to_end(key)
+        self._until[token] = now_ms + KNOWN_FOR_MS
+        self._until.move_to_end(token)
         if len(self._until) > MAX_KNOWN:
             self._until.popitem(last=False)
 
     def holds(self, token: str | None, now_ms: int) -> bool:
         """Tell whether a token was good within the last minutes."""
-        return bool(token) and self._until.get(fingerprint(token or ""), 0) > now_ms
+        return bool(token) and self._until.get(token or "", 0) > now_ms
 
 
 @dataclass

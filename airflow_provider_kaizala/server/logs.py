@@ -7,21 +7,24 @@ import logging
 import re
 import secrets
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from logging.handlers import BufferingHandler
 from typing import TYPE_CHECKING
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from airflow_provider_kaizala.server.config import ServerConfig
 
 access = logging.getLogger("kaizala.access")
+#: seconds for which lines are gathered, and how many at most
+GATHER_SECONDS, MOST_LINES = 0.2, 500
 _request_id: ContextVar[str] = ContextVar("kaizala_request_id", default="")
-_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
 # What a path may hold that opens something: the unguessable part of a file's address.
 _SECRET_PART = re.compile(r"(?<=/media/)[^/]+", re.IGNORECASE)
 # What uvloop says if it is to write to somebody who has just hung up.
@@ -60,9 +63,36 @@ def _mark(record: logging.LogRecord) -> bool:
     return True
 
 
+class _Gathered(BufferingHandler):
+    """Writes lines to stderr together: soon, and at once from warnings on. To write each by itself would double what a line costs."""
+
+    def __init__(self) -> None:
+        super().__init__(MOST_LINES)
+        self._ended = threading.Event()
+        threading.Thread(target=self._write_now_and_then, name="kaizala-log", daemon=True).start()
+
+    def shouldFlush(self, record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.WARNING or super().shouldFlush(record)
+
+    def flush(self) -> None:
+        with self.lock:  # type: ignore[union-attr] # each handler has one
+            records, self.buffer = self.buffer, []
+            if records:
+                sys.stderr.write("".join(f"{self.format(record)}\n" for record in records))
+                sys.stderr.flush()
+
+    def close(self) -> None:
+        self._ended.set()
+        super().close()
+
+    def _write_now_and_then(self) -> None:
+        while not self._ended.wait(GATHER_SECONDS):
+            self.flush()
+
+
 def set_up_logging(config: ServerConfig) -> None:
     """Log to stderr as the settings say."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Gathered()
     handler.addFilter(_mark)
     text = _Text("%(asctime)s %(levelname)s %(name)s%(shown_id)s %(message)s")
     handler.setFormatter(_Json() if config.log_format == "json" else text)
@@ -89,9 +119,9 @@ class Observed:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _ID.match(given) else secrets.token_hex(8)
-        token = _request_id.set(request_id)
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        request_id = given if _ID.match(given) else secrets.token_hex(8).encode()
+        token = _request_id.set(request_id.decode())
         began = time.perf_counter()
         status: int | None = None
         told = False
@@ -109,7 +139,7 @@ class Observed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
             elif not message.get("more_body"):
                 tell()  # before the caller has the whole reply
             try:

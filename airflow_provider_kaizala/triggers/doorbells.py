@@ -106,21 +106,19 @@ class Doorbell:
         while True:
             try:
                 page = await self._listen(cursor)
+                if cursor is None:  # what came before is not in the feed
+                    for account in self._accounts:
+                        account.ring()
+                for event in page.events:
+                    self._hear(event)
+                cursor = page.cursor
+                self._note_success()
+                pause = PAUSE if page.events else 0.0
             except Exception as error:  # noqa: BLE001 - whatever it is, waits go on without
                 pause = min(RETRY * 2.0 ** min(self._failures, 10), LONGEST_RETRY)
                 self._note_failure(error)
                 await self._close()
-                await asyncio.sleep(pause)
-                continue
-            self._note_success()
-            if cursor is None:  # what came before is not in the feed
-                for account in self._accounts:
-                    account.ring()
-            cursor = page.cursor
-            for event in page.events:
-                self._hear(event)
-            if page.events:
-                await asyncio.sleep(PAUSE)
+            await asyncio.sleep(pause)
 
     async def _listen(self, cursor: int | None) -> Page:
         if self._feed is None:

@@ -56,6 +56,7 @@ def test_a_dag_waits_for_two_people_at_their_phones(at_stack: Visits, stack: Sta
 
     _answer(ravi, "Yes", "3", "Paper bags")
     expect(_post(meera, "Is the store ready?")).to_contain_text(t("post.answers", n=1))
+    _sees_the_wait(at_stack.open(f"{stack.airflow}/kaizala-ui/overview", is_mobile=False))
     assert stack.task_states(DAG_ID, run)["poll"] == "none", "the survey waits for Meera"
     _answer(meera, "No", "2", "")
     expect(_post(ravi, "Is the store ready?")).to_contain_text(t("post.answers", n=2))
@@ -83,6 +84,14 @@ def test_a_dag_waits_for_two_people_at_their_phones(at_stack: Visits, stack: Sta
     assert survey["tally"] == {"Is the till counted?": {"Yes": 1, "No": 1}}
     assert [one["answers"]["How many of us are here?"] for one in survey["answers"]] == [3, 2]
     assert sorted(stack.xcom(DAG_ID, run, "job")["answered_by"]) == ["Meera", "Ravi"]
+
+
+def _sees_the_wait(airflow: Page) -> None:
+    """Who operates Airflow sees that a task waits in its worker, and who has answered."""
+    wait = airflow.locator("article", has_text="Is the store ready?")
+    expect(wait).to_contain_text("1 of 2 answered", timeout=SOON)
+    expect(wait.locator(".answered li")).to_have_text(["Ravi"])
+    expect(wait.get_by_role("link", name="shop_day › survey")).to_be_visible()
 
 
 def _reply_with_photo(page: Page, title: str) -> None:

@@ -96,3 +96,22 @@ def test_every_integration_that_is_used_is_described():
 def test_callers_get_a_dict_of_their_own():
     get_provider_info()["connection-types"].clear()
     assert get_provider_info()["connection-types"]
+
+
+def test_the_handler_of_assets_and_the_manager_of_tables_are_there():
+    info = get_provider_info()
+    (assets,) = info["asset-uris"]
+    assert assets["schemes"] == ["kaizala"]
+    for path in (assets["handler"], *info["db-managers"]):
+        module, _, name = path.rpartition(".")
+        assert getattr(importlib.import_module(module), name).__name__ == name
+
+
+def test_airflow_loads_the_plugin():
+    """Plugins that only the metadata names are ignored while ``[core] lazy_discover_providers`` is on."""
+    (found,) = [
+        each
+        for each in entry_points(group="airflow.plugins")
+        if each.value.startswith("airflow_provider_kaizala")
+    ]
+    assert found.load().name == "kaizala"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -35,7 +35,8 @@ class BrowserClients:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
-        is_api = scope["type"] == "http" and scope["path"].lower().startswith(_API)
+        by_script = scope["type"] == "http" and any(name == b"origin" for name, _ in scope["headers"])
+        is_api = by_script and scope["path"].lower().startswith(_API)
         await (self._api if is_api else self._app)(scope, receive, send)
 
 
@@ -50,18 +51,19 @@ class StrangerLimit:
         self._cookie = cookie
         self._refuse = refuse
 
+    def _shown(self, request: Request) -> Iterator[str | None]:
+        """Yield what may be a token or session, each read only when it is asked for."""
+        yield request.headers.get("accesstoken", "").strip()
+        yield bearer(request)
+        yield request.cookies.get(self._cookie)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it before anything of it is read."""
         if scope["type"] == "http" and not scope["path"].lower().startswith(_FOR_ALL):
             request = Request(scope)
             server = state_of(request)
             now_ms = server.clock.now_ms()
-            shown = (
-                request.headers.get("accesstoken", "").strip(),
-                bearer(request),
-                request.cookies.get(self._cookie),
-            )
-            if not any(server.known_tokens.holds(token, now_ms) for token in shown):
+            if not any(server.known_tokens.holds(token, now_ms) for token in self._shown(request)):
                 wait = self._limit.wait_seconds(client_of(request), now_ms)
                 if wait:
                     error = throttled(

@@ -136,13 +136,18 @@ def _pattern(path: str) -> re.Pattern[str]:
     return re.compile(start + re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path), re.IGNORECASE)
 
 
-_PATTERNS = [(one.name, one.method, _pattern(one.path)) for one in OPERATIONS.values()]
+# By method and number of parts: a few patterns are tried instead of all.
+_PATTERNS: dict[tuple[str, int], list[tuple[str, re.Pattern[str]]]] = {}
+for _one in OPERATIONS.values():
+    for _prefix in ("/v1", "") if _one.path.startswith("/api/") else ("/v1",):
+        _shape = _one.method, (_prefix + _one.path).count("/")
+        _PATTERNS.setdefault(_shape, []).append((_one.name, _pattern(_one.path)))
 
 
 def called(method: str, path: str) -> Called:
     """Find the operation of a request with a tidy path; the first of the table that fits."""
-    for operation, wanted, pattern in _PATTERNS:
-        if ("GET" if method == "HEAD" else method) == wanted and (found := pattern.fullmatch(path)):
+    for operation, pattern in _PATTERNS.get(("GET" if method == "HEAD" else method, path.count("/")), ()):
+        if found := pattern.fullmatch(path):
             ids = found.groupdict()
             return Called(
                 operation,

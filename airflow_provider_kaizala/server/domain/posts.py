@@ -28,8 +28,8 @@ _NEXT_SEQ = (
 _REPLIED_TO = select(t.feed_entry.c.seq).where(
     t.feed_entry.c.reference_id == bindparam("reference_id"), t.feed_entry.c.group_id == bindparam("group_id")
 )
-
-
+# Statements of every post; making them anew costs more than running them.
+_ADD_POST, _ADD_ENTRY = t.post.insert(), t.feed_entry.insert()
 _p = t.post.c
 _TOUCH = update(t.post).where(_p.reference_id == bindparam("its_id")).values(revision=_p.revision + 1)
 
@@ -128,7 +128,7 @@ def add_post(
     """Add a post to a group and to the groups below it; return its reference id and its place in the group."""
     reference_id = new_id()
     op.conn.execute(
-        t.post.insert(),
+        _ADD_POST,
         {
             "reference_id": reference_id,
             "group_id": group_id,
@@ -161,6 +161,6 @@ def touch(op: Operation, reference_id: str) -> None:
 
 def _enter(op: Operation, group_id: str, reference_id: str) -> int:
     seq: int = op.conn.execute(_NEXT_SEQ, {"its_id": group_id}).scalar_one()
-    op.conn.execute(t.feed_entry.insert(), {"group_id": group_id, "seq": seq, "reference_id": reference_id})
+    op.conn.execute(_ADD_ENTRY, {"group_id": group_id, "seq": seq, "reference_id": reference_id})
     note_change(op.conn, group_id)
     return seq

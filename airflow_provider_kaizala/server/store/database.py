@@ -237,18 +237,18 @@ def _run_alone(connection: Connection, job: _Job) -> None:
 
 
 def _run_beside_others(connection: Connection, job: _Job) -> None:
-    """Run a write in a savepoint of its own."""
-    scope = connection.begin_nested()
+    """Run a write in a savepoint of its own. Only for SQLite; SQLAlchemy's own savepoints cost a tenth of a write."""
+    raw: Any = connection.connection.driver_connection
+    raw.execute("SAVEPOINT job")
     try:
         job.result = job.work(connection)
     except SQLAlchemyError:
-        scope.rollback()
+        raw.execute("ROLLBACK TO job")
         log.exception("a write failed")
         job.error = Unavailable()
         if connection.invalidated:
             raise
     except Exception as error:  # noqa: BLE001 - it is the caller's, and is raised there
-        scope.rollback()
+        raw.execute("ROLLBACK TO job")
         job.error = error
-    else:
-        scope.commit()
+    raw.execute("RELEASE job")

@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 BUSY_TIMEOUT_MS = 15_000
 #: threads that read. On SQLite a read is mostly Python's work, and more threads wait for each other at every row.
-READERS = {"sqlite": 4, "postgresql": 8}
+READERS = {"sqlite": 2, "postgresql": 8}
 #: threads that write; SQLite has one writer at a time
 WRITERS = {"sqlite": 1, "postgresql": 4}
 _START_LOCK = 0x6B61697A  # any number that nothing else on the database uses

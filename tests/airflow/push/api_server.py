@@ -11,8 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import airflow
 import requests
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 from airflow_provider_kaizala.push.subscriptions import Subscription
 from demo.processes import Processes
@@ -60,6 +62,10 @@ class ApiServer:
             "AIRFLOW_CONN_KAIZALA_DEFAULT": json.dumps(connection),
             "PYTHONUNBUFFERED": "1",
         }
+        if tuple(map(int, airflow.__version__.split(".")[:2])) < (3, 2):
+            self.env["AIRFLOW__DATABASE__EXTERNAL_DB_MANAGERS"] = (
+                "airflow_provider_kaizala.push.db.KaizalaDBManager"
+            )
         self.processes = Processes(folder)
 
     def __enter__(self) -> Self:

@@ -142,10 +142,12 @@ def test_what_airflow_records_of_tries_and_schedules() -> None:
 # --- the plugin --------------------------------------------------------------------------------------------------------------
 
 
-def test_the_plugin_mounts_the_receiver() -> None:
-    (mounted,) = KaizalaPlugin().fastapi_apps
-    assert (mounted["url_prefix"], mounted["name"]) == ("/kaizala", "Kaizala")
-    assert isinstance(mounted["app"], FastAPI), "else Airflow runs no lifespan"
+def test_the_plugin_mounts_the_receiver_and_the_page() -> None:
+    receiver, page = KaizalaPlugin().fastapi_apps
+    assert (receiver["url_prefix"], receiver["name"]) == ("/kaizala", "Kaizala")
+    assert (page["url_prefix"], page["name"]) == ("/kaizala-ui", "Kaizala page")
+    for each in (receiver, page):
+        assert isinstance(each["app"], FastAPI), "else Airflow runs no lifespan"
 
 
 def test_airflow_runs_the_lifespan_of_mounted_apps() -> None:

@@ -11,9 +11,10 @@ from airflow.utils.session import create_session
 
 from airflow_provider_kaizala.push import inbox
 from airflow_provider_kaizala.push.events import KaizalaEvent
-from airflow_provider_kaizala.push.receiver import prune_events, store_event
+from airflow_provider_kaizala.push.receiver import prune_events
 from airflow_provider_kaizala.push.settings import PushSettings
 from airflow_provider_kaizala.push.subscriptions import Subscription
+from airflow_provider_kaizala.push.writer import store_events
 from tests.unit.push.sender import SUBSCRIPTION, message, stored
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def put(
 ) -> None:
     body = message(event_id, **changes)
     event = KaizalaEvent.read(body, received_at=NOW - timedelta(days=days_ago))
-    store_event(subscription, event, json.dumps(body))
+    store_events([inbox.Arrival(subscription, event, json.dumps(body))])
 
 
 def read(

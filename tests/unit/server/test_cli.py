@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from airflow_provider_kaizala.server.run import RunningServer, serve
 from tests.serving import serve_command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 
@@ -110,6 +111,22 @@ def test_what_was_accepted_survives_kill_9(tmp_path) -> None:
         assert httpx.get(url + "/v1/groups", headers={"accessToken": access}).status_code == 200
 
 
+@contextmanager
+def in_this_process() -> Iterator[None]:
+    """Undo what the command changes in its process: what a signal does, and where the log goes."""
+    root, before = logging.getLogger(), signal.getsignal(signal.SIGTERM)
+    handlers, level = root.handlers[:], root.level
+    root.handlers[:] = []  # the command would close them
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        for each in root.handlers:
+            each.close()
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+
 @pytest.fixture
 def refusal(monkeypatch) -> Callable[..., str]:
     """Run the command in this process and return what it says; a process of its own takes two seconds to load."""
@@ -119,11 +136,8 @@ def refusal(monkeypatch) -> Callable[..., str]:
 
     def refused(*options: str) -> str:
         monkeypatch.setattr(run, "serve", lambda config, _on_ready: serve(config, started))
-        before = signal.getsignal(signal.SIGTERM)
-        try:
+        with in_this_process():
             done = CliRunner().invoke(cli.cli, ["serve", *options])
-        finally:
-            signal.signal(signal.SIGTERM, before)
         assert (done.exit_code, done.stdout) == (2, ""), done.output
         return done.stderr
 
@@ -235,11 +249,8 @@ def settings(monkeypatch) -> Callable[..., ServerConfig]:
     def read(*options: str) -> ServerConfig:
         found: list[ServerConfig] = []
         monkeypatch.setattr(run, "serve", lambda config, _on_ready: found.append(config))
-        before = signal.getsignal(signal.SIGTERM)
-        try:
+        with in_this_process():
             done = CliRunner().invoke(cli.cli, ["serve", *options])
-        finally:
-            signal.signal(signal.SIGTERM, before)
         assert done.exit_code == 0, done.output
         return found[0]
 

@@ -14,6 +14,9 @@ from airflow_provider_kaizala.client.async_client import AsyncKaizalaClient
 from airflow_provider_kaizala.client.budget import Budget
 from airflow_provider_kaizala.client.errors import KaizalaError
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
+from airflow_provider_kaizala.push.events import KaizalaEvent
+from airflow_provider_kaizala.push.feed import FeedError
+from airflow_provider_kaizala.push.pages import Page
 from airflow_provider_kaizala.triggers import doorbells, pacing, polls
 from airflow_provider_kaizala.triggers import wait as triggers_wait
 from airflow_provider_kaizala.waiting.wait import Wait
@@ -144,6 +147,65 @@ class Stage:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
+class Receiver:
+    """The receiver's side of the event feed.
+
+    :ivar down: whether it answers nobody
+    :ivar failing: how many of the next requests fail
+    :ivar requests: when each request came, and from which cursor
+    :ivar secrets: what each feed was opened with
+    """
+
+    def __init__(self, stage, group):
+        self.stage, self.group = stage, group
+        self.events, self.down, self.failing = [], False, 0
+        self.requests, self.secrets, self.open = [], [], 0
+        self._news = asyncio.Event()
+
+    def event(self, event_type="PollResponse", action_id="act-1", group=None, object_type="Group", prefix=""):
+        """Receive an event.
+
+        :param prefix: how its id begins
+        """
+        group = group or self.group
+        data = {"groupId": group} | ({"actionId": action_id} if action_id else {})
+        body = {
+            "eventId": f"{prefix}e{len(self.events)}",
+            "eventType": event_type,
+            "objectType": object_type,
+            "objectId": group if object_type == "Group" else action_id,
+            "data": data,
+        }
+        self.events.append(KaizalaEvent.read(body, cursor=len(self.events) + 1))
+        self._news.set()
+        self._news = asyncio.Event()
+
+    def feed(self, conn_id, secret, base_url):
+        self.secrets.append((conn_id, secret, base_url))
+        self.open += 1
+        return self
+
+    async def aclose(self):
+        self.open -= 1
+
+    async def listen(self, after, wait):
+        self.requests.append((round(self.stage.now, 3), after))
+        await asyncio.sleep(0.01)
+        if self.down or self.failing:
+            self.failing = max(0, self.failing - 1)
+            raise FeedError("the receiver is down")
+        end = len(self.events)
+        if wait and after >= end:
+            try:
+                async with asyncio.timeout(wait):
+                    await self._news.wait()
+            except TimeoutError:
+                return Page((), after)
+        if after is None:
+            return Page((), end)
+        return Page(tuple(self.events[after:]), len(self.events))
+
+
 @pytest.fixture
 def stage(kaizala, monkeypatch):
     """The triggerer's side of a Kaizala in memory, in virtual time, nothing of which is left from another test.
@@ -194,3 +256,13 @@ def no_sweeps(monkeypatch):
 def in_seconds():
     """Return a time so many seconds after a scene begins, as ISO 8601."""
     return lambda seconds: (BEGIN + timedelta(seconds=seconds)).isoformat()
+
+
+@pytest.fixture
+def receiver(stage, group, monkeypatch, no_sweeps):
+    """A receiver of events of ``kaizala_default``."""
+    monkeypatch.setenv("AIRFLOW__KAIZALA__WEBHOOK_CONNECTIONS", "kaizala_default")
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://airflow:8080")
+    receiver = Receiver(stage, group)
+    monkeypatch.setattr(doorbells, "EventFeed", receiver.feed)
+    return receiver

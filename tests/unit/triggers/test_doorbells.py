@@ -13,9 +13,7 @@ from itertools import pairwise
 import pytest
 
 from airflow_provider_kaizala import compat
-from airflow_provider_kaizala.push.events import KaizalaEvent
-from airflow_provider_kaizala.push.feed import FeedError
-from airflow_provider_kaizala.push.pages import Page
+from airflow_provider_kaizala.push.pulled import PULLED
 from airflow_provider_kaizala.triggers import doorbells, polls
 from airflow_provider_kaizala.triggers.wait import KaizalaWaitTrigger
 from airflow_provider_kaizala.waiting.people import respondents
@@ -33,72 +31,6 @@ def on(group, action_id="act-1", kind="Poll"):
 
 def who(details):
     return [person.mobile_number for person in respondents(details)]
-
-
-class Receiver:
-    """The receiver's side of the event feed.
-
-    :ivar down: whether it answers nobody
-    :ivar failing: how many of the next requests fail
-    :ivar requests: when each request came, and from which cursor
-    :ivar secrets: what each feed was opened with
-    """
-
-    def __init__(self, stage, group):
-        self.stage, self.group = stage, group
-        self.events, self.down, self.failing = [], False, 0
-        self.requests, self.secrets, self.open = [], [], 0
-        self._news = asyncio.Event()
-
-    def event(self, event_type="PollResponse", action_id="act-1", group=None, object_type="Group"):
-        """Receive an event."""
-        group = group or self.group
-        data = {"groupId": group} | ({"actionId": action_id} if action_id else {})
-        body = {
-            "eventId": f"e{len(self.events)}",
-            "eventType": event_type,
-            "objectType": object_type,
-            "objectId": group if object_type == "Group" else action_id,
-            "data": data,
-        }
-        self.events.append(KaizalaEvent.read(body, cursor=len(self.events) + 1))
-        self._news.set()
-        self._news = asyncio.Event()
-
-    def feed(self, conn_id, secret, base_url):
-        self.secrets.append((conn_id, secret, base_url))
-        self.open += 1
-        return self
-
-    async def aclose(self):
-        self.open -= 1
-
-    async def listen(self, after, wait):
-        self.requests.append((round(self.stage.now, 3), after))
-        await asyncio.sleep(0.01)
-        if self.down or self.failing:
-            self.failing = max(0, self.failing - 1)
-            raise FeedError("the receiver is down")
-        end = len(self.events)
-        if wait and after >= end:
-            try:
-                async with asyncio.timeout(wait):
-                    await self._news.wait()
-            except TimeoutError:
-                return Page((), after)
-        if after is None:
-            return Page((), end)
-        return Page(tuple(self.events[after:]), len(self.events))
-
-
-@pytest.fixture
-def receiver(stage, group, monkeypatch, no_sweeps):
-    """A receiver of events of ``kaizala_default``."""
-    monkeypatch.setenv("AIRFLOW__KAIZALA__WEBHOOK_CONNECTIONS", "kaizala_default")
-    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://airflow:8080")
-    receiver = Receiver(stage, group)
-    monkeypatch.setattr(doorbells, "EventFeed", receiver.feed)
-    return receiver
 
 
 # --- being woken -------------------------------------------------------------------------------------------------------------
@@ -267,6 +199,7 @@ def test_an_event_before_the_first_look_costs_nothing(stage, kaizala, group, rec
         ({"event_type": "SomethingNew"}, False),
         ({"object_type": "Action"}, True),
         ({"action_id": None}, True),
+        ({"prefix": PULLED}, False),
     ],
 )
 def test_only_events_of_the_group_and_kind_cause_a_look(stage, kaizala, group, receiver, event, heard):
@@ -347,6 +280,7 @@ def test_a_long_interval_stays_as_it_is(stage, kaizala, group, receiver, monkeyp
         {"event_type": "SurveyResponse"},
         {"object_type": "Action"},
         {"action_id": None},
+        {"prefix": PULLED},
     ],
 )
 def test_events_of_others_do_not_show_that_this_groups_events_arrive(stage, kaizala, group, receiver, event):
@@ -539,6 +473,28 @@ def test_whatever_goes_wrong_with_listening_waits_go_on(
 
     assert [who(news) for news in stage.play(scene)] == [[RAVI]]
     assert f"{type(error).__name__}: {error}" in logs.text
+
+
+def test_an_event_that_cannot_be_dealt_with_leaves_waits_to_polling(
+    stage, kaizala, group, receiver, monkeypatch, logs
+):
+    def broken(*_):
+        raise RuntimeError("oh")
+
+    monkeypatch.setattr(doorbells, "bare", broken)
+    kaizala.poll({}, sent_at=SENT_TEXT)
+
+    async def scene():
+        async with stage.waits(on(group), interval=60) as (told,):
+            await asyncio.sleep(10)
+            receiver.event()
+            await asyncio.sleep(100)
+            kaizala.poll({RAVI: "Yes"}, sent_at=SENT_TEXT)
+            await asyncio.sleep(60)
+            return told
+
+    assert [who(news) for news in stage.play(scene)] == [[RAVI]]
+    assert "cannot be read now" in logs.text
 
 
 def test_a_new_secret_is_read_after_it_was_refused(stage, kaizala, group, receiver, connect):

@@ -414,3 +414,19 @@ class TestTime:
         kaizala.poll()
         found = stage.event(trigger(defaults=["No"], wake_at=in_seconds(-9), deadline=in_seconds(-5)))
         assert found["timedout"] is True
+
+
+# --- being woken -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_event_wakes_it_long_before_the_next_poll(stage, kaizala, record, trigger, receiver):
+    kaizala.poll({})
+
+    def answer():
+        kaizala.poll({RAVI: "Yes"})
+        receiver.event()
+
+    stage.at(60, answer)
+    found = stage.event(trigger(interval=3600.0, look_interval=3600.0))
+    assert (found["chosen_options"], found["answered_in"]) == (["Yes"], "kaizala")
+    assert 60 <= stage.fired_at < 61

@@ -232,6 +232,7 @@ def test_what_ends_a_webhook(server, api, listener, subscribe, say) -> None:
     assert active(api) == [False]
     assert rows_in(server, "failed")[0].last_error == "the webhook has expired"
     say(api, "not heard")
+    assert len(rows(server)) == 1
     # A longer life, and it goes on with what it missed delivering.
     listener.status = 200
     api.ok("PUT", f"/webhook/{hook}", json={"validity": clock.now_ms() + HOUR_MS})

@@ -71,15 +71,19 @@ def test_results_stay_with_whom_they_are_for(
         ("for Asha", api, {"isSenderOnly": True}),
         ("open", api, {}),
         ("for Ravi", his, {"isSenderOnly": True}),
+        ("for Ravi and admins", his, {"visibility": "2"}),
     ):
         survey = caller.post_action("Survey", {"title": title, "questions": question, **given})
         meera.ok("POST", f"/actions/{survey['actionId']}/responses", json={"answers": [title]})
     answers = [
         [body["data"]["responseDetails"]["responseWithQuestions"][0]["answer"] for body in one.wait(count)]
-        for one, count in ((listener, 2), (admins, 3))
+        for one, count in ((listener, 3), (admins, 4))
     ]
-    assert answers == [["open", "for Ravi"], ["for admins", "for Asha", "open"]]
-    listener.stays_at(2)
+    assert answers == [
+        ["open", "for Ravi", "for Ravi and admins"],
+        ["for admins", "for Asha", "open", "for Ravi and admins"],
+    ]
+    listener.stays_at(3)
 
 
 def test_an_anonymous_answer_tells_nobody(api, ravi, listener, subscribe) -> None:
@@ -132,3 +136,15 @@ def test_the_same_vote_again_is_no_news(api, ravi, listener, subscribe) -> None:
     answers = [one["responseDetails"]["responseWithQuestions"][0]["answer"] for one in told]
     assert answers == [["Yes"], ["No"]], "one for the vote, one for the change of mind"
     assert [one["isUpdateResponse"] for one in told] == [False, True]
+
+
+def test_a_package_level_webhook_of_one_group_hears_no_other(user_api, listener, subscribe) -> None:
+    group = {"name": "Elsewhere", "welcomeMessage": "Hi", "members": ["+910000000002"]}
+    elsewhere = user_api.ok("POST", "/groups", json=group)["groupId"]
+    here = {"objectType": "ActionPackage", "objectId": "com.example.card", "groupId": GROUP}
+    subscribe(user_api, "ActionCreated", **here)
+    for group_id in (elsewhere, GROUP):
+        card = {"id": "com.example.card.2", "actionBody": {"title": "Card"}}
+        user_api.ok("POST", f"/groups/{group_id}/actions", json=card)
+    assert [body["data"]["groupId"] for body in listener.wait(1)] == [GROUP]
+    listener.stays_at(1)

@@ -57,6 +57,15 @@ def test_replies(api, ravi) -> None:
     )
 
 
+def test_nobody_replies_to_what_another_group_has_seen(user_api, ravi) -> None:
+    group = {"name": "Elsewhere", "welcomeMessage": "Hi", "members": ["+910000000002"]}
+    elsewhere = user_api.ok("POST", "/groups", json=group)["groupId"]
+    there = user_api.ok("POST", f"/groups/{elsewhere}/messages", json={"message": "1"})["referenceId"]
+    reply = {"message": "2", "replyToReferenceId": there}
+    user_api.refused(404, "POST", f"/groups/{GROUP}/messages", json=reply)
+    assert ravi.feed()["items"] == []
+
+
 def test_hub_groups_need_an_audience(server, call_with, ravi, meera, asha) -> None:
     seed = read_seed(
         {
