@@ -75,9 +75,9 @@ def task_store(context: Any) -> Any:
 
 def reschedule_exception() -> type[Exception]:
     """Return what a sensor raises to be rescheduled."""
-    if AIRFLOW_V_3_0_PLUS:
+    try:
         from airflow.sdk.exceptions import AirflowRescheduleException
-    else:
+    except ImportError:  # Airflow 2 and 3.0
         from airflow.exceptions import AirflowRescheduleException
     kind: type[Exception] = AirflowRescheduleException
     return kind

@@ -52,7 +52,7 @@ class Ask(Value):
             if len(value) > (MAX_EVENT_TYPE if name == "event_type" else MAX_ID):
                 raise UnreadableReplyError(f"{wire.what}: {name} is too long")
         try:
-            UUID(texts["try_id"])
+            texts["try_id"] = str(UUID(texts["try_id"]))
         except ValueError:
             raise UnreadableReplyError(f"{wire.what}: try_id is not the id of a try") from None
         numbers = {name: wire.integer(name) for name in MOST}

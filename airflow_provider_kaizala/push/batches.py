@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from airflow.models.asset import AssetModel, DagScheduleAssetReference
 from airflow.models.taskinstance import TaskInstance
@@ -179,8 +180,10 @@ def _state(session: Session, try_id: str) -> str | None:
         (TaskInstance.id, TaskInstance.state),
         (TaskInstanceHistory.task_instance_id, TaskInstanceHistory.state),
     ):
-        id_type: Any = column.type.python_type  # a text before Airflow 3.2
-        found = session.execute(select(state).where(column == id_type(try_id))).one_or_none()
+        given = (
+            UUID(try_id) if getattr(column.type, "as_uuid", False) else try_id
+        )  # a text before Airflow 3.2
+        found = session.execute(select(state).where(column == given)).one_or_none()
         if found is not None:
             return None if found[0] is None else str(found[0])
     return None

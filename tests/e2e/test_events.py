@@ -118,7 +118,7 @@ def say(kaizala: KaizalaServer, *texts: str, number: str = RAVI) -> None:
 
 def runs(stack: Stack, dag_id: str = "reads") -> list[str]:
     """The ids of all runs, in the order in which they began."""
-    found = stack.api("GET", f"/dags/{dag_id}/dagRuns?order_by=id&limit=200")["dag_runs"]
+    found = stack.api("GET", f"/dags/{dag_id}/dagRuns?order_by=id&limit=100")["dag_runs"]
     return [each["dag_run_id"] for each in found]
 
 
