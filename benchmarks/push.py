@@ -152,8 +152,6 @@ def measure_messages(
         if number >= 2:
             starts.append(seconds_of(run["start_date"]) - began)
             processed.append(at - began)
-            if os.environ.get("DBG") and starts[-1] > 3:
-                print("SLOW", time.strftime("%T", time.gmtime(began)), began, starts[-1], run["queued_at"], run["start_date"], stack.sql("select received_at from kaizala_event order by id desc limit 2"), stack.sql("select timestamp, asset_id from asset_event order by id desc limit 3"), flush=True)
         time.sleep(1.2)  # the bell may ring again
         stack.wait_for("its end", lambda: stack.is_quiet(dag_id), 60)
     bench.note(f"{key}_to_run", starts, f"{key} to run")
