@@ -19,6 +19,7 @@ from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.push.ensure import Owner, state_of, without_query
 from airflow_provider_kaizala.push.page.shared import NotNowError, Shared
+from airflow_provider_kaizala.waiting.subjects import Messages
 from airflow_provider_kaizala.waiting.wait import Wait
 
 if TYPE_CHECKING:
@@ -149,6 +150,8 @@ class WaitProgress(Item):
         wait = before.wait if before else Wait.from_wire(json.loads(self.wire))
         if not wait.settled and wait.subject.first_look_counts:
             raise KaizalaInputError("the task has not looked yet")
+        if isinstance(wait.subject, Messages):
+            raise KaizalaInputError("Kaizala lists no messages; see the log of the task")
         wait, details = yield from wait.look()
         progress = wait.update(details).progress
         if progress is None:

@@ -28,7 +28,7 @@ from airflow_provider_kaizala.push.page.readings import (
 )
 from airflow_provider_kaizala.push.page.shared import Seen, Shared
 from airflow_provider_kaizala.push.page.waits import PAGE, OpenWait, Waits, read_waits
-from airflow_provider_kaizala.waiting.subjects import NewActions, NewMembers, Reactions, Responses
+from airflow_provider_kaizala.waiting.subjects import Messages, NewActions, NewMembers, Reactions, Responses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -387,6 +387,8 @@ def _in_words(subject: Any) -> str:
             return f"{subject.reaction_type}s of {subject.reference_id}"
         case NewActions():
             return f"New actions of type {subject.action_type}"
+        case Messages():
+            return f"Messages: {subject.id}"
         case NewMembers():
             return "New members"
     return "Something in a group"

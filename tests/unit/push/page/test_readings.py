@@ -21,7 +21,7 @@ from airflow_provider_kaizala.push.page.readings import (
 from airflow_provider_kaizala.push.page.shared import Seen, Shared
 from airflow_provider_kaizala.push.subscriptions import Subscription
 from airflow_provider_kaizala.waiting.rules import read_rule
-from airflow_provider_kaizala.waiting.subjects import NewMembers, Responses
+from airflow_provider_kaizala.waiting.subjects import Messages, NewMembers, Responses
 from airflow_provider_kaizala.waiting.wait import Wait
 
 if TYPE_CHECKING:
@@ -85,6 +85,17 @@ def test_viewers_share_what_is_read(kaizala: Any, clock: Any) -> None:
 
     asyncio.run(scene())
     assert len(kaizala.calls("/actions/act-1")) == 1
+
+
+def test_of_a_wait_for_messages_nothing_is_read(kaizala: Any, clock: Any) -> None:
+    """It would always seem that nobody has written."""
+    subject = Messages("g1", "kaizala_default", datetime(2026, 3, 1, 8, tzinfo=UTC))
+    item = WaitProgress.of("kaizala_default", Wait(subject, read_rule("any"), None, 10).to_wire())
+    ((seen,),) = read([item], clock=clock)
+    assert seen is not None
+    assert seen.problem is not None
+    assert "Kaizala lists no messages" in seen.problem
+    assert kaizala.requests == []
 
 
 def test_an_error_is_shown_in_words_beside_what_was_read_last(kaizala: Any, clock: Any) -> None:

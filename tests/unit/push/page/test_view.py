@@ -13,7 +13,7 @@ from airflow_provider_kaizala.push.page.shared import Seen
 from airflow_provider_kaizala.push.page.view import NAMES, OLD, People, WaitView, task_link, wait_view
 from airflow_provider_kaizala.push.page.waits import OpenWait
 from airflow_provider_kaizala.waiting.rules import Progress, read_rule
-from airflow_provider_kaizala.waiting.subjects import NewActions, NewMembers, Reactions, Responses
+from airflow_provider_kaizala.waiting.subjects import Messages, NewActions, NewMembers, Reactions, Responses
 from airflow_provider_kaizala.waiting.wait import CLOCK_SKEW, Wait
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -116,6 +116,7 @@ def test_a_wait_that_cannot_be_read_says_why(there: OpenWait, problem: str) -> N
         (Reactions("g1", "ref-1"), "Likes of ref-1"),
         (Reactions("g1", "ref-1", "Comment"), "Comments of ref-1"),
         (NewActions("g1", "Job", NOW), "New actions of type Job"),
+        (Messages("g1", "c", NOW, "^done"), "Messages: ^done"),
         (NewMembers("g1"), "New members"),
     ],
 )
