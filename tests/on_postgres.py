@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,49 +46,84 @@ def is_installed() -> bool:
     return shutil.which("initdb", path=_PATH) is not None
 
 
-@contextmanager
-def running_postgres(*, fsync: bool = False) -> Iterator[str]:
-    """Start a PostgreSQL in a temporary folder, and end it; its URL is an administrator's.
+class Postgres:
+    """A PostgreSQL in a folder of its own.
 
     :param fsync: whether what is committed outlives a power failure, as in real use
     """
-    owner: dict[str, Any] = (
-        {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
-    )
-    with tempfile.TemporaryDirectory(prefix="kaizala-postgres-", ignore_cleanup_errors=True) as folder:
-        if owner:
+
+    def __init__(self, folder: str, *, fsync: bool = False) -> None:
+        self._folder = folder
+        self._owner: dict[str, Any] = (
+            {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+        )
+        if self._owner:
             shutil.chown(folder, "postgres")
-        data, port = f"{folder}/data", free_port()
+        self._port = free_port()
+        self.url = f"postgresql+psycopg://postgres@127.0.0.1:{self._port}/postgres"
         subprocess.run(
-            [program("initdb"), "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-locale"],
+            [program("initdb"), "-D", f"{folder}/data", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-locale"],
             check=True,
             stdout=subprocess.DEVNULL,
             cwd=folder,
-            **owner,
-        )
-        settings = {
-            "port": port,
+            **self._owner,
+        )  # fmt: skip
+        self._settings = {
+            "port": self._port,
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": folder,
             "fsync": "on" if fsync else "off",
         }
-        options = [f"-c{name}={value}" for name, value in settings.items()]
-        with Path(folder, "log").open("wb") as log:
-            server = subprocess.Popen(
-                [program("postgres"), "-D", data, *options], stderr=log, cwd=folder, **owner
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = [f"-c{name}={value}" for name, value in self._settings.items()]
+        log = Path(self._folder, "log")
+        with log.open("ab") as written:
+            self._server = subprocess.Popen(
+                [program("postgres"), "-D", f"{self._folder}/data", *options],
+                stderr=written,
+                cwd=self._folder,
+                start_new_session=True,
+                **self._owner,
             )
+        ready = [program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._port)]
+        until = time.monotonic() + SECONDS
+        while subprocess.run(ready, check=False).returncode:
+            if self._server.poll() is not None or time.monotonic() > until:
+                sys.exit(f"PostgreSQL does not start:\n{log.read_text()[-2000:]}")
+            time.sleep(0.2)
+
+    def kill(self) -> None:
+        """Kill it, as in a crash."""
+        for pid in _tree(self._server.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._server.wait()
+
+    def stop(self) -> None:
+        """Stop it, whoever is still connected."""
+        # SIGINT: a smart shutdown (SIGTERM) would wait for them.
+        self._server.send_signal(signal.SIGINT)
+        self._server.wait(SECONDS)
+
+
+def _tree(pid: int) -> list[int]:
+    """Return a process and those it started (Linux). PostgreSQL gives each a process group of its own."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *map(int, children)]
+
+
+@contextmanager
+def running_postgres(*, fsync: bool = False) -> Iterator[str]:
+    """Start a PostgreSQL in a temporary folder, and end it; its URL is an administrator's. See :class:`Postgres`."""
+    with tempfile.TemporaryDirectory(prefix="kaizala-postgres-", ignore_cleanup_errors=True) as folder:
+        postgres = Postgres(folder, fsync=fsync)
+        postgres.start()
         try:
-            ready = [program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
-            until = time.monotonic() + SECONDS
-            while subprocess.run(ready, check=False).returncode:
-                if server.poll() is not None or time.monotonic() > until:
-                    sys.exit(f"PostgreSQL does not start:\n{Path(folder, 'log').read_text()[-2000:]}")
-                time.sleep(0.2)
-            yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+            yield postgres.url
         finally:
-            # SIGINT: a smart shutdown (SIGTERM) would wait for whoever is still connected.
-            server.send_signal(signal.SIGINT)
-            server.wait(SECONDS)
+            postgres.stop()
 
 
 @pytest.fixture(scope="session")
