@@ -25,7 +25,7 @@ from demo.people import RAVI, Person
 from demo.stack import GROUP, WEBHOOK_SECRET, Stack, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 DAGS = Path(__file__).resolve().parent / "push_dags"
 PEER = peers.ROOT / ".build" / "push-peer"
@@ -51,11 +51,11 @@ EVENT = {
 class PushStack(Stack):
     """Airflow with our receiver and the peer's in one API server, and a Kaizala server.
 
-    :param database: SQLAlchemy's URL of an empty PostgreSQL database; by default a SQLite file
-    :param push: False for an Airflow that receives no webhooks
+    :param database: URL of an empty PostgreSQL database; SQLite without it
+    :param dag_ids: the DAGs that are turned on
     """
 
-    def __init__(self, folder: Path, database: str | None = None, *, push: bool = True) -> None:
+    def __init__(self, folder: Path, dag_ids: Sequence[str], database: str | None = None) -> None:
         self.notes = folder / "notes"
         peer = {
             "conn_type": "inbound_webhook",
@@ -73,24 +73,20 @@ class PushStack(Stack):
             "AIRFLOW__API__WORKERS": str(WORKERS),
             "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "True",  # which starts runs for assets too
             "AIRFLOW__CORE__PARALLELISM": "8",
+            "AIRFLOW__KAIZALA__WEBHOOK_CONNECTIONS": SUBSCRIPTION.conn_id,
             "AIRFLOW__INBOUND_WEBHOOKS__WEBHOOK_NAMES": "kaizala",
             "AIRFLOW_CONN_WEBHOOK_KAIZALA": json.dumps(peer),
             "KAIZALA_BENCH_GROUP": GROUP,
             PLACE: str(self.notes),
         }
-        if push:
-            environment["AIRFLOW__KAIZALA__WEBHOOK_CONNECTIONS"] = SUBSCRIPTION.conn_id
-        if database:
-            environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = database
-            # by default asyncpg's, which is not installed; psycopg does both
-            environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC"] = database
-        super().__init__(folder, DAGS, environment)
+        super().__init__(folder, DAGS, environment, database=database)
+        self._dag_ids = dag_ids
         self.engine = create_engine(self.env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"], poolclass=NullPool)
 
     def start(self) -> None:
         """Start all components, and turn the DAGs on."""
         super().start()
-        for dag_id in ("on_messages", "on_peer", "answers"):
+        for dag_id in self._dag_ids:
             self.wait_for(f"DAG {dag_id}", lambda dag_id=dag_id: self._has(dag_id), 120)  # type: ignore[misc]
             self.api("PATCH", f"/dags/{dag_id}", {"is_paused": False})
 
