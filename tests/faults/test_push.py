@@ -7,8 +7,10 @@ started again, as a supervisor does in real use.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -203,10 +205,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         # 126 s until the last of the retries, which by default come within two days
         "KAIZALA_SERVER_WEBHOOK_FIRST_RETRY_SECONDS": "2",
     }
-    place = tmp_path_factory.mktemp("postgres")
-    for each in (place, *place.parents[:2]):
-        each.chmod(0o755)  # the account of PostgreSQL has to come through
-    postgres = Postgres(str(place))
+    # not below pytest's folders, which the account of PostgreSQL may not enter
+    place = tempfile.mkdtemp(prefix="kaizala-postgres-")
+    postgres = Postgres(place)
     postgres.start()
     try:
         database = create_database(postgres.url)
@@ -224,6 +225,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             yield found
     finally:
         postgres.stop()
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def subscribe(stack: Stack) -> None:
