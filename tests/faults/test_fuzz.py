@@ -30,6 +30,8 @@ SEED = int(os.environ.get("KAIZALA_FUZZ_SEED") or time.time_ns() % 1_000_000)
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 #: how much larger the process may grow while it is fuzzed, in MiB
 GROWTH = 300
+#: the longest text of a body, in characters, before it is repeated: lists of lists of long texts would fill the machine
+LONGEST = 200_000
 METHODS = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "BREW"]
 PATHS = [
     "/v1/accessToken",
@@ -198,12 +200,12 @@ class Fuzzer:
 
     def body(self) -> bytes:
         pick = self.random
-        text = json.dumps(self.changed(pick.choice(BODIES)))
+        text = json.dumps(self.changed(pick.choice(BODIES)))[:LONGEST]
         match pick.randrange(8):
             case 0:
                 text = text.replace('"', "'")
             case 1:
-                text = repr(self.changed(pick.choice(BODIES)))
+                text = repr(self.changed(pick.choice(BODIES)))[:LONGEST]
             case 2:
                 text = self.mutated(text)
             case 3:
