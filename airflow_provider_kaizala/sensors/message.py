@@ -43,8 +43,8 @@ class KaizalaMessageSensor(KaizalaSensor):
     The other arguments are those of :class:`~airflow_provider_kaizala.sensors.base.KaizalaSensor`; ``until`` counts people who have
     written such a message.
 
-    :param pattern: a regular expression that must be found in the text, in Python's syntax without lookaround and back references;
-        ``(?i)`` at its beginning ignores case (templated)
+    :param pattern: a regular expression that must be found in the text, in the syntax of RE2, which is Python's without lookaround and
+        back references; ``(?i)`` at its beginning ignores case, ``\pL`` is a letter of any script (templated)
     :param people: phone numbers of the only people whose messages count; everyone's by default (templated)
     :param reply_to: reference id of the message or action that they must reply to, such as ``ask.output["reference_id"]``. Only
         ``kaizala-server`` tells what a message replies to; Microsoft's hosted service did not (templated)

@@ -16,7 +16,7 @@ from airflow_provider_kaizala.client import calls, models
 from airflow_provider_kaizala.client.errors import KaizalaForbiddenError
 from airflow_provider_kaizala.client.models.people import Person
 from airflow_provider_kaizala.client.value import Value
-from airflow_provider_kaizala.waiting.pattern import pattern
+from airflow_provider_kaizala.waiting.pattern import is_found
 from airflow_provider_kaizala.waiting.people import as_person
 from airflow_provider_kaizala.waiting.rules import plain
 
@@ -316,7 +316,7 @@ class Messages(Subject):
             if each.event_type in self.event_types
             and each.received_at >= self.since
             and (self.reply_to is None or (each.reply_to or "").lower() == self.reply_to.lower())
-            and (self.pattern is None or pattern(self.pattern).is_in(each.text or ""))
+            and (self.pattern is None or is_found(self.pattern, each.text or ""))
         ]
 
     def details(self, answers: Iterable[Response]) -> ActionDetails:

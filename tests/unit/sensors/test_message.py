@@ -51,7 +51,7 @@ def texts(result: Any) -> list[str]:
     ("changes", "says"),
     [
         ({"pattern": "("}, "pattern: '(' is not a regular expression"),
-        ({"pattern": "(?=x)"}, "assert is not supported"),
+        ({"pattern": "(?=x)"}, "invalid perl operator"),
         ({"pattern": ""}, "pattern is empty"),
         ({"pattern": 5}, "pattern must be a string"),
         ({"people": RAVI}, "people must be a list of phone numbers"),
