@@ -42,7 +42,7 @@ NAME = "push"
 OWNS = ("push.",)
 #: what ``--seconds`` is by default, with which everything is measured in full
 FULL_SECONDS = 3.0
-ANSWERS, EARLY_ANSWERS, MESSAGES = 100, 10, 100
+ANSWERS, EARLY_ANSWERS, MESSAGES, POLLED = 100, 10, 40, 40
 STREAM_SECONDS, BURST = 60.0, 2000
 #: events per second of the stream
 RATES = {"sqlite": 50, "postgresql": 200}
@@ -163,7 +163,7 @@ def measure_early_answers(bench: Bench, stack: PushStack, key: str) -> None:
 
 def measure_polling(bench: Bench, stack: PushStack, key: str) -> None:
     """Let people answer at random moments, with tasks and a watcher that poll once a minute."""
-    waits, dice = Waits(stack, bench.some(ANSWERS)), random.Random(2026)
+    waits, dice = Waits(stack, bench.some(POLLED)), random.Random(2026)
     time.sleep(POLL_SECONDS)  # the watcher begins with what there is now
     for number in range(len(waits.action_ids)):
         waits.answer(number)
