@@ -10,7 +10,7 @@ import sys
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import requests
 from sqlalchemy import JSON, MetaData, NullPool, create_engine, select
@@ -22,7 +22,7 @@ from airflow_provider_kaizala.waiting.rules import read_rule
 from airflow_provider_kaizala.waiting.subjects import Responses
 from airflow_provider_kaizala.waiting.wait import Wait
 from demo.people import MEERA, RAVI
-from demo.processes import Processes
+from demo.processes import Processes, Running
 from demo.stack import GROUP, free_port, wait_for
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class Rows:
             self.add("dagrun_asset_event", dag_run_id=run, event_id=rung)
 
 
-class AirflowUi:
+class AirflowUi(Running):
     """Airflow's API server, with users who sign in.
 
     :param folder: for its database and log
@@ -208,18 +208,8 @@ class AirflowUi:
         }
         self.processes = Processes(folder)
 
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self.processes.stop()
-            raise
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.processes.stop()
-
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Make the database, and start the API server."""
         migrated = subprocess.run(
             [_AIRFLOW, "db", "migrate"], env=self.env, capture_output=True, text=True, check=False
         )

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -37,6 +38,27 @@ for attempt in range(50):
             pass
     time.sleep(0.25)
 """
+
+
+class Running(ABC):
+    """What runs in processes of its own for the length of a ``with`` block; none is left if one cannot start."""
+
+    processes: Processes
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start all processes, and wait until they are ready."""
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.processes.stop()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.processes.stop()
 
 
 class Processes:

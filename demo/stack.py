@@ -10,11 +10,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import requests
 
-from demo.processes import Processes
+from demo.processes import Processes, Running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,7 +53,7 @@ def _metadata(database: str | None, home: Path) -> dict[str, str]:
     return {name: database, f"{name}_ASYNC": database}
 
 
-class Stack:
+class Stack(Running):
     """A Kaizala server with the demo seed, and Airflow's api-server, scheduler, dag-processor and triggerer.
 
     :param folder: for databases and logs
@@ -119,17 +119,6 @@ class Stack:
         }
 
     # --- starting and stopping -------------------------------------------------------------------------------------------
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.processes.stop()
-            raise
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.processes.stop()
 
     def start(self) -> None:
         """Start all components, and wait until they are ready."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import airflow
 import requests
@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from airflow_provider_kaizala.push.subscriptions import Subscription
-from demo.processes import Processes
+from demo.processes import Processes, Running
 from demo.stack import free_port, wait_for
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ SUBSCRIPTION = Subscription("kaizala_default", "Group", GROUP)
 _AIRFLOW = Path(sys.executable).parent / "airflow"
 
 
-class ApiServer:
+class ApiServer(Running):
     """Starts the API server, and looks into its database.
 
     :param database: SQLAlchemy's URL of an empty database
@@ -68,18 +68,6 @@ class ApiServer:
             )
         self.processes = Processes(folder)
 
-    def __enter__(self) -> Self:
-        try:
-            self.migrate()
-            self.start()
-        except BaseException:
-            self.processes.stop()
-            raise
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.processes.stop()
-
     def migrate(self) -> None:
         done = subprocess.run(
             [_AIRFLOW, "db", "migrate"], env=self.env, capture_output=True, text=True, check=False
@@ -87,6 +75,7 @@ class ApiServer:
         assert done.returncode == 0, done.stderr[-2000:]
 
     def start(self) -> None:
+        self.migrate()
         command = [str(_AIRFLOW), "api-server", "--port", str(self.port), "--workers", "2"]
         self.processes.start("api-server", command, self.env)
         wait_for("api-server", self._is_ready, 120, self.processes.check)

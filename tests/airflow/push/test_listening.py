@@ -15,30 +15,15 @@ pytest.importorskip("airflow.api_fastapi.app", reason="Airflow 2 receives no web
 from airflow_provider_kaizala.push.feed import EventFeed, FeedError
 from airflow_provider_kaizala.push.subscriptions import Subscription, listener_token
 from tests.airflow.push.api_server import GROUP, SECRET, SUBSCRIPTION, ApiServer
-from tests.on_postgres import create_database, postgres_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_kaizala.push.pages import Page
 
-__all__ = ["postgres_url"]
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
 
 TOKEN = listener_token(SECRET, "kaizala_default")
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def api_server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ApiServer]:
-    folder = tmp_path_factory.mktemp("api-server")
-    if request.param == "sqlite":
-        database = f"sqlite:///{folder / 'airflow.db'}?timeout=20"
-    else:
-        database = create_database(request.getfixturevalue("postgres_url"))
-    with ApiServer(folder, database) as server:
-        yield server
 
 
 @pytest.fixture

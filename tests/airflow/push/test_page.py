@@ -15,12 +15,11 @@ from airflow_provider_kaizala.push.page.deliveries import SPANS, Run, count_bars
 from airflow_provider_kaizala.push.page.waits import read_waits
 from demo.airflow_ui import Rows, wire
 from tests.airflow.push.api_server import ApiServer
-from tests.on_postgres import create_database, postgres_url
+from tests.on_postgres import create_database
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["postgres_url"]
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(300)]
 
 

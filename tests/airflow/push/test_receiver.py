@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 import requests
@@ -17,26 +16,8 @@ from airflow_provider_kaizala.push.bodies import MAX_BYTES
 from airflow_provider_kaizala.push.subscriptions import Subscription
 from demo.stack import wait_for
 from tests.airflow.push.api_server import GROUP, SUBSCRIPTION, ApiServer
-from tests.on_postgres import create_database, postgres_url
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-__all__ = ["postgres_url"]
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def api_server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ApiServer]:
-    folder = tmp_path_factory.mktemp("api-server")
-    if request.param == "sqlite":
-        database = f"sqlite:///{folder / 'airflow.db'}?timeout=20"
-    else:
-        database = create_database(request.getfixturevalue("postgres_url"))
-    with ApiServer(folder, database) as server:
-        yield server
 
 
 def answer(response: requests.Response) -> tuple[int, bytes, set[str]]:
