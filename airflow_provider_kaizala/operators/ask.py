@@ -269,7 +269,9 @@ class KaizalaAskOperator(TimeoutMixin, KaizalaQuestionOperator):
     :param remind_every: seconds or a timedelta between two reminders to the group during the wait; None for none
     :param poke_interval: seconds or a timedelta between two looks
     :param when_cleared: what to do if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` keeps waiting
-        with the question that was posted, ``"ask_again"`` posts it again
+        with the question that was posted, ``"ask_again"`` posts it again. Airflow 3.4 discards what a task remembers when it is cleared,
+        unless that is done with ``keep_task_state``: the question is then looked up in the group, and if several look like it, the task
+        fails
     :param deferrable: wait in the triggerer, without a worker slot
     :return: :class:`~airflow_provider_kaizala.waiting.results.ResultDict` (``answers``, ``missing``, ``tally``, ``winner``,
         ``complete`` …) and ``reference_id``

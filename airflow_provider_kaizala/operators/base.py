@@ -223,6 +223,8 @@ class KaizalaPostOperator(KaizalaCreateOperator):
 
         :param across_clearing: whether what was posted before the task was cleared by hand counts
         """
+        if across_clearing:
+            TaskState(context).begin()
         once = self.once(context, f"posting {self.sends.__name__.lower()}", across_clearing=across_clearing)
         # before the connection is read for its default group, since it may not be readable now
         earlier = once.earlier_outcome()

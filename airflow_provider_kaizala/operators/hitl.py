@@ -107,7 +107,8 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         and is not repeated if it is unknown whether it was posted
     :param poke_interval: seconds or a timedelta between two looks at the group
     :param when_cleared: what to do in the group if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` continues
-        with the question that was posted, and counts the answers it already has; ``"ask_again"`` posts it again
+        with the question that was posted, and counts the answers it already has; ``"ask_again"`` posts it again. On Airflow 3.4 as for
+        :class:`~airflow_provider_kaizala.operators.ask.KaizalaAskOperator`
     :return: ``chosen_options``, ``params_input``, ``responded_at`` (ISO 8601), ``responded_by_user`` (``{"id", "name"}``; the id of
         a person in the group is ``kaizala:`` and the phone number; None after a timeout), ``timedout``, ``answered_in``
         (``"kaizala"``, ``"airflow"``, or None), ``group_id``, ``action_id``, ``reference_id``; and as far as the group's answers were

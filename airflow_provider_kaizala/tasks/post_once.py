@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 #: how far the clocks of Airflow and Kaizala may be apart when something is looked for
 CLOCK_SKEW = timedelta(seconds=30)
+#: how far back to look for what an earlier try may have created, if Airflow has discarded when that was
+LONGEST_SEARCH = timedelta(days=30)
 on_unknown_outcome = checks.one_of("fail", "resend")
 
 
@@ -103,6 +105,7 @@ class PostOnce:
         self._state = state
         self.what = what
         self._resend = resend
+        self._across_clearing = across_clearing
         self._recall = state.get_ever if across_clearing else state.get
 
     @property
@@ -135,7 +138,7 @@ class PostOnce:
             value = self._hook.run(call)
             return Done(outcome(value), value)
         kept = self._recall("intent")
-        doubtful = Intent.from_wire(kept) if kept else None
+        doubtful = Intent.from_wire(kept) if kept else self._forgotten()
         if doubtful is not None:
             found, looked = self._look(find, doubtful)
             if found is not None:
@@ -146,6 +149,15 @@ class PostOnce:
             else:
                 self._refuse_to_repeat(doubtful)
         return self._send(call, outcome, find, doubtful)
+
+    def _forgotten(self) -> Intent | None:
+        """Return when an earlier try may have made the call, if what it has noted is gone; None if nothing is."""
+        since = self._state.forgotten_since if self._across_clearing else None
+        if since is None:
+            return None
+        log.info("What earlier tries have noted is gone, as it is after clearing; looking for %s", self.what)
+        now = datetime.now(tz=UTC)
+        return Intent(max(since, now - LONGEST_SEARCH), now)
 
     def _refuse_to_repeat(self, doubtful: Intent) -> None:
         what = f"an earlier try began {self.what} at {doubtful.since} and ended before it knew the outcome"

@@ -23,11 +23,29 @@ class TaskState:
         self._store = compat.task_store(context)
         ti = context.get("ti") if context is not None else None
         self._life = str(getattr(ti, "max_tries", None))
+        self._try = int(getattr(ti, "try_number", 1))
+        run: Any = context.get("dag_run") if context is not None else None
+        self._run_after: datetime | None = getattr(run, "run_after", None)
 
     @property
     def is_kept(self) -> bool:
         """Whether a retry will find what is set now."""
         return self._store is not None
+
+    def begin(self) -> None:
+        """Note that the task began, so that :attr:`forgotten_since` can tell that a note was discarded."""
+        if self._try == 1:
+            self.set("began", True)
+
+    @property
+    def forgotten_since(self) -> datetime | None:
+        """Since when earlier tries may have set what is gone now; None if all is kept.
+
+        Airflow 3.4 discards what a task has kept when it is cleared by hand, unless it is told not to (``keep_task_state``).
+        """
+        if not self.is_kept or self._try == 1 or self._run_after is None:
+            return None
+        return None if self._entry("began") or self._entry("intent") else self._run_after
 
     def get(self, name: str) -> Any:
         """Return a value of this life of the task, or None."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import time
-from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -29,15 +27,10 @@ def run_dag(airflow_db: None) -> Callable[[Any], Any]:
     def run(dag: Any, **given: Any) -> Any:
         from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-        if AIRFLOW_V_3_0_PLUS:  # a DAG in memory must be registered before it may run
-            from airflow.dag_processing.bundles.manager import DagBundlesManager
-            from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
+        if AIRFLOW_V_3_0_PLUS:
+            from tests.airflow.dag_bag import register
 
-            folder = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
-            DagBundlesManager().sync_bundles_to_db()
-            bag = BundleDagBag(dag_folder=str(folder), bundle_path=folder, bundle_name="dags-folder")
-            bag.bag_dag(dag)
-            sync_bag_to_db(bag, "dags-folder", None)
+            register(dag)
         return dag.test(**given)
 
     return run

@@ -24,6 +24,7 @@ from PIL import Image
 
 from demo.people import ASHA, MEERA, RAVI
 from demo.stack import GROUP
+from tests.airflow.dag_bag import DagBag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -124,19 +125,8 @@ def play(
     assert [line for line in shown.splitlines() if any(secret in line for secret in SECRETS)] == []
 
 
-def parsed() -> Any:
-    """The examples as a DAG processor finds them."""
-    if AIRFLOW_V_3_0_PLUS:
-        from airflow.dag_processing.dagbag import DagBag
-
-        return DagBag(dag_folder=str(FOLDER))
-    from airflow.models.dagbag import DagBag
-
-    return DagBag(dag_folder=str(FOLDER), include_examples=False)
-
-
 def test_all_examples_parse(airflow_db: None) -> None:
-    bag = parsed()
+    bag = DagBag(dag_folder=str(FOLDER), include_examples=False)
     assert bag.import_errors == {}
     assert sorted(bag.dags) == EXAMPLES, "each file has one DAG, called like the file"
     assert len(EXAMPLES) >= 8
@@ -424,7 +414,9 @@ def test_the_gate_goes_where_people_say(
     if choice:
         kaizala_people.ravi.votes(choice, after_polls=1)
     if not AIRFLOW_V_3_0_PLUS:
-        parsed().sync_to_db()  # only a DAG that Airflow knows can be triggered
+        DagBag(
+            dag_folder=str(FOLDER), include_examples=False
+        ).sync_to_db()  # only a DAG that Airflow knows can be triggered
     before = len(reruns())
     states, _ = play("quality_gate", timeouts={"ask": SOMEBODY if choice else NOBODY})
     assert {name for name, state in states.items() if state == "success"} == {

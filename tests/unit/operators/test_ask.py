@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import (
+    AirflowException,
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
@@ -318,6 +321,72 @@ class TestRetries:
         assert "secret" not in text
         assert "refresh" not in text
         assert "token" not in text.replace("kaizala_default", "")
+
+
+class TestForgotten:
+    """Airflow 3.4 discards what a task has kept when somebody clears it."""
+
+    @pytest.fixture
+    def another_try(self, run_task):
+        began = datetime.now(tz=UTC) - timedelta(minutes=5)
+
+        def run(store, number=2, run_after=began, **changes):
+            context = {
+                "ti": SimpleNamespace(max_tries=0 if number == 1 else 2, try_number=number),
+                "dag_run": SimpleNamespace(run_after=run_after),
+            }
+            return a_try(functools.partial(run_task, **context), store, **changes)
+
+        return run
+
+    @pytest.mark.parametrize(("when_cleared", "posts"), [("resume", 1), ("ask_again", 2)])
+    def test_the_question_is_found_in_the_group(self, asked, another_try, when_cleared, posts):
+        store = Store()
+        another_try(store, 1, when_cleared=when_cleared)
+        store.clear()
+        assert action_of(another_try(store, 2, when_cleared=when_cleared)) == f"act-{posts}"
+        assert action_of(another_try(store, 3, when_cleared=when_cleared)) == f"act-{posts}"
+        assert len(asked) == posts
+
+    def test_a_question_that_is_not_there_is_asked(self, asked, another_try):
+        assert action_of(another_try(Store())) == "act-1"
+        assert len(asked) == 1
+
+    def test_two_that_look_alike_are_not_guessed_between(self, asked, another_try):
+        for _ in range(2):
+            another_try(Store(), 1)
+        with pytest.raises(AirflowFailException, match="2 things like it appeared"):
+            another_try(Store())
+        assert len(asked) == 2
+
+    def test_what_was_asked_before_this_run_is_not_its_question(self, asked, another_try):
+        another_try(Store(), 1)
+        assert (
+            action_of(another_try(Store(), run_after=datetime.now(tz=UTC) + timedelta(minutes=5))) == "act-2"
+        )
+        assert len(asked) == 2
+
+    def test_a_retry_that_forgot_nothing_takes_no_question_of_others(
+        self, kaizala, asked, another_try, monkeypatch
+    ):
+        """The first try ended before it could ask; meanwhile another run has asked the same."""
+        store = Store()
+        with monkeypatch.context() as patched:
+            patched.setattr(ops.KaizalaAskPollOperator, "group", lambda self: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                another_try(store, 1)
+        another_try(Store(), 1)
+        assert action_of(another_try(store)) == "act-2"
+        assert [each for each in kaizala.calls("/actions") if each.method == "GET"] == []
+
+    def test_a_group_that_cannot_be_read_is_looked_at_again(self, kaizala, asked, another_try):
+        another_try(Store(), 1)
+        store, kaizala.script = Store(), [(400, {})]
+        with pytest.raises(AirflowException, match="A retry looks again") as raised:
+            another_try(store)
+        assert not isinstance(raised.value, AirflowFailException)
+        assert action_of(another_try(store, 3)) == "act-1"
+        assert len(asked) == 1
 
 
 class TestVoters:

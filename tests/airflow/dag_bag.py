@@ -1,0 +1,32 @@
+"""Airflow's ``DagBag``, which each version of Airflow keeps elsewhere."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+try:
+    from airflow.dag_processing.dagbag import DagBag
+except ImportError:  # before Airflow 3.2
+    from airflow.models.dagbag import DagBag
+
+__all__ = ["DagBag", "register"]
+
+
+def register(dag: Any) -> None:
+    """Register a DAG in memory with Airflow 3, which runs no other."""
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+
+    folder = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+    DagBundlesManager().sync_bundles_to_db()
+    bag = DagBag(dag_folder=str(folder), bundle_path=folder, include_examples=False)
+    bag.bag_dag(dag)
+    if hasattr(bag, "sync_to_db"):  # Airflow 3.0
+        bag.sync_to_db("dags-folder", None)
+        return
+    try:
+        from airflow.dag_processing.dagbag import sync_bag_to_db
+    except ImportError:  # Airflow 3.1
+        from airflow.models.dagbag import sync_bag_to_db
+    sync_bag_to_db(bag, "dags-folder", None)
