@@ -68,6 +68,7 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": conn_fields(),
             }
         ],
+        "extra-links": [f"{_PACKAGE}.tasks.links.{each}" for each in ("KaizalaGroupLink", "KaizalaPostLink")],
         "notifications": [f"{_PACKAGE}.notifications.kaizala.KaizalaNotifier"],
         "asset-uris": [{"schemes": ["kaizala"], "handler": f"{_PACKAGE}.push.assets.sanitize_uri"}],
         # Airflow 3.2 and newer; before, [database] external_db_managers names it

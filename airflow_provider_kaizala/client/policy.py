@@ -80,6 +80,14 @@ class Policy:
         self._outcomes = Outcomes(self.redact, wall)
         self._root = self._trusted_base(settings.api_root)
 
+    def page(self, group_id: str) -> str | None:
+        """Return the root of the page for people at the address to which calls about a group go; None if there is no such page.
+
+        :raises KaizalaGrantError: if there is no grant for the group
+        """
+        known = self._tokens.get(self.settings.grant_for(group_id).name)
+        return self.settings.page(known.endpoint_url if known is not None else self._root)
+
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._wall(), tz=UTC)
 

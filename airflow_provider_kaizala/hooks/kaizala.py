@@ -182,6 +182,13 @@ class KaizalaHook(BaseHook):
         finally:
             self._ends = before
 
+    def page(self, group_id: str) -> str | None:
+        """Return the root of the page on which people read and answer, as ``kaizala-server`` has one; None for Microsoft's service.
+
+        It is the address that Kaizala named last for calls about the group, which can be another than the connection's host.
+        """
+        return self.get_conn().policy.page(group_id)
+
     def iterate(self, paged: Paged[T]) -> Iterator[T]:
         """Yield the items of a read in pages; a page is fetched when its first item is needed."""
         return self.get_conn().iterate(paged)
