@@ -34,7 +34,7 @@ class QuestionFromFunction(KaizalaAskPollOperator, DecoratedOperator):
     template_fields: Sequence[str] = ("op_args", "op_kwargs")
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(question=SET_DURING_EXECUTION, **kwargs)
+        super().__init__(question=SET_DURING_EXECUTION, **kwargs)  # type: ignore[arg-type] # until the task runs
 
     def run_task(self, context: Context) -> Any:
         """Call the function, ask what it returns, and wait.

@@ -160,7 +160,7 @@ class KaizalaHook(BaseHook):
 
     @staticmethod
     def _policy(settings: Settings) -> Policy:
-        return client.Policy(settings, budget=shared_budget(settings))
+        return client.Policy(settings, budget=shared_budget(settings), observer=hooks.AirflowObserver())
 
     def run(self, call: Call[T]) -> T:
         """Make any call of :mod:`airflow_provider_kaizala.client.calls` and return its result.
