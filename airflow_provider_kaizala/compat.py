@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from airflow.providers.common.compat.sdk import conf
 from airflow.providers.common.compat.version_compat import (
     AIRFLOW_V_3_0_PLUS,
     AIRFLOW_V_3_1_PLUS,
+    AIRFLOW_V_3_2_PLUS,
     AIRFLOW_V_3_3_PLUS,
 )
 
@@ -61,6 +63,37 @@ def stored_connection(conn_id: str) -> Any:
     from airflow.models.connection import Connection
 
     return Connection.get_connection_from_secrets(conn_id)
+
+
+def stats() -> Any:
+    """Return Airflow's metrics, with ``incr`` and ``timing``.
+
+    Since Airflow 3.2 there are two, that of the Task SDK and that of the core; a task sets up the former, a triggerer the latter.
+    """
+    if "airflow.jobs.triggerer_job_runner" in sys.modules:
+        with suppress(ImportError):  # before Airflow 3.2
+            from airflow.observability.stats import Stats as CoreStats
+
+            return CoreStats
+    from airflow.providers.common.compat.sdk import Stats
+
+    return Stats
+
+
+def tracer() -> Any:
+    """Return a tracer of OpenTelemetry; None if Airflow does not trace, or is older than 3.2, which keeps its tracer to itself."""
+    if not AIRFLOW_V_3_2_PLUS or not conf.getboolean("traces", "otel_on", fallback=False):
+        return None
+    from opentelemetry.trace import get_tracer
+
+    return get_tracer("airflow_provider_kaizala")
+
+
+def mark_failed(span: Any) -> None:
+    """Mark a span of OpenTelemetry as failed, without the error's text: it may quote what people wrote."""
+    from opentelemetry.trace import StatusCode
+
+    span.set_status(StatusCode.ERROR)
 
 
 def notifier_context(context: Any) -> dict[str, Any]:

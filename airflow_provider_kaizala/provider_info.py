@@ -68,7 +68,12 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": conn_fields(),
             }
         ],
+        "extra-links": [f"{_PACKAGE}.tasks.links.{each}" for each in ("KaizalaGroupLink", "KaizalaPostLink")],
         "notifications": [f"{_PACKAGE}.notifications.kaizala.KaizalaNotifier"],
+        "task-decorators": [
+            {"name": name, "class-name": f"{_PACKAGE}.decorators.question.{name}_task"}
+            for name in ("kaizala_approval", "kaizala_ask")
+        ],
         "asset-uris": [{"schemes": ["kaizala"], "handler": f"{_PACKAGE}.push.assets.sanitize_uri"}],
         # Airflow 3.2 and newer; before, [database] external_db_managers names it
         "db-managers": [f"{_PACKAGE}.push.db.KaizalaDBManager"],

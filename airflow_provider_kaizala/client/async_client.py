@@ -47,7 +47,9 @@ class AsyncKaizalaClient:
 
     async def run(self, call: Call[T], *, within: float = math.inf) -> T:
         """Make a call and return its result, as :meth:`KaizalaClient.run` does."""
-        return await drive(self.policy.perform(single(call), within), self._do, TransportFailure)
+        one = single(call)
+        with self.policy.observer.call(one):
+            return await drive(self.policy.perform(one, within), self._do, TransportFailure)
 
     async def iterate(self, paged: Paged[T]) -> AsyncIterator[T]:
         """Yield the items of a paged read; a page is fetched when its first item is needed."""

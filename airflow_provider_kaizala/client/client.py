@@ -60,7 +60,9 @@ class KaizalaClient:
         :param within: seconds the call may take with its retries, if that is less than the settings' total
         :raises airflow_provider_kaizala.client.errors.KaizalaError: see there for the kinds
         """
-        return finish(drive(self.policy.perform(single(call), within), self._do, TransportFailure))
+        one = single(call)
+        with self.policy.observer.call(one):
+            return finish(drive(self.policy.perform(one, within), self._do, TransportFailure))
 
     async def _do(self, effect: Effect) -> Reply | Tokens | None:
         # asynchronous for drive() only: it never suspends

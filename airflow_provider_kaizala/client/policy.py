@@ -25,10 +25,12 @@ from airflow_provider_kaizala.client.errors import (
     KaizalaNoReplyError,
     KaizalaRefusedError,
     KaizalaServerError,
+    KaizalaThrottledError,
     KaizalaUnreachableError,
     KaizalaUntrustedHostError,
 )
 from airflow_provider_kaizala.client.multipart import Upload
+from airflow_provider_kaizala.client.observer import Observer
 from airflow_provider_kaizala.client.outcomes import Failed, Outcomes, throttled
 from airflow_provider_kaizala.client.tokens import Tokens
 
@@ -57,6 +59,7 @@ class Policy:
 
     :param settings: the connector
     :param budget: shared between clients of one connector; by default each policy has its own
+    :param observer: is told of calls and throttles
     :param clock: monotonic seconds
     :param wall: seconds since the epoch
     :param jitter: a number from 0 to 1
@@ -67,18 +70,28 @@ class Policy:
         settings: Settings,
         *,
         budget: Budget | None = None,
+        observer: Observer | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.settings = settings
         self.budget = budget or Budget(settings.calls_per_minute)
+        self.observer = observer or Observer()
         self._clock, self._wall, self._jitter = clock, wall, jitter
         self._tokens: dict[str, Tokens] = {}
         self._renewing: set[str] = set()
         self._secrets = set(settings.secrets())
         self._outcomes = Outcomes(self.redact, wall)
         self._root = self._trusted_base(settings.api_root)
+
+    def page(self, group_id: str) -> str | None:
+        """Return the root of the page for people at the address to which calls about a group go; None if there is no such page.
+
+        :raises KaizalaGrantError: if there is no grant for the group
+        """
+        known = self._tokens.get(self.settings.grant_for(group_id).name)
+        return self.settings.page(known.endpoint_url if known is not None else self._root)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._wall(), tz=UTC)
@@ -248,15 +261,19 @@ class Policy:
             if wait == "backoff":
                 repeats += 1
                 wait = self._backoff(repeats) if repeats <= self.settings.retries else None
-            if not isinstance(wait, float) or self._clock() + wait >= deadline:
+            pause = wait if isinstance(wait, float) and self._clock() + wait < deadline else None
+            if isinstance(failed, KaizalaThrottledError):
+                self.observer.throttled(call, pause or 0.0, "kaizala")
+            if pause is None:
                 raise failed
-            yield Sleep(wait)
+            yield Sleep(pause)
 
     def _place_in_budget(self, call: Call[T], deadline: float) -> Generator[Effect, Any, None]:
         left = deadline - self._clock()
         delay = self.budget.reserve(self._clock(), patience=left)
         if delay <= 0:
             return
+        self.observer.throttled(call, delay if delay < left else 0.0, "calls_per_minute")
         if delay >= left:
             raise throttled(call, 429, None, "calls_per_minute of the connection is used up", delay)
         yield Sleep(delay)

@@ -138,6 +138,11 @@ class Settings(Value):
         hosted = self.api_root.lower().rstrip("/").removesuffix(":443") == DEFAULT_API_ROOT
         return OAUTH_ROOT if hosted else self.api_root.rstrip("/")
 
+    @staticmethod
+    def page(base: str) -> str | None:
+        """Return the root of the page that a server at *base* has for people; None for Microsoft's service, which had only an app."""
+        return None if _is_hosted((urlsplit(base).hostname or "").lower()) else base.rstrip("/")
+
     def secrets(self) -> tuple[str, ...]:
         """Return every configured secret, for masking and redaction."""
         found = [self.connector_secret, self.refresh_token, *self.group_refresh_tokens.values()]
@@ -160,13 +165,18 @@ class Settings(Value):
             return "a URL must not contain credentials"
         home = (urlsplit(self.api_root).hostname or "").lower()
         known = {home, *(allowed.lower() for allowed in self.allowed_hosts)}
-        # HTTP libraries may end the name elsewhere, such as at a backslash: compare the ending of plain host names only
-        ours = _HOST_NAME.fullmatch(host) and any(host.endswith("." + domain) for domain in SERVICE_DOMAINS)
-        if host not in known and not ours:
+        if host not in known and not _is_hosted(host):
             return f"host {host} is neither the connection's host nor one of Kaizala's; if you trust it, add it to the extra allowed_hosts"
         if parts.scheme == "http" and not self.allow_http and not is_loopback(host):
             return "plain http would expose the credentials on the network; use https, or set the extra allow_http"
         return None
+
+
+def _is_hosted(host: str) -> bool:
+    """Return whether *host* belongs to the service that Microsoft hosted."""
+    # HTTP libraries may end the name elsewhere, such as at a backslash: compare the ending of plain host names only
+    plain = _HOST_NAME.fullmatch(host) is not None
+    return plain and any(host.endswith("." + domain) for domain in SERVICE_DOMAINS)
 
 
 def is_loopback(host: str) -> bool:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.hooks.connection import *
     from airflow_provider_kaizala.hooks.connection_test import *
     from airflow_provider_kaizala.hooks.kaizala import *
+    from airflow_provider_kaizala.hooks.telemetry import *
     from airflow_provider_kaizala.hooks.token_store import *
 
 __all__, __getattr__ = lazy(
@@ -18,6 +19,7 @@ __all__, __getattr__ = lazy(
         "connection": "KaizalaConnection read_connection",
         "connection_test": "try_connection",
         "kaizala": "KaizalaHook",
+        "telemetry": "AirflowObserver",
         "token_store": "VariableTokenStore",
     },
 )

@@ -160,7 +160,7 @@ class KaizalaHook(BaseHook):
 
     @staticmethod
     def _policy(settings: Settings) -> Policy:
-        return client.Policy(settings, budget=shared_budget(settings))
+        return client.Policy(settings, budget=shared_budget(settings), observer=hooks.AirflowObserver())
 
     def run(self, call: Call[T]) -> T:
         """Make any call of :mod:`airflow_provider_kaizala.client.calls` and return its result.
@@ -181,6 +181,13 @@ class KaizalaHook(BaseHook):
             yield
         finally:
             self._ends = before
+
+    def page(self, group_id: str) -> str | None:
+        """Return the root of the page on which people read and answer, as ``kaizala-server`` has one; None for Microsoft's service.
+
+        It is the address that Kaizala named last for calls about the group, which can be another than the connection's host.
+        """
+        return self.get_conn().policy.page(group_id)
 
     def iterate(self, paged: Paged[T]) -> Iterator[T]:
         """Yield the items of a read in pages; a page is fetched when its first item is needed."""

@@ -19,6 +19,7 @@ from airflow_provider_kaizala.tasks.base import (
     KaizalaGroupTask,
     KaizalaTask,
 )
+from airflow_provider_kaizala.tasks.links import KaizalaGroupLink, KaizalaPostLink, push_links
 from airflow_provider_kaizala.tasks.post_once import (
     Done,
     PostOnce,
@@ -185,6 +186,7 @@ class KaizalaPostOperator(KaizalaCreateOperator):
     """
 
     sends: ClassVar[type[Sent]]
+    operator_extra_links = (KaizalaPostLink(), KaizalaGroupLink())
     models = (Audience,)
     arguments: ClassVar[Mapping[str, Check]] = {"fail_on_partial": checks.flag}
     required_if_given: ClassVar[Sequence[str]] = ("subscribers", "reply_to_reference_id")
@@ -229,6 +231,7 @@ class KaizalaPostOperator(KaizalaCreateOperator):
         # before the connection is read for its default group, since it may not be readable now
         earlier = once.earlier_outcome()
         if earlier is not None:
+            self._link(earlier, context)
             return earlier
         group_id = self.group()
         once.what += f" to group {group_id}"
@@ -241,8 +244,12 @@ class KaizalaPostOperator(KaizalaCreateOperator):
             lambda posted: posted_outcome(group_id, posted.reference_id, posted.action_id, now),
             find_action(self.hook, TaskState(context), group_id, wanted) if wanted else None,
         )
+        self._link(done.outcome, context)
         self._report_failures(done.outcome, done.value.failed if done.value else ())
         return done.outcome
+
+    def _link(self, outcome: Outcome, context: Context) -> None:
+        push_links(context, self.hook, outcome["group_id"], outcome["reference_id"])
 
     def run_task(self, context: Context) -> Any:
         """Post, and return the ids."""

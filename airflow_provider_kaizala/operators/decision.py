@@ -155,7 +155,7 @@ class KaizalaApprovalOperator(ApprovalMixin, KaizalaAskPollOperator, SkipMixin):
             "approved": tally.get(as_offered(self.approve, tally), 0) >= self.checked("quorum"),
             **self.sides(result["chosen_by"]),
         }
-        return self.conclude(outcome, self.question, context)
+        return self.conclude(outcome, result["title"] or str(self.question), context)
 
 
 class KaizalaBranchOperator(compat.SkipBelow, KaizalaAskPollOperator, BranchMixIn):

@@ -14,6 +14,7 @@ from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Audience, Poll, Sent, Survey
 from airflow_provider_kaizala.client.models.wire import iso
+from airflow_provider_kaizala.hooks import telemetry
 from airflow_provider_kaizala.operators.ask import Asked, KaizalaQuestionOperator, QuestionArguments
 from airflow_provider_kaizala.operators.decision import ITS_OWN_RULE, ApprovalMixin
 from airflow_provider_kaizala.operators.plain_text import plain_text
@@ -21,6 +22,7 @@ from airflow_provider_kaizala.tasks.arguments import is_literal
 from airflow_provider_kaizala.tasks.state import TaskState, deadline
 from airflow_provider_kaizala.tasks.tell import tell
 from airflow_provider_kaizala.tasks.wait_for_people import check_times, deferral_is_over
+from airflow_provider_kaizala.waiting.subjects import Responses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -234,6 +236,8 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
             return self._conclude(dict(answered), context)
         length = self.response_timeout.total_seconds() if self.response_timeout else None
         wait = self.begin(state, asked, rule, deadline(context, length, state) if length else None)
+        if not self._has_looked:
+            self.count_begin(wait)
         # fails if the rule does not fit this group; a question that has ended in the group can still be answered in Airflow
         wait = replace(self.read(wait), closes_at=None)
         with suppress(*compat.hitl_waits()):  # Airflow's operator asks too, and would then begin to wait
@@ -296,6 +300,9 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
             if not carried or not known:
                 raise AirflowFailException(f"unexpected event {event!r}")
             self.take_up(carried, context)
+            late = known.get("timedout") or known.get("error_type") == "timeout"
+            outcome = "timeout" if late else "error" if "error" in known else "met"
+            telemetry.count("kaizala.wait.end", kind=Responses.kind, outcome=outcome)
             if "error" not in known:  # a retry continues with this answer
                 plain = {name: value for name, value in known.items() if name != "result"}
                 at = plain.get("responded_at")  # a datetime in Airflow's own events, ISO 8601 in ours

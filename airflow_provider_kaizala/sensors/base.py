@@ -21,6 +21,7 @@ from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.tasks.arguments import TaskArguments, is_literal
+from airflow_provider_kaizala.tasks.links import KaizalaGroupLink, push_links
 from airflow_provider_kaizala.tasks.state import TaskState, deadline
 from airflow_provider_kaizala.tasks.wait_for_people import (
     TimeoutMixin,
@@ -89,6 +90,7 @@ class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
 
     template_fields: Sequence[str] = ("group_id", "until", "kaizala_conn_id")
     ui_color = "#e6f4d7"
+    operator_extra_links = (KaizalaGroupLink(),)
     required_if_given: ClassVar[Sequence[str]] = ("until",)
 
     def __init__(
@@ -151,7 +153,9 @@ class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
     def run_task(self, context: Context) -> Any:
         """Wait, in the mode that was chosen."""
         with self._as_soft_fail():
-            return self.wait_for_people(self._begin(context), context)
+            wait = self._begin(context)
+            push_links(context, self.hook, wait.subject.group_id)
+            return self.wait_for_people(wait, context)
 
     def execute_complete(self, context: Context, event: Any = None) -> Any:
         """Continue with what the trigger has found."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, cast
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import SET_DURING_EXECUTION, BaseOperator
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError, did_you_mean
 
@@ -99,8 +99,8 @@ def is_literal(value: Any) -> bool:
         return all(is_literal(item) for item in value)
     if isinstance(value, os.PathLike):
         return True
-    # XComArg and its kin resolve when the task runs; a callable is called then
-    return not hasattr(value, "resolve") and not callable(value)
+    # XComArg and its kin resolve when the task runs; a callable is called then; a decorated function has yet to return the third
+    return not hasattr(value, "resolve") and not callable(value) and value is not SET_DURING_EXECUTION
 
 
 class KeepLiterals:

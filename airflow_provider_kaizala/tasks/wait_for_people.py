@@ -18,6 +18,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_kaizala import triggers
 from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.hooks import telemetry
 from airflow_provider_kaizala.tasks.arguments import is_literal
 from airflow_provider_kaizala.tasks.base import KaizalaGroupTask
 from airflow_provider_kaizala.tasks.state import TaskState
@@ -126,11 +127,26 @@ class WaitMixin(KaizalaGroupTask):
         """
         time.sleep(min(wait.interval, _left(wait, wait.interval)))
 
+    # --- metrics ---------------------------------------------------------------------------------------------------------
+
+    def count_begin(self, wait: Wait) -> None:
+        """Count a wait that begins."""
+        telemetry.count("kaizala.wait.start", kind=wait.subject.kind)
+
+    def count_end(self, wait: Wait | None, outcome: str) -> None:
+        """Count a wait that ends.
+
+        :param outcome: ``"met"``, ``"not_met"`` if its rule can no longer be met, ``"timeout"`` or ``"error"``
+        """
+        telemetry.count("kaizala.wait.end", kind=wait.subject.kind if wait else "unknown", outcome=outcome)
+
     # --- in the worker ---------------------------------------------------------------------------------------------------
 
     def wait_for_people(self, wait: Wait, context: Context) -> Any:
         """Look until the wait is over, and return what the task returns; if deferrable, leave the worker after the first look."""
         state, looks, began = TaskState(context), 0, Wait.now()
+        if not self._has_looked:
+            self.count_begin(wait)
         while True:
             settled = wait.settled
             wait, over, value = self.look(wait, context)
@@ -153,6 +169,7 @@ class WaitMixin(KaizalaGroupTask):
         wait = self.read(wait)
         seen = self._last
         if seen is not None and seen.progress is not None and seen.progress.over:
+            self.count_end(wait, "met" if seen.result["met"] else "not_met")
             return wait, True, self.finish(seen.result, context)
         if last:
             return wait, True, self.out_of_time(wait, context)
@@ -181,6 +198,7 @@ class WaitMixin(KaizalaGroupTask):
             self._last = wait.update(details, self._last)
         except KaizalaError as error:
             if not error.is_transient:
+                self.count_end(wait, "error")
                 raise AirflowFailException(str(error)) from error
             self._warn_unreadable(error)
         else:
@@ -202,6 +220,7 @@ class WaitMixin(KaizalaGroupTask):
 
     def out_of_time(self, wait: Wait | None, context: Context) -> Any:
         """End a wait whose time is up, as ``on_timeout`` says."""
+        self.count_end(wait, "timeout")
         why = wait.why_it_ends(self.timeout) if wait else f"Timed out after {self.timeout:g} s"
         seen = self._last
         text = f"{why}: {seen.text if seen else 'Kaizala could not be read'}"
@@ -258,12 +277,14 @@ class WaitMixin(KaizalaGroupTask):
         known: Mapping[str, Any] = event if isinstance(event, Mapping) else {}
         try:
             if known.get("status") == "error":
+                self.count_end(Wait.from_wire(known["wait"]) if known.get("wait") else None, "error")
                 raise AirflowFailException(str(known.get("message")))
             if "carry" not in known or "wait" not in known:
                 raise AirflowFailException(f"unexpected event {event!r}")
             wait = self.resume(known, context)
             match known.get("status"):
                 case "success" if self._last is not None:
+                    self.count_end(wait, "met" if self._last.result["met"] else "not_met")
                     self.log.info("The wait for %r is over: %s", wait.subject.id, self._last.text)
                     return self.finish(self._last.result, context)
                 case "timeout":

@@ -55,15 +55,16 @@ class Pacer:
                 budget.reserve(now)
         return wait
 
-    async def turn(self, urgency: int) -> None:
-        """Wait until a call may be made: urgent calls first, else in order."""
+    async def turn(self, urgency: int) -> bool:
+        """Wait until a call may be made: urgent calls first, else in order; return whether it had to wait."""
         if not self.queue and self._reserve() == 0:
-            return
+            return False
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self.queue, (urgency, next(self._turns), turn))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._let_go())
         await turn
+        return True
 
     async def _let_go(self) -> None:
         while self.queue:

@@ -21,6 +21,7 @@ from weakref import WeakKeyDictionary
 from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError
 from airflow_provider_kaizala.client.readings import afollow
+from airflow_provider_kaizala.hooks import telemetry
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.push.settings import PushSettings, read_settings
 from airflow_provider_kaizala.triggers.doorbells import Doorbell, bare
@@ -97,7 +98,7 @@ class Poll:
 
     def __init__(self, account: Account, subject: Subject) -> None:
         self.name = _name(subject)
-        self.group_id, self.event_types = subject.group_id, subject.event_types
+        self.kind, self.group_id, self.event_types = subject.kind, subject.group_id, subject.event_types
         self.account, self._source = account, source_for(subject)
         self.sweeps = Sweeps(account.pacer)
         self._feeds: dict[Subject, set[Feed]] = {}
@@ -285,7 +286,9 @@ class Account:
 
     async def run(self, call: Call[Any], urgency: int = LIST) -> Any:
         """Make a call when its turn has come."""
-        await self.pacer.turn(urgency)
+        began = time.monotonic()
+        if await self.pacer.turn(urgency):
+            telemetry.throttled(call.operation, time.monotonic() - began, "share_of_waits")
         return await self.client.run(call)
 
     async def read(self, reading: Reading[T], urgency: int = LIST) -> T:
@@ -321,6 +324,7 @@ class Account:
             if event is None:
                 poll.ring()
             elif event.event_type in poll.event_types and bare(event.group_id or "") == bare(poll.group_id):
+                telemetry.count("kaizala.wake", kind=poll.kind)
                 poll.ring(event.action_id)
 
     def wake(self) -> None:

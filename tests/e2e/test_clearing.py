@@ -111,6 +111,13 @@ def until_over(stack: Stack, dag_id: str, run: str) -> None:
     wait_for(f"{run} is over", lambda: stack.run_state(dag_id, run) == "success", 60, stack.processes.check)
 
 
+def links(stack: Stack, run: str, task: str) -> dict[str, str | None]:
+    """The links that Airflow's UI shows for a task."""
+    path = f"/dags/cleared/dagRuns/{run}/taskInstances/{task}/links"
+    found: dict[str, str | None] = stack.api("GET", path)["extra_links"]
+    return found
+
+
 def kept_deadline(stack: Stack, run: str, task: str) -> datetime:
     """When the wait of a task ends, as it remembers it."""
     path = f"/dags/cleared/dagRuns/{run}/taskInstances/{task}/state-store/kaizala_deadline"
@@ -142,10 +149,15 @@ def test_an_answer_that_is_lost_and_workers_that_die(stack: Stack, kaizala: Kaiz
 def test_clearing(stack: Stack, kaizala: KaizalaServer) -> None:
     run = stack.trigger("cleared")
     until_states(stack, "cleared", run, resume="deferred", again="deferred")
+    page = f"{stack.kaizala}/groups/{GROUP}"
+    asked = posted(kaizala, "Resume?")[0]["referenceId"]
+    shown = {"Group in Kaizala": page, "Post in Kaizala": f"{page}/posts/{asked}"}
+    assert links(stack, run, "resume") == shown, "also while it is deferred"
     for question in ("Resume?", "Again?"):
         vote(kaizala, posted(kaizala, question)[0]["actionId"])
     until_states(stack, "cleared", run, resume="success", again="success", tell="success")
     first = {task: stack.xcom("cleared", run, task) for task in ("resume", "again", "tell")}
+    assert links(stack, run, "resume") == shown
     deadlines = {task: kept_deadline(stack, run, task) for task in ("resume", "again")}
 
     until_over(stack, "cleared", run)

@@ -25,6 +25,7 @@ from airflow_provider_kaizala.client.errors import (
 )
 from airflow_provider_kaizala.client.models import Job, Message
 from airflow_provider_kaizala.client.multipart import Part, Upload
+from airflow_provider_kaizala.client.observer import Observer
 from airflow_provider_kaizala.client.policy import Policy
 from airflow_provider_kaizala.client.settings import Timeouts
 
@@ -228,6 +229,49 @@ class TestNotSafeToRepeat:
             world.run(post)
         assert caught.value.retry_after == 600.0
         assert world.sleeps == []
+
+
+class TestObserver:
+    """Whoever measures is told of each throttle, and for how long the call waits."""
+
+    @pytest.fixture
+    def throttles(self, world):
+        told = []
+
+        class Recorder(Observer):
+            def throttled(self, call, seconds, by):
+                told.append((call.operation, seconds, by))
+
+        world.policy.observer = Recorder()
+        return told
+
+    def test_a_throttle_of_the_service(self, world, post, throttles):
+        world.replies = [
+            world.error(429, retry_after="7"),
+            world.error(503, retry_after="2"),
+            world.reply(200, POSTED),
+        ]
+        world.run(post)
+        assert throttles == [(post.operation, 7.0, "kaizala"), (post.operation, 2.0, "kaizala")]
+
+    def test_a_call_that_gives_up_waits_no_more(self, world, post, throttles):
+        world.replies = [world.error(429, retry_after="600")]
+        with pytest.raises(KaizalaThrottledError):
+            world.run(post)
+        assert throttles == [(post.operation, 0.0, "kaizala")]
+
+    def test_the_limit_of_the_connection(self, world, post, throttles):
+        world.policy.budget.limit = 2  # the first call of a client fetches a token
+        world.replies = [world.reply(200, POSTED)] * 2
+        world.run(post)
+        assert throttles == []
+        world.run(post)
+        assert throttles == [(post.operation, 60.0, "calls_per_minute")]
+
+    def test_other_failures_are_not_throttles(self, world, get, throttles):
+        world.replies = [world.error(500), world.error(502), world.reply(200, {"members": []})]
+        world.run(get)
+        assert throttles == []
 
 
 class TestSafeToRepeat:

@@ -18,7 +18,7 @@ def approval(**changes):
 def outcome(task, chosen_by, **more):
     """What an approval makes of the votes of people, by name."""
     tally = {option: len(names) for option, names in chosen_by.items()}
-    result = {"answers": [], "chosen_by": chosen_by, "tally": tally, "winner": None, **more}
+    result = {"title": "Pay?", "answers": [], "chosen_by": chosen_by, "tally": tally, "winner": None, **more}
     return task.finish(result, {"task": task, "ti": SimpleNamespace(map_index=-1)})
 
 
@@ -34,7 +34,13 @@ def test_an_outcome_short_of_the_quorum_is_a_rejection():
 
 
 def test_anonymous_approvals_count_though_no_one_is_named():
-    result = {"answers": [], "chosen_by": {"Approve": []}, "tally": {"Approve": 2}, "winner": "Approve"}
+    result = {
+        "title": "Pay?",
+        "answers": [],
+        "chosen_by": {"Approve": []},
+        "tally": {"Approve": 2},
+        "winner": "Approve",
+    }
     assert approval(quorum=2).finish(result, {})["approved"] is True
 
 
