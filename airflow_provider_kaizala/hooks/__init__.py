@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.hooks.connection_test import *
     from airflow_provider_kaizala.hooks.kaizala import *
     from airflow_provider_kaizala.hooks.token_store import *
-
-__all__, __getattr__ = lazy(
-    __name__,
-    {
-        "connection": "KaizalaConnection read_connection",
-        "connection_test": "try_connection",
-        "kaizala": "KaizalaHook",
-        "token_store": "VariableTokenStore",
-    },
-)
+else:
+    __all__, __getattr__ = lazy(
+        __name__,
+        {
+            "connection": "KaizalaConnection read_connection",
+            "connection_test": "try_connection",
+            "kaizala": "KaizalaHook",
+            "token_store": "VariableTokenStore",
+        },
+    )
