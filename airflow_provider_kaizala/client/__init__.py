@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.client.policy import Policy as Policy
     from airflow_provider_kaizala.client.settings import *
     from airflow_provider_kaizala.client.tokens import *
-
-__all__, __getattr__ = lazy(
-    __name__,
-    {
-        "async_client": "AsyncKaizalaClient",
-        "budget": "Budget",
-        "client": "KaizalaClient",
-        "policy": "Policy",
-        "settings": "Grant Settings Timeouts",
-        "tokens": "MemoryTokenStore TokenStore Tokens",
-    },
-)
+else:
+    __all__, __getattr__ = lazy(
+        __name__,
+        {
+            "async_client": "AsyncKaizalaClient",
+            "budget": "Budget",
+            "client": "KaizalaClient",
+            "policy": "Policy",
+            "settings": "Grant Settings Timeouts",
+            "tokens": "MemoryTokenStore TokenStore Tokens",
+        },
+    )

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.hooks.kaizala import *
     from airflow_provider_kaizala.hooks.telemetry import *
     from airflow_provider_kaizala.hooks.token_store import *
-
-__all__, __getattr__ = lazy(
-    __name__,
-    {
-        "connection": "KaizalaConnection read_connection",
-        "connection_test": "try_connection",
-        "kaizala": "KaizalaHook",
-        "telemetry": "AirflowObserver",
-        "token_store": "VariableTokenStore",
-    },
-)
+else:
+    __all__, __getattr__ = lazy(
+        __name__,
+        {
+            "connection": "KaizalaConnection read_connection",
+            "connection_test": "try_connection",
+            "kaizala": "KaizalaHook",
+            "telemetry": "AirflowObserver",
+            "token_store": "VariableTokenStore",
+        },
+    )

@@ -25,29 +25,29 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.operators.reminder import *
     from airflow_provider_kaizala.operators.response import *
     from airflow_provider_kaizala.operators.webhook import *
-
-__all__, __getattr__ = lazy(
-    __name__,
-    {
-        "action": "KaizalaSendActionOperator KaizalaSendJobOperator KaizalaSendMeetingOperator "
-        "KaizalaSendPollOperator KaizalaSendSurveyOperator",
-        "api": "KaizalaApiOperator",
-        "ask": "KaizalaAskJobOperator KaizalaAskPollOperator KaizalaAskSurveyOperator",
-        "card": "KaizalaUpdateActionOperator",
-        "decision": "KaizalaApprovalOperator KaizalaBranchOperator",
-        "group": "KaizalaAttachSubGroupsOperator KaizalaCreateGroupOperator KaizalaDetachSubGroupsOperator",
-        "hitl": "KaizalaHITLApprovalOperator KaizalaHITLOperator",
-        "media": "KaizalaSendAnnouncementOperator KaizalaSendMediaOperator",
-        "member": "KaizalaAddMembersOperator KaizalaAddSubscribersOperator KaizalaRemoveMembersOperator "
-        "KaizalaRemoveSubscribersOperator KaizalaSyncMembersOperator "
-        "KaizalaSyncSubscribersOperator",
-        "message": "KaizalaSendMessageOperator",
-        "reaction": "KaizalaReactOperator",
-        "reminder": "KaizalaSendReminderOperator",
-        "response": "KaizalaPostResponseOperator",
-        "webhook": "KaizalaCreateWebhookOperator KaizalaDeleteWebhookOperator "
-        "KaizalaEnsureWebhooksOperator KaizalaUpdateWebhookOperator",
-    },
-)
-if not compat.has_hitl():
-    __all__ = [name for name in __all__ if "HITL" not in name]
+else:
+    __all__, __getattr__ = lazy(
+        __name__,
+        {
+            "action": "KaizalaSendActionOperator KaizalaSendJobOperator KaizalaSendMeetingOperator "
+            "KaizalaSendPollOperator KaizalaSendSurveyOperator",
+            "api": "KaizalaApiOperator",
+            "ask": "KaizalaAskJobOperator KaizalaAskPollOperator KaizalaAskSurveyOperator",
+            "card": "KaizalaUpdateActionOperator",
+            "decision": "KaizalaApprovalOperator KaizalaBranchOperator",
+            "group": "KaizalaAttachSubGroupsOperator KaizalaCreateGroupOperator KaizalaDetachSubGroupsOperator",
+            "hitl": "KaizalaHITLApprovalOperator KaizalaHITLOperator",
+            "media": "KaizalaSendAnnouncementOperator KaizalaSendMediaOperator",
+            "member": "KaizalaAddMembersOperator KaizalaAddSubscribersOperator KaizalaRemoveMembersOperator "
+            "KaizalaRemoveSubscribersOperator KaizalaSyncMembersOperator "
+            "KaizalaSyncSubscribersOperator",
+            "message": "KaizalaSendMessageOperator",
+            "reaction": "KaizalaReactOperator",
+            "reminder": "KaizalaSendReminderOperator",
+            "response": "KaizalaPostResponseOperator",
+            "webhook": "KaizalaCreateWebhookOperator KaizalaDeleteWebhookOperator "
+            "KaizalaEnsureWebhooksOperator KaizalaUpdateWebhookOperator",
+        },
+    )
+    if not compat.has_hitl():
+        __all__ = [name for name in __all__ if "HITL" not in name]

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.push.echo import *
     from airflow_provider_kaizala.push.ensure import *
     from airflow_provider_kaizala.push.subscriptions import *
-
-__all__, __getattr__ = lazy(
-    __name__,
-    {
-        "consumer": "kaizala_events",
-        "echo": "ReceiverError check_echo",
-        "ensure": "Owner Step Wanted WebhooksError named_groups plan",
-        "subscriptions": "Subscription derive",
-    },
-)
+else:
+    __all__, __getattr__ = lazy(
+        __name__,
+        {
+            "consumer": "kaizala_events",
+            "echo": "ReceiverError check_echo",
+            "ensure": "Owner Step Wanted WebhooksError named_groups plan",
+            "subscriptions": "Subscription derive",
+        },
+    )

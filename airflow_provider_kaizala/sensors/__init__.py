@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.sensors.message import *
     from airflow_provider_kaizala.sensors.reaction import *
     from airflow_provider_kaizala.sensors.response import *
-
-__all__, __getattr__ = lazy(
-    __name__,
-    {
-        "action": "KaizalaActionSensor",
-        "member": "KaizalaMemberSensor",
-        "message": "KaizalaMessageSensor",
-        "reaction": "KaizalaReactionSensor",
-        "response": "KaizalaResponseSensor",
-    },
-)
+else:
+    __all__, __getattr__ = lazy(
+        __name__,
+        {
+            "action": "KaizalaActionSensor",
+            "member": "KaizalaMemberSensor",
+            "message": "KaizalaMessageSensor",
+            "reaction": "KaizalaReactionSensor",
+            "response": "KaizalaResponseSensor",
+        },
+    )

@@ -46,6 +46,10 @@ class KaizalaTask(CheckedArguments):
         task_id: str
         log: Any
 
+        @property
+        def output(self) -> Any:
+            """Airflow's annotation has no ``output["action_id"]``, though it works."""
+
     @cached_property
     def hook(self) -> KaizalaHook:
         """The hook of this task."""

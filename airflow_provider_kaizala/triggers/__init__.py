@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.triggers.events import *
     from airflow_provider_kaizala.triggers.hitl import *
     from airflow_provider_kaizala.triggers.wait import *
-
-__all__, __getattr__ = lazy(
-    __name__,
-    {
-        "events": "KaizalaEventTrigger",
-        "hitl": "KaizalaHITLTrigger",
-        "wait": "KaizalaWaitTrigger",
-    },
-)
+else:
+    __all__, __getattr__ = lazy(
+        __name__,
+        {
+            "events": "KaizalaEventTrigger",
+            "hitl": "KaizalaHITLTrigger",
+            "wait": "KaizalaWaitTrigger",
+        },
+    )

@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.client.models.tokens import *
     from airflow_provider_kaizala.client.models.webhooks import *
     from airflow_provider_kaizala.client.models.wire import *
-
-__all__, __getattr__ = lazy(
-    __name__,
-    {
-        "bots": "Bot",
-        "forms": "Location PROPERTY_TYPES Property QUESTION_TYPES Question",
-        "groups": "CreatedGroup Group GroupTree Member Subscriber SubscriberOutcome",
-        "people": "Person",
-        "reactions": "Reaction ReactionCounts",
-        "received": "ActionDetails ActionPage Failure ListedAction Posted Response Webhook",
-        "sent": "Action Announcement Audience GROUP_TYPES Job MEMBERS_PER_CALL Media Meeting Message Package Poll "
-        "REACTION_TYPES Sent Survey media_type",
-        "tokens": "AccessToken BotToken RefreshToken",
-        "webhooks": "EVENT_TYPES NewWebhook OBJECT_TYPES WebhookChange",
-        "wire": "UnreadableReplyError",
-    },
-)
+else:
+    __all__, __getattr__ = lazy(
+        __name__,
+        {
+            "bots": "Bot",
+            "forms": "Location PROPERTY_TYPES Property QUESTION_TYPES Question",
+            "groups": "CreatedGroup Group GroupTree Member Subscriber SubscriberOutcome",
+            "people": "Person",
+            "reactions": "Reaction ReactionCounts",
+            "received": "ActionDetails ActionPage Failure ListedAction Posted Response Webhook",
+            "sent": "Action Announcement Audience GROUP_TYPES Job MEMBERS_PER_CALL Media Meeting Message Package Poll "
+            "REACTION_TYPES Sent Survey media_type",
+            "tokens": "AccessToken BotToken RefreshToken",
+            "webhooks": "EVENT_TYPES NewWebhook OBJECT_TYPES WebhookChange",
+            "wire": "UnreadableReplyError",
+        },
+    )

@@ -7,86 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_kaizala.testing.server import KaizalaServer
 from demo.people import RAVI
 from demo.stack import GROUP, Stack, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from airflow_provider_kaizala.testing.server import KaizalaServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
-
-DAGS = """
-import os
-import signal
-from datetime import datetime, timedelta
-
-from airflow.sdk import DAG, get_current_context
-
-from airflow_provider_kaizala.operators import (
-    KaizalaAskPollOperator, KaizalaSendMessageOperator, KaizalaSendPollOperator
-)
-from airflow_provider_kaizala.tasks.state import TaskState
-
-
-def die():
-    "Go as a worker goes that runs out of memory; the first time."
-    if get_current_context()["ti"].try_number == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-class DiesAfterNoting(KaizalaSendMessageOperator):
-    def post(self, context, **given):
-        posted = super().post(context, **given)
-        die()
-        return posted
-
-
-class DiesBeforeNoting:
-    def post(self, context, **given):
-        note = TaskState.set
-        TaskState.set = lambda state, name, value: die() if name == "posted" else note(state, name, value)
-        return super().post(context, **given)
-
-
-class PollThatIsNotNoted(DiesBeforeNoting, KaizalaSendPollOperator):
-    "It is in the group, and the task does not know."
-
-
-class TextThatIsNotNoted(DiesBeforeNoting, KaizalaSendMessageOperator):
-    "Likewise, and nobody can look it up."
-
-
-often = {"retries": 2, "retry_delay": timedelta(seconds=1)}
-choices = ["Yes", "No"]
-with DAG("posts_once", schedule=None, start_date=datetime(2026, 1, 1), default_args=often):
-    lost = KaizalaSendPollOperator(task_id="lost", question="Lost?", options=choices)
-    lost >> [
-        DiesAfterNoting(task_id="noted", text="Noted"),
-        PollThatIsNotNoted(task_id="poll", question="Not noted?", options=choices),
-        TextThatIsNotNoted(task_id="text", text="Not noted"),
-    ]
-
-with DAG("cleared", schedule=None, start_date=datetime(2026, 1, 1)):
-    waits = {"options": choices, "until": "any", "deferrable": True, "poke_interval": 1, "timeout": 600}
-    KaizalaAskPollOperator(task_id="resume", question="Resume?", when_cleared="resume", **waits)
-    KaizalaAskPollOperator(task_id="again", question="Again?", when_cleared="ask_again", **waits)
-    KaizalaSendMessageOperator(task_id="tell", text="Told")
-"""
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("clearing")
-    (folder / "dags").mkdir()
-    (folder / "dags" / "clearing.py").write_text(DAGS)
-    with Stack(folder / "stack", folder / "dags", limited=False) as stack:
-        yield stack
-
-
-@pytest.fixture(scope="module")
-def kaizala(stack: Stack) -> KaizalaServer:
-    return KaizalaServer(stack.kaizala)
 
 
 def posted(kaizala: KaizalaServer, text: str) -> list[dict[str, Any]]:

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_kaizala.testing.server import KaizalaServer
 from demo.people import ASHA, MEERA, RAVI, Person
 from demo.stack import GROUP, Stack, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from airflow_provider_kaizala.testing.server import KaizalaServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 QUESTIONS = {"Pay A?", "Pay B?", "Parcel 1?", "Parcel 2?", "Deploy?", "Close the shop?", "Lunch?"}
 
 
-@pytest.fixture
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    dags = Path(__file__).parent / "dags"
-    with Stack(tmp_path_factory.mktemp("stack"), dags, limited=False) as stack:
-        yield stack
-
-
-def test_a_decision_goes_only_to_the_tasks_below_it(stack: Stack) -> None:
-    kaizala = KaizalaServer(stack.kaizala)
+def test_a_decision_goes_only_to_the_tasks_below_it(stack: Stack, kaizala: KaizalaServer) -> None:
     run = stack.trigger("deciding")
     actions: dict[str, str] = {}
 

@@ -3,40 +3,27 @@
 from __future__ import annotations
 
 import sqlite3
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_kaizala.client import KaizalaClient, calls
+from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.models import NewWebhook
-from airflow_provider_kaizala.client.settings import Settings
 from airflow_provider_kaizala.push.subscriptions import Subscription
 from demo.people import RAVI, Person
-from demo.stack import GROUP, WEBHOOK_SECRET, Stack, wait_for
+from demo.stack import GROUP, WEBHOOK_SECRET, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from airflow_provider_kaizala.client import KaizalaClient
+    from demo.stack import Stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 SUBSCRIPTION = Subscription("kaizala_default", "Group", GROUP)
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    environment = {
-        "AIRFLOW__KAIZALA__WEBHOOK_CONNECTIONS": "kaizala_default",
-        "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "True",  # which starts runs for assets too
-    }
-    dags = Path(__file__).parent / "dags"
-    with Stack(tmp_path_factory.mktemp("stack"), dags, environment, limited=False) as stack:
-        yield stack
-
-
-def subscribe(stack: Stack) -> None:
+def subscribe(stack: Stack, client: KaizalaClient) -> None:
     """Create the webhook of the group; the server asks the receiver for an echo first."""
-    settings = Settings("demo-connector", "demo-secret", stack.kaizala, refresh_token="demo-refresh-token")
     webhook = NewWebhook(
         object_id=SUBSCRIPTION.object_id,
         object_type=SUBSCRIPTION.object_type,
@@ -44,8 +31,7 @@ def subscribe(stack: Stack) -> None:
         callback_url=SUBSCRIPTION.callback_url(stack.airflow),
         callback_token=SUBSCRIPTION.token(WEBHOOK_SECRET),
     )
-    with KaizalaClient(settings) as client:
-        client.run(calls.create_webhook(webhook, GROUP))
+    client.run(calls.create_webhook(webhook, GROUP))
 
 
 def stored(stack: Stack) -> list[tuple[str, str]]:
@@ -53,10 +39,10 @@ def stored(stack: Stack) -> list[tuple[str, str]]:
         return list(database.execute("SELECT group_id, event_type FROM kaizala_event ORDER BY id"))
 
 
-def test_a_message_in_the_group_starts_a_run(stack: Stack) -> None:
+def test_a_message_in_the_group_starts_a_run(stack: Stack, client: KaizalaClient) -> None:
     wait_for("the DAG", lambda: stack.api("GET", "/dags/on_messages") is not None, 60, stack.processes.check)
     stack.api("PATCH", "/dags/on_messages", {"is_paused": False})
-    subscribe(stack)
+    subscribe(stack, client)
     ravi = Person(stack.kaizala, RAVI)
     ravi.say(GROUP, "The shop is open")
     wait_for("the event", lambda: len(stored(stack)) == 1, 30, stack.processes.check)
