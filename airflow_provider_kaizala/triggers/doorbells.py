@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_kaizala.push.events import KaizalaEvent
     from airflow_provider_kaizala.push.pages import Page
-    from airflow_provider_kaizala.triggers.polls import Account
+    from airflow_provider_kaizala.triggers.accounts import Account
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,8 @@ from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.push import pulled
 from airflow_provider_kaizala.push.feed import EventFeed, FeedError, RefusedEventError
 from airflow_provider_kaizala.push.settings import read_settings, receiver_url
-from airflow_provider_kaizala.triggers.polls import Feed, UnreadableConnectionError, polls
+from airflow_provider_kaizala.triggers.accounts import UnreadableConnectionError, accounts
+from airflow_provider_kaizala.triggers.poll import Feed
 from airflow_provider_kaizala.waiting.subjects import (
     ANSWERED_TYPES,
     LISTED_TYPES,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from airflow.triggers.base import TriggerEvent
 
     from airflow_provider_kaizala.client.models import ActionDetails
-    from airflow_provider_kaizala.triggers.polls import Account
+    from airflow_provider_kaizala.triggers.accounts import Account
     from airflow_provider_kaizala.waiting.subjects import Subject
 
 log = logging.getLogger(__name__)
@@ -170,7 +171,7 @@ class _Watch:
         :raises KaizalaError: if the group cannot be watched, or not now
         """
         trigger = self._trigger
-        _, connection = await polls().connection(trigger.kaizala_conn_id)
+        _, connection = await accounts().connection(trigger.kaizala_conn_id)
         if not connection.webhook_secret or trigger.kaizala_conn_id not in read_settings().connections:
             raise KaizalaInputError(
                 f"connection {trigger.kaizala_conn_id!r} needs the extra webhook_secret, and its name in [kaizala] webhook_connections, "
@@ -179,7 +180,7 @@ class _Watch:
         async with AsyncExitStack() as stack:
             feed = EventFeed(trigger.kaizala_conn_id, connection.webhook_secret, receiver_url())
             stack.push_async_callback(feed.aclose)
-            account = await stack.enter_async_context(polls().account(trigger.kaizala_conn_id))
+            account = await stack.enter_async_context(accounts().account(trigger.kaizala_conn_id))
             seen = await self._load()
             if seen is None:
                 seen = _Seen(await self._read_all(account))

@@ -18,7 +18,7 @@ from asgiref.sync import sync_to_async
 from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.errors import KaizalaError
 from airflow_provider_kaizala.client.models.wire import iso
-from airflow_provider_kaizala.triggers.polls import polls
+from airflow_provider_kaizala.triggers.accounts import accounts
 from airflow_provider_kaizala.triggers.wait import KaizalaWaitTrigger
 from airflow_provider_kaizala.waiting.decision import decide
 from airflow_provider_kaizala.waiting.wait import LAST_LOOK, Wait
@@ -26,7 +26,7 @@ from airflow_provider_kaizala.waiting.wait import LAST_LOOK, Wait
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_kaizala.triggers.polls import Feed
+    from airflow_provider_kaizala.triggers.poll import Feed
     from airflow_provider_kaizala.waiting.decision import Decision
 
 compat.need_hitl()
@@ -145,7 +145,7 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
     async def _last_look(self, wait: Wait) -> Wait:
         """Read the group once more: what the poll has seen is up to an interval old."""
         try:
-            async with asyncio.timeout(LAST_LOOK), polls().account(self.kaizala_conn_id) as account:
+            async with asyncio.timeout(LAST_LOOK), accounts().account(self.kaizala_conn_id) as account:
                 wait, details = await account.read(wait.look())
             self.update(wait, details)
         except Exception as error:  # noqa: BLE001

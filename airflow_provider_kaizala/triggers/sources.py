@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.client.models import ListedAction, ReactionCounts, Response
     from airflow_provider_kaizala.client.paging import Page, Paged
     from airflow_provider_kaizala.client.readings import Reading
-    from airflow_provider_kaizala.triggers.polls import Poll
+    from airflow_provider_kaizala.triggers.poll import Poll
     from airflow_provider_kaizala.waiting.subjects import Subject
 
 T = TypeVar("T")

@@ -13,14 +13,14 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.errors import KaizalaError
-from airflow_provider_kaizala.triggers.polls import UnreadableConnectionError, polls
+from airflow_provider_kaizala.triggers.accounts import UnreadableConnectionError, accounts
 from airflow_provider_kaizala.waiting.wait import Update, Wait
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from airflow_provider_kaizala.client.models import ActionDetails
-    from airflow_provider_kaizala.triggers.polls import Feed
+    from airflow_provider_kaizala.triggers.poll import Feed
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class KaizalaWaitTrigger(BaseTrigger):
         """
         try:
             async with asyncio.timeout(self.seconds_left(wait)), AsyncExitStack() as attempt:
-                account = await attempt.enter_async_context(polls().account(self.kaizala_conn_id))
+                account = await attempt.enter_async_context(accounts().account(self.kaizala_conn_id))
                 if not wait.settled:
                     wait, _ = await account.read(wait.look())
                 feed = await attempt.enter_async_context(account.watch(wait.subject, wait.interval))

@@ -25,7 +25,7 @@ def mode(request: pytest.FixtureRequest) -> dict[str, Any]:
 @pytest.fixture
 def no_gathering(monkeypatch: pytest.MonkeyPatch) -> None:
     """``dag.test()`` runs one trigger after another, so a poll would wait for others in vain; and nobody reports on workers."""
-    monkeypatch.setattr("airflow_provider_kaizala.triggers.polls.GATHER", 0.0)
+    monkeypatch.setattr("airflow_provider_kaizala.triggers.poll.GATHER", 0.0)
     monkeypatch.setattr("airflow_provider_kaizala.compat.PARKING", 0)
 
 

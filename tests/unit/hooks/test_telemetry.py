@@ -25,8 +25,8 @@ from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaNotFound
 from airflow_provider_kaizala.hooks import KaizalaHook
 from airflow_provider_kaizala.push.events import KaizalaEvent
 from airflow_provider_kaizala.tasks import wait_for_people
+from airflow_provider_kaizala.triggers.accounts import Account
 from airflow_provider_kaizala.triggers.pacing import Pacer
-from airflow_provider_kaizala.triggers.polls import Account
 
 RAVI = "+910000000002"
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"

@@ -17,7 +17,7 @@ from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.push.events import KaizalaEvent
 from airflow_provider_kaizala.push.feed import FeedError
 from airflow_provider_kaizala.push.pages import Page
-from airflow_provider_kaizala.triggers import doorbells, pacing, polls
+from airflow_provider_kaizala.triggers import accounts, doorbells, pacing, poll
 from airflow_provider_kaizala.triggers import wait as triggers_wait
 from airflow_provider_kaizala.waiting.wait import Wait
 
@@ -127,7 +127,7 @@ class Stage:
         async def wait(subject, told):
             try:
                 async with (
-                    polls.polls().account(conn_id) as account,
+                    accounts.accounts().account(conn_id) as account,
                     account.watch(subject, interval) as feed,
                 ):
                     while True:
@@ -237,7 +237,8 @@ def stage(kaizala, monkeypatch):
     monkeypatch.setattr("airflow_provider_kaizala.hooks.kaizala.shared_budget", lambda settings: Budget(0))
     monkeypatch.setattr(KaizalaHook, "async_connection", async_connection)
     monkeypatch.setattr(AsyncKaizalaClient, "run", slow_run)
-    monkeypatch.setattr(polls, "time", clock)
+    monkeypatch.setattr(accounts, "time", clock)
+    monkeypatch.setattr(poll, "time", clock)
     monkeypatch.setattr(doorbells, "time", clock)
     monkeypatch.setattr(triggers_wait, "time", clock)
     monkeypatch.setattr(Wait, "now", staticmethod(wall_clock))

@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.push.pulled import PULLED
-from airflow_provider_kaizala.triggers import doorbells, polls
+from airflow_provider_kaizala.triggers import accounts, doorbells
 from airflow_provider_kaizala.triggers.wait import KaizalaWaitTrigger
 from airflow_provider_kaizala.waiting.people import respondents
 from airflow_provider_kaizala.waiting.subjects import NewActions, NewMembers, Reactions, Responses
@@ -678,11 +678,11 @@ def test_accounts_that_end_while_others_begin(stage, kaizala, group, receiver):
 
     async def scene():
         for _ in range(20):
-            async with polls.polls().account("kaizala_default"):
+            async with accounts.accounts().account("kaizala_default"):
                 pass
         async with stage.waits(on(group)) as (told,):
             await asyncio.sleep(1)
-            return told, len(polls.polls()._accounts), len(polls.polls()._bells)
+            return told, len(accounts.accounts()._accounts), len(accounts.accounts()._bells)
 
     told, *counts = stage.play(scene)
     assert who(told[-1]) == [RAVI]

@@ -154,7 +154,7 @@ def test_an_event_wakes_a_wait(stage: Any, stored: StoredEvents, monkeypatch: py
             self._hear(stored.events[-1])
 
     monkeypatch.setenv("AIRFLOW__KAIZALA__WEBHOOK_CONNECTIONS", "kaizala_default")
-    monkeypatch.setattr("airflow_provider_kaizala.triggers.polls.Doorbell", Bell)
+    monkeypatch.setattr("airflow_provider_kaizala.triggers.accounts.Doorbell", Bell)
 
     async def scene() -> list[list[str]]:
         async with stage.waits(about("done"), interval=600) as (told,):

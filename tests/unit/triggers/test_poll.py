@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from airflow_provider_kaizala.client.errors import KaizalaForbiddenError, KaizalaNotFoundError
-from airflow_provider_kaizala.triggers import polls
+from airflow_provider_kaizala.triggers import accounts, poll
 from airflow_provider_kaizala.triggers.sources import ActionsSource
 from airflow_provider_kaizala.waiting.people import respondents
 from airflow_provider_kaizala.waiting.subjects import Responses, read_subject
@@ -109,7 +109,7 @@ def test_a_poll_ends_with_its_last_wait(stage, kaizala, group):
     """Though the account is in use. Its part of the calls goes to the other polls."""
 
     async def scene():
-        async with polls.polls().account("kaizala_default") as account:
+        async with accounts.accounts().account("kaizala_default") as account:
             async with account.watch(on(group), 10), account.watch(on(OTHER), 10):
                 await asyncio.sleep(5)
                 both = len(asyncio.all_tasks()), len(account.pacer.sweepers)
@@ -229,7 +229,7 @@ def test_a_connection_that_is_gone_is_asked_for_again(stage, kaizala, group, con
 
     async def scene():
         with pytest.raises(Exception, match="later"):
-            async with polls.polls().account("later"):
+            async with accounts.accounts().account("later"):
                 pass
         connect("later")
         async with stage.waits(on(group), conn_id="later") as (told,):
@@ -245,9 +245,9 @@ def test_connections_share_a_client_only_if_all_their_settings_are_the_same(stag
 
     async def scene():
         async with (
-            polls.polls().account("kaizala_default") as first,
-            polls.polls().account("same") as same,
-            polls.polls().account("other") as other,
+            accounts.accounts().account("kaizala_default") as first,
+            accounts.accounts().account("same") as same,
+            accounts.accounts().account("other") as other,
         ):
             return first is same, first is other
 
@@ -386,8 +386,8 @@ def test_its_lines_are_not_in_the_log_of_the_task_that_came_first(stage, kaizala
             lines.append((task.get(), record.getMessage()))
 
     handler = Handler()
-    monkeypatch.setattr(polls.log, "handlers", [handler])
-    monkeypatch.setattr(polls.log, "level", logging.INFO)
+    monkeypatch.setattr(poll.log, "handlers", [handler])
+    monkeypatch.setattr(poll.log, "level", logging.INFO)
     kaizala.otherwise = lambda request: kaizala.error(500, "Internal")
 
     async def scene():
@@ -406,7 +406,7 @@ def test_no_key_holds_a_secret(stage, kaizala, group, secrets_of_the_connection,
     async def scene():
         async with stage.waits(on(group)):
             await asyncio.sleep(1)
-            return repr(list(polls.polls()._accounts))
+            return repr(list(accounts.accounts()._accounts))
 
     text = stage.play(scene) + logs.text
     assert [secret for secret in secrets_of_the_connection if secret in text] == []
