@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-CONSTRAINTS := constraints-py311-airflow332.txt
+CONSTRAINTS := constraints/airflow-3.3.2.txt
 MOTO := .build/moto
 # Each file of tests runs in one of two processes, since fixtures are shared within a file.
 # The generated contract tests run alone: their ids repeat, and xdist would run only one of each.
@@ -74,18 +74,10 @@ $(MOTO)/.installed: benchmarks/moto-requirements.txt
 	@$(MOTO)/bin/python -m pip install -qq --disable-pip-version-check --no-deps -r $<
 	@touch $@
 
-# The tests inside Airflow, on the oldest supported version. The server runs in the first environment, since Airflow 2 requires an
-# older SQLAlchemy. ARGS selects tests.
-OLD := .build/airflow-2.11
-matrix: $(STAMP) $(OLD)/.installed ## the tests inside Airflow on the oldest supported version; ARGS selects tests
-	KAIZALA_SERVER_PYTHON=$(abspath $(BIN))/python $(OLD)/bin/python -m pytest -q $(or $(ARGS),tests/airflow) -W ignore -p no:logging -p no:cacheprovider -o filterwarnings=
-
-$(OLD)/.installed: constraints-py311-airflow2112.txt
-	@echo "setting up $(OLD) (once; about a minute)"
-	@test -x $(OLD)/bin/python || $(PYTHON) -m venv $(OLD)
-	@$(OLD)/bin/python -m pip install -qq --disable-pip-version-check -c constraints-py311-airflow2112.txt apache-airflow apache-airflow-providers-standard matplotlib pytest pytest-timeout
-	@$(OLD)/bin/python -m pip install -qq --disable-pip-version-check -c constraints-py311-airflow2112.txt -e '.[examples]'
-	@touch $@
+# The tests of the built wheel on each supported version of Airflow, and on a pre-release. AIRFLOW selects versions ("3.1.8 3.3.2:3.13"),
+# ARGS tests. The environments stay in .build/.
+matrix: $(STAMP) ## the tests of the wheel on every version of Airflow; AIRFLOW selects versions, ARGS tests
+	$(BIN)/python -m tests.matrix $(AIRFLOW) $(if $(ARGS),-- $(ARGS))
 
 lint: $(STAMP) ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
-from sqlalchemy import JSON, MetaData, NullPool, create_engine, select
+from sqlalchemy import JSON, MetaData, create_engine, select
+from sqlalchemy.pool import NullPool
 
 from airflow_provider_kaizala.client.models.webhooks import EVENT_TYPES
 from airflow_provider_kaizala.push.assets import asset_uri

@@ -10,18 +10,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import requests
 
 from demo.processes import Processes, Running
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 WEBHOOK_SECRET = "demo-webhook-secret"
-COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 _BIN = Path(sys.executable).parent
 
 
@@ -63,6 +62,18 @@ class Stack(Running):
     :param database: URL of an empty PostgreSQL database for Airflow (``postgresql+psycopg://``); SQLite without it
     """
 
+    #: each component of Airflow, with the arguments of its command
+    components: ClassVar[Mapping[str, Sequence[str]]] = {
+        "api-server": (),
+        "scheduler": ("--skip-serve-logs",),
+        "dag-processor": (),
+        "triggerer": ("--skip-serve-logs",),
+    }
+    #: where Airflow's REST API is, where in it the health, and of what
+    api_root = "/api/v2"
+    health_path = "/monitor/health"
+    monitored: ClassVar[Sequence[str]] = ("metadatabase", "scheduler", "dag_processor", "triggerer")
+
     def __init__(
         self,
         folder: Path,
@@ -79,10 +90,9 @@ class Stack(Running):
         for each in (self.home, self.logs):
             each.mkdir(parents=True, exist_ok=True)
         self.processes = Processes(self.logs)
-        port, airflow_port = free_port(), free_port()
-        self.kaizala = f"http://127.0.0.1:{port}"
+        self._port, airflow_port = free_port(), free_port()
+        self.kaizala = f"http://127.0.0.1:{self._port}"
         self.airflow = f"http://localhost:{airflow_port}"
-        self._ports = (port, airflow_port)
         connection = {
             "conn_type": "kaizala",
             "host": self.kaizala,
@@ -122,10 +132,11 @@ class Stack(Running):
 
     def start(self) -> None:
         """Start all components, and wait until they are ready."""
-        port, airflow_port = self._ports
+        # Airflow 2 and 3.0 need an SQLAlchemy that is too old for the server
+        python = os.environ.get("KAIZALA_SERVER_PYTHON", sys.executable)
         self.processes.start(
             "kaizala-server",
-            [sys.executable, "-m", "airflow_provider_kaizala.server", "serve", "--port", str(port), "--seed", "demo",
+            [python, "-m", "airflow_provider_kaizala.server", "serve", "--port", str(self._port), "--seed", "demo",
              "--database", f"sqlite:///{self.folder / 'kaizala.db'}", "--test-mode", *self._limits],
             self.env,
         )  # fmt: skip
@@ -138,13 +149,8 @@ class Stack(Running):
         )
         if migrated.returncode:
             raise RuntimeError(f"airflow db migrate failed:\n{migrated.stderr[-2000:]}")
-        extra = {
-            "api-server": ["--port", str(airflow_port)],
-            "scheduler": ["--skip-serve-logs"],
-            "triggerer": ["--skip-serve-logs"],
-        }
-        for name in COMPONENTS:
-            self.start_component(name, *extra.get(name, []))
+        for name, arguments in self.components.items():
+            self.start_component(name, *arguments)
         wait_for("kaizala-server", self._kaizala_ready, 30, self.processes.check)
         wait_for("Airflow", self._airflow_ready, 120, self.processes.check)
 
@@ -157,17 +163,16 @@ class Stack(Running):
 
     def _airflow_ready(self) -> bool:
         try:
-            health = requests.get(f"{self.airflow}/api/v2/monitor/health", timeout=5).json()
+            health = requests.get(f"{self.airflow}{self.api_root}{self.health_path}", timeout=5).json()
         except (requests.RequestException, ValueError):
             return False
-        parts = ("metadatabase", "scheduler", "dag_processor", "triggerer")
-        return all(health.get(part, {}).get("status") == "healthy" for part in parts)
+        return all(health.get(part, {}).get("status") == "healthy" for part in self.monitored)
 
     # --- Airflow's REST API ------------------------------------------------------------------------------------------------
 
     def api(self, method: str, path: str, body: Any = None) -> Any:
         """Call Airflow's REST API; return the JSON of the reply, or None for 404."""
-        reply = requests.request(method, f"{self.airflow}/api/v2{path}", json=body, timeout=60)
+        reply = requests.request(method, f"{self.airflow}{self.api_root}{path}", json=body, timeout=60)
         if reply.status_code == 404:
             return None
         reply.raise_for_status()

@@ -44,7 +44,7 @@ def test_no_floor_admits_a_known_vulnerability(name: str) -> None:
 
 def test_what_is_pinned_is_not_below_the_floors() -> None:
     pinned = {}
-    for line in (ROOT / "constraints-py311-airflow332.txt").read_text().splitlines():
+    for line in (ROOT / "constraints/airflow-3.3.2.txt").read_text().splitlines():
         name, _, version = line.partition("==")
         if version:
             pinned[name.strip().lower()] = Version(version.strip())
