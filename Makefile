@@ -12,7 +12,7 @@ PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 # Many processes import the same modules: without stored bytecode each would compile all of them, and pytest rewrite all tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv demo unit test lint e2e browser screenshots postgres faults fuzz matrix bench clean
+.PHONY: help venv demo unit test lint e2e browser screenshots docs postgres faults fuzz matrix bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,11 @@ browser: $(STAMP) ## the tests of the page
 # Take the pictures of the page in docs/, in the Chromium of this machine.
 screenshots: $(STAMP) ## the pictures of the page in docs/
 	@$(BIN)/python -m demo.screenshots
+
+# Warnings are errors, and so are links that lead nowhere.
+docs: $(STAMP) ## the documentation site in .build/docs
+	@$(BIN)/sphinx-build -q -E -W --keep-going -b html -d .build/docs-read docs .build/docs
+	@echo "the site: .build/docs/index.html"
 
 # The server's tests on PostgreSQL, which must be installed; they start an instance of their own. ARGS selects tests.
 postgres: $(STAMP) ## the server's tests on PostgreSQL; ARGS selects tests

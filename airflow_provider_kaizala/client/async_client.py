@@ -28,7 +28,10 @@ T = TypeVar("T")
 class AsyncKaizalaClient:
     """Makes calls on an event loop, also several at once. Follows the same rules as ``KaizalaClient``.
 
-    The arguments are the same too; *store* is called in a thread.
+    :param settings: the connector
+    :param store: keeps tokens between processes; it is called in a thread. By default they are forgotten with this client
+    :param policy: the rules, to inject a clock or share a budget
+    :param sleep: waits a number of seconds
     """
 
     def __init__(
@@ -46,7 +49,7 @@ class AsyncKaizalaClient:
         self._transport = HttpxTransport(settings)
 
     async def run(self, call: Call[T], *, within: float = math.inf) -> T:
-        """Make a call and return its result, as :meth:`KaizalaClient.run` does."""
+        """Make a call and return its result, as :meth:`~airflow_provider_kaizala.client.client.KaizalaClient.run` does."""
         one = single(call)
         with self.policy.observer.call(one):
             return await drive(self.policy.perform(one, within), self._do, TransportFailure)

@@ -8,7 +8,11 @@ from collections import deque
 
 
 class Budget:
-    """Allows at most *limit* calls in any window of *seconds*; 0 means no limit. It has no clock: the caller passes the time."""
+    """Allows so many calls in any window of time. It has no clock: the caller passes the time.
+
+    :param limit: how many calls; 0 for no limit
+    :param seconds: length of the window
+    """
 
     def __init__(self, limit: int, seconds: float = 60.0) -> None:
         self.limit, self.seconds = limit, seconds

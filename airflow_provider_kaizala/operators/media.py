@@ -137,7 +137,7 @@ class KaizalaSendAnnouncementOperator(KaizalaPostOperator):
 
     :param text: 1 to 4,000 characters, or a file ending in ``.j2`` or ``.jinja`` (templated)
     :param title: its headline (templated)
-    :param files: paths, ``ObjectStoragePath``s or their URLs (templated)
+    :param files: paths, ``ObjectStoragePath`` objects, or their URLs (templated)
     :return: ``{"group_id", "reference_id", "action_id"}``
     """
 

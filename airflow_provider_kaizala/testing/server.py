@@ -158,7 +158,7 @@ class KaizalaServer:
 
         :param connector_id: the seed's first by default
         :param default_group: by default the first group that the connector has a grant for, else the seed's first
-        :param extra: further extras of the connection, such as ``retries=0``
+        :param extra: further extras of the connection, such as ``timeout=5``
         """
         seeded = self.seeded()
         found = [one for one in seeded["connectors"] if connector_id in (None, one["id"])]
