@@ -1,6 +1,6 @@
 r"""What commands print: lines, and rows as a table, JSON, YAML or plain columns.
 
-What comes from Kaizala was typed by other people: characters that a terminal would obey are shown as ``\x1b``.
+What comes from Kaizala was typed by other people: characters that a terminal would obey are shown as ``\u001b``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def printable(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(printable, value))
-    return _OBEYED.sub(lambda found: ascii(found[0])[1:-1], str(value))
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", str(value))
 
 
 def counted(count: int, noun: str) -> str:
@@ -163,16 +163,14 @@ def _print_table(cells: Sequence[Sequence[str]]) -> None:
 
     screen = console()
     heads, *rows = cells
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for head in heads:
-        table.add_column(head, overflow="fold")
-    for row in rows:
-        table.add_row(*map(_styled, row))
-    words = [
-        max(cell_len(word) for cell in column for word in (cell.split() or [""]))
-        for column in zip(*cells, strict=True)
-    ]
+    columns = list(zip(*cells, strict=True))
+    words = [max(cell_len(word) for cell in column for word in (cell.split() or [""])) for column in columns]
     if sum(words) + 2 * (len(words) - 1) <= screen.width:
+        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+        for column, word in zip(columns, words, strict=True):
+            table.add_column(column[0], min_width=word, no_wrap=max(map(cell_len, column)) == word)
+        for row in rows:
+            table.add_row(*map(_styled, row))
         screen.print(table)
         return
     for at, row in enumerate(rows):

@@ -98,7 +98,7 @@ def _move(conn_id: str, rotated: dict[str, str]) -> None:
     count = counted(len(rotated), "rotated refresh token")
     if home != DATABASE:
         note(
-            f"{count} stay in Airflow's Variables: connection {conn_id!r} comes from {home}, which this command does not change"
+            f"{count} kept in Airflow's Variables: connection {conn_id!r} comes from {home}, which this command does not change"
         )
         return
     update_extra(conn_id, rotated)
