@@ -29,6 +29,7 @@ from airflow_provider_kaizala.tasks.wait_for_people import (
     check_times,
     literal_rule,
 )
+from airflow_provider_kaizala.waiting.decision import require_offered
 from airflow_provider_kaizala.waiting.people import Eligible
 from airflow_provider_kaizala.waiting.rules import People, Quorum, read_rule
 from airflow_provider_kaizala.waiting.subjects import Responses
@@ -151,11 +152,8 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
         :raises KaizalaInputError: says why
         """
         offered = self.offered()
-        for option in rule.options():
-            if offered is not None and not is_offered(option, offered):
-                raise KaizalaInputError(
-                    f"until: option {option!r} is not offered; the options are {', '.join(map(repr, offered))}"
-                )
+        if offered is not None:
+            require_offered(rule, offered)
         if self.voters is not None and is_literal(self.voters):
             rule.within(Eligible(dict.fromkeys(self.checked("voters")), described="voters"))
 

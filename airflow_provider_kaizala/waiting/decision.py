@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.waiting.people import answers_of, latest, names
 from airflow_provider_kaizala.waiting.rules import AnyAnswer, AnyOf, AtLeast, People, Quorum
-from airflow_provider_kaizala.waiting.tally import as_offered, chosen, winner
+from airflow_provider_kaizala.waiting.tally import as_offered, chosen, is_offered, winner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,18 @@ def approval_rule(approve: str, reject: str, quorum: int, approvers: Sequence[st
     if approvers is not None:
         return Quorum(approve, quorum, tuple(approvers))
     return AnyOf((Quorum(approve, quorum), Quorum(reject, 1)), strict=True)
+
+
+def require_offered(rule: Rule, options: Sequence[str]) -> None:
+    """Check that the options of a rule are offered.
+
+    :raises KaizalaInputError: names one that is not
+    """
+    for option in rule.options():
+        if not is_offered(option, options):
+            raise KaizalaInputError(
+                f"until: option {option!r} is not offered; the options are {', '.join(map(repr, options))}"
+            )
 
 
 class Decision(Value):

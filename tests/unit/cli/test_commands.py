@@ -1,51 +1,45 @@
-"""The table of commands, and what only a terminal or a sick webhook shows."""
+"""The tree of commands: the same in ``airflow-kaizala`` and ``airflow kaizala``, complete, and cheap to import."""
 
 from __future__ import annotations
 
 import argparse
-import io
-import logging
+import os
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from importlib import import_module
 
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_2_PLUS
 
-from airflow_provider_kaizala.cli import commands, webhooks
-from airflow_provider_kaizala.cli.commands import WEBHOOKS, main
-from airflow_provider_kaizala.push.ensure import Owner
-from airflow_provider_kaizala.push.subscriptions import Subscription
-
-BASE = "https://airflow.example.com"
-IN_A_YEAR = datetime.now(tz=UTC) + timedelta(days=365)
+from airflow_provider_kaizala.cli import commands
+from airflow_provider_kaizala.cli.commands import main
+from airflow_provider_kaizala.cli.tree import TREE, Command
 
 
-def webhook(webhook_id="w1", url=None, *, group, active=True, expires_at=IN_A_YEAR):
-    return {
-        "id": webhook_id,
-        "objectId": group,
-        "objectType": "Group",
-        "events": ["JobResponse"],
-        "callbackUrl": url or Subscription("kaizala_default", "Group", group).callback_url(BASE),
-        "validity": int(expires_at.timestamp() * 1000),
-        "active": active,
-    }
+def leaves(group, *path):
+    """All commands, each with the words that call it."""
+    for each in group.commands:
+        if isinstance(each, Command):
+            yield (*path, each.name), each
+        else:
+            yield from leaves(each, *path, each.name)
 
 
-class Terminal(io.StringIO):
-    """What a person types."""
-
-    def isatty(self):
-        return True
+LEAVES = dict(leaves(TREE))
+ids = [" ".join(path) for path in LEAVES]
 
 
 def options(parser):
     return {
-        option: (action.required, action.nargs, action.default, tuple(action.choices or ()))
+        action.dest: (
+            action.option_strings,
+            action.required,
+            action.nargs,
+            action.default,
+            tuple(action.choices or ()),
+        )
         for action in parser._actions
-        for option in action.option_strings
-        if option.startswith("--") and option != "--help"
+        if action.dest != "help"
     }
 
 
@@ -57,167 +51,99 @@ def of(parser, *names):
     return parser
 
 
-@pytest.mark.parametrize("command", WEBHOOKS, ids=lambda each: each.name)
-def test_every_command_has_a_function_and_a_help(command, capsys):
-    assert callable(getattr(webhooks, f"{command.name}_webhooks"))
+def test_there_are_all_commands():
+    assert ids == [
+        "login", "check", "groups", "members", "send", "ask", "tail",
+        "webhooks ensure", "webhooks list", "webhooks test", "webhooks remove", "tokens status", "tokens rotate", "server",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "command"), LEAVES.items(), ids=ids)
+def test_every_command_has_a_function_and_a_help(path, command, capsys):
+    module, _, name = command.function.partition(":")
+    assert callable(getattr(import_module(f"airflow_provider_kaizala.cli.{module}"), name))
     with pytest.raises(SystemExit) as exits:
-        main(["webhooks", command.name, "--help"])
+        main([*path, "--help"])
     assert exits.value.code == 0
     shown = capsys.readouterr().out
     assert command.help in " ".join(shown.split())
-    assert all(one.flag in shown for one in command.options)
+    assert all(
+        each.flags[-1] in shown or each.settings.get("metavar", "") in shown for each in command.arguments
+    )
+
+
+def test_no_command_takes_a_secret_as_an_argument():
+    flags = {flag for command in LEAVES.values() for argument in command.arguments for flag in argument.flags}
+    assert "--connector-id" in flags
+    assert not flags & {"--pin", "--secret", "--password", "--token", "--refresh-token", "--connector-secret"}
 
 
 @pytest.mark.skipif(not AIRFLOW_V_3_2_PLUS, reason="Airflow has commands of providers since 3.2")
-@pytest.mark.parametrize("name", [each.name for each in WEBHOOKS])
-def test_airflow_gets_the_same_options(name):
+@pytest.mark.parametrize("path", LEAVES, ids=ids)
+def test_airflow_gets_the_same_options(path):
     from airflow.cli.cli_parser import _add_command
 
     (group,) = commands.get_cli_commands()
     parser = argparse.ArgumentParser()
     _add_command(parser.add_subparsers(), group)
-    theirs = of(parser, "kaizala", "webhooks", name)
-    assert options(theirs) == options(of(commands.parser(), "webhooks", name))
-    assert options(theirs)["--conn-id"] == (False, None, "kaizala_default", ())
+    assert options(of(parser, "kaizala", *path)) == options(of(commands.parser(), *path))
 
 
-def test_the_table_loads_neither_airflow_nor_the_commands():
+def test_the_tree_loads_neither_airflow_nor_the_commands():
     code = (
-        "import sys; import airflow_provider_kaizala.cli.commands; "
-        "print([name for name in sys.modules if name.startswith(('airflow.', 'requests', 'httpx', 'argparse', "
-        "'airflow_provider_kaizala.hooks', 'airflow_provider_kaizala.client'))])"
+        "import sys; before = set(sys.modules); import airflow_provider_kaizala.cli.commands; "
+        "print(sorted(name for name in set(sys.modules) - before if name.partition('.')[0] in ('airflow', 'argparse', 'argcomplete', "
+        "'requests', 'httpx', 'rich', 'airflow_provider_kaizala')))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
-    assert done.stdout.strip() == "[]"
+    package = "airflow_provider_kaizala"
+    assert done.stdout.strip() == str(
+        [package, *(f"{package}.cli{each}" for each in ("", ".commands", ".exit_codes", ".tree"))]
+    )
+
+
+def test_a_wrong_command_line_is_one_line(capsys):
+    for words, says in [
+        (["groups", "--output", "xml"], "invalid choice: 'xml'"),
+        (["ask", "Tea?"], "the following arguments are required: OPTION"),
+        (["nothing"], "invalid choice: 'nothing'"),
+        ([], "the following arguments are required: COMMAND"),
+    ]:
+        with pytest.raises(SystemExit) as exits:
+            main(words)
+        assert exits.value.code == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert says in err
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    ("typed", "code", "removed"), [("y\n", 0, True), ("YES\n", 0, True), ("\n", 1, False), ("no\n", 1, False)]
-)
-def test_a_person_is_asked_before_webhooks_are_removed(
-    kaizala, group, monkeypatch, capsys, typed, code, removed
-):
-    monkeypatch.setattr("sys.stdin", Terminal(typed))
-    kaizala.script = [
-        (
-            200,
-            {
-                "webhooks": [
-                    webhook(group=group),
-                    webhook("foreign", "https://other.example/?key=1", group=group),
-                ]
-            },
-        ),
-        (200, {}),
-    ]
-    assert main(["webhooks", "remove"]) == code
-    assert [call.path for call in kaizala.calls() if call.method == "DELETE"] == ["/webhook/w1"] * removed
-    shown = capsys.readouterr().out
-    assert f"webhook w1 of group {group}, which calls {BASE}/kaizala/kaizala_default" in shown
-    assert ("1 removed" if removed else "nothing was removed") in shown
-
-
-def test_nobody_is_asked_if_there_is_nothing_to_remove(kaizala, monkeypatch, capsys):
-    kaizala.script = [(200, {"webhooks": []})]
-    assert main(["webhooks", "remove"]) == 0
-    assert capsys.readouterr().out == "0 removed\n"
-
-
-def test_a_webhook_that_cannot_be_removed_does_not_keep_the_others(kaizala, group, capsys):
-    kaizala.script = [
-        (200, {"webhooks": [webhook(group=group), webhook("w2", group=group)]}),
-        kaizala.error(403),
-        (200, {}),
-    ]
-    assert main(["webhooks", "remove", "--yes"]) == 1
-    out, err = capsys.readouterr()
-    assert "error: webhook w1: deleteWebhook failed" in err
-    assert out.endswith("1 removed\n")
-
-
-@pytest.mark.parametrize(
-    ("changes", "state"),
+    ("line", "offered"),
     [
-        ({}, "active"),
-        ({"active": False}, "disabled"),
-        ({"active": False, "expires_at": datetime(2026, 1, 1, tzinfo=UTC)}, "ended"),
+        ("airflow-kaizala to", {"tokens"}),
+        ("airflow-kaizala webhooks ", {"ensure", "list", "test", "remove", "-h", "--help"}),
+        ("airflow-kaizala groups --output ", {"table", "json", "yaml", "plain"}),
     ],
 )
-def test_the_state_of_a_webhook(kaizala, group, monkeypatch, capsys, changes, state):
-    monkeypatch.setattr("airflow_provider_kaizala.push.check_echo", lambda *args: "plain http")
-    kaizala.script = [(200, {"webhooks": [webhook(group=group, **changes)]})] * 2
-    assert main(["webhooks", "list"]) == 0
-    assert f" {state} " in capsys.readouterr().out
-    assert main(["webhooks", "test"]) == (0 if state == "active" else 1)
-    out, err = capsys.readouterr()
-    assert f"webhook w1 of group {group}: {state}, until" in out
-    assert "warning: plain http" in err
-
-
-def test_the_receiver_is_looked_for_where_the_webhooks_call(kaizala, group, monkeypatch, capsys):
-    asked = []
-    monkeypatch.setattr(
-        "airflow_provider_kaizala.push.check_echo", lambda settings, url, conn_id: asked.append(url)
-    )
-    below = Subscription("kaizala_default", "Group", group).callback_url("https://x.example/kaizala/airflow")
-    kaizala.script = [(200, {"webhooks": [webhook(group=group), webhook("w2", below, group=group)]})]
-    main(["webhooks", "test"])
-    assert asked == [BASE, "https://x.example/kaizala/airflow"]
-
-
-def test_a_group_that_cannot_be_listed_is_an_error_beside_the_others(kaizala, group, capsys):
-    kaizala.script = [kaizala.error(403), (200, {"webhooks": [webhook(group=group)]})]
-    assert main(["webhooks", "list", "--group", "g1", "--group", group]) == 1
-    out, err = capsys.readouterr()
-    assert "error: group g1: listWebhooks failed" in err
-    assert [line.split()[:2] for line in out.splitlines()] == [["GROUP", "ID"], [group, "w1"]]
-
-
-def test_what_ensure_did_is_shown_even_if_a_group_fails(kaizala, connect, monkeypatch, capsys):
-    monkeypatch.setattr("airflow_provider_kaizala.push.check_echo", lambda *args: None)
-    connect(extra={"webhook_secret": "the secret"})
-    kaizala.script = [kaizala.error(403), (200, {"webhooks": []}), (200, {"webhookId": "w2"})]
-    assert main(["webhooks", "ensure", "--public-url", BASE, "--group", "g1", "g2"]) == 1
-    out, err = capsys.readouterr()
-    assert "created: webhook w2 of group g2, the group has none" in out
-    assert out.endswith("1 created\n")
-    assert "1 of the groups could not be dealt with" in err
-    shown = out + err
-    assert not [
-        each for each in ("the secret", Owner("kaizala_default", "the secret").token("g2")) if each in shown
-    ]
-
-
-class LikeAirflow2(logging.StreamHandler):
-    """Writes to what stdout is at that moment, and takes no other stream."""
-
-    @property
-    def stream(self):
-        return sys.stdout
-
-    @stream.setter
-    def stream(self, value):
-        if value is not sys.stdout:
-            raise AttributeError("no setter")
-
-
-@pytest.mark.parametrize("kind", [logging.StreamHandler, LikeAirflow2])
-def test_what_is_logged_does_not_mix_with_the_output(kaizala, group, capsys, kind):
-    root = logging.getLogger()
-    before, handler = root.handlers[:], kind(sys.stdout)
-    handler.addFilter(lambda record: "masked" not in record.getMessage())
-    root.addHandler(handler)
-    try:
-        kaizala.script = [
-            lambda request: logging.getLogger("airflow.x").error("went wrong") or (200, {"webhooks": []})
-        ]
-        assert main(["webhooks", "list", "--output", "json"]) == 0
-        logging.getLogger("airflow.x").error("masked")
-    finally:
-        root.handlers[:] = before
-    out, err = capsys.readouterr()
-    assert out == "[]\n"
-    assert "went wrong" in err
-    assert "masked" not in err
+def test_a_shell_completes_words(line, offered, tmp_path):
+    """As bash does with ``register-python-argcomplete airflow-kaizala``."""
+    found = tmp_path / "words"
+    env = {
+        **os.environ,
+        "_ARGCOMPLETE": "1",
+        "_ARGCOMPLETE_STDOUT_FILENAME": str(found),
+        "_ARGCOMPLETE_IFS": "\n",
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
+        "COMP_TYPE": "9",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", "from airflow_provider_kaizala.cli.commands import main; main()"],
+        env=env, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert {each.strip() for each in found.read_text().split("\n")} == offered

@@ -1,0 +1,46 @@
+"""Exit codes of the commands, which scripts rely on: they change only by addition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_provider_kaizala.client.errors import KaizalaError
+
+DONE = 0
+FAILED = 1
+WRONG = 2
+UNREACHABLE = 3
+UNDECIDED = 4
+UNKNOWN = 5
+INTERRUPTED = 130
+CLOSED_PIPE = 141
+TERMINATED = 143
+
+#: what each code means, for the help
+MEANINGS = {
+    DONE: "done; for ask: what --until or --quorum asks for has happened",
+    FAILED: "Kaizala has refused the call, or something is not as it should be",
+    WRONG: "the command line or the connection is wrong; nothing was sent",
+    UNREACHABLE: "Kaizala cannot be reached now; the same command may succeed later",
+    UNDECIDED: "ask: time is up, or the rule can no longer be met",
+    UNKNOWN: "a post may have been sent: look into the group before you repeat it",
+    INTERRUPTED: "interrupted with Ctrl-C",
+    CLOSED_PIPE: "the program that reads the output has ended",
+    TERMINATED: "terminated by SIGTERM",
+}
+
+
+def exit_code(error: KaizalaError) -> int:
+    """Return the exit code for an error."""
+    from airflow_provider_kaizala.client.errors import (  # the help needs no client
+        KaizalaGrantError,
+        KaizalaInputError,
+        KaizalaUnknownOutcomeError,
+    )
+
+    if isinstance(error, (KaizalaInputError, KaizalaGrantError)):
+        return WRONG
+    if isinstance(error, KaizalaUnknownOutcomeError):
+        return UNKNOWN
+    return UNREACHABLE if error.is_transient else FAILED

@@ -1,0 +1,199 @@
+"""``airflow-kaizala login``: phone number and PIN become a refresh token in an Airflow connection."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from contextlib import closing, nullcontext
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import mask_secret
+
+from airflow_provider_kaizala.cli.account import CommandHook, find_group
+from airflow_provider_kaizala.cli.connections import (
+    DATABASE,
+    ConnectionFile,
+    connection_home,
+    need_database,
+    write_connection,
+)
+from airflow_provider_kaizala.cli.exit_codes import DONE
+from airflow_provider_kaizala.cli.output import counted, is_terminal, note, say, working
+from airflow_provider_kaizala.client.calls.auth import generate_pin, login_with_pin
+from airflow_provider_kaizala.client.calls.groups import list_groups
+from airflow_provider_kaizala.client.client import KaizalaClient
+from airflow_provider_kaizala.client.errors import KaizalaAuthError, KaizalaError, KaizalaInputError
+from airflow_provider_kaizala.client.models import checks
+from airflow_provider_kaizala.client.settings import DEFAULT_API_ROOT
+from airflow_provider_kaizala.hooks.connection import read_connection
+
+if TYPE_CHECKING:
+    import argparse
+
+    from airflow_provider_kaizala.client.models import RefreshToken
+    from airflow_provider_kaizala.client.settings import Settings
+
+
+class _RefusedError(KaizalaError):
+    """The sign-in was refused."""
+
+
+def login(args: argparse.Namespace) -> int:
+    """Sign in, and keep the refresh token.
+
+    A new refresh token ends the one before it, so whatever could keep it from being stored is checked before it is asked for, and it
+    is stored before anything else is done with it.
+    """
+    existing = _existing(args.conn_id)
+    file = ConnectionFile(args.file) if args.file else None
+    with closing(file) if file else nullcontext():
+        if file is None:
+            _require_database(args.conn_id)
+        fields = _fields(args, existing)
+        settings = _settings(args.conn_id, fields)
+        phone = checks.phone("--phone", args.phone or _ask("--phone", "Phone number, such as +910000000001"))
+        granted = _sign_in(settings, phone, have_pin=args.have_pin)
+        fields["extra"]["refresh_token"] = granted.refresh_token
+        where = _save(args, file, fields)
+        until = f" until {granted.expires_at:%Y-%m-%d}" if granted.expires_at else ""
+        say(
+            f"{where}: connector {settings.connector_id} at {settings.api_root}, refresh token of {phone}{until}"
+        )
+        _show_groups(args, file, fields)
+    note(f"next: airflow-kaizala check --conn-id {args.conn_id}")
+    return DONE
+
+
+def _existing(conn_id: str) -> Any:
+    try:
+        conn = CommandHook.get_connection(conn_id)
+    except KaizalaInputError:
+        return None
+    if conn.conn_type != CommandHook.conn_type:
+        raise KaizalaInputError(
+            f"--conn-id: connection {conn_id!r} has the type {conn.conn_type!r}; give another id, or change its type first"
+        )
+    return conn
+
+
+def _require_database(conn_id: str) -> None:
+    """Refuse a connection that this command cannot store."""
+    home = connection_home(conn_id)
+    if home not in (None, DATABASE):
+        raise KaizalaInputError(
+            f"--conn-id: connection {conn_id!r} comes from {home}, which this command does not change; with --file FILE it writes the "
+            "connection to a file, to be put there"
+        )
+    need_database()
+
+
+def _fields(args: argparse.Namespace, existing: Any) -> dict[str, Any]:
+    """Return the fields of the connection, as far as they are known before the sign-in."""
+    port = schema = None
+    if args.host:
+        host = args.host
+    elif existing is not None:
+        host, port, schema = existing.host, existing.port, existing.schema
+    else:
+        host = _ask("--host", "Address of the API", DEFAULT_API_ROOT)
+    connector_id = (
+        args.connector_id or (existing and existing.login) or _ask("--connector-id", "Connector id")
+    )
+    secret = existing and not args.ask_secret and existing.password
+    return {
+        "host": host,
+        "port": port,
+        "schema": schema,
+        "login": connector_id,
+        "password": secret or _ask_secret("Connector secret"),
+        "extra": dict(existing.extra_dejson) if existing else {},
+    }
+
+
+def _settings(conn_id: str, fields: dict[str, Any]) -> Settings:
+    conn = SimpleNamespace(conn_id=conn_id, **fields)
+    return read_connection(conn, fields["extra"]).settings
+
+
+def _sign_in(settings: Settings, phone: str, *, have_pin: bool) -> RefreshToken:
+    with KaizalaClient(settings) as client:
+        if not have_pin:
+            with working("asking for a PIN"):
+                client.run(generate_pin(phone, settings.connector_id))
+            note(
+                f"Kaizala sends a PIN to {phone}; of a kaizala-server, take the PIN that the person signs in with"
+            )
+        pin = _ask_secret("PIN")
+        with working("signing in"):
+            try:
+                granted = client.run(
+                    login_with_pin(phone, settings.connector_id, settings.connector_secret, pin)
+                )
+            except KaizalaAuthError as error:
+                raise _RefusedError(
+                    f"the sign-in was refused ({error.message or error.status}): check phone number, PIN, connector id and secret"
+                ) from None
+    mask_secret(granted.refresh_token)
+    return granted
+
+
+def _save(args: argparse.Namespace, file: ConnectionFile | None, fields: dict[str, Any]) -> str:
+    """Store the connection; return a sentence about it."""
+    if file is not None:
+        file.write(args.conn_id, fields)
+        return f"connection {args.conn_id!r} is in {args.file}"
+    is_new = write_connection(args.conn_id, fields)
+    return f"connection {args.conn_id!r} was {'created' if is_new else 'updated'}"
+
+
+def _show_groups(args: argparse.Namespace, file: ConnectionFile | None, fields: dict[str, Any]) -> None:
+    """Show which groups the token reaches, and store the default group.
+
+    :raises KaizalaInputError: if there is no such group
+    """
+    try:
+        with KaizalaClient(_settings(args.conn_id, fields)) as client, working("reading the groups"):
+            groups = client.run(list_groups())
+    except KaizalaError as error:
+        note(f"warning: the groups cannot be read: {error}")
+        groups = ()
+    else:
+        names = ", ".join(sorted(group.name for group in groups))
+        say(f"it reaches {counted(len(groups), 'group')}{names and f': {names}'}")
+    if args.default_group:
+        fields["extra"]["default_group"] = find_group("--default-group", args.default_group, groups)
+        _save(args, file, fields)
+
+
+# --- asking --------------------------------------------------------------------------------------------------------------
+
+
+def _ask(flag: str, label: str, default: str = "") -> str:
+    """Ask for something that is no secret."""
+    if not is_terminal(sys.stdin):
+        if default:
+            return default
+        raise KaizalaInputError(f"{flag} is missing, and there is no terminal to ask for it")
+    print(f"{label}{default and f' [{default}]'}: ", end="", file=sys.stderr, flush=True)
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    answer = line.strip() or default
+    if not answer:
+        raise KaizalaInputError(f"{flag} is missing")
+    return answer
+
+
+def _ask_secret(label: str) -> str:
+    """Ask for a secret, without an echo; where there is no terminal, read it from stdin."""
+    if is_terminal(sys.stdin):
+        secret = getpass.getpass(f"{label}: ", stream=sys.stderr).strip()
+    else:
+        secret = (sys.stdin.readline() if sys.stdin is not None else "").strip()
+    if not secret:
+        raise KaizalaInputError(
+            f"{label}: it is empty; type it, or where there is no terminal, pass secret and PIN on stdin, one a line"
+        )
+    mask_secret(secret)
+    return secret

@@ -1,0 +1,119 @@
+"""Runs a command: whatever happens, one line on stderr and an exit code that says what kind of thing it was."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_kaizala.cli import output
+from airflow_provider_kaizala.cli.exit_codes import (
+    CLOSED_PIPE,
+    FAILED,
+    INTERRUPTED,
+    TERMINATED,
+    WRONG,
+    exit_code,
+)
+from airflow_provider_kaizala.client.errors import KaizalaError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM has come: a command ends as it does after Ctrl-C."""
+
+
+def run(function: str, args: argparse.Namespace) -> int:
+    """Run ``module:function`` of this package; return the exit code."""
+    verbose = getattr(args, "verbose", False)
+    try:
+        with _terminable():
+            try:
+                with output.tame_streams(verbose):
+                    code = int(_function(function)(args))
+                output.flush()
+            except BrokenPipeError:
+                raise
+            except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - a person reads one line
+                code = _report(error, verbose)
+                output.flush()
+    except BrokenPipeError:
+        code = CLOSED_PIPE
+    except OSError:  # not even the error can be written
+        code = FAILED
+    _discard_what_cannot_be_written()
+    return code
+
+
+def _function(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(import_module(f"airflow_provider_kaizala.cli.{module}"), name)
+
+
+def _report(error: BaseException, verbose: bool) -> int:
+    if isinstance(error, KeyboardInterrupt):
+        is_terminated = isinstance(error, Terminated)
+        output.complain("terminated" if is_terminated else "interrupted")
+        return TERMINATED if is_terminated else INTERRUPTED
+    if isinstance(error, KaizalaError):
+        output.complain(str(error))
+        return exit_code(error)
+    if _is_of_airflow(error):
+        output.complain(str(error))
+        return FAILED
+    if isinstance(error, EOFError):
+        output.complain("stdin has ended where an answer was expected")
+        return WRONG
+    if verbose:
+        traceback.print_exception(error)
+    if isinstance(error, OSError):  # such as a full disk
+        output.complain(error.strerror or str(error))
+        return FAILED
+    text = " ".join(str(error).split())
+    hint = "" if verbose else "; --verbose shows where"
+    output.complain(f"unexpected {type(error).__name__}{text and f': {text[:300]}'}{hint}")
+    return FAILED
+
+
+def _is_of_airflow(error: BaseException) -> bool:
+    from airflow.providers.common.compat.sdk import (
+        AirflowException,
+    )  # loaded by the command, if it got that far
+
+    return isinstance(error, AirflowException)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does."""
+
+    def terminate(*_: object) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _discard_what_cannot_be_written() -> None:
+    """Let Python not try again, with a message of its own, to write what is left when the process ends."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
