@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(900)
 
-PINS = ROOT / "constraints-py311-airflow332.txt"
+PINS = ROOT / "constraints" / "airflow-3.3.2.txt"
 IMPORT_ALL = """
 import sys
 from importlib import import_module
@@ -44,15 +44,25 @@ POST = """
 from airflow_provider_kaizala.hooks import KaizalaHook
 print(KaizalaHook().send_message("Hello from the wheel").reference_id)
 """
-OWN_TEST = """
+OWN_DAG = """
+from datetime import datetime
 from airflow.sdk import DAG
 from airflow_provider_kaizala.operators import KaizalaSendMessageOperator
 
+with DAG("hello", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
+    KaizalaSendMessageOperator(task_id="hello", text="Hello")
+"""
+OWN_TEST = """
+from hello import dag
+
 def test_hello(kaizala_server, kaizala_conn):
-    with DAG("hello") as dag:
-        KaizalaSendMessageOperator(task_id="hello", text="Hello")
     assert dag.test().state == "success"
     kaizala_server.assert_posted("Hello")
+"""
+TYPED = """
+from airflow_provider_kaizala.client import Settings
+Settings("connector", "secret", calls_per_minute=100)
+Settings("connector", "secret", calls_per_minute="many")  # type: ignore[arg-type]
 """
 
 
@@ -153,19 +163,11 @@ def test_without_the_extra_the_server_says_what_to_install(bare: Environment) ->
 
 
 def test_a_type_checker_reads_our_types(bare: Environment, tmp_path: Path) -> None:
-    """mypy follows an installed package only if it has ``py.typed``."""
-    shutil.copy(ROOT / "tests" / "typing" / "dags.py", tmp_path)
-    command = [
-        "mypy",
-        "--strict",
-        "--config-file=",
-        "--cache-dir=cache",
-        f"--python-executable={bare.bin}/python",
-        "dags.py",
-    ]
-    done = subprocess.run(
-        [sys.executable, "-m", *command], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    """mypy follows an installed package only if it has ``py.typed``; tests/typing has the rest."""
+    (tmp_path / "typed.py").write_text(TYPED)
+    options = ["--strict", "--config-file=", "--cache-dir=cache", f"--python-executable={bare.bin}/python"]
+    command = [sys.executable, "-m", "mypy", *options, "typed.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
@@ -184,6 +186,9 @@ def test_the_server_runs_and_the_hook_posts(full: Environment, server: KaizalaSe
 
 
 def test_the_pytest_plugin_tests_a_users_dag(full: Environment) -> None:
+    dags = full.folder / "airflow" / "dags"  # where `dag.test()` looks for what it runs
+    dags.mkdir()
+    (dags / "hello.py").write_text(OWN_DAG)
     (full.folder / "test_own.py").write_text(OWN_TEST)
     full.run("airflow", "db", "migrate")
-    assert "1 passed" in full.run("python", "-m", "pytest", "-q", "test_own.py")
+    assert "1 passed" in full.run("python", "-m", "pytest", "-q", "-o", f"pythonpath={dags}", "test_own.py")
