@@ -106,6 +106,28 @@ def task_store(context: Any) -> Any:
     return context.get("task_state_store") if context is not None else None
 
 
+#: states of a task instance that has ended
+ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+
+
+def is_last_try(context: Any) -> bool:
+    """Return whether Airflow does not retry the running task if it fails."""
+    ti = context.get("ti")
+    number, most = getattr(ti, "try_number", None), getattr(ti, "max_tries", None)
+    return number is None or most is None or number > most
+
+
+def state_of_task(ti: Any) -> str | None:
+    """Return the state that Airflow's database has for a task instance now, in a task or a trigger of Airflow 3; None for none."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    found = RuntimeTaskInstance.get_task_states(
+        dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
+    )
+    states = list(found.get(ti.run_id, {}).values())
+    return str(getattr(states[0], "value", states[0])) if states and states[0] else None
+
+
 def reschedule_exception() -> type[Exception]:
     """Return what a sensor raises to be rescheduled."""
     try:

@@ -13,9 +13,9 @@ from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Audience
 from airflow_provider_kaizala.client.readings import afollow, follow
+from airflow_provider_kaizala.client.tell import tell
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.tasks.arguments import TEMPLATE_EXT, KeepLiterals, is_literal
-from airflow_provider_kaizala.tasks.tell import tell
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from threading import Thread
 from typing import TYPE_CHECKING, Any, ClassVar, Required
 
-from airflow.providers.common.compat.sdk import AirflowFailException, conf
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, conf
 
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Audience, Survey
+from airflow_provider_kaizala.client.tell import tell
 from airflow_provider_kaizala.client.value import Value
+from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.operators.action import (
     KaizalaSendJobOperator,
     KaizalaSendPollOperator,
     KaizalaSendSurveyOperator,
 )
 from airflow_provider_kaizala.operators.base import KaizalaPostOperator, PostArguments
+from airflow_provider_kaizala.tasks import farewell
 from airflow_provider_kaizala.tasks.arguments import is_literal
 from airflow_provider_kaizala.tasks.state import TaskState, deadline
 from airflow_provider_kaizala.tasks.wait_for_people import (
@@ -37,7 +42,7 @@ from airflow_provider_kaizala.waiting.tally import is_offered
 from airflow_provider_kaizala.waiting.wait import Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context
@@ -48,6 +53,10 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.waiting.results import ResultDict
     from airflow_provider_kaizala.waiting.rules import Rule
 
+#: seconds that a reply to the group may take, with its repeats
+TELLING = 60.0
+#: the same while a worker is told to stop: Airflow kills it after 5 s
+LAST_WORDS = 4.0
 _when_cleared = checks.one_of("resume", "ask_again")
 
 
@@ -72,6 +81,7 @@ class QuestionArguments(PostArguments, total=False):
     remind_every: float | timedelta | None
     poke_interval: float | timedelta
     when_cleared: str
+    tell_group: bool
 
 
 class AskArguments(QuestionArguments, total=False):
@@ -119,6 +129,7 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
         remind_every: float | timedelta | None = None,
         poke_interval: float | timedelta = 60,
         when_cleared: str = "resume",
+        tell_group: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -127,7 +138,10 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
         self.remind_every = checks.optional(checks.seconds)("remind_every", remind_every)
         self.poke_interval = checks.seconds("poke_interval", poke_interval)
         self.when_cleared = _when_cleared("when_cleared", when_cleared)
+        self.tell_group = checks.flag("tell_group", tell_group)
         self._asked: Asked | None = None
+        self._context: Context | None = None
+        self._is_over = False
 
     def check_arguments(self) -> None:
         """Check the arguments that are known when the DAG is parsed."""
@@ -168,6 +182,10 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
 
         :raises AirflowFailException: if Kaizala does not say what to wait for
         """
+        state = TaskState(context)
+        before = state.get_ever("posted")
+        if self.when_cleared == "ask_again" and before is not None and state.get("posted") is None:
+            self.tell(Asked(**before), farewell.ASKED_AGAIN, state)
         outcome = self.post(context, across_clearing=self.when_cleared == "resume")
         if outcome["action_id"] is None:
             raise AirflowFailException(
@@ -202,8 +220,19 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
         return Wait.from_wire(kept)
 
     def carried(self) -> dict[str, Any]:
-        """Return what the deferred task needs beside the wait, plain."""
-        return {"asked": asdict(self._asked)} if self._asked else {}
+        """Return what the deferred task, and its trigger, need beside the wait, plain."""
+        if self._asked is None:
+            return {}
+        carried: dict[str, Any] = {"asked": asdict(self._asked)}
+        if self.tell_group:
+            reply = self._reply_to(self._asked)
+            chosen = list(reply.subscribers) if reply.subscribers else None
+            carried["farewell"] = {
+                "group_id": self._asked.group_id,
+                "text": farewell.STOPPED,
+                "audience": {**asdict(reply), "subscribers": chosen},
+            }
+        return carried
 
     def take_up(self, carried: Mapping[str, Any], context: Context) -> None:
         """Take up what was carried."""
@@ -211,7 +240,91 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
 
     def finish(self, result: ResultDict, context: Context) -> Any:
         """Return the result, and the reference of the question."""
+        self._is_over = True
         return {**result, "reference_id": self._asked.reference_id if self._asked else None}
+
+    # --- ending ----------------------------------------------------------------------------------------------------------
+
+    def execute(self, context: Context) -> Any:
+        """Ask and wait; if that fails for good, tell the group."""
+        with self._ending(context):
+            return super().execute(context)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Continue after a deferral; if that fails for good, tell the group."""
+        with self._ending(context):
+            return super().resume_execution(next_method, next_kwargs, context)
+
+    @contextmanager
+    def _ending(self, context: Context) -> Iterator[None]:
+        self._context = context
+        try:
+            yield
+        except (Exception, AirflowTaskTimeout) as error:
+            if not self._is_over and farewell.ends_question(error, context, TaskState(context)):
+                late = isinstance(error, AirflowTaskTimeout)
+                self.say_farewell(farewell.TIME_IS_UP if late else farewell.FAILED, context)
+            self._is_over = True  # Airflow calls on_kill() after execution_timeout too
+            raise
+        self._is_over = True
+
+    def out_of_time(self, wait: Wait | None, context: Context) -> Any:
+        """End a wait whose time is up, as ``on_timeout`` says, and tell the group."""
+        self.say_farewell(farewell.TIME_IS_UP, context)
+        return super().out_of_time(wait, context)
+
+    def on_kill(self) -> None:
+        """Tell the group that the task was stopped, unless another try will continue with the question.
+
+        Airflow calls this in the midst of whatever the task does, and kills the process 5 s later. So all happens in a thread, which
+        can wait for a lock that the task holds.
+        """
+        if self._is_over or self._context is None:
+            return
+        thread = Thread(target=self._stopped, args=(self._context,), daemon=True)
+        thread.start()
+        thread.join(LAST_WORDS)
+
+    def _stopped(self, context: Context) -> None:
+        try:
+            if farewell.kill_ends_question(context, TaskState(context)):
+                self.say_farewell(farewell.STOPPED, context, LAST_WORDS)
+        except Exception as error:  # noqa: BLE001
+            self.log.warning("It is unknown whether another try continues with the question: %s", error)
+
+    def say_farewell(self, text: str, context: Context, seconds: float = TELLING) -> None:
+        """Tell the group that nobody waits any more, if the task has asked."""
+        self._is_over = True
+        state = TaskState(context)
+        kept = state.get_ever("posted") if self.when_cleared == "resume" else state.get("posted")
+        asked = self._asked or (Asked(**kept) if kept else None)
+        if asked is not None:
+            self.tell(asked, text, state, seconds)
+
+    def tell(self, asked: Asked, text: str, state: TaskState, seconds: float = TELLING) -> None:
+        """Reply to the question, once, if ``tell_group`` is set. Nothing that goes wrong here fails the task.
+
+        :param seconds: how long this may take, with its repeats
+        """
+        said = [asked.reference_id, text]
+        if not self.tell_group or state.get("replied") == said:
+            return
+        try:
+            state.set("replied", said)
+            hook = KaizalaHook(self.kaizala_conn_id)
+            try:
+                with hook.within(seconds):
+                    hook.read(tell(asked.group_id, text, self._reply_to(asked)))
+            finally:
+                hook.close()
+        except Exception as error:  # noqa: BLE001  it is decided; nothing here may undo that
+            self.log.warning("The reply to the group may not have been posted: %s", error)
+        else:
+            self.log.info("Replied to the group: %s", text)
+
+    def _reply_to(self, asked: Asked) -> Audience:
+        """Return the audience of a reply: those who were asked."""
+        return Audience(**{**self.given(Audience), "reply_to_reference_id": asked.reference_id})
 
     # --- reminding -------------------------------------------------------------------------------------------------------
 
@@ -241,7 +354,7 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
         if slot <= done:
             return
         state.set("reminded", slot)
-        audience = Audience(**{**self.given(Audience), "reply_to_reference_id": None})
+        audience = replace(self._reply_to(self._asked), reply_to_reference_id=None)
         try:
             with self.hook.within(wait.seconds_left()):
                 self.hook.run(calls.send_reminder(self._asked.group_id, self._asked.action_id, audience))
@@ -270,6 +383,8 @@ class KaizalaAskOperator(TimeoutMixin, KaizalaQuestionOperator):
         with the question that was posted, ``"ask_again"`` posts it again. Airflow 3.4 discards what a task remembers when it is cleared,
         unless that is done with ``keep_task_state``: the question is then looked up in the group, and if several look like it, the task
         fails
+    :param tell_group: whether to reply to the question in the group when nobody waits for its answers any more: time is up, or the
+        task was stopped, has failed, or asks again. This cannot fail the task, and is not repeated if it is unknown whether it was posted
     :param deferrable: wait in the triggerer, without a worker slot
     :return: :class:`~airflow_provider_kaizala.waiting.results.ResultDict` (``answers``, ``missing``, ``tally``, ``winner``,
         ``complete`` …) and ``reference_id``

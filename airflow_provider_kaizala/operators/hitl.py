@@ -12,15 +12,15 @@ from airflow.providers.common.compat.sdk import AirflowFailException, SkipMixin
 from airflow_provider_kaizala import compat, triggers
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
-from airflow_provider_kaizala.client.models.sent import Audience, Poll, Sent, Survey
+from airflow_provider_kaizala.client.models.sent import Poll, Sent, Survey
 from airflow_provider_kaizala.client.models.wire import iso
 from airflow_provider_kaizala.hooks import telemetry
 from airflow_provider_kaizala.operators.ask import Asked, KaizalaQuestionOperator, QuestionArguments
 from airflow_provider_kaizala.operators.decision import ITS_OWN_RULE, ApprovalMixin
 from airflow_provider_kaizala.operators.plain_text import plain_text
+from airflow_provider_kaizala.tasks import farewell
 from airflow_provider_kaizala.tasks.arguments import is_literal
 from airflow_provider_kaizala.tasks.state import TaskState, deadline
-from airflow_provider_kaizala.tasks.tell import tell
 from airflow_provider_kaizala.tasks.wait_for_people import check_times, deferral_is_over
 from airflow_provider_kaizala.waiting.subjects import Responses
 
@@ -41,8 +41,6 @@ from airflow.providers.standard.operators.hitl import HITLOperator  # noqa: E402
 
 #: when the question in the group ends by default, which is Kaizala's own default for polls
 MONTH = timedelta(days=30)
-#: seconds that the reply to the group may take, with its repeats
-TELLING = 60.0
 _NO_TIMEOUT = (
     "give response_timeout; when it is over, the task continues with defaults, or fails if there are none"
 )
@@ -67,7 +65,6 @@ class HITLArguments(RequiredActionArguments, total=False):
     defaults: str | Sequence[str] | None
     response_timeout: float | timedelta | None
     due: Due
-    tell_group: bool
 
 
 class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
@@ -105,8 +102,8 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
     :param due: when the question in the group ends: datetime, ISO 8601 text, or timedelta; by default with the
         ``response_timeout``, or else after 30 days (templated)
     :param remind_every: seconds or a timedelta between two reminders to the group; None for none
-    :param tell_group: whether to reply in the group that it was answered in Airflow, or that time was up. This cannot fail the task,
-        and is not repeated if it is unknown whether it was posted
+    :param tell_group: whether to reply in the group that it was answered in Airflow, that time was up, or that the task was stopped, has
+        failed, or asks again. This cannot fail the task, and is not repeated if it is unknown whether it was posted
     :param poke_interval: seconds or a timedelta between two looks at the group
     :param when_cleared: what to do in the group if the task is cleared by hand after it has asked (Airflow 3.3): ``"resume"`` continues
         with the question that was posted, and counts the answers it already has; ``"ask_again"`` posts it again. On Airflow 3.4 as for
@@ -138,7 +135,6 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         multiple: bool = False,
         response_timeout: float | timedelta | None = None,
         due: Due = None,
-        tell_group: bool = True,
         **kwargs: Unpack[RequiredActionArguments],
     ) -> None:
         if response_timeout is not None:
@@ -152,7 +148,6 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
             response_timeout=response_timeout,
             **kwargs,
         )
-        self.tell_group = checks.flag("tell_group", tell_group)
         self.due = (self.response_timeout or MONTH) if due is None else due
         if self.response_timeout and self.remind_every:
             check_times(0, self.response_timeout.total_seconds(), self.remind_every)
@@ -303,6 +298,8 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
             late = known.get("timedout") or known.get("error_type") == "timeout"
             outcome = "timeout" if late else "error" if "error" in known else "met"
             telemetry.count("kaizala.wait.end", kind=Responses.kind, outcome=outcome)
+            if known.get("error_type") == "timeout":
+                self.say_farewell(farewell.TIME_IS_UP, context)
             if "error" not in known:  # a retry continues with this answer
                 plain = {name: value for name, value in known.items() if name != "result"}
                 at = plain.get("responded_at")  # a datetime in Airflow's own events, ISO 8601 in ours
@@ -317,6 +314,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         if isinstance(at, str):
             event["responded_at"] = datetime.fromisoformat(at)
         answer = HITLOperator.execute_complete(self, context, event)
+        self._is_over = True
         user = answer["responded_by_user"]
         outcome = {
             **(event.get("result") or {}),
@@ -331,7 +329,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
             outcome |= {
                 name: getattr(self._asked, name) for name in ("group_id", "action_id", "reference_id")
             }
-            if outcome["answered_in"] != "kaizala" and self.tell_group:
+            if outcome["answered_in"] != "kaizala":
                 self._tell(self._asked, outcome, context)
         return self.concluded(outcome, context)
 
@@ -349,25 +347,14 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         return outcome
 
     def _tell(self, asked: Asked, outcome: Mapping[str, Any], context: Context) -> None:
-        """Tell the group that the question was answered elsewhere, once. Nothing that goes wrong here fails the task."""
+        """Tell the group that the question was answered elsewhere."""
         chosen, user = ", ".join(outcome["chosen_options"]), outcome["responded_by_user"]
         text = (
             f"Answered in Airflow by {user['name'] or user['id']}: {chosen}"
             if user
             else f"No one answered in time. Continuing with: {chosen}"
         )
-        try:
-            state = TaskState(context)
-            if state.get("replied") == text:
-                return
-            state.set("replied", text)
-            reply = Audience(**{**self.given(Audience), "reply_to_reference_id": asked.reference_id})
-            with self.hook.within(TELLING):
-                self.hook.read(tell(asked.group_id, text, reply))
-        except Exception as error:  # noqa: BLE001  it is decided; nothing here may undo that
-            self.log.warning("The reply to the group may not have been posted: %s", error)
-        else:
-            self.log.info("Replied to the group: %s", text)
+        self.tell(asked, text, TaskState(context))
 
 
 class KaizalaHITLApprovalOperator(ApprovalMixin, KaizalaHITLOperator, SkipMixin):

@@ -13,7 +13,10 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.errors import KaizalaError
+from airflow_provider_kaizala.client.models.sent import Audience
+from airflow_provider_kaizala.client.tell import tell
 from airflow_provider_kaizala.triggers.accounts import UnreadableConnectionError, accounts
+from airflow_provider_kaizala.triggers.pacing import DETAIL
 from airflow_provider_kaizala.waiting.wait import Update, Wait
 
 if TYPE_CHECKING:
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.triggers.poll import Feed
 
 log = logging.getLogger(__name__)
+
+#: seconds that a trigger which is stopped may take to say so; Airflow gives it 30
+LAST_WORDS = 20.0
 
 
 class KaizalaWaitTrigger(BaseTrigger):
@@ -90,6 +96,28 @@ class KaizalaWaitTrigger(BaseTrigger):
             return self._event("error", wait, message=str(error))
         # the worker takes the last look
         return self._event("timeout" if wait.seconds_left() == 0 else "wake", wait)
+
+    async def on_kill(self) -> None:
+        """Tell the group that the task was stopped; Airflow 3.3 and newer call this when a person marks or clears a deferred task.
+
+        They also call it if another triggerer has taken over, and after clearing another try may continue with the question. So the
+        task must have ended in Airflow's database. No trigger posts anything else, since a trigger may run again.
+        """
+        farewell = self.carry.get("farewell")
+        if farewell is None:
+            return
+        try:
+            if await asyncio.to_thread(compat.state_of_task, self.task_instance) not in compat.ENDED:
+                return
+            words = tell(farewell["group_id"], farewell["text"], Audience(**farewell["audience"]))
+            async with asyncio.timeout(LAST_WORDS), accounts().account(self.kaizala_conn_id) as account:
+                await account.read(words, DETAIL)
+        except Exception as error:  # noqa: BLE001
+            log.warning(
+                "The group may not know that the task was stopped: %s", str(error) or type(error).__name__
+            )
+        else:
+            log.info("Replied to the group: %s", farewell["text"])
 
     def update(self, wait: Wait, details: ActionDetails) -> bool:
         """Take in what was read, log it if it is news, and return whether the wait is over."""

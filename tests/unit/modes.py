@@ -60,9 +60,13 @@ class TryFailed(Interruption):
 class Cleared(Interruption):
     """Somebody has cleared the task."""
 
+    state = None
+
 
 class Marked(Interruption):
     """Somebody has marked the task as failed."""
+
+    state = "failed"
 
 
 class Answered(Interruption):
@@ -204,6 +208,7 @@ class World:
         self.looks: list[float] = []
         self.posts: list[dict[str, Any]] = []
         self.told: list[str] = []
+        self.state_of_task: str | None = "running"
         self.latency = 0.0
         self.broken: Any = None
         self.triggerer_runs_from = 0.0
@@ -340,6 +345,7 @@ class World:
         monkeypatch.setattr(KaizalaHook, "async_connection", async_connection)
         monkeypatch.setattr(asyncio, "to_thread", inline)
         monkeypatch.setattr(pacing, "_pacers", {})
+        monkeypatch.setattr(compat, "state_of_task", lambda ti: self.state_of_task)
         if compat.has_hitl():
             self._install_records(monkeypatch)
 
@@ -546,11 +552,20 @@ class Run:
             "dag_run": SimpleNamespace(conf={}, run_id="manual__1"),
             "task_state_store": self.store,
         }
-        with self._bounded(task.execution_timeout):
-            if resume is not None:
-                return task.resume_execution(*resume, context)
-            task.render_template_fields(context)
-            return task.execute(context)
+        try:
+            with self._bounded(task.execution_timeout):
+                if resume is not None:
+                    return task.resume_execution(*resume, context)
+                task.render_template_fields(context)
+                return task.execute(context)
+        except (
+            Cleared,
+            Marked,
+            AirflowTaskTimeout,
+        ) as what:  # Airflow tells the process; ours is interrupted already
+            self.world.state_of_task = what.state if isinstance(what, Cleared | Marked) else "running"
+            task.on_kill()
+            raise
 
     @contextmanager
     def _bounded(self, execution_timeout: timedelta | None) -> Any:
@@ -613,6 +628,7 @@ class Run:
                 return None
             except asyncio.CancelledError:
                 if isinstance(self.clock.interruption, Cleared | Marked):
+                    self.world.state_of_task = self.clock.interruption.state
                     await trigger.on_kill()
                 return None
             finally:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_kaizala.tasks import farewell
 from tests.unit.conftest import ASHA, GROUP, MEERA, RAVI
 from tests.unit.modes import (
     INTERVAL,
@@ -329,8 +330,8 @@ TABLE = [
     Row(
         "time is up during a look",
         {19: slow(10)},
-        timeout(35, "Timed out after 25 s: 0 of 1 answered"),
-        hitl=no_answer(35),
+        timeout(35, "Timed out after 25 s: 0 of 1 answered", late=10.1),  # a reply to the group takes as long
+        hitl=no_answer(35, late=10.1),
         given={"timeout": 25},
     ),
     Row(
@@ -636,4 +637,40 @@ def test_as_many_reminders_in_every_mode(way: Way, world: World, timeout: int, r
     """Every 30 seconds, as long as a look can follow before the end."""
     if way.asks:
         run(world, way, {}, {"until": "any", "timeout": timeout, "remind_every": 30})
-        assert world.told == ["a reminder"] * reminders
+        assert world.told == ["a reminder"] * reminders + [farewell.TIME_IS_UP]
+
+
+#: what happens, the arguments, and what the group is told in the end
+ENDS: Mapping[str, tuple[Mapping[float, Event], Mapping[str, Any], list[str]]] = {
+    "answered": ({25: votes(RAVI)}, {}, []),
+    "time is up": ({}, {}, [farewell.TIME_IS_UP]),
+    "time is up, though there are tries left": ({}, {"retries": 1}, [farewell.TIME_IS_UP]),
+    "execution_timeout is over": ({}, {"execution_timeout": timedelta(seconds=35)}, [farewell.TIME_IS_UP]),
+    "execution_timeout is over, and a retry is answered": (
+        {45: votes(RAVI)},
+        {"execution_timeout": timedelta(seconds=35), "retries": 1},
+        [],
+    ),
+    "the question is deleted": ({25: is_deleted}, {}, [farewell.FAILED]),
+    "marked": ({25: is_marked}, {}, [farewell.STOPPED]),
+    "cleared, and answered": ({25: is_cleared, 45: votes(RAVI)}, {}, []),
+    "cleared, to ask again": (
+        {25: is_cleared, 45: votes(RAVI)},
+        {"when_cleared": "ask_again"},
+        [farewell.ASKED_AGAIN],
+    ),
+    "nobody wants it told": ({25: is_marked}, {"tell_group": False}, []),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+@each_way
+def test_a_question_ends_with_its_task_in_every_mode(way: Way, world: World, name: str) -> None:
+    """Nobody answers a question for which no task waits; a question that another try continues with stays open."""
+    if not way.asks:
+        return
+    happens, given, told = ENDS[name]
+    if way.is_hitl and name == "the question is deleted":
+        told = [farewell.TIME_IS_UP]  # it can still be answered in Airflow
+    run(world, way, happens, {"until": "any", "timeout": 100, **given})
+    assert world.told == told

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_kaizala.tasks import farewell
 from demo.people import RAVI
 from demo.stack import GROUP, Stack, wait_for
 
@@ -109,3 +110,34 @@ def test_clearing(stack: Stack, kaizala: KaizalaServer) -> None:
     ]
     for task, before in deadlines.items():
         assert kept_deadline(stack, run, task) > before
+
+
+def replies(kaizala: KaizalaServer, question: str) -> list[str]:
+    """What was replied to a question."""
+    (asked,) = posted(kaizala, question)
+    return [each["text"] for each in kaizala.feed(GROUP) if each.get("replyTo") == asked["referenceId"]]
+
+
+def test_a_question_ends_with_its_task(stack: Stack, kaizala: KaizalaServer) -> None:
+    run = stack.trigger("stopped")
+    until_states(stack, "stopped", run, parked="deferred", working="running", cleared="running")
+    names = ("parked", "working", "cleared")
+    wait_for("all are asked", lambda: all(posted(kaizala, f"{name}?") for name in names), 60)
+    for name in ("parked", "working"):
+        path = f"/dags/stopped/dagRuns/{run}/taskInstances/{name}"
+        stack.api("PATCH", path, {"new_state": "failed"})
+    stack.api(
+        "POST",
+        "/dags/stopped/clearTaskInstances",
+        {"dry_run": False, "only_failed": False, "dag_run_id": run, "task_ids": ["cleared"]},
+    )
+    for name in ("parked", "working"):
+        wait_for(f"the group knows of {name}", lambda name=name: replies(kaizala, f"{name}?"), 60)
+        assert replies(kaizala, f"{name}?") == [farewell.STOPPED]
+    until_states(stack, "stopped", run, cleared="running")
+    (asked,) = posted(kaizala, "cleared?")
+    vote(kaizala, asked["actionId"])
+    until_states(stack, "stopped", run, parked="failed", working="failed", cleared="success")
+    assert replies(kaizala, "cleared?") == [], "another try continues with the question"
+    again = stack.api("GET", f"/dags/stopped/dagRuns/{run}/taskInstances/cleared")
+    assert again["try_number"] == 2

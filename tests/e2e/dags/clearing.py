@@ -59,3 +59,8 @@ with DAG("cleared", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
     KaizalaAskPollOperator(task_id="resume", question="Resume?", when_cleared="resume", **waits)
     KaizalaAskPollOperator(task_id="again", question="Again?", when_cleared="ask_again", **waits)
     KaizalaSendMessageOperator(task_id="tell", text="Told")
+
+with DAG("stopped", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+    for name in ("parked", "working", "cleared"):
+        asks = {**waits, "deferrable": name == "parked"}
+        KaizalaAskPollOperator(task_id=name, question=f"{name}?", **asks)

@@ -14,8 +14,13 @@ skipped_by = pytest.importorskip(
 )
 
 GO = {"action_id": "act-1", "missing": [], "answers": []}
-REJECTED = {**GO, "tally": {"Approve": 0, "Reject": 1}, "chosen_by": {"Approve": [], "Reject": ["Ravi"]}}
-SHIP = {**GO, "tally": {"Ship": 1, "Wait": 0}, "winner": "Ship"}
+REJECTED = {
+    **GO,
+    "title": "Pay?",
+    "tally": {"Approve": 0, "Reject": 1},
+    "chosen_by": {"Approve": [], "Reject": ["Ravi"]},
+}
+SHIP = {**GO, "title": "Ship?", "tally": {"Ship": 1, "Wait": 0}, "winner": "Ship"}
 WAYS = {"Ship": "each.ship", "Wait": ["each.hold", "each.tell"]}
 IN_AIRFLOW = {
     "chosen_options": ["Reject"],

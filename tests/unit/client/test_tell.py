@@ -4,9 +4,9 @@ import pytest
 
 from airflow_provider_kaizala.client.errors import KaizalaBadRequestError, KaizalaForbiddenError
 from airflow_provider_kaizala.client.models import Audience
+from airflow_provider_kaizala.client.tell import tell
 from airflow_provider_kaizala.hooks import KaizalaHook
 from airflow_provider_kaizala.operators import KaizalaCreateGroupOperator
-from airflow_provider_kaizala.tasks.tell import tell
 
 REPLY = Audience(reply_to_reference_id="ref-1")
 
