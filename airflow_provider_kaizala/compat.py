@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow.providers.common.compat.sdk import conf
 from airflow.providers.common.compat.version_compat import (
@@ -261,6 +262,18 @@ def need_hitl() -> None:
             "KaizalaHITLOperator and KaizalaHITLApprovalOperator need apache-airflow-providers-standard, which comes with Airflow 3: "
             f"pip install apache-airflow-providers-standard ({error})"
         ) from error
+
+
+def required_action(context: Any) -> str:
+    """Return the address at which a question of Airflow's ``HITLOperator`` is answered in its UI; empty if the task asks nothing now."""
+    task, ti = context.get("task"), context.get("ti")
+    base = conf.get("api", "base_url", fallback=None)
+    runs = getattr(ti, "state", None) in (None, "running")  # a task does not know its state until it ends
+    if not base or not runs or not hasattr(task, "generate_link_to_ui"):
+        return ""
+    link = urlsplit(task.generate_link_to_ui(task_instance=ti, base_url=base))
+    below = urlsplit(base).path.rstrip("/")  # Airflow may be served below a path, which it leaves out here
+    return link._replace(path=link.path if link.path.startswith(f"{below}/") else below + link.path).geturl()
 
 
 def hitl_waits() -> tuple[type[BaseException], ...]:

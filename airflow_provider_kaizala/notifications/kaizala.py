@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 
 #: the context depends on who calls: a task, a DAG run or a deadline; a state is text or an enum
 DEFAULT_TEXT = (
-    "{% if ti %}Task {{ ti.dag_id }}.{{ ti.task_id }} is {{ ti.state.value or ti.state }} (run {{ ti.run_id }})"
+    "{% if required_action %}{{ task.subject }} ({{ task.options | join(' / ') }})\nAnswer in Airflow: {{ required_action }}"
+    "{% elif ti %}Task {{ ti.dag_id }}.{{ ti.task_id }} is {{ ti.state.value or ti.state or 'running' }} (run {{ ti.run_id }})"
     "{% else %}DAG {{ dag_run.dag_id }} (run {{ dag_run.run_id or dag_run.dag_run_id }})"
     "{% if deadline %} missed its deadline"
     "{% elif dag_run.state %} is {{ dag_run.state.value or dag_run.state }}{% endif %}{% endif %}"
@@ -39,7 +40,10 @@ DEFAULT_TEXT = (
 
 
 class KaizalaNotifier(KeepLiterals, BaseNotifier):
-    """Post a text to a group from ``on_failure_callback`` and its kin, or from a deadline.
+    """Post a text to a group from ``on_failure_callback`` and its kin, from a deadline, or for a question of an ``HITLOperator``.
+
+    For a question, ``HITLOperator(notifiers=[KaizalaNotifier()], ...)``, the default text says what is asked and where to answer. In a
+    text of your own, ``{{ required_action }}`` is that address in Airflow's UI, below ``[api] base_url``; it is empty elsewhere.
 
     It never turns a task's failure into another error: whatever goes wrong here is only logged. What a template names and the
     context lacks renders empty, since a message with a gap is better than none. Where Kaizala accepts no plain messages, as in a
@@ -86,8 +90,9 @@ class KaizalaNotifier(KeepLiterals, BaseNotifier):
         return super().get_template_env(dag=dag).overlay(undefined=ChainableUndefined)
 
     def _update_context(self, context: Context) -> Context:
-        """Accept a context without a DAG: Airflow 2 requires the key."""
+        """Accept a context without a DAG, since Airflow 2 requires the key; add where a question can be answered."""
         context.setdefault("dag", None)  # type: ignore[typeddict-item]
+        context["required_action"] = compat.required_action(context)  # type: ignore[typeddict-unknown-key]
         merged: Context = super()._update_context(context)
         return merged
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.notifications import KaizalaNotifier
@@ -62,6 +63,10 @@ def test_the_text_and_whom_it_goes_to_are_templated():
     [
         ({"ti": TI, "dag": None}, "Task opening.ask is failed (run manual__1)"),
         (
+            {"ti": SimpleNamespace(**{**vars(TI), "state": None})},
+            "Task opening.ask is running (run manual__1)",
+        ),
+        (
             {"ti": TI, "exception": ValueError("no shutters")},
             "Task opening.ask is failed (run manual__1): no shutters",
         ),
@@ -84,7 +89,7 @@ def test_the_text_and_whom_it_goes_to_are_templated():
         ({"dag_run": {"dag_id": "opening", "dag_run_id": "r1"}}, "DAG opening (run r1)"),
         ({}, "DAG  (run )"),
     ],
-    ids=["task", "exception", "enum of a task", "enum of a run", "run", "deadline", "bare run", "nothing"],
+    ids=["task", "running task", "exception", "enum of a task", "enum of a run", "run", "deadline", "bare run", "nothing"],
 )
 def test_by_default_it_says_which_task_or_run_is_in_which_state(kaizala, tell, context, text, group, logs):
     tell(KaizalaNotifier(), dict(context))
@@ -328,3 +333,61 @@ def test_a_task_that_is_killed_stays_killed(kaizala, monkeypatch):
     monkeypatch.setattr(KaizalaNotifier, "notify", lambda self, context: (_ for _ in ()).throw(SystemExit(1)))
     with pytest.raises(SystemExit):
         KaizalaNotifier("Hi")({})
+
+
+# --- a question of Airflow's own -----------------------------------------------------------------------------------------------
+
+
+class Question:
+    """As much of an ``HITLOperator`` as its notifiers use."""
+
+    subject, options = "Pay?", ["Approve", "Reject"]
+
+    def generate_link_to_ui(self, *, task_instance, base_url):
+        """Airflow keeps the host of the base URL, but not its path."""
+        scheme, _, host = base_url.partition("://")
+        return f"{scheme}://{host.partition('/')[0]}/dags/{task_instance.dag_id}/required_actions?map_index=-1"
+
+
+def asking(state=None):
+    return {"ti": SimpleNamespace(**{**vars(TI), "state": state}), "task": Question()}
+
+
+@pytest.mark.parametrize(
+    ("base", "link"),
+    [
+        ("https://airflow.example", "https://airflow.example/dags/opening/required_actions?map_index=-1"),
+        ("https://x.example/airflow/", "https://x.example/airflow/dags/opening/required_actions?map_index=-1"),
+    ],
+)
+def test_a_question_says_where_to_answer(kaizala, tell, monkeypatch, base, link):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", base)
+    tell(KaizalaNotifier(), asking())
+    tell(KaizalaNotifier("Go to {{ required_action }}"), asking())
+    assert texts(kaizala) == [f"Pay? (Approve / Reject)\nAnswer in Airflow: {link}", f"Go to {link}"]
+
+
+def test_a_question_that_has_failed_is_a_failed_task(kaizala, tell, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example")
+    tell(KaizalaNotifier(), asking("failed"))
+    assert texts(kaizala) == ["Task opening.ask is failed (run manual__1)"]
+
+
+def test_other_tasks_have_no_required_action(kaizala, tell, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example")
+    tell(KaizalaNotifier("[{{ required_action }}]"), {"ti": SimpleNamespace(**{**vars(TI), "state": "running"})})
+    tell(KaizalaNotifier("[{{ required_action }}]"), dict(DEADLINE))
+    assert texts(kaizala) == ["[]", "[]"]
+
+
+@pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="Human-in-the-loop came with Airflow 3.1")
+def test_airflows_own_question_has_what_the_notifier_uses(kaizala, monkeypatch):
+    from airflow.providers.standard.operators.hitl import HITLOperator
+
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example")
+    task = HITLOperator(task_id="ask", subject="Pay?", options=["Yes", "No"], notifiers=[KaizalaNotifier()])
+    ti = SimpleNamespace(**{**vars(TI), "state": None, "map_index": -1})
+    for notifier in task.notifiers:
+        notifier({"ti": ti, "task": task})
+    (text,) = texts(kaizala)
+    assert text.startswith("Pay? (Yes / No)\nAnswer in Airflow: https://airflow.example/dags/opening/runs/manual__1/")
