@@ -43,6 +43,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "Kaizala",
                 "external-doc-url": "https://learn.microsoft.com/kaizala/",
+                "logo": "/kaizala-ui/static/icon.svg",  # Airflow's API server serves it
                 "tags": ["service"],
             }
         ],

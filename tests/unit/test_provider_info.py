@@ -93,6 +93,16 @@ def test_every_integration_that_is_used_is_described():
     assert used == described
 
 
+def test_the_logo_is_where_airflow_serves_it():
+    """As the icons of the page in Airflow's UI."""
+    from airflow_provider_kaizala.push.plugin import KaizalaPlugin
+
+    (shown,) = get_provider_info()["integrations"]
+    if KaizalaPlugin().external_views:  # Airflow 3.1 and newer
+        assert shown["logo"] == f"/{KaizalaPlugin().external_views[0]['icon']}"
+        jsonschema.validate([shown], schema("provider.yaml.schema.json")["properties"]["integrations"])
+
+
 def test_callers_get_a_dict_of_their_own():
     get_provider_info()["connection-types"].clear()
     assert get_provider_info()["connection-types"]

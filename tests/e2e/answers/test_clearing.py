@@ -115,7 +115,9 @@ def test_clearing(stack: Stack, kaizala: KaizalaServer) -> None:
 def replies(kaizala: KaizalaServer, question: str) -> list[str]:
     """What was replied to a question."""
     (asked,) = posted(kaizala, question)
-    return [each["text"] for each in kaizala.feed(GROUP) if each.get("replyToReferenceId") == asked["referenceId"]]
+    return [
+        each["text"] for each in kaizala.feed(GROUP) if each.get("replyToReferenceId") == asked["referenceId"]
+    ]
 
 
 def test_a_question_ends_with_its_task(stack: Stack, kaizala: KaizalaServer) -> None:

@@ -89,7 +89,17 @@ def test_the_text_and_whom_it_goes_to_are_templated():
         ({"dag_run": {"dag_id": "opening", "dag_run_id": "r1"}}, "DAG opening (run r1)"),
         ({}, "DAG  (run )"),
     ],
-    ids=["task", "running task", "exception", "enum of a task", "enum of a run", "run", "deadline", "bare run", "nothing"],
+    ids=[
+        "task",
+        "running task",
+        "exception",
+        "enum of a task",
+        "enum of a run",
+        "run",
+        "deadline",
+        "bare run",
+        "nothing",
+    ],
 )
 def test_by_default_it_says_which_task_or_run_is_in_which_state(kaizala, tell, context, text, group, logs):
     tell(KaizalaNotifier(), dict(context))
@@ -346,7 +356,9 @@ class Question:
     def generate_link_to_ui(self, *, task_instance, base_url):
         """Airflow keeps the host of the base URL, but not its path."""
         scheme, _, host = base_url.partition("://")
-        return f"{scheme}://{host.partition('/')[0]}/dags/{task_instance.dag_id}/required_actions?map_index=-1"
+        return (
+            f"{scheme}://{host.partition('/')[0]}/dags/{task_instance.dag_id}/required_actions?map_index=-1"
+        )
 
 
 def asking(state=None):
@@ -357,7 +369,10 @@ def asking(state=None):
     ("base", "link"),
     [
         ("https://airflow.example", "https://airflow.example/dags/opening/required_actions?map_index=-1"),
-        ("https://x.example/airflow/", "https://x.example/airflow/dags/opening/required_actions?map_index=-1"),
+        (
+            "https://x.example/airflow/",
+            "https://x.example/airflow/dags/opening/required_actions?map_index=-1",
+        ),
     ],
 )
 def test_a_question_says_where_to_answer(kaizala, tell, monkeypatch, base, link):
@@ -375,7 +390,10 @@ def test_a_question_that_has_failed_is_a_failed_task(kaizala, tell, monkeypatch)
 
 def test_other_tasks_have_no_required_action(kaizala, tell, monkeypatch):
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example")
-    tell(KaizalaNotifier("[{{ required_action }}]"), {"ti": SimpleNamespace(**{**vars(TI), "state": "running"})})
+    tell(
+        KaizalaNotifier("[{{ required_action }}]"),
+        {"ti": SimpleNamespace(**{**vars(TI), "state": "running"})},
+    )
     tell(KaizalaNotifier("[{{ required_action }}]"), dict(DEADLINE))
     assert texts(kaizala) == ["[]", "[]"]
 
@@ -390,4 +408,6 @@ def test_airflows_own_question_has_what_the_notifier_uses(kaizala, monkeypatch):
     for notifier in task.notifiers:
         notifier({"ti": ti, "task": task})
     (text,) = texts(kaizala)
-    assert text.startswith("Pay? (Yes / No)\nAnswer in Airflow: https://airflow.example/dags/opening/runs/manual__1/")
+    assert text.startswith(
+        "Pay? (Yes / No)\nAnswer in Airflow: https://airflow.example/dags/opening/runs/manual__1/"
+    )
