@@ -271,7 +271,7 @@ def required_action(context: Any) -> str:
     runs = getattr(ti, "state", None) in (None, "running")  # a task does not know its state until it ends
     if not base or not runs or not hasattr(task, "generate_link_to_ui"):
         return ""
-    link = urlsplit(task.generate_link_to_ui(task_instance=ti, base_url=base))
+    link = urlsplit(str(task.generate_link_to_ui(task_instance=ti, base_url=base)))
     below = urlsplit(base).path.rstrip("/")  # Airflow may be served below a path, which it leaves out here
     return link._replace(path=link.path if link.path.startswith(f"{below}/") else below + link.path).geturl()
 

@@ -61,7 +61,7 @@ def test_every_module_is_listed(room):
     package = importlib.import_module(f"{airflow_provider_kaizala.__name__}.{room}")
     inner = {
         "operators": {"base", "plain_text"},
-        "hooks": {"connection", "connection_test", "fields", "token_store"},
+        "hooks": {"connection", "connection_test", "fields", "telemetry", "token_store"},
         "sensors": {"base"},
         "triggers": {"doorbells", "pacing", "polls", "sources"},
     }.get(room, set())
