@@ -16,7 +16,7 @@ PATHS := tests/airflow/test_posting.py tests/airflow/waiting tests/browser/test_
 # Many processes import the same modules: without stored bytecode each would compile all of them, and pytest rewrite all tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv demo unit gate rest test lint coverage e2e browser screenshots docs postgres faults fuzz matrix bench dist wheel clean
+.PHONY: help venv demo unit gate rest test lint coverage e2e browser screenshots docs postgres faults observers fuzz matrix bench dist wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,15 @@ postgres: $(STAMP) ## the server's tests on PostgreSQL; ARGS selects tests
 # What goes wrong between processes and under attack: killed servers, requests that no client would send.
 faults: $(STAMP) ## the tests with killed servers, with PostgreSQL, and 200 waits while components of Airflow are killed
 	KAIZALA_WAITS=200 $(BIN)/python -m pytest -q tests/faults tests/e2e/test_restarts.py $(ARGS)
+
+# What watches Airflow: OpenLineage and StatsD. They are kept out of the environment, since they would change Airflow in all other tests.
+OBSERVERS := .build/observers
+observers: $(STAMP) $(OBSERVERS)/.installed ## the tests with OpenLineage and StatsD
+	PYTHONPATH=$(OBSERVERS) $(BIN)/python -m pytest -q tests/observers $(ARGS)
+
+$(OBSERVERS)/.installed: tests/observers/requirements.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --upgrade --target $(OBSERVERS) -r $<
+	@touch $@
 
 SECONDS ?= 600
 fuzz: $(STAMP) ## throw odd requests at the server for SECONDS, 600 by default; SEED repeats a run

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any, ClassVar, Required
 
@@ -42,7 +43,7 @@ from airflow_provider_kaizala.waiting.tally import is_offered
 from airflow_provider_kaizala.waiting.wait import Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context
@@ -140,7 +141,7 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
         self.when_cleared = _when_cleared("when_cleared", when_cleared)
         self.tell_group = checks.flag("tell_group", tell_group)
         self._asked: Asked | None = None
-        self._context: Context | None = None
+        self._stop: Callable[[], None] | None = None
         self._is_over = False
 
     def check_arguments(self) -> None:
@@ -257,7 +258,7 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
 
     @contextmanager
     def _ending(self, context: Context) -> Iterator[None]:
-        self._context = context
+        self._stop = partial(self._stopped, context)
         try:
             yield
         except (Exception, AirflowTaskTimeout) as error:
@@ -279,9 +280,9 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
         Airflow calls this in the midst of whatever the task does, and kills the process 5 s later. So all happens in a thread, which
         can wait for a lock that the task holds.
         """
-        if self._is_over or self._context is None:
+        if self._is_over or self._stop is None:
             return
-        thread = Thread(target=self._stopped, args=(self._context,), daemon=True)
+        thread = Thread(target=self._stop, daemon=True)
         thread.start()
         thread.join(LAST_WORDS)
 
