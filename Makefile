@@ -8,9 +8,10 @@ MOTO := .build/moto
 # Each file of tests runs in one of three processes, since fixtures are shared within a file. One of them begins with what starts
 # all of Airflow, which mostly waits; see tests/conftest.py.
 PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
-# Not in these: the generated contract tests, whose ids repeat, so that xdist would run only one of each; `make wheel`; `make lint`.
+# Not in these: the generated contract tests, whose ids repeat, so that xdist would run only one of each; `make wheel`; `make lint`;
+# `make observers`.
 SERIAL := tests/contract/test_schemathesis.py
-APART := --ignore $(SERIAL) --ignore tests/wheel --ignore tests/typing
+APART := --ignore $(SERIAL) --ignore tests/wheel --ignore tests/typing --ignore tests/observers
 # One path of each kind that is slow, for `make gate`.
 PATHS := tests/airflow/test_posting.py tests/airflow/waiting tests/browser/test_once.py tests/e2e/test_store_opening.py tests/faults/test_two_processes.py
 # Many processes import the same modules: without stored bytecode each would compile all of them, and pytest rewrite all tests.

@@ -27,6 +27,7 @@ MODULES = (
     "client.calls",
     "client.errors",
     "client.models",
+    "decorators.question",
     "hooks",
     "notifications",
     "operators",

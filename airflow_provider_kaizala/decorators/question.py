@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context, TaskDecorator
 
+__all__ = ["kaizala_approval_task", "kaizala_ask_task"]
+
 
 class QuestionFromFunction(KaizalaAskPollOperator, DecoratedOperator):
     """Mixin of the decorated operators: asks what a function returns.

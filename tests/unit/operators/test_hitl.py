@@ -18,6 +18,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_kaizala import compat
 from airflow_provider_kaizala import operators as ops
 from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.tasks import farewell
 from airflow_provider_kaizala.waiting.wait import Wait
 
 standard = pytest.importorskip(
@@ -405,7 +406,7 @@ def test_time_was_up_without_defaults(carry, kaizala):
     with pytest.raises(HITLTimeoutError, match=r"^Nobody has answered in time$") as failed:
         goes_on({"error": "Nobody has answered in time", "error_type": "timeout", "carry": carry})
     assert isinstance(failed.value, AirflowFailException), "a retry would have the same deadline"
-    assert texts(kaizala) == []
+    assert [each["message"] for each in texts(kaizala)] == [farewell.TIME_IS_UP]
 
 
 @pytest.mark.parametrize("event", [None, "success", {}])
