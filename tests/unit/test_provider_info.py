@@ -63,7 +63,7 @@ def test_every_module_is_listed(room):
         "operators": {"base", "plain_text"},
         "hooks": {"connection", "connection_test", "fields", "telemetry", "token_store"},
         "sensors": {"base"},
-        "triggers": {"accounts", "doorbells", "pacing", "polls", "sources"},
+        "triggers": {"accounts", "doorbells", "pacing", "poll", "sources"},
     }.get(room, set())
     there = {
         f"{package.__name__}.{each.name}" for each in iter_modules(package.__path__) if each.name not in inner
