@@ -42,7 +42,7 @@ test: $(STAMP) ## all tests
 	$(BIN)/python -m pytest -q $(SERIAL)
 
 # What holds before anything is merged: under 15 minutes on two cores. `make rest` runs the tests that this leaves out.
-gate: lint wheel ## lint, all unit and contract tests, one path of each other kind, the wheel, PostgreSQL
+gate: lint docs wheel ## lint, docs, all unit and contract tests, one path of each other kind, the wheel, PostgreSQL
 	$(BIN)/python -m pytest -q $(PARALLEL) $(APART) tests/unit tests/contract $(PATHS)
 	$(BIN)/python -m tests.on_postgres tests/unit/server/domain
 
