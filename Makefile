@@ -5,9 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CONSTRAINTS := constraints/airflow-3.3.2.txt
 MOTO := .build/moto
-# Each file of tests runs in one of three processes, since fixtures are shared within a file. One of them begins with what starts
+# Each file of tests runs in one of two processes, since fixtures are shared within a file. One of them begins with what starts
 # all of Airflow, which mostly waits; see tests/conftest.py.
-PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 # Not in these: the generated contract tests, whose ids repeat, so that xdist would run only one of each; `make wheel`; `make lint`;
 # `make observers`.
 SERIAL := tests/contract/test_schemathesis.py
@@ -43,7 +43,7 @@ test: $(STAMP) ## all tests
 	$(BIN)/python -m pytest -q $(SERIAL)
 
 # What holds before anything is merged: under 15 minutes on two cores. `make rest` runs the tests that this leaves out.
-gate: lint wheel ## lint, all unit and contract tests, one path of each other kind, the wheel, PostgreSQL
+gate: lint docs wheel ## lint, docs, all unit and contract tests, one path of each other kind, the wheel, PostgreSQL
 	$(BIN)/python -m pytest -q $(PARALLEL) $(APART) tests/unit tests/contract $(PATHS)
 	$(BIN)/python -m tests.on_postgres tests/unit/server/domain
 

@@ -71,7 +71,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class OneStackAtATime(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file: str = super()._split_scope(nodeid)
-            return "stack" if file.startswith(("tests/e2e/", "tests/browser/test_dag.py")) else file
+            stacks = ("tests/e2e/", "tests/browser/test_dag.py", "tests/faults/test_push.py")
+            return "stack" if file.startswith(stacks) else file
 
     return OneStackAtATime(config, log)
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 from dataclasses import MISSING, fields
@@ -40,6 +41,8 @@ MODULES = (
     "waiting.results",
     "waiting.rules",
 )
+#: the module and the name of a line
+_LISTED = re.compile(rf"^({'|'.join(sorted(MODULES, reverse=True))})\.(\w+)", re.MULTILINE)
 #: where users call methods; elsewhere Airflow and we do
 METHODS = ("client.", "hooks.", "testing.")
 
@@ -137,24 +140,21 @@ def _ours(cls: type) -> list[type]:
 
 
 def breaking(tag: str) -> list[str]:
-    """Return what griffe finds missing or changed since *tag*, of public names only."""
+    """Return what griffe finds missing or changed since *tag*, of what was public then."""
     import griffe
 
+    file = FILE.relative_to(ROOT)
+    then = subprocess.run(
+        ["git", "show", f"{tag}:{file}"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    ours = re.compile(
+        "|".join(rf"{PACKAGE}\.{module}\..*\b{name}\b" for module, name in _LISTED.findall(then.stdout))
+    )
     old = griffe.load_git(PACKAGE, ref=tag, repo=ROOT, allow_inspection=False)
     new = griffe.load(PACKAGE, search_paths=[ROOT], try_relative_path=False, allow_inspection=False)
-    ours = tuple(
-        f"{value.__module__}.{value.__qualname__}"
-        for module in MODULES
-        for _, value in public(module)
-        if hasattr(value, "__qualname__")
-    )
     found = griffe.find_breaking_changes(old, new)
     return sorted(
-        {
-            each.explain(griffe.ExplanationStyle.MARKDOWN)
-            for each in found
-            if each.obj.canonical_path.startswith(ours)
-        }
+        {each.explain(griffe.ExplanationStyle.MARKDOWN) for each in found if ours.match(each.obj.path)}
     )
 
 

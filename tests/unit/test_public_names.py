@@ -41,22 +41,28 @@ def test_griffe_names_what_users_of_the_last_tag_would_miss(tmp_path, monkeypatc
         subprocess.run(["git", *who, *what], cwd=tmp_path, check=True, capture_output=True)
 
     package = tmp_path / public_names.PACKAGE
-    for path, text in {
-        "hooks/kaizala.py": "class KaizalaHook:\n    def close(self, now): ...\n",
-        "server/app.py": "def build(given): ...\n",
-    }.items():
-        (package / path).parent.mkdir(parents=True)
-        (package / path).write_text(text)
-        (package / path).with_name("__init__.py").touch()
-    (package / "__init__.py").touch()
+    files = {
+        package
+        / "hooks"
+        / "kaizala.py": "class KaizalaHook:\n    def close(self, now): ...\n\ndef gone(): ...\n",
+        package / "server" / "app.py": "from datetime import UTC\ndef build(given): ...\n",
+        tmp_path / "names.txt": "hooks.KaizalaHook()\nhooks.KaizalaHook.close(now)\nhooks.gone()\n",
+        package / "__init__.py": "",
+        package / "hooks" / "__init__.py": "",
+        package / "server" / "__init__.py": "",
+    }
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
     git("init", "-q")
     git("add", ".")
     git("commit", "-qm", "One")
     git("tag", "v1")
-    for path in ("hooks/kaizala.py", "server/app.py"):
-        text = (package / path).read_text()
-        (package / path).write_text(text.replace(", now", "").replace("given", ""))
+    (package / "hooks" / "kaizala.py").write_text("class KaizalaHook:\n    def close(self): ...\n")
+    (package / "server" / "app.py").write_text("def build(): ...\n")
     monkeypatch.setattr(public_names, "ROOT", tmp_path)
-    (found,) = public_names.breaking("v1")
-    assert "KaizalaHook.close(now)" in found
-    assert "removed" in found
+    monkeypatch.setattr(public_names, "FILE", tmp_path / "names.txt")
+    argument, function = public_names.breaking("v1")
+    assert "KaizalaHook.close(now)" in argument
+    assert "removed" in argument
+    assert "gone" in function
