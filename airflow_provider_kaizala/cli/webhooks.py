@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_kaizala import push
 from airflow_provider_kaizala.cli.account import Account
-from airflow_provider_kaizala.cli.exit_codes import DONE, FAILED
+from airflow_provider_kaizala.cli.exit_codes import DONE, FAILED, exit_code
 from airflow_provider_kaizala.cli.output import Row, complain, is_terminal, note, say, show
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError
@@ -71,7 +71,7 @@ def list_webhooks(args: argparse.Namespace) -> int:
         "expires_at": "UNTIL",
     }
     show(rows, args.output, columns, "the groups have no webhooks")
-    return FAILED if failed else DONE
+    return next(iter(failed.values()), DONE)
 
 
 def test_webhooks(args: argparse.Namespace) -> int:
@@ -91,7 +91,8 @@ def test_webhooks(args: argparse.Namespace) -> int:
     active = all(one.state == ACTIVE for one in ours)
     if not active:
         complain("not all webhooks are active; run: webhooks ensure")
-    return DONE if all(fine) and active and not missing and not failed else FAILED
+    is_well = all(fine) and active and not missing
+    return next(iter(failed.values()), DONE if is_well else FAILED)
 
 
 def remove_webhooks(args: argparse.Namespace) -> int:
@@ -120,7 +121,7 @@ def remove_webhooks(args: argparse.Namespace) -> int:
             failures += 1
             complain(f"webhook {one.webhook.id}: {error}")
     say(f"{len(chosen) - failures} removed")
-    return FAILED if failures or failed else DONE
+    return FAILED if failures else next(iter(failed.values()), DONE)
 
 
 # --- the connection --------------------------------------------------------------------------------------------------
@@ -181,16 +182,16 @@ class _Account(Account):
             return checked
         return named_groups(self.connection.settings, self.connection.default_group)
 
-    def listed(self, args: argparse.Namespace) -> tuple[list[_Listed], list[str]]:
-        """Return the webhooks of the groups, and the groups whose webhooks could not be listed, which are complained about."""
+    def listed(self, args: argparse.Namespace) -> tuple[list[_Listed], dict[str, int]]:
+        """Return the webhooks of the groups, and for each group whose webhooks could not be listed, which is printed, an exit code."""
         found: list[_Listed] = []
-        failed: list[str] = []
+        failed: dict[str, int] = {}
         now = datetime.now(tz=UTC)
         for group_id in self.chosen(args):
             try:
                 there = self.hook.run(calls.list_webhooks(group_id, group_id=group_id))
             except KaizalaError as error:
-                failed.append(group_id)
+                failed[group_id] = exit_code(error)
                 complain(f"group {group_id}: {error}")
                 continue
             found += [_Listed(group_id, one, self.owner.is_ours(one, group_id), now) for one in there]
