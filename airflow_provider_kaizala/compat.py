@@ -159,9 +159,27 @@ def push_result(operator: Any, context: Any, result: Mapping[str, Any]) -> None:
     if not operator.do_xcom_push:
         return
     if operator.multiple_outputs:
-        for name, value in result.items():
-            context["ti"].xcom_push(key=name, value=value)
+        _push_outputs(context, result)
     context["ti"].xcom_push(key="return_value", value=dict(result))
+
+
+def returned(operator: Any, context: Any, result: Any) -> Any:
+    """Return what a task returns. On Airflow 3.0, push its outputs first, since Airflow would fail at those that are None."""
+    if _refuses_none() and operator.do_xcom_push and operator.multiple_outputs and isinstance(result, dict):
+        _push_outputs(context, result)
+        operator.multiple_outputs = False  # they are pushed
+    return result
+
+
+def _push_outputs(context: Any, result: Mapping[str, Any]) -> None:
+    for name, value in result.items():
+        if value is not None or not _refuses_none():  # to whoever reads it, an XCom that is missing is None too
+            context["ti"].xcom_push(key=name, value=value)
+
+
+def _refuses_none() -> bool:
+    """Tell whether this Airflow cannot push an XCom of None: 3.0 sends a request without a body, and its API refuses that (422)."""
+    return bool(AIRFLOW_V_3_0_PLUS and not AIRFLOW_V_3_1_PLUS)
 
 
 class SkipBelow:

@@ -109,7 +109,7 @@ def environment(version: str, python: str, wheel: Path) -> Path:
     constrained = ["-c", str(pins)] if pins.exists() else []
     made_of = json.dumps([version, *TOOLS, pins.read_text() if pins.exists() else ""])
     made, interpreter = folder / "made-of.json", folder / "bin" / "python"
-    install = [str(interpreter), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    install = [str(interpreter), "-m", "pip", "install", "-qq", "--no-compile", "--disable-pip-version-check"]
     if not made.exists() or made.read_text() != made_of:
         shutil.rmtree(folder, ignore_errors=True)
         _run(find_python(python) or sys.executable, "-m", "venv", str(folder))

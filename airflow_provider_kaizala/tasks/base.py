@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.errors import KaizalaInputError, KaizalaUnknownOutcomeError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
@@ -66,13 +67,18 @@ class KaizalaTask(CheckedArguments):
             repeat it
         """
         try:
-            return self.run_task(context)
+            return compat.returned(self, context, self.run_task(context))
         except KaizalaInputError as error:
             raise AirflowFailException(f"{self.task_id}: {error}") from error
         except KaizalaUnknownOutcomeError as error:
             raise AirflowFailException(str(error)) from error
         finally:
             self.hook.close()
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Continue after a deferral."""
+        result = super().resume_execution(next_method, next_kwargs, context)  # type: ignore[misc]
+        return compat.returned(self, context, result)
 
 
 class KaizalaGroupTask(KaizalaTask):

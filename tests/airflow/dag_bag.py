@@ -23,6 +23,7 @@ def register(dag: Any) -> None:
     bag = DagBag(dag_folder=str(folder), bundle_path=folder, include_examples=False)
     bag.bag_dag(dag)
     if hasattr(bag, "sync_to_db"):  # Airflow 3.0
+        dag.relative_fileloc = f"{dag.dag_id}.py"
         bag.sync_to_db("dags-folder", None)
         return
     try:

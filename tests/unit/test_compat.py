@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
@@ -72,3 +73,52 @@ def test_the_context_of_a_notifier(monkeypatch):
     assert compat.notifier_context({"a": 1}) == ({"context": {"a": 1}} if AIRFLOW_V_3_1_PLUS else {})
     monkeypatch.setattr(compat, "AIRFLOW_V_3_1_PLUS", False)
     assert compat.notifier_context({"a": 1}) == {}
+
+
+class Recorded:
+    """A task instance that notes what is pushed."""
+
+    def __init__(self):
+        self.pushed = {}
+
+    def xcom_push(self, key, value):
+        self.pushed[key] = value
+
+
+RESULT = {"reference_id": "ref-1", "action_id": None}
+
+
+@pytest.mark.parametrize(
+    ("given", "pushed", "left"),
+    [
+        ({}, {"reference_id": "ref-1"}, False),
+        ({"multiple_outputs": False}, {}, False),
+        ({"do_xcom_push": False}, {}, True),
+    ],
+)
+def test_airflow_3_0_is_given_no_xcom_of_none(monkeypatch, given, pushed, left):
+    monkeypatch.setattr(compat, "AIRFLOW_V_3_0_PLUS", True)
+    monkeypatch.setattr(compat, "AIRFLOW_V_3_1_PLUS", False)
+    operator = SimpleNamespace(**{"do_xcom_push": True, "multiple_outputs": True, **given})
+    ti = Recorded()
+    assert compat.returned(operator, {"ti": ti}, RESULT) == RESULT
+    assert ti.pushed == pushed
+    assert operator.multiple_outputs is left, "whether Airflow pushes them"
+
+
+def test_what_is_pushed_before_others_are_skipped_holds_none_where_airflow_takes_it(monkeypatch):
+    operator = SimpleNamespace(do_xcom_push=True, multiple_outputs=True)
+    for old, outputs in ((False, RESULT), (True, {"reference_id": "ref-1"})):
+        monkeypatch.setattr(compat, "AIRFLOW_V_3_0_PLUS", True)
+        monkeypatch.setattr(compat, "AIRFLOW_V_3_1_PLUS", not old)
+        ti = Recorded()
+        compat.push_result(operator, {"ti": ti}, RESULT)
+        assert ti.pushed == {**outputs, "return_value": RESULT}
+
+
+def test_any_other_airflow_pushes_the_outputs_itself(monkeypatch):
+    monkeypatch.setattr(compat, "AIRFLOW_V_3_1_PLUS", True)
+    operator, ti = SimpleNamespace(do_xcom_push=True, multiple_outputs=True), Recorded()
+    assert compat.returned(operator, {"ti": ti}, RESULT) == RESULT
+    assert ti.pushed == {}
+    assert operator.multiple_outputs
