@@ -21,6 +21,8 @@ extensions = [
     "sphinx.ext.autodoc",
     "autoapi.extension",
     "sphinx_copybutton",
+    "benchmark_figures",
+    "input_errors",
     "internal_links",
     "kaizala_reference",
 ]
@@ -28,7 +30,15 @@ exclude_patterns = ["_build", "_ext"]
 templates_path: list[str] = []
 
 # --- Markdown
-myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "fieldlist", "html_image"]
+myst_enable_extensions = [
+    "attrs_block",
+    "attrs_inline",
+    "colon_fence",
+    "deflist",
+    "fieldlist",
+    "html_image",
+    "substitution",
+]
 myst_heading_anchors = 3
 
 # --- the reference: read from the sources, so neither Airflow nor this package has to be installed
