@@ -173,7 +173,8 @@ def returned(operator: Any, context: Any, result: Any) -> Any:
 
 def _push_outputs(context: Any, result: Mapping[str, Any]) -> None:
     for name, value in result.items():
-        if value is not None or not _refuses_none():  # to whoever reads it, an XCom that is missing is None too
+        # to whoever reads it, an XCom that is missing is None too
+        if value is not None or not _refuses_none():
             context["ti"].xcom_push(key=name, value=value)
 
 

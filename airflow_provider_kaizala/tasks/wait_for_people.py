@@ -342,7 +342,7 @@ class TimeoutMixin(WaitMixin):
         """Continue, with an ending of our own where Airflow would fail the task."""
         if deferral_is_over(next_method, next_kwargs):
             next_method, next_kwargs = "end_late", {}
-        return super().resume_execution(next_method, next_kwargs, context)  # type: ignore[misc]
+        return super().resume_execution(next_method, next_kwargs, context)
 
     def end_late(self, context: Context) -> Any:
         """Look one last time, and end.
