@@ -212,10 +212,11 @@ class TestIdleConnections:
         noise = b'HTTP/1.1 200 OK\r\nContent-Length: 23\r\n\r\n{"referenceId": "noise"}'
         reply = OK + b"Content-Length: %d\r\n\r\n" % len(GOOD) + GOOD
 
-        sent = threading.Event()
+        is_idle, sent = threading.Event(), threading.Event()
 
         def twice(connection, request):
             connection.sendall(reply)
+            is_idle.wait(10)
             connection.sendall(noise)
             sent.set()
             return True
@@ -223,6 +224,7 @@ class TestIdleConnections:
         server.script = [twice, server.answer(200, GOOD)]
         driver = drive(server)
         driver.run(post)
+        is_idle.set()
         assert sent.wait(10)
         driver.idle(0.1)
         assert driver.run(post).reference_id == "ref-1"
