@@ -17,7 +17,7 @@ PATHS := tests/airflow/test_posting.py tests/airflow/waiting tests/browser/test_
 # Many processes import the same modules: without stored bytecode each would compile all of them, and pytest rewrite all tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv demo unit gate rest test lint coverage e2e browser screenshots docs postgres faults observers fuzz matrix bench dist wheel clean
+.PHONY: help venv demo unit gate rest test lint coverage e2e browser screenshots gallery docs postgres faults observers fuzz matrix bench dist wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,10 @@ browser: $(STAMP) ## the tests of the page
 # Take the pictures of the page in docs/, in the Chromium of this machine.
 screenshots: $(STAMP) ## the pictures of the page in docs/
 	@$(BIN)/python -m demo.screenshots
+
+# A server, all of Airflow, three people, and Chromium: about five minutes.
+gallery: $(STAMP) ## the runs of the example DAGs in docs/gallery
+	@$(BIN)/python -m demo.gallery
 
 # Warnings are errors, and so are links that lead nowhere.
 docs: $(STAMP) ## the documentation site in .build/docs

@@ -22,6 +22,7 @@ extensions = [
     "autoapi.extension",
     "sphinx_copybutton",
     "benchmark_figures",
+    "conversations",
     "input_errors",
     "internal_links",
     "kaizala_reference",

@@ -142,7 +142,7 @@ def test_every_public_name_is_in_the_reference() -> None:
     #: of use to the package itself only, or named in the reference of others
     left_out = {
         "Owner Step Wanted WebhooksError named_groups plan check_echo ReceiverError Subscription derive",
-        "read_connection try_connection VariableTokenStore Grant Policy TokenStore MemoryTokenStore Tokens",
+        "AirflowObserver read_connection try_connection VariableTokenStore Grant Policy TokenStore MemoryTokenStore Tokens",
         "Sent Action GROUP_TYPES MEMBERS_PER_CALL REACTION_TYPES media_type OBJECT_TYPES PROPERTY_TYPES QUESTION_TYPES",
         "ActionPage UnreadableReplyError",
     }
