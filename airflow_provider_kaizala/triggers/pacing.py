@@ -23,6 +23,8 @@ DETAIL, LIST, SWEEP = range(3)
 SECTION = "kaizala"
 #: seconds over which calls are spread, so that a burst does not use up a whole minute
 WINDOW = 10.0
+#: part of the calls that looks may use which events cause; the rest is for what they find, and for other polls
+RUNG = 0.5
 
 
 class Pacer:
@@ -33,7 +35,7 @@ class Pacer:
         self._turns = itertools.count()
         self.queue: list[tuple[int, int, asyncio.Future[None]]] = []
         self._task: asyncio.Task[None] | None = None
-        self._budgets = Budget(0), Budget(0)
+        self._budgets, self._rung = (Budget(0), Budget(0)), Budget(0)
         self.sweepers: set[Sweeps] = set()
         self.set(per_minute)
 
@@ -41,10 +43,8 @@ class Pacer:
         """Change the limit."""
         self.per_minute = per_minute
         for budget, window in zip(self._budgets, (60.0, WINDOW), strict=True):
-            calls = max(per_minute, 0.0) * window / 60
-            budget.limit = math.ceil(calls)
-            if calls > 0:  # a window of whole calls, so that no part of one is lost
-                budget.seconds = window * budget.limit / calls
+            _limit(budget, per_minute, window)
+        _limit(self._rung, per_minute * RUNG, WINDOW)
 
     def _reserve(self) -> float:
         """Return how many seconds to wait for the next free place, and take it if that is now."""
@@ -53,6 +53,13 @@ class Pacer:
         if wait == 0:
             for budget in self._budgets:
                 budget.reserve(now)
+        return wait
+
+    def ring(self) -> float:
+        """Return how many seconds to wait before a look that an event causes, and count that look if it may be made now."""
+        wait = self._rung.reserve(self.now(), patience=0)
+        if wait == 0:
+            self._rung.reserve(self.now())
         return wait
 
     async def turn(self, urgency: int) -> bool:
@@ -77,6 +84,14 @@ class Pacer:
                 if not turn.done():  # else its wait was cancelled
                     turn.set_result(None)
                     break
+
+
+def _limit(budget: Budget, per_minute: float, window: float) -> None:
+    """Let so many calls through, spread over a window of so many seconds."""
+    calls = max(per_minute, 0.0) * window / 60
+    budget.limit = math.ceil(calls)
+    if calls > 0:  # a window of whole calls, so that no part of one is lost
+        budget.seconds = window * budget.limit / calls
 
 
 class Sweeps:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import math
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -36,9 +35,10 @@ AT_ONCE = 4
 GATHER = 0.5
 #: looks that fail in a row for an unforeseen reason before the waits fail too
 PATIENCE = 3
-#: seconds between two looks that events cause: at first, and at most. Under a stream of events each pause is twice the one before, so
-#: that a poll never needs more calls than without events
-PAUSE, LONGEST_PAUSE = 1.0, 3600.0
+#: seconds between two looks that events cause
+PAUSE = 1.0
+#: seconds that are not slept: sums of times are not exact
+TICK = 1e-6
 
 
 class Feed:
@@ -88,7 +88,6 @@ class Poll:
         self._covered: set[Subject] = set()
         self._changed = asyncio.Event()
         self._is_rung = False
-        self._spacing = PAUSE
         self._keeps_pace = True
         self._has_news = False
         self._urgency = LIST
@@ -138,13 +137,10 @@ class Poll:
     async def _run(self) -> None:
         log.info("Polling %s", self.name)
         failures = 0
-        began = -math.inf
         await asyncio.sleep(GATHER)
         while True:
-            previous, began = began, time.monotonic()
+            began = time.monotonic()
             is_rung, self._is_rung = self._is_rung, False
-            is_stream = is_rung and began - previous <= 2 * self._spacing
-            self._spacing = min(2 * self._spacing, LONGEST_PAUSE) if is_stream else PAUSE
             self._urgency = DETAIL if is_rung else LIST
             kept_pace, self._keeps_pace = self._keeps_pace, is_rung
             try:
@@ -223,8 +219,12 @@ class Poll:
         """Sleep until the next look is due; a wait that joins, or an event, may bring it forward."""
         while True:
             self._changed.clear()
-            pause = began + self._interval() - time.monotonic()
-            if pause <= 0:
+            now = time.monotonic()
+            pause = began + self._interval() - now
+            if self._is_rung and pause > TICK:
+                soon = began + PAUSE - now
+                pause = min(pause, soon if soon > TICK else self._until_ring())
+            if pause <= TICK:
                 await asyncio.sleep(0)
                 return
             with suppress(TimeoutError):
@@ -238,9 +238,11 @@ class Poll:
         that tells of may not be readable yet.
         """
         own = min((feed.interval for feeds in self._feeds.values() for feed in feeds), default=1.0)
-        if self._is_rung:
-            return min(own, self._spacing)
-        return own if self._keeps_pace else max(own, self.account.push_interval(self))
+        return own if self._keeps_pace or self._is_rung else max(own, self.account.push_interval(self))
+
+    def _until_ring(self) -> float:
+        """Return how many seconds to wait before an event may cause a look, and count that look if it may be made now."""
+        return self.account.pacer.ring() if self._source.makes_calls else 0.0
 
     def _deliver_to_all(self, error: KaizalaError) -> None:
         for subject in self._feeds:

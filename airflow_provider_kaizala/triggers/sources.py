@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaBadRequestError, KaizalaError
@@ -38,6 +38,8 @@ NOTHING_YET: Mark = (0, False)
 class Source:
     """Base: remembers what it has seen of each subject, so that only what has changed is read."""
 
+    #: whether Kaizala is asked
+    makes_calls: ClassVar[bool] = True
     group_id: str
     seen: dict[Subject, Any] = field(default_factory=dict)
 
@@ -163,6 +165,7 @@ class ListSource(Source):
 class MessagesSource(Source):
     """Messages in one group, which Airflow's receiver has stored: once for all waits what has come since the last look."""
 
+    makes_calls = False
     conn_id: str = ""
     _hook: KaizalaHook | None = None
 

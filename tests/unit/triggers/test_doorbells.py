@@ -99,27 +99,56 @@ def test_a_burst_causes_one_look_and_one_more_after_the_interval(stage, kaizala,
     assert len(stage.lists) == before + 2
 
 
-def test_a_stream_of_events_costs_no_more_looks_than_polling(stage, kaizala, group, receiver):
-    """The pauses between looks grow to the interval of the waits; after a rest, an event is heard at once."""
+@pytest.mark.parametrize(("calls_per_minute", "most"), [(100, 35), (0, 60)])
+def test_a_stream_of_events_uses_half_of_the_calls_of_waits(
+    stage, kaizala, group, receiver, connect, calls_per_minute, most
+):
+    """35 of their 70 calls a minute, and no more than one look each second if there is no limit."""
+    connect(extra={"calls_per_minute": calls_per_minute})
     kaizala.poll({}, sent_at=SENT_TEXT)
 
     async def scene():
-        async with stage.waits(on(group), interval=30) as (told,):
+        async with stage.waits(on(group), interval=600) as (told,):
             await asyncio.sleep(10)
             began = len(stage.lists)
             for _ in range(1200):
                 receiver.event()
                 await asyncio.sleep(0.25)
             looks = len(stage.lists) - began
-            await asyncio.sleep(100)
             kaizala.poll({RAVI: "Yes"}, sent_at=SENT_TEXT)
             receiver.event()
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(10)
             return looks, told
 
     looks, told = stage.play(scene)
-    assert 300 / 30 < looks <= 300 / 30 + 6
+    assert 5 * most * 0.9 < looks <= 5 * most + 12
     assert who(told[-1]) == [RAVI]
+
+
+def test_answers_one_after_the_other_are_each_heard_soon(stage, kaizala, group, receiver):
+    """Also if each comes shortly after the one before was heard, for as long as that goes on."""
+    names = [f"act-{number}" for number in range(100)]
+    for name in names:
+        kaizala.poll({}, action_id=name, sent_at=SENT_TEXT)
+
+    async def scene():
+        late = []
+        async with stage.waits(*[on(group, name) for name in names], interval=60) as told:
+            await asyncio.sleep(10)
+            for name, news in zip(names, told, strict=True):
+                kaizala.poll({RAVI: "Yes"}, action_id=name, sent_at=SENT_TEXT)
+                receiver.event(action_id=name)
+                answered = stage.now
+                async with asyncio.timeout(60):
+                    while not news or who(news[-1]) != [RAVI]:  # noqa: ASYNC110 - there is nothing to wait for
+                        await asyncio.sleep(0.1)
+                late.append(stage.now - answered)
+                await asyncio.sleep(0.8)
+        return late
+
+    late = stage.play(scene)
+    assert max(late) < 6
+    assert sum(late) / len(late) < 1.5
 
 
 def test_an_event_now_and_then_is_heard_at_once_each_time(stage, kaizala, group, receiver):
