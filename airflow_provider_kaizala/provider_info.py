@@ -34,6 +34,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": ["kaizala"],
         "triggers": ["wait", "hitl", "events"],
     }
+    uris = [{"schemes": ["kaizala"], "handler": f"{_PACKAGE}.push.assets.sanitize_uri"}]
     return {
         "package-name": "airflow-provider-kaizala",
         "name": "Kaizala",
@@ -75,7 +76,8 @@ def get_provider_info() -> dict[str, Any]:
             {"name": name, "class-name": f"{_PACKAGE}.decorators.question.{name}_task"}
             for name in ("kaizala_approval", "kaizala_ask")
         ],
-        "asset-uris": [{"schemes": ["kaizala"], "handler": f"{_PACKAGE}.push.assets.sanitize_uri"}],
+        "asset-uris": uris,
+        "dataset-uris": uris,  # the name that Airflow 2 knows
         # Airflow 3.2 and newer; before, [database] external_db_managers names it
         "db-managers": [f"{_PACKAGE}.push.db.KaizalaDBManager"],
         "cli": [f"{_PACKAGE}.cli.commands.get_cli_commands"],

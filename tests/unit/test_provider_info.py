@@ -112,6 +112,7 @@ def test_the_handler_of_assets_and_the_manager_of_tables_are_there():
     info = get_provider_info()
     (assets,) = info["asset-uris"]
     assert assets["schemes"] == ["kaizala"]
+    assert info["dataset-uris"] == [assets], "Airflow 2 looks there, and Airflow 3 nowhere else"
     for path in (assets["handler"], *info["db-managers"]):
         module, _, name = path.rpartition(".")
         assert getattr(importlib.import_module(module), name).__name__ == name
