@@ -114,7 +114,7 @@ LOGIN = Command(
         ),
         _argument(
             "--default-group",
-            help="name or id of the group for commands and tasks that name none",
+            help="name or id of the group for commands and tasks that name none (default: the only group there is)",
             metavar="GROUP",
         ),
         _argument(
