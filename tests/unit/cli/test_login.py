@@ -190,7 +190,9 @@ def test_a_connection_that_cannot_be_changed_is_refused_before_anything_is_asked
     assert kaizala.requests == []
 
 
-def test_the_only_group_is_the_default_group_unless_there_is_one(sign_in, kaizala, typed, stored, monkeypatch):
+def test_the_only_group_is_the_default_group_unless_there_is_one(
+    sign_in, kaizala, typed, stored, monkeypatch
+):
     default = kaizala.otherwise
 
     def answer(request):
