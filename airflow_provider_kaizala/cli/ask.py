@@ -11,9 +11,10 @@ from airflow_provider_kaizala.cli.account import Account, read_duration
 from airflow_provider_kaizala.cli.exit_codes import DONE, UNDECIDED
 from airflow_provider_kaizala.cli.live import Progress
 from airflow_provider_kaizala.cli.output import note, pause, show, show_one, working
-from airflow_provider_kaizala.client.calls.posting import post_action, send_message
+from airflow_provider_kaizala.client.calls.posting import post_action
 from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError
-from airflow_provider_kaizala.client.models import ActionDetails, Audience, Message, Poll, checks
+from airflow_provider_kaizala.client.models import ActionDetails, Audience, Poll, checks
+from airflow_provider_kaizala.client.tell import tell
 from airflow_provider_kaizala.waiting.decision import require_offered
 from airflow_provider_kaizala.waiting.rules import People, Quorum, read_rule
 from airflow_provider_kaizala.waiting.subjects import Responses
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.waiting.rules import Rule
     from airflow_provider_kaizala.waiting.wait import Update
 
-#: what the group reads when nobody waits any longer
-WITHDRAWN = "No longer waiting for answers to: {question}"
+#: what the group reads, as a reply to the question, when nobody waits any longer
+TIME_IS_UP = "Time is up. Answers no longer count."
+STOPPED = "This was stopped. Answers no longer count."
 
 
 def ask(args: argparse.Namespace) -> int:
@@ -52,14 +54,16 @@ def ask(args: argparse.Namespace) -> int:
         raise KaizalaError(f"posted as {posted.reference_id}, but Kaizala returned no action id to wait for")
     subject = Responses(group_id, posted.action_id, Poll.action_type)
     wait = replace(wait, subject=subject, deadline=Wait.now() + timeout)
-    is_decided = False
+    farewell: str | None = STOPPED
     try:
         update = _follow(account, wait, poll.question)
-        is_decided = update is not None and update.progress is not None and update.progress.met
-        return _finish(args, wait, update, posted)
+        over = update is not None and update.progress is not None and update.progress.over
+        farewell = None if over else TIME_IS_UP
+        return _finish(args, update, posted)
     finally:
-        if not is_decided:
-            _withdraw(account, args, group_id, poll, audience, posted)
+        if farewell is not None and not args.no_tell_group:
+            reply = replace(audience, reply_to_reference_id=posted.reference_id)
+            _tell(account, group_id, farewell, reply)
 
 
 def _rule(args: argparse.Namespace) -> Rule:
@@ -127,7 +131,7 @@ def _follow(account: Account, wait: Wait, question: str) -> Update | None:
             pause(min(wait.interval, wait.seconds_left() or 0))
 
 
-def _finish(args: argparse.Namespace, wait: Wait, update: Update | None, posted: Posted) -> int:
+def _finish(args: argparse.Namespace, update: Update | None, posted: Posted) -> int:
     """Print the result; return the exit code."""
     if update is None or update.progress is None:
         note("time is up, and Kaizala could not be read")
@@ -152,19 +156,12 @@ def _finish(args: argparse.Namespace, wait: Wait, update: Update | None, posted:
     return UNDECIDED
 
 
-def _withdraw(
-    account: Account, args: argparse.Namespace, group_id: str, poll: Poll, audience: Audience, posted: Posted
-) -> None:
-    """Tell the group that nobody waits for answers any longer: Kaizala cannot close a poll."""
-    if args.leave_open:
-        note(f"the poll stays open in group {group_id} as action {posted.action_id}")
-        return
-    told = replace(audience, reply_to_reference_id=posted.reference_id)
-    text = WITHDRAWN.format(question=poll.question)[: checks.TEXT_LIMIT]
+def _tell(account: Account, group_id: str, text: str, audience: Audience) -> None:
+    """Tell the group that nobody waits any longer, as tasks do: Kaizala cannot close a poll."""
     with suppress(BrokenPipeError):
         try:
             with account.hook.within(LAST_LOOK), working("telling the group"):
-                account.hook.run(send_message(group_id, Message(text), told))
+                account.hook.read(tell(group_id, text, audience))
         except KaizalaError as error:
             note(f"warning: the group could not be told that nobody waits any longer: {error}")
         else:

@@ -148,7 +148,7 @@ def _save(args: argparse.Namespace, file: ConnectionFile | None, fields: dict[st
 
 
 def _show_groups(args: argparse.Namespace, file: ConnectionFile | None, fields: dict[str, Any]) -> None:
-    """Show which groups the token reaches, and store the default group.
+    """Show which groups the token reaches, and store the default group: the one that was given, or the only one there is.
 
     :raises KaizalaInputError: if there is no such group
     """
@@ -161,9 +161,15 @@ def _show_groups(args: argparse.Namespace, file: ConnectionFile | None, fields: 
     else:
         names = ", ".join(sorted(group.name for group in groups))
         say(f"it reaches {counted(len(groups), 'group')}{names and f': {names}'}")
+    extra = fields["extra"]
     if args.default_group:
-        fields["extra"]["default_group"] = find_group("--default-group", args.default_group, groups)
-        _save(args, file, fields)
+        extra["default_group"] = find_group("--default-group", args.default_group, groups)
+    elif len(groups) == 1 and not extra.get("default_group"):
+        extra["default_group"] = groups[0].group_id
+        say("which is the default group from now on")
+    else:
+        return
+    _save(args, file, fields)
 
 
 # --- asking --------------------------------------------------------------------------------------------------------------

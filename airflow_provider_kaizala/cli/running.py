@@ -84,11 +84,8 @@ def _report(error: BaseException, verbose: bool) -> int:
 
 
 def _is_of_airflow(error: BaseException) -> bool:
-    from airflow.providers.common.compat.sdk import (
-        AirflowException,
-    )  # loaded by the command, if it got that far
-
-    return isinstance(error, AirflowException)
+    """Tell whether it is an ``AirflowException``, which may be raised while Airflow is imported."""
+    return any(kind.__name__ == "AirflowException" for kind in type(error).__mro__)
 
 
 @contextmanager

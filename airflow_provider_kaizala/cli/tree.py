@@ -114,7 +114,7 @@ LOGIN = Command(
         ),
         _argument(
             "--default-group",
-            help="name or id of the group for commands and tasks that name none",
+            help="name or id of the group for commands and tasks that name none (default: the only group there is)",
             metavar="GROUP",
         ),
         _argument(
@@ -203,7 +203,9 @@ ASK = Command(
         ),
         _argument("--interval", help="time between two looks (default: 5s)", default="5s", metavar="TIME"),
         _argument(
-            "--leave-open", help="do not tell the group if this ends without a decision", action="store_true"
+            "--no-tell-group",
+            help="do not tell the group that nobody waits any longer",
+            action="store_true",
         ),
         _SUBSCRIBER,
         _ALL_SUBSCRIBERS,

@@ -190,6 +190,28 @@ def test_a_connection_that_cannot_be_changed_is_refused_before_anything_is_asked
     assert kaizala.requests == []
 
 
+def test_the_only_group_is_the_default_group_unless_there_is_one(
+    sign_in, kaizala, typed, stored, monkeypatch
+):
+    default = kaizala.otherwise
+
+    def answer(request):
+        only_one = 200, {"groups": [{"groupId": G1, "groupName": "Store 12"}]}
+        return only_one if request.path == "/groups" else default(request)
+
+    kaizala.otherwise = answer
+    typed(SECRET, PIN)
+    code, out, _ = sign_in(*WORDS, *WHERE)
+    assert (code, out.splitlines()[-1]) == (0, "which is the default group from now on")
+    assert stored[-1][1]["extra"]["default_group"] == G1
+    monkeypatch.setattr(login, "connection_home", lambda conn_id: connections.DATABASE)
+    typed(PIN)
+    before = len(stored)
+    assert sign_in("login", "--phone", "+910000000002")[0] == 0
+    assert len(stored) == before + 1
+    assert stored[-1][1]["extra"]["default_group"] != G1
+
+
 def test_groups_that_cannot_be_read_are_a_warning(sign_in, kaizala, typed, stored):
     typed(SECRET, PIN)
     kaizala.tokens = [ConnectionRefusedError("away")] * 9

@@ -143,7 +143,7 @@ def test_what_is_logged_does_not_mix_with_the_output(run, monkeypatch, kind):
     root = logging.getLogger()
     handler = kind(sys.stdout)
     handler.addFilter(lambda record: "masked" not in record.getMessage())
-    monkeypatch.setattr(root, "handlers", [*root.handlers, handler])
+    monkeypatch.setattr(root, "handlers", [handler])
     code, out, err = run(function, verbose=True)
     assert (code, out) == (0, "output\n")
     assert "went wrong" in err
