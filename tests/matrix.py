@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / ".build"
 CONSTRAINTS = ROOT / "constraints"
+PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 OLDEST_PYTHON = "3.11"
 #: the newest Airflow runs on the newer Pythons too
 NEWER_PYTHONS = ("3.12", "3.13")
@@ -59,16 +60,7 @@ def find_python(version: str) -> str | None:
 
 def newest_pre_release() -> str | None:
     """Return the newest pre-release of Airflow that is newer than its newest release."""
-    asked = [
-        sys.executable,
-        "-m",
-        "pip",
-        "index",
-        "versions",
-        "apache-airflow",
-        "--pre",
-        "--disable-pip-version-check",
-    ]
+    asked = [*PIP, "index", "versions", "apache-airflow", "--pre"]
     told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
     newest = told.partition("(")[2].partition(")")[0]
     return newest if any(letter.isalpha() for letter in newest) else None
@@ -78,18 +70,7 @@ def build_wheel() -> Path:
     """Build the wheel, and return its path."""
     folder = BUILD / "wheel"
     shutil.rmtree(folder, ignore_errors=True)
-    _run(
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "-qq",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "-w",
-        str(folder),
-        str(ROOT),
-    )
+    _run(*PIP, "wheel", "-qq", "--no-deps", "-w", str(folder), str(ROOT))
     (wheel,) = folder.glob("*.whl")
     return wheel
 
