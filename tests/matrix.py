@@ -17,8 +17,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / ".build"
-COPY = BUILD / "matrix"
 CONSTRAINTS = ROOT / "constraints"
+PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 OLDEST_PYTHON = "3.11"
 #: the newest Airflow runs on the newer Pythons too
 NEWER_PYTHONS = ("3.12", "3.13")
@@ -60,16 +60,7 @@ def find_python(version: str) -> str | None:
 
 def newest_pre_release() -> str | None:
     """Return the newest pre-release of Airflow that is newer than its newest release."""
-    asked = [
-        sys.executable,
-        "-m",
-        "pip",
-        "index",
-        "versions",
-        "apache-airflow",
-        "--pre",
-        "--disable-pip-version-check",
-    ]
+    asked = [*PIP, "index", "versions", "apache-airflow", "--pre"]
     told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
     newest = told.partition("(")[2].partition(")")[0]
     return newest if any(letter.isalpha() for letter in newest) else None
@@ -79,31 +70,22 @@ def build_wheel() -> Path:
     """Build the wheel, and return its path."""
     folder = BUILD / "wheel"
     shutil.rmtree(folder, ignore_errors=True)
-    _run(
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "-qq",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "-w",
-        str(folder),
-        str(ROOT),
-    )
+    _run(*PIP, "wheel", "-qq", "--no-deps", "-w", str(folder), str(ROOT))
     (wheel,) = folder.glob("*.whl")
     return wheel
 
 
-def copy_tests() -> None:
-    """Copy the repository without the package, so that only the wheel can be imported."""
-    shutil.rmtree(COPY, ignore_errors=True)
+def copy_tests(folder: Path) -> Path:
+    """Copy the repository without the package into a folder, so that only the wheel can be imported; return where it is."""
+    copy = folder / "repository"
+    shutil.rmtree(copy, ignore_errors=True)
     unwanted = shutil.ignore_patterns("airflow_provider_kaizala", ".*", "*.egg-info", "__pycache__", "dist")
-    shutil.copytree(ROOT, COPY, ignore=unwanted)
+    shutil.copytree(ROOT, copy, ignore=unwanted)
+    return copy
 
 
 def environment(version: str, python: str, wheel: Path) -> Path:
-    """Return the interpreter of an environment with this Airflow and the wheel; what is slow is done once."""
+    """Return the folder of an environment with this Airflow and the wheel; what is slow is done once."""
     folder = BUILD / f"airflow-{version}-py{python}"
     pins = CONSTRAINTS / f"airflow-{version}.txt"
     constrained = ["-c", str(pins)] if pins.exists() else []
@@ -117,15 +99,15 @@ def environment(version: str, python: str, wheel: Path) -> Path:
         made.write_text(made_of)
     _run(*install, *constrained, f"apache-airflow=={version}", f"{wheel}[examples]")
     _run(*install, "--no-deps", "--force-reinstall", str(wheel))
-    return interpreter
+    return folder
 
 
-def run_suite(interpreter: Path, arguments: list[str]) -> int:
+def run_suite(folder: Path, copy: Path, arguments: list[str]) -> int:
     """Run pytest in an environment, and return its exit code. What a version lacks is skipped, in CI too."""
     environ = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "CI")}
     environ["KAIZALA_SERVER_PYTHON"] = sys.executable
-    command = [str(interpreter), "-m", "pytest", *PYTEST, *arguments]
-    return subprocess.run(command, cwd=COPY, env=environ, check=False).returncode
+    command = [str(folder / "bin" / "python"), "-m", "pytest", *PYTEST, *arguments]
+    return subprocess.run(command, cwd=copy, env=environ, check=False).returncode
 
 
 def run_version(named: str, wheel: Path, chosen: list[str]) -> tuple[str, bool]:
@@ -141,14 +123,14 @@ def run_version(named: str, wheel: Path, chosen: list[str]) -> tuple[str, bool]:
     if find_python(python) is None:
         return f"not run: this machine has no Python {python}", False
     try:
-        interpreter = environment(version, python, wheel)
+        folder = environment(version, python, wheel)
     except subprocess.CalledProcessError as error:
         return f"cannot be installed: {error}", not optional
-    results, failed = [], False
+    copy, results, failed = copy_tests(folder), [], False
     for suite, arguments in ({"chosen": chosen} if chosen else SUITES).items():
         print(f"\n=== Airflow {version}, Python {python}: {suite}", flush=True)
         began = time.monotonic()
-        code = run_suite(interpreter, [*arguments])
+        code = run_suite(folder, copy, [*arguments])
         failed = failed or code != 0
         results.append(f"{suite} {'failed' if code else 'passed'} ({time.monotonic() - began:.0f} s)")
     return f"{version}: {', '.join(results)}" if optional else ", ".join(results), failed and not optional
@@ -160,7 +142,6 @@ def main() -> int:
     cut = given.index("--") if "--" in given else len(given)
     versions, chosen = given[:cut] or all_versions(), given[cut + 1 :]
     wheel = build_wheel()
-    copy_tests()
     outcomes = {}
     for named in versions:
         outcomes[named] = run_version(named, wheel, chosen)
