@@ -101,7 +101,7 @@ fuzz: $(STAMP) ## throw odd requests at the server for SECONDS, 600 by default; 
 distributed: $(STAMP) ## many runs on CeleryExecutor while components are killed; RUNS, ONLY and KILL
 	@$(BIN)/python -m tests.distributed $(ONLY) --runs $(or $(RUNS),500) $(if $(KILL),--kill $(KILL))
 
-# Measure into benchmarks/results.json. ONLY=server (or page, imports, message, waits) runs one bench and keeps the other figures.
+# Measure into benchmarks/results.json. ONLY=server (or page, imports, message, waits, push, distributed) runs one bench and keeps the other figures.
 bench: $(STAMP) $(MOTO)/.installed ## measure into benchmarks/results.json; ONLY selects a bench
 	@$(BIN)/python -m benchmarks $(ONLY)
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 from airflow_provider_kaizala.client.budget import Budget
@@ -69,8 +70,10 @@ class RedisCounter:
             scheme, self._password = parts.scheme, parts.password
             if scheme not in SCHEMES:
                 raise ValueError(scheme)
+            # once more on a connection that has ended meanwhile, not after a timeout
+            retry = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
             self._redis = Redis.from_url(
-                url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 1)
+                url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=retry
             )
         except ValueError:  # its text may quote the password
             known = ", ".join(f"{each}://" for each in SCHEMES)

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -18,39 +19,35 @@ from tests.distributed.scenario import Outcome, play
 from tests.distributed.stack import Distributed
 from tests.on_postgres import running_postgres
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
 SCENARIOS = {"celery": "CeleryExecutor", "killed": "CeleryExecutor", "local": "LocalExecutor"}
 VICTIMS = ("worker", "triggerer", "scheduler", "kaizala-server")
 #: not in /tmp, which may be memory
 BUILD = Path(__file__).resolve().parents[2] / ".build"
 
 
-def run(scenario: str, options: argparse.Namespace, console: Console) -> Outcome:
-    """Run one scenario in a stack of its own."""
-    began = time.monotonic()
+def run(
+    scenario: str, runs: int, kill: Sequence[str], limit: int, folder: Path, tell: Callable[[str], None]
+) -> Outcome:
+    """Run one scenario in a stack of its own.
 
-    def tell(text: str) -> None:
-        console.print(f"{time.monotonic() - began:6.0f} s  [bold]{scenario}[/bold]  {text}", highlight=False)
-
-    kill = [f"{victim}-1" for victim in options.kill] if scenario == "killed" else []
-    BUILD.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"distributed-{scenario}-", dir=BUILD))
-    with running_postgres() as postgres, Distributed(
-        folder, postgres, executor=SCENARIOS[scenario], limit=options.limit
-    ) as stack:  # fmt: skip
+    :param kill: what is killed while it runs
+    :param limit: calls a minute of the connector
+    :param folder: an empty folder on a real disk
+    """
+    executor = SCENARIOS[scenario]
+    with (
+        running_postgres() as postgres,
+        Distributed(folder, postgres, executor=executor, limit=limit) as stack,
+    ):
         tell("everything is started")
         outcome = Outcome()
         if not follow(stack, Console(quiet=True)):
             outcome.problems.append("the main job, store_opening, did not end as it should")
         tell("the main job has ended")
-        found = play(stack, options.runs, kill, tell)
-    outcome.problems += found.problems
-    outcome.figures = found.figures
-    for problem in outcome.problems[:20]:
-        tell(f"[red]{problem}[/red]")
-    if outcome.problems:
-        tell(f"logs: {folder}")
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
+        play(stack, runs, [f"{victim}-1" for victim in kill], outcome, tell)
     return outcome
 
 
@@ -85,8 +82,24 @@ def main() -> int:
     if unknown := [name for name in options.scenarios if name not in SCENARIOS]:
         parser.error(f"no scenario {unknown[0]!r}; there are {', '.join(SCENARIOS)}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    console = Console(width=None if sys.stdout.isatty() else 110)
-    outcomes = {name: run(name, options, console) for name in options.scenarios or SCENARIOS}
+    console = Console(width=None if sys.stdout.isatty() else 110, highlight=False)
+    outcomes = {}
+    BUILD.mkdir(exist_ok=True)
+    for name in options.scenarios or SCENARIOS:
+        began = time.monotonic()
+
+        def tell(text: str, name: str = name, began: float = began) -> None:
+            console.print(f"{time.monotonic() - began:6.0f} s  [bold]{name}[/bold]  {text}")
+
+        folder = Path(tempfile.mkdtemp(prefix=f"distributed-{name}-", dir=BUILD))
+        kill = options.kill if name == "killed" else ()
+        outcome = outcomes[name] = run(name, options.runs, kill, options.limit, folder, tell)
+        for problem in outcome.problems[:20]:
+            tell(f"[red]{problem}[/red]")
+        if outcome.problems:
+            tell(f"logs: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
     console.print(table(outcomes))
     good = not any(outcome.problems for outcome in outcomes.values())
     console.print("distributed: success" if good else "[red]distributed: failed[/red]")

@@ -21,7 +21,7 @@ from demo.stack import GROUP, wait_for
 from tests.own_redis import PASSWORD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tests.distributed.stack import Distributed
 
@@ -104,7 +104,9 @@ class Outcome:
     figures: dict[str, float] = field(default_factory=dict)
 
 
-def play(stack: Distributed, runs: int, kill: Iterable[str], tell: Callable[[str], None]) -> Outcome:
+def play(
+    stack: Distributed, runs: int, victims: Sequence[str], outcome: Outcome, tell: Callable[[str], None]
+) -> None:
     """Start so many runs, let people answer, kill components one after the other meanwhile, and look at what came of it."""
     people = People(stack.kaizala)
     people.start()
@@ -114,7 +116,6 @@ def play(stack: Distributed, runs: int, kill: Iterable[str], tell: Callable[[str
     for order in range(runs):
         stack.api("POST", f"/dags/{DAG}/dagRuns", {"logical_date": None, "conf": {"order": order}})
     tell(f"{runs} runs are triggered")
-    victims = [*kill]
     for number, victim in enumerate(victims, 1):
         _wait_until_done(stack, runs, runs * number // (len(victims) + 1), began)
         stack.processes.kill(victim)
@@ -123,14 +124,12 @@ def play(stack: Distributed, runs: int, kill: Iterable[str], tell: Callable[[str
     took = time.time() - began
     people.stop()
     tell(f"all have ended after {took:.0f} s")
-    outcome = Outcome()
     outcome.problems += _check_results(stack, runs, people, outcome.figures)
     outcome.problems += _check_calls(stack, outcome.figures)
     outcome.problems += _check_secrets(stack)
     outcome.figures["seconds per run"] = took / runs
     if not victims:
         _measure_cpu(used, stack.cpu_seconds(), runs, outcome.figures)
-    return outcome
 
 
 def _wait_until_done(stack: Distributed, runs: int, wanted: int, began: float) -> None:

@@ -170,7 +170,6 @@ def test_while_redis_is_away_a_process_counts_alone_and_says_so_once(tmp_path, o
 
 
 def test_a_redis_that_hangs_delays_one_call_only(tmp_path, own_redis, monkeypatch):
-    monkeypatch.setattr(redis_budget, "TIMEOUT", 0.05)
     with running_redis(tmp_path) as redis:
         budget = RedisBudget(RedisCounter(redis.url), "connector", 100)
         assert budget.reserve(0) == 0

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_kaizala.client.budget import Budget
+from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.hooks.connection import read_connection
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.provider_info import get_provider_info
-from airflow_provider_kaizala.triggers import pacing
+from airflow_provider_kaizala.triggers import accounts, pacing
 from airflow_provider_kaizala.triggers.pacing import (
     DETAIL,
     LIST,
@@ -313,6 +314,19 @@ def test_what_was_shared_counts_when_it_is_so_no_more(stage, two_triggerers):
         return now() - began
 
     assert stage.play(scene) > 1
+
+
+def test_an_invalid_budget_url_ends_the_waits_with_its_name(stage, connect, monkeypatch):
+    connect()
+    monkeypatch.setenv("AIRFLOW__KAIZALA__BUDGET_URL", "amqp://guest:very-secret@rabbit/")
+
+    async def scene():
+        async with accounts.accounts().account("kaizala_default"):
+            pass
+
+    with pytest.raises(KaizalaInputError, match="budget_url") as caught:
+        stage.play(scene)
+    assert "very-secret" not in str(caught.value)
 
 
 def test_without_a_limit_nobody_is_asked(stage, connect, monkeypatch):
