@@ -17,7 +17,7 @@ PATHS := tests/airflow/test_posting.py tests/airflow/waiting tests/browser/test_
 # Many processes import the same modules: without stored bytecode each would compile all of them, and pytest rewrite all tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv demo unit gate rest test lint coverage e2e browser screenshots gallery docs postgres faults observers fuzz matrix bench dist wheel clean
+.PHONY: help venv demo unit gate rest test lint coverage e2e browser screenshots gallery docs postgres faults observers fuzz matrix distributed bench dist wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,7 +96,12 @@ SECONDS ?= 600
 fuzz: $(STAMP) ## throw odd requests at the server for SECONDS, 600 by default; SEED repeats a run
 	KAIZALA_FUZZ_SECONDS=$(SECONDS) KAIZALA_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -q -s tests/faults/test_fuzz.py
 
-# Measure into benchmarks/results.json. ONLY=server (or page, imports, message, waits) runs one bench and keeps the other figures.
+# What many machines do: CeleryExecutor, Redis, PostgreSQL, nginx, two processes of each kind; all of them from Debian's packages. RUNS
+# is the number of DAG runs, 500 by default; ONLY selects celery, killed or local; KILL what is killed, such as KILL=worker.
+distributed: $(STAMP) ## many runs on CeleryExecutor while components are killed; RUNS, ONLY and KILL
+	@$(BIN)/python -m tests.distributed $(ONLY) --runs $(or $(RUNS),500) $(if $(KILL),--kill $(KILL))
+
+# Measure into benchmarks/results.json. ONLY=server (or page, imports, message, waits, push, distributed) runs one bench and keeps the other figures.
 bench: $(STAMP) $(MOTO)/.installed ## measure into benchmarks/results.json; ONLY selects a bench
 	@$(BIN)/python -m benchmarks $(ONLY)
 

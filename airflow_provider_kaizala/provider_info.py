@@ -91,10 +91,22 @@ def _config() -> dict[str, Any]:
         "kaizala": {
             "description": "How deferred Kaizala tasks share a connector's calls, and which webhooks Airflow receives.",
             "options": {
+                "budget_url": {
+                    "description": (
+                        "URL of a Redis that counts the calls of all workers and triggerers, so that ``calls_per_minute`` of a\n"
+                        "connection holds for all of them together; with CeleryExecutor its broker will do. Needs package ``redis``.\n"
+                        "By default, and while Redis cannot be reached, each process counts alone.\n"
+                    ),
+                    "version_added": "0.1.0",
+                    "type": "string",
+                    "sensitive": True,
+                    "example": "redis://:password@redis:6379/1",
+                    "default": "",
+                },
                 "triggerers": {
                     "description": (
-                        "Number of triggerer processes of this Airflow. They do not communicate, so each of them uses an equal part\n"
-                        "of the calls that waits may make.\n"
+                        "Number of triggerer processes of this Airflow. Each of them uses an equal part of the calls that waits may\n"
+                        "make, unless ``budget_url`` lets them share.\n"
                     ),
                     "version_added": "0.1.0",
                     "type": "integer",

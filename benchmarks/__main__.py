@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks import imports, message, page, push, results, server, waits
+from benchmarks import distributed, imports, message, page, push, results, server, waits
 from benchmarks.bench import Bench, Setting
 from benchmarks.load import LoadFailed
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 BENCHES: dict[str, Bench] = {
     bench.NAME: bench
-    for bench in (cast("Bench", each) for each in (server, page, imports, message, waits, push))
+    for bench in (cast("Bench", each) for each in (server, page, imports, message, waits, push, distributed))
 }
 RESULTS = Path(__file__).resolve().parent / "results.json"
 #: not in /tmp, which may be memory

@@ -132,14 +132,7 @@ class Stack(Running):
 
     def start(self) -> None:
         """Start all components, and wait until they are ready."""
-        # Airflow 2 and 3.0 need an SQLAlchemy that is too old for the server
-        python = os.environ.get("KAIZALA_SERVER_PYTHON", sys.executable)
-        self.processes.start(
-            "kaizala-server",
-            [python, "-m", "airflow_provider_kaizala.server", "serve", "--port", str(self._port), "--seed", "demo",
-             "--database", f"sqlite:///{self.folder / 'kaizala.db'}", "--test-mode", *self._limits],
-            self.env,
-        )  # fmt: skip
+        self.start_kaizala()
         migrated = subprocess.run(
             [str(_BIN / "airflow"), "db", "migrate"],
             env=self.env,
@@ -149,16 +142,32 @@ class Stack(Running):
         )
         if migrated.returncode:
             raise RuntimeError(f"airflow db migrate failed:\n{migrated.stderr[-2000:]}")
+        self.start_airflow()
+        wait_for("kaizala-server", self.kaizala_ready, 30, self.processes.check)
+        wait_for("Airflow", self._airflow_ready, 120, self.processes.check)
+
+    def start_kaizala(self) -> None:
+        """Start the Kaizala server."""
+        # Airflow 2 and 3.0 need an SQLAlchemy that is too old for the server
+        python = os.environ.get("KAIZALA_SERVER_PYTHON", sys.executable)
+        self.processes.start(
+            "kaizala-server",
+            [python, "-m", "airflow_provider_kaizala.server", "serve", "--port", str(self._port), "--seed", "demo",
+             "--database", f"sqlite:///{self.folder / 'kaizala.db'}", "--test-mode", *self._limits],
+            self.env,
+        )  # fmt: skip
+
+    def start_airflow(self) -> None:
+        """Start the components of Airflow."""
         for name, arguments in self.components.items():
             self.start_component(name, *arguments)
-        wait_for("kaizala-server", self._kaizala_ready, 30, self.processes.check)
-        wait_for("Airflow", self._airflow_ready, 120, self.processes.check)
 
     def start_component(self, name: str, *more: str, as_name: str | None = None) -> None:
         """Start one component of Airflow; a second one of the same kind needs another name."""
         self.processes.start(as_name or name, [str(_BIN / "airflow"), name, *more], self.env)
 
-    def _kaizala_ready(self) -> bool:
+    def kaizala_ready(self) -> bool:
+        """Return whether the Kaizala server answers."""
         return f"ready {self.kaizala}" in self.processes.log("kaizala-server")
 
     def _airflow_ready(self) -> bool:

@@ -25,6 +25,7 @@ NEWER_PYTHONS = ("3.12", "3.13")
 PRE = "pre"
 TOOLS = (
     "apache-airflow-providers-standard", "hypothesis", "jsonschema", "psycopg[binary]", "pytest", "pytest-timeout", "pytest-xdist",
+    "redis",
 )  # fmt: skip
 PARALLEL = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 #: what is run on each version; each process begins with a fresh database of Airflow

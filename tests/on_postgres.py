@@ -73,6 +73,7 @@ class Postgres:
         self._settings = {
             "port": self._port,
             "listen_addresses": "127.0.0.1",
+            "max_connections": 200,
             "unix_socket_directories": folder,
             "fsync": "on" if fsync else "off",
         }

@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from airflow_provider_kaizala.client.drive import drive
-from airflow_provider_kaizala.client.effects import Effect, Load, Save, Send, Sleep, TransportFailure
+from airflow_provider_kaizala.client.effects import Effect, Load, Reserve, Save, Send, Sleep, TransportFailure
 from airflow_provider_kaizala.client.httpx_transport import HttpxTransport
 from airflow_provider_kaizala.client.paging import Walk, single
 from airflow_provider_kaizala.client.policy import Policy
@@ -61,10 +61,12 @@ class AsyncKaizalaClient:
             for item in walk.take(await self.run(walk.call)):
                 yield item
 
-    async def _do(self, effect: Effect) -> Reply | Tokens | None:
+    async def _do(self, effect: Effect) -> Reply | Tokens | float | None:
         match effect:
             case Send():
                 return await self._transport.exchange(effect)
+            case Reserve(patience):
+                return await asyncio.to_thread(self.policy.reserve, patience)
             case Load(grant):
                 return await asyncio.to_thread(self._store.load, grant)
             case Save(grant, tokens):

@@ -14,6 +14,9 @@ class Budget:
     :param seconds: length of the window
     """
 
+    #: whether :meth:`reserve` may wait for others to answer, so that an event loop has to call it in a thread
+    blocks = False
+
     def __init__(self, limit: int, seconds: float = 60.0) -> None:
         self.limit, self.seconds = limit, seconds
         self._calls: deque[float] = deque()
@@ -24,11 +27,20 @@ class Budget:
         if self.limit <= 0:
             return 0.0
         with self._lock:
-            while self._calls and self._calls[0] <= now - self.seconds:
-                self._calls.popleft()
+            self._forget(now)
             start = now
             if len(self._calls) >= self.limit:
                 start = max(now, self._calls[-self.limit] + self.seconds)
             if start - now < patience:
                 self._calls.append(start)
             return start - now
+
+    def note(self, now: float, start: float) -> None:
+        """Take note of a call that another budget has allowed from *start* on."""
+        with self._lock:
+            self._forget(now)
+            self._calls.append(start)
+
+    def _forget(self, now: float) -> None:
+        while self._calls and self._calls[0] <= now - self.seconds:
+            self._calls.popleft()

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from airflow_provider_kaizala.client.drive import drive, finish
-from airflow_provider_kaizala.client.effects import Effect, Load, Save, Send, Sleep, TransportFailure
+from airflow_provider_kaizala.client.effects import Effect, Load, Reserve, Save, Send, Sleep, TransportFailure
 from airflow_provider_kaizala.client.paging import Walk, single
 from airflow_provider_kaizala.client.policy import Policy
 from airflow_provider_kaizala.client.requests_transport import RequestsTransport
@@ -64,11 +64,13 @@ class KaizalaClient:
         with self.policy.observer.call(one):
             return finish(drive(self.policy.perform(one, within), self._do, TransportFailure))
 
-    async def _do(self, effect: Effect) -> Reply | Tokens | None:
+    async def _do(self, effect: Effect) -> Reply | Tokens | float | None:
         # asynchronous for drive() only: it never suspends
         match effect:
             case Send():
                 return self._transport.exchange(effect)
+            case Reserve(patience):
+                return self.policy.reserve(patience)
             case Load(grant):
                 return self._store.load(grant)
             case Save(grant, tokens):

@@ -34,6 +34,12 @@ class Sleep(Value):
     seconds: float
 
 
+class Reserve(Value):
+    """Ask a budget that blocks for a place within less than *patience* seconds; resume with the seconds until then."""
+
+    patience: float
+
+
 class Load(Value):
     """Resume with what the token store has for this grant."""
 
@@ -47,7 +53,7 @@ class Save(Value):
     tokens: Tokens
 
 
-Effect = Send | Sleep | Load | Save
+Effect = Send | Sleep | Reserve | Load | Save
 
 
 class Reply(Value):

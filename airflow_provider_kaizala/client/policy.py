@@ -18,7 +18,16 @@ from urllib.parse import urlencode, urlsplit
 
 from airflow_provider_kaizala.client.budget import Budget
 from airflow_provider_kaizala.client.calls import auth
-from airflow_provider_kaizala.client.effects import Effect, Load, Reply, Save, Send, Sleep, TransportFailure
+from airflow_provider_kaizala.client.effects import (
+    Effect,
+    Load,
+    Reply,
+    Reserve,
+    Save,
+    Send,
+    Sleep,
+    TransportFailure,
+)
 from airflow_provider_kaizala.client.errors import (
     KaizalaAuthError,
     KaizalaError,
@@ -270,13 +279,17 @@ class Policy:
 
     def _place_in_budget(self, call: Call[T], deadline: float) -> Generator[Effect, Any, None]:
         left = deadline - self._clock()
-        delay = self.budget.reserve(self._clock(), patience=left)
+        delay: float = (yield Reserve(left)) if self.budget.blocks else self.reserve(left)
         if delay <= 0:
             return
         self.observer.throttled(call, delay if delay < left else 0.0, "calls_per_minute")
         if delay >= left:
             raise throttled(call, 429, None, "calls_per_minute of the connection is used up", delay)
         yield Sleep(delay)
+
+    def reserve(self, patience: float) -> float:
+        """Carry out a :class:`Reserve`."""
+        return self.budget.reserve(self._clock(), patience)
 
     def _backoff(self, repeats: int) -> float:
         """Exponential, with jitter over its upper half."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +16,7 @@ from airflow_provider_kaizala.client import calls, models
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.multipart import Part
 from airflow_provider_kaizala.client.readings import follow
+from airflow_provider_kaizala.hooks.budget import shared_budget
 from airflow_provider_kaizala.hooks.fields import FIELDS, HIDDEN_FIELDS, PLACEHOLDERS, RELABELING
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from airflow_provider_kaizala.client import AsyncKaizalaClient, Budget, KaizalaClient, Policy
+    from airflow_provider_kaizala.client import AsyncKaizalaClient, KaizalaClient, Policy
     from airflow_provider_kaizala.client.calls import Call
     from airflow_provider_kaizala.client.models import (
         Action,
@@ -40,19 +40,6 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.hooks.connection import KaizalaConnection
 
 T = TypeVar("T")
-
-_budgets: dict[tuple[str, str], Budget] = {}
-_budgets_lock = threading.Lock()
-
-
-def shared_budget(settings: Settings) -> Budget:
-    """Return the call budget that all clients of one connector share in this process."""
-    with _budgets_lock:
-        budget = _budgets.setdefault(
-            (settings.api_root, settings.connector_id), client.Budget(settings.calls_per_minute)
-        )
-        budget.limit = settings.calls_per_minute
-        return budget
 
 
 class KaizalaHook(BaseHook):

@@ -19,6 +19,7 @@ from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError
 from airflow_provider_kaizala.client.readings import afollow
 from airflow_provider_kaizala.hooks import telemetry
+from airflow_provider_kaizala.hooks.budget import shared_counter
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.push.settings import PushSettings, read_settings
 from airflow_provider_kaizala.triggers.doorbells import Doorbell, bare
@@ -119,8 +120,9 @@ class UnreadableConnectionError(Exception):
 
 
 async def _read(hook: KaizalaHook) -> KaizalaConnection:
-    # in a thread, since loading httpx takes long enough for Airflow to complain about a blocked event loop
+    # in a thread, since loading httpx, and what speaks to Redis, takes long enough for Airflow to complain about a blocked event loop
     await asyncio.to_thread(import_module, "airflow_provider_kaizala.client.async_client")
+    await asyncio.to_thread(shared_counter)
     try:
         return await hook.async_connection()
     except KaizalaError:

@@ -61,7 +61,7 @@ def test_every_module_is_listed(room):
     package = importlib.import_module(f"{airflow_provider_kaizala.__name__}.{room}")
     inner = {
         "operators": {"base", "plain_text"},
-        "hooks": {"connection", "connection_test", "fields", "telemetry", "token_store"},
+        "hooks": {"budget", "connection", "connection_test", "fields", "telemetry", "token_store"},
         "sensors": {"base"},
         "triggers": {"accounts", "doorbells", "pacing", "poll", "sources"},
     }.get(room, set())

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_kaizala.client.budget import Budget
+from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.hooks.connection import read_connection
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.provider_info import get_provider_info
-from airflow_provider_kaizala.triggers import pacing
+from airflow_provider_kaizala.triggers import accounts, pacing
 from airflow_provider_kaizala.triggers.pacing import (
     DETAIL,
     LIST,
@@ -19,7 +21,6 @@ from airflow_provider_kaizala.triggers.pacing import (
     Pacer,
     Sweeps,
     pacer_for,
-    share_of_waits,
 )
 from airflow_provider_kaizala.waiting.subjects import Responses
 from tests.unit.triggers.conftest import VirtualLoop
@@ -157,13 +158,13 @@ def test_sweeps_are_divided_among_polls():
 
 def test_waits_get_their_share_divided_among_triggerers(connect, monkeypatch):
     connect(extra={"calls_per_minute": 100})
-    assert share_of_waits(settings_of()) == pytest.approx(70)
+    assert pacer_for(settings_of()).per_minute == pytest.approx(70)
     monkeypatch.setenv("AIRFLOW__KAIZALA__TRIGGERERS", "2")
-    assert share_of_waits(settings_of()) == pytest.approx(35)
+    assert pacer_for(settings_of()).per_minute == pytest.approx(35)
     monkeypatch.setenv("AIRFLOW__KAIZALA__SHARE_OF_WAITS", "0.5")
-    assert share_of_waits(settings_of()) == pytest.approx(25)
+    assert pacer_for(settings_of()).per_minute == pytest.approx(25)
     connect(extra={"calls_per_minute": 0})
-    assert share_of_waits(settings_of()) == 0
+    assert pacer_for(settings_of()).per_minute == 0
 
 
 @pytest.mark.parametrize(("share", "calls"), [("0", 1), ("-1", 1), ("7", 100)])
@@ -171,7 +172,7 @@ def test_a_share_out_of_range_is_cut_to_it(connect, monkeypatch, share, calls):
     connect(extra={"calls_per_minute": 100})
     monkeypatch.setenv("AIRFLOW__KAIZALA__SHARE_OF_WAITS", share)
     monkeypatch.setenv("AIRFLOW__KAIZALA__TRIGGERERS", "0")
-    assert share_of_waits(settings_of()) == pytest.approx(calls)
+    assert pacer_for(settings_of()).per_minute == pytest.approx(calls)
 
 
 def test_what_airflow_shows_is_what_counts(connect):
@@ -182,7 +183,7 @@ def test_what_airflow_shows_is_what_counts(connect):
         "triggerers": "1",
         "share_of_waits": "0.7",
     }
-    assert share_of_waits(settings_of()) == pytest.approx(100 * 0.7 / 1)
+    assert pacer_for(settings_of()).per_minute == pytest.approx(100 * 0.7 / 1)
 
 
 def test_one_pacer_for_all_connections_to_a_connector(connect, monkeypatch):
@@ -225,3 +226,114 @@ def test_the_hook_reads_connections_as_the_tests_above_assume(connect):
     hook = KaizalaHook()
     conn = hook.get_connection("kaizala_default")
     assert read_connection(conn, conn.extra_dejson).settings.calls_per_minute == 30
+
+
+# --- all triggerers together -------------------------------------------------------------------------------------------------
+
+
+class Counted:
+    """Counts calls for several triggerers, as a Redis does; ``away`` if it cannot be reached."""
+
+    def __init__(self):
+        self.budgets, self.away = {}, False
+
+    def reserve(self, name, windows, patience):
+        if self.away:
+            return None
+        budgets = [self.budgets.setdefault((name, window), Budget(*window)) for window in windows]
+        wait = max(budget.reserve(now(), patience=0) for budget in budgets)
+        if wait < patience:
+            for budget in budgets:
+                budget.note(now(), now())
+        return wait
+
+
+@pytest.fixture
+def two_triggerers(stage, connect, monkeypatch):
+    """The pacers of two triggerers, and what counts for both."""
+    connect(extra={"calls_per_minute": 60})
+    monkeypatch.setenv("AIRFLOW__KAIZALA__SHARE_OF_WAITS", "0.5")
+    monkeypatch.setenv("AIRFLOW__KAIZALA__TRIGGERERS", "2")
+    counted = Counted()
+    monkeypatch.setattr(pacing, "shared_counter", lambda: counted)
+    pacers = [pacer_for(settings_of())]
+    pacing._pacers.clear()
+    return [*pacers, pacer_for(settings_of())], counted
+
+
+def turns(pacers, calls, urgency=LIST):
+    moments = [[] for _ in pacers]
+
+    async def one(at):
+        await pacers[at].turn(urgency)
+        moments[at].append(now())
+
+    async def scene():
+        await asyncio.gather(*(one(at) for at in range(len(pacers)) for _ in range(calls[at])))
+
+    return scene, moments
+
+
+def test_triggerers_share_what_waits_may_use(stage, two_triggerers):
+    pacers, _ = two_triggerers
+    scene, (first, second) = turns(pacers, (40, 40))
+    stage.play(scene)
+    moments = sorted([*first, *second])
+    assert most_in(moments, 60) <= 30
+    assert most_in(moments, 10) <= 5
+    assert moments[-1] - moments[0] <= 79 * 2 + 1e-3, "nor less"
+    assert all(each[-1] - each[0] > 30 for each in (first, second)), "neither starves"
+
+
+def test_a_triggerer_uses_what_the_other_one_leaves(stage, two_triggerers):
+    pacers, _ = two_triggerers
+    scene, (first, _) = turns(pacers, (30, 0))
+    stage.play(scene)
+    assert most_in(first, 60) == 30
+
+
+def test_while_nothing_is_shared_each_triggerer_has_its_part(stage, two_triggerers):
+    pacers, counted = two_triggerers
+    counted.away = True
+    scene, (first, second) = turns(pacers, (30, 30))
+    stage.play(scene)
+    for each in (first, second):
+        assert most_in(each, 60) <= 15
+        assert each[-1] - each[0] <= 29 * 4 + 1e-3
+
+
+def test_what_was_shared_counts_when_it_is_so_no_more(stage, two_triggerers):
+    pacers, counted = two_triggerers
+
+    async def scene():
+        for _ in range(3):
+            await pacers[0].turn(LIST)
+        counted.away = True
+        began = now()
+        await pacers[0].turn(LIST)
+        return now() - began
+
+    assert stage.play(scene) > 1
+
+
+def test_an_invalid_budget_url_ends_the_waits_with_its_name(stage, connect, monkeypatch):
+    connect()
+    monkeypatch.setenv("AIRFLOW__KAIZALA__BUDGET_URL", "amqp://guest:very-secret@rabbit/")
+
+    async def scene():
+        async with accounts.accounts().account("kaizala_default"):
+            pass
+
+    with pytest.raises(KaizalaInputError, match="budget_url") as caught:
+        stage.play(scene)
+    assert "very-secret" not in str(caught.value)
+
+
+def test_without_a_limit_nobody_is_asked(stage, connect, monkeypatch):
+    connect(extra={"calls_per_minute": 0})
+    nobody = Counted()
+    nobody.reserve = None
+    monkeypatch.setattr(pacing, "shared_counter", lambda: nobody)
+    scene, (moments,) = turns([pacer_for(settings_of())], (100,))
+    stage.play(scene)
+    assert len(set(moments)) == 1
