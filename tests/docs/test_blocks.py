@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import configparser
 import contextlib
 import importlib.util
@@ -78,6 +80,36 @@ def test_python_runs(page: Path, example: Example, request: pytest.FixtureReques
         if name.startswith("test_"):
             test = shared[name]
             test(**{each: request.getfixturevalue(each) for each in inspect.signature(test).parameters})
+
+
+class Tasks(dict[str, Any]):
+    """Names, of which unknown ones are other tasks of the DAG."""
+
+    def __missing__(self, name: str) -> Any:
+        if hasattr(builtins, name):
+            raise KeyError(name)
+        return self.setdefault(name, operators.KaizalaSendMessageOperator(task_id=name, text="…"))
+
+
+def docstrings() -> list[Any]:
+    """Return the blocks of Python in our docstrings."""
+    documented = [
+        (f"{path.stem}.{node.name}", ast.get_docstring(node) or "")
+        for path in sorted((ROOT / "airflow_provider_kaizala").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+    ]
+    return [
+        pytest.param(inspect.cleandoc(f"\n{code}"), id=name)
+        for name, doc in documented
+        for code in re.findall(r"code-block:: python\n\n((?: +[^\n]*\n|\n)+)", doc)
+    ]
+
+
+@pytest.mark.parametrize("code", docstrings())
+def test_python_in_a_docstring_runs(code: str) -> None:
+    with DAG("page", schedule=None, start_date=datetime(2026, 1, 1)):  # noqa: DTZ001
+        exec(code, {}, Tasks(NAMES))
 
 
 @cache
