@@ -258,7 +258,9 @@ def setup(app: Sphinx) -> dict[str, bool]:
         for line in content.parent.findall(addnodes.desc_signature):
             name = line["ids"][0] if (domain, kind) == ("py", "class") and line["ids"] else ""
             found = index.find(name)
-            if name.startswith(f"{PACKAGE}.testing.") or (found and (index.document(found) or not found.arguments)):
+            if name.startswith(f"{PACKAGE}.testing.") or (
+                found and (index.document(found) or not found.arguments)
+            ):
                 for argument in sorted(found.undescribed) if found else ():
                     log.warning("%s: argument %s is described nowhere", name, argument)
                 for given in list(line.findall(addnodes.desc_parameterlist)):

@@ -20,7 +20,9 @@ def airflow_db() -> None:
     from airflow.utils.db import initdb
 
     if not AIRFLOW_V_3_2_PLUS:  # newer ones find it in the provider's metadata
-        os.environ["AIRFLOW__DATABASE__EXTERNAL_DB_MANAGERS"] = "airflow_provider_kaizala.push.db.KaizalaDBManager"
+        os.environ["AIRFLOW__DATABASE__EXTERNAL_DB_MANAGERS"] = (
+            "airflow_provider_kaizala.push.db.KaizalaDBManager"
+        )
     initdb()
 
 
