@@ -20,7 +20,7 @@ def register(dag: Any) -> None:
 
     folder = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     DagBundlesManager().sync_bundles_to_db()
-    bag = DagBag(dag_folder=str(folder), bundle_path=folder, include_examples=False)
+    bag = DagBag(dag_folder=str(folder), bundle_path=folder)
     bag.bag_dag(dag)
     if hasattr(bag, "sync_to_db"):  # Airflow 3.0
         dag.relative_fileloc = f"{dag.dag_id}.py"

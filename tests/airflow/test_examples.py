@@ -73,6 +73,10 @@ def the_dag(
     return dag
 
 
+#: what the group is told when a question has ended
+TIME_IS_UP = "Time is up. Answers no longer count."
+
+
 def texts(server: KaizalaServer, group_id: str = GROUP) -> list[str]:
     """What people read in a group, without cards."""
     return [item["text"] for item in server.feed(group_id) if item["kind"] == "text"]
@@ -126,7 +130,7 @@ def play(
 
 
 def test_all_examples_parse(airflow_db: None) -> None:
-    bag = DagBag(dag_folder=str(FOLDER), include_examples=False)
+    bag = DagBag(dag_folder=str(FOLDER))
     assert bag.import_errors == {}
     assert sorted(bag.dags) == EXAMPLES, "each file has one DAG, called like the file"
     assert len(EXAMPLES) >= 8
@@ -212,7 +216,7 @@ def test_a_payment_goes_to_the_director(
         "tell_not_paid": "skipped" if paid else "success",
     }
     assert cards(kaizala_server) == ["Pay ₹48,500.00 to Sharma Logistics?", late]
-    assert texts(kaizala_server) == [told]
+    assert texts(kaizala_server) == [TIME_IS_UP, *([] if word else [TIME_IS_UP]), told]
     assert reminders(kaizala_server) in (1, 2), "two, but one that is late is left out"
 
 
@@ -299,10 +303,11 @@ def test_a_checklist_that_not_all_answer(
     kaizala_people.ravi.answers(["Yes", "No", "No", "Yes", 4, "Milk"])
     states, _ = play("store_checklist", charts=str(tmp_path), timeouts={"ask": NOBODY})
     assert set(states.values()) == {"success"}
-    (told,) = texts(kaizala_server)
+    late, told = texts(kaizala_server)
+    assert late == TIME_IS_UP
     assert "No answer from: Meera." in told
     kinds = [item["kind"] for item in kaizala_server.feed()]
-    assert [kind for kind in kinds if kind != "reminder"] == ["survey", "text", "media"]
+    assert [kind for kind in kinds if kind != "reminder"] == ["survey", "text", "text", "media"]
     assert reminders(kaizala_server) in (1, 2)
 
 
@@ -365,7 +370,7 @@ def test_an_incident_is_solved_by_the_second_crew(
     assert set(states.values()) == {"success", "skipped"}
     assert values["field"]["complete"] is False
     assert cards(kaizala_server, AREA) == ["No power at pump 12 (not done in time by Ravi, Meera)"]
-    assert texts(kaizala_server) == ["Solved by Meera: No power at pump 12"]
+    assert texts(kaizala_server) == [TIME_IS_UP, "Solved by Meera: No power at pump 12"]
     assert reminders(kaizala_server) in (1, 2), "two, but one that is late is left out"
     assert kaizala_server.feed(HEAD_OFFICE) == []
 
@@ -379,7 +384,8 @@ def test_an_incident_that_nobody_solves(
     assert states["announce"] == "upstream_failed"
     assert cards(kaizala_server, HEAD_OFFICE) == ["No power at pump 12 (not done in time by Meera)"]
     assert texts(kaizala_server) == [
-        "No power at pump 12: no crew has reported it done. Please phone the control room."
+        TIME_IS_UP,
+        "No power at pump 12: no crew has reported it done. Please phone the control room.",
     ]
 
 
@@ -414,9 +420,7 @@ def test_the_gate_goes_where_people_say(
     if choice:
         kaizala_people.ravi.votes(choice, after_polls=1)
     if not AIRFLOW_V_3_0_PLUS:
-        DagBag(
-            dag_folder=str(FOLDER), include_examples=False
-        ).sync_to_db()  # only a DAG that Airflow knows can be triggered
+        DagBag(dag_folder=str(FOLDER)).sync_to_db()  # only a DAG that Airflow knows can be triggered
     before = len(reruns())
     states, _ = play("quality_gate", timeouts={"ask": SOMEBODY if choice else NOBODY})
     assert {name for name, state in states.items() if state == "success"} == {
@@ -432,6 +436,8 @@ def test_the_gate_goes_where_people_say(
     )
     assert len(reruns()) == before + (choice == "Rerun")
     read = texts(kaizala_server)
+    if not choice:
+        assert read.pop(0) == TIME_IS_UP
     assert [text.split(" ", 3)[3] for text in read] == ([told] if told else [])
 
 
