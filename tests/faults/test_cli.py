@@ -14,6 +14,7 @@ from tests.faults.shell import GROUP, OTHER, TWIN, Shell, ask, is_clean, server,
 
 if TYPE_CHECKING:
     import subprocess
+
     from airflow_provider_kaizala.testing.server import KaizalaServer
 
 __all__ = ["server", "shell"]
