@@ -114,7 +114,8 @@ def test_login_updates_a_connection_and_keeps_the_rest(
     stored = database()
     assert (stored["host"], stored["port"], stored["description"]) == (f"http://{host}", int(port), "mine")
     assert stored["extra"].pop("refresh_token") not in ("an-old-one", "", None)
-    assert stored["extra"] == {"timeout": 7, "group_refresh_tokens": '{"g": "t"}'}
+    # there is only one group
+    assert stored["extra"] == {"timeout": 7, "group_refresh_tokens": '{"g": "t"}', "default_group": GROUP}
 
 
 def test_a_wrong_pin_changes_nothing(command: Any, database: Any, kaizala_server: KaizalaServer) -> None:
