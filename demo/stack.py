@@ -144,7 +144,7 @@ class Stack(Running):
             raise RuntimeError(f"airflow db migrate failed:\n{migrated.stderr[-2000:]}")
         self.start_airflow()
         wait_for("kaizala-server", self.kaizala_ready, 30, self.processes.check)
-        wait_for("Airflow", self._airflow_ready, 120, self.processes.check)
+        wait_for("Airflow", self._airflow_ready, 240, self.processes.check)
 
     def start_kaizala(self) -> None:
         """Start the Kaizala server."""
