@@ -124,7 +124,12 @@ def test_a_question_ends_with_its_task(stack: Stack, kaizala: KaizalaServer) -> 
     run = stack.trigger("stopped")
     until_states(stack, "stopped", run, parked="deferred", working="running", cleared="running")
     names = ("parked", "working", "cleared")
-    wait_for("all are asked", lambda: all(posted(kaizala, f"{name}?") for name in names), 60)
+    wait_for(
+        "all are asked",
+        lambda: all(posted(kaizala, f"{name}?") for name in names),
+        60,
+        stack.processes.check,
+    )
     for name in ("parked", "working"):
         path = f"/dags/stopped/dagRuns/{run}/taskInstances/{name}"
         stack.api("PATCH", path, {"new_state": "failed"})
@@ -134,7 +139,12 @@ def test_a_question_ends_with_its_task(stack: Stack, kaizala: KaizalaServer) -> 
         {"dry_run": False, "only_failed": False, "dag_run_id": run, "task_ids": ["cleared"]},
     )
     for name in ("parked", "working"):
-        wait_for(f"the group knows of {name}", lambda name=name: replies(kaizala, f"{name}?"), 60)
+        wait_for(
+            f"the group knows of {name}",
+            lambda name=name: replies(kaizala, f"{name}?"),
+            60,
+            stack.processes.check,
+        )
         assert replies(kaizala, f"{name}?") == [farewell.STOPPED]
     until_states(stack, "stopped", run, cleared="running")
     (asked,) = posted(kaizala, "cleared?")
