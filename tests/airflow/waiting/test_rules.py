@@ -103,7 +103,7 @@ def test_who_leaves_while_one_waits_is_still_waited_for(
     later("listMembers", leave, 1)
     with a_dag() as dag:
         ask = ask_poll()
-        given = {**mode, "timeout": 2.5, "on_timeout": "return"}
+        given = {**mode, "timeout": 6, "on_timeout": "return"}
         KaizalaResponseSensor(task_id="wait", action_id=ask.output["action_id"], until="all", **given)
     _, values = outcome(dag)
     result = values["wait"]
