@@ -12,6 +12,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -107,6 +108,7 @@ class Shell:
             "wrong": {**good, "password": "wrong"},
             "away": {**good, "host": "http://127.0.0.1:9"},
         }
+        self._started: list[subprocess.Popen[str] | Terminal] = []
         self.env = {
             **{name: value for name, value in os.environ.items() if "AIRFLOW" not in name},
             "AIRFLOW_HOME": str(home),
@@ -127,11 +129,24 @@ class Shell:
     def start(self, *words: str, **given: Any) -> subprocess.Popen[str]:
         """Start a command."""
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **given}
-        return subprocess.Popen([*COMMAND, *with_conn(words, "good")], env=self.env, text=True, **options)
+        command = [*COMMAND, *with_conn(words, "good")]
+        process = subprocess.Popen(command, env=self.env, text=True, **options)
+        self._started.append(process)
+        return process
 
     def terminal(self, columns: int, *words: str) -> Terminal:
         """Start a command in a terminal."""
-        return Terminal(columns, [*COMMAND, *with_conn(words, "good")], self.env)
+        terminal = Terminal(columns, [*COMMAND, *with_conn(words, "good")], self.env)
+        self._started.append(terminal)
+        return terminal
+
+    def kill_leftovers(self) -> None:
+        """Kill what a test that has failed left running."""
+        for each in self._started:
+            if each.poll() is None:
+                each.kill()
+                each.wait()
+        self._started.clear()
 
 
 def with_conn(words: tuple[str, ...], conn: str) -> list[str]:
@@ -149,6 +164,7 @@ class Terminal:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
             os.execve(command[0], command, env)
         self._until = time.monotonic() + 120
+        self._code: int | None = None
 
     def read_until(self, pattern: str) -> None:
         """Read until something is shown."""
@@ -162,8 +178,21 @@ class Terminal:
         """Wait for the end; return the exit code."""
         while self._read():
             pass
+        return self.wait()
+
+    def wait(self) -> int:
+        """Return the exit code of a command that ends without being read."""
         os.close(self._fd)
-        return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        self._code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        return self._code
+
+    def poll(self) -> int | None:
+        """Return the exit code, None before the end."""
+        return self._code
+
+    def kill(self) -> None:
+        """Kill the command."""
+        os.kill(self._pid, signal.SIGKILL)
 
     def _read(self) -> bool:
         assert time.monotonic() < self._until, f"it does not end: {self.text}"
@@ -179,6 +208,13 @@ class Terminal:
 @pytest.fixture(scope="module")
 def shell(server: KaizalaServer, tmp_path_factory: pytest.TempPathFactory) -> Shell:
     return Shell(server, tmp_path_factory.mktemp("airflow"))
+
+
+@pytest.fixture(autouse=True)
+def no_leftovers(shell: Shell) -> Iterator[None]:
+    """Kill what a test that has failed left running."""
+    yield
+    shell.kill_leftovers()
 
 
 def is_clean(text: str) -> bool:

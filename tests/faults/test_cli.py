@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from demo.people import MEERA, RAVI, Person
-from tests.faults.shell import GROUP, OTHER, TWIN, Shell, ask, is_clean, server, shell
+from tests.faults.shell import GROUP, OTHER, TWIN, Shell, ask, is_clean, no_leftovers, server, shell
 
 if TYPE_CHECKING:
     import subprocess
 
     from airflow_provider_kaizala.testing.server import KaizalaServer
 
-__all__ = ["server", "shell"]
+__all__ = ["no_leftovers", "server", "shell"]
 pytestmark = pytest.mark.timeout(900)
 
 

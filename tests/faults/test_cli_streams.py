@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from demo.people import RAVI
-from tests.faults.shell import CTRL_C, SECRETS, Shell, ask, is_clean, server, shell
+from tests.faults.shell import CTRL_C, SECRETS, Shell, ask, is_clean, no_leftovers, server, shell
 
 if TYPE_CHECKING:
     import subprocess
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_kaizala.testing.server import KaizalaServer
 
-__all__ = ["server", "shell"]
+__all__ = ["no_leftovers", "server", "shell"]
 pytestmark = pytest.mark.timeout(900)
 
 
