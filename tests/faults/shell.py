@@ -123,7 +123,7 @@ class Shell:
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **given}
         env = self.env | options.pop("env", {})
         return subprocess.run(
-            [*COMMAND, *with_conn(words, conn)], env=env, text=True, timeout=120, check=False, **options
+            [*COMMAND, *with_conn(words, conn)], env=env, text=True, timeout=240, check=False, **options
         )
 
     def start(self, *words: str, **given: Any) -> subprocess.Popen[str]:
@@ -163,7 +163,7 @@ class Terminal:
         if not self._pid:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
             os.execve(command[0], command, env)
-        self._until = time.monotonic() + 120
+        self._until = time.monotonic() + 240
         self._code: int | None = None
 
     def read_until(self, pattern: str) -> None:
