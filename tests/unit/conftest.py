@@ -17,6 +17,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from airflow_provider_kaizala import compat
+
+collect_ignore = [] if compat.has_push() else ["push"]
 GROUP = "11111111-1111-4111-8111-111111111111@1"
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 LISTED_TYPES = (

@@ -21,9 +21,8 @@ from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.tasks import farewell
 from airflow_provider_kaizala.waiting.wait import Wait
 
-standard = pytest.importorskip(
-    "airflow.providers.standard.operators.hitl", reason="Airflow below 3.1 has no HITL"
-)
+pytest.importorskip("airflow.sdk.execution_time.hitl", reason="Airflow below 3.1 has no HITL")
+standard = pytest.importorskip("airflow.providers.standard.operators.hitl")
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 GO = {"task_id": "ask", "subject": "Go?", "options": ["Yes", "No"]}

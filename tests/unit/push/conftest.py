@@ -10,12 +10,15 @@ from airflow.utils.db import initdb
 from airflow.utils.session import create_session
 from sqlalchemy import delete
 
+from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.push.settings import PushSettings
 from airflow_provider_kaizala.push.tables import batch, bell, event, inbox, reader
 from tests.unit.push.sender import Sender, define_connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+collect_ignore = [] if compat.has_page() else ["page"]
 
 
 @pytest.fixture(scope="session")
