@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -90,15 +91,17 @@ def environment(version: str, python: str, wheel: Path) -> Path:
     folder = BUILD / f"airflow-{version}-py{python}"
     pins = CONSTRAINTS / f"airflow-{version}.txt"
     constrained = ["-c", str(pins)] if pins.exists() else []
-    made_of = json.dumps([version, *TOOLS, pins.read_text() if pins.exists() else ""])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    made_of = json.dumps(
+        [version, *TOOLS, *project["dependencies"], pins.read_text() if pins.exists() else ""]
+    )
     made, interpreter = folder / "made-of.json", folder / "bin" / "python"
     install = [str(interpreter), "-m", "pip", "install", "-qq", "--no-compile", "--disable-pip-version-check"]
     if not made.exists() or made.read_text() != made_of:
         shutil.rmtree(folder, ignore_errors=True)
         _run(find_python(python) or sys.executable, "-m", "venv", str(folder))
-        _run(*install, *constrained, f"apache-airflow=={version}", *TOOLS)
+        _run(*install, *constrained, f"apache-airflow=={version}", f"{wheel}[examples]", *TOOLS)
         made.write_text(made_of)
-    _run(*install, *constrained, f"apache-airflow=={version}", f"{wheel}[examples]")
     _run(*install, "--no-deps", "--force-reinstall", str(wheel))
     return folder
 
