@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
 from airflow_provider_kaizala.tasks import farewell
 from demo.people import RAVI
@@ -118,6 +119,27 @@ def replies(kaizala: KaizalaServer, question: str) -> list[str]:
     return [
         each["text"] for each in kaizala.feed(GROUP) if each.get("replyToReferenceId") == asked["referenceId"]
     ]
+
+
+def test_a_question_is_found_in_the_group_when_airflow_has_forgotten_it(
+    stack: Stack, kaizala: KaizalaServer
+) -> None:
+    """As Airflow 3.4 forgets it when a task is cleared."""
+    run = stack.trigger("forgotten")
+    until_states(stack, "forgotten", run, ask="deferred")
+    vote(kaizala, posted(kaizala, "Forgotten?")[0]["actionId"])
+    until_states(stack, "forgotten", run, ask="success")
+    first = stack.xcom("forgotten", run, "ask")
+
+    until_over(stack, "forgotten", run)
+    store = f"{stack.airflow}{stack.api_root}/dags/forgotten/dagRuns/{run}/taskInstances/ask/state-store"
+    assert requests.delete(store, timeout=30).status_code == 204
+    clear = {"dry_run": False, "only_failed": False, "dag_run_id": run, "task_ids": ["ask"]}
+    stack.api("POST", "/dags/forgotten/clearTaskInstances", clear)
+    until_over(stack, "forgotten", run)
+    assert stack.xcom("forgotten", run, "ask") == first
+    assert len(posted(kaizala, "Forgotten?")) == 1
+    assert "What earlier tries have noted is gone" in stack.task_log("forgotten", run, "ask", 2)
 
 
 @pytest.mark.xfail(

@@ -60,6 +60,9 @@ with DAG("cleared", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
     KaizalaAskPollOperator(task_id="again", question="Again?", when_cleared="ask_again", **waits)
     KaizalaSendMessageOperator(task_id="tell", text="Told")
 
+with DAG("forgotten", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+    KaizalaAskPollOperator(task_id="ask", question="Forgotten?", **waits)
+
 with DAG("stopped", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
     for name in ("parked", "working", "cleared"):
         asks = {**waits, "deferrable": name == "parked"}
