@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -106,12 +106,21 @@ class KaizalaWaitTrigger(BaseTrigger):
         farewell = self.carry.get("farewell")
         if farewell is None:
             return
+        last_words = asyncio.create_task(self._tell_group(farewell))
+        while not last_words.done():
+            # Airflow cancels a trigger anew every second until it has ended, and on_kill() with it.
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(last_words)
+
+    async def _tell_group(self, farewell: dict[str, Any]) -> None:
+        """Reply to the question, if the task has ended; log what goes wrong."""
         try:
-            if await asyncio.to_thread(compat.state_of_task, self.task_instance) not in compat.ENDED:
-                return
-            words = tell(farewell["group_id"], farewell["text"], Audience(**farewell["audience"]))
-            async with asyncio.timeout(LAST_WORDS), accounts().account(self.kaizala_conn_id) as account:
-                await account.read(words, DETAIL)
+            async with asyncio.timeout(LAST_WORDS):
+                if await asyncio.to_thread(compat.state_of_task, self.task_instance) not in compat.ENDED:
+                    return
+                words = tell(farewell["group_id"], farewell["text"], Audience(**farewell["audience"]))
+                async with accounts().account(self.kaizala_conn_id) as account:
+                    await account.read(words, DETAIL)
         except Exception as error:  # noqa: BLE001
             log.warning(
                 "The group may not know that the task was stopped: %s", str(error) or type(error).__name__

@@ -182,6 +182,21 @@ def test_a_deferred_task_that_a_person_ends(trigger, asked, monkeypatch, state, 
     assert texts(asked) == ([STOPPED] if told else [])
 
 
+def test_a_trigger_speaks_although_airflow_goes_on_cancelling_it(trigger, asked, monkeypatch):
+    """Airflow 3.3 asks for the trigger's end with every look of the triggerer, and each time cancels what runs of on_kill()."""
+    monkeypatch.setattr(compat, "state_of_task", lambda ti: "failed")
+
+    async def kill():
+        ending = asyncio.create_task(trigger().on_kill())
+        await asyncio.sleep(0)
+        while not ending.done():
+            ending.cancel()
+            await asyncio.sleep(0)
+
+    asyncio.run(kill())
+    assert texts(asked) == [STOPPED]
+
+
 def test_a_trigger_says_nothing_if_that_is_not_wanted(trigger, asked, monkeypatch):
     monkeypatch.setattr(compat, "state_of_task", lambda ti: "failed")
     asyncio.run(trigger(tell_group=False).on_kill())
