@@ -21,6 +21,7 @@ from benchmarks.bench import Bench, Setting
 from benchmarks.load import LoadFailed
 
 if TYPE_CHECKING:
+    from benchmarks.bench import Figures
     from benchmarks.results import Results
 
 BENCHES: dict[str, Bench] = {
@@ -39,6 +40,21 @@ def run_bench(bench: Bench, folder: Path, console: Console, options: argparse.Na
     columns = (TextColumn("[bold]{task.fields[bench]}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                TextColumn("{task.description}"))  # fmt: skip
     load_before, commit = os.getloadavg()[0], results.commit(RESULTS.parent.parent)
+
+    def finish(figures: Figures) -> Results:
+        figures = {
+            f"{bench.NAME}.runs": options.runs,
+            **figures,
+            f"{bench.NAME}.at": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%MZ"),
+            f"{bench.NAME}.commit": commit,
+            f"{bench.NAME}.machine": results.machine_name(),
+            f"{bench.NAME}.load1_before": round(load_before, 2),
+        }
+        return results.summarise(figures)
+
+    def keep(figures: Figures) -> None:
+        results.write(options.output, results.read(options.output) | finish(figures))
+
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("starting", total=None, bench=bench.NAME)
         setting = Setting(
@@ -47,14 +63,9 @@ def run_bench(bench: Bench, folder: Path, console: Console, options: argparse.Na
             seconds=options.seconds,
             begin=lambda steps: progress.update(task, total=steps),
             advance=lambda line: progress.update(task, advance=1, description=line),
+            keep=keep,
         )
-        figures = bench.run(setting)
-    figures[f"{bench.NAME}.at"] = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%MZ")
-    figures[f"{bench.NAME}.commit"] = commit
-    figures[f"{bench.NAME}.machine"] = results.machine_name()
-    figures.setdefault(f"{bench.NAME}.runs", options.runs)
-    figures[f"{bench.NAME}.load1_before"] = round(load_before, 2)
-    return results.summarise(figures)
+        return finish(bench.run(setting))
 
 
 def show(found: Results, console: Console) -> None:

@@ -25,6 +25,7 @@ class Setting:
     :param seconds: how long one measurement lasts
     :param begin: tells the number of steps of the progress bar
     :param advance: tells that a step is done, with a line about it
+    :param keep: writes down figures of a long bench, in case a later step fails
     """
 
     folder: Path
@@ -32,6 +33,7 @@ class Setting:
     seconds: float
     begin: Callable[[int], None]
     advance: Callable[[str], None]
+    keep: Callable[[Figures], None]
 
 
 class Bench(Protocol):

@@ -86,9 +86,14 @@ class Bench:
         samples.append(value)
 
     def advance(self, line: str) -> None:
-        """Tell that a step is done."""
+        """Tell that a step is done, and keep what it has measured."""
         self.loads.append(os.getloadavg()[0])
+        self.setting.keep(self.all())
         self.setting.advance(f"{line} (load {self.loads[-1]:.1f})")
+
+    def all(self) -> Figures:
+        """Return what has been measured."""
+        return {**self.figures, "push.part": round(self.part, 3), "push.load1": self.loads}
 
 
 def percentile(values: list[float], part: float) -> float:
@@ -343,4 +348,4 @@ def run(setting: Setting) -> Figures:
     (setting.folder / "pull").mkdir()
     with PushStack(setting.folder / "pull", ("answers", "on_answers")) as airflow:
         measure_polling(bench, airflow, "push.pull")
-    return {**bench.figures, "push.part": round(bench.part, 3), "push.load1": bench.loads}
+    return bench.all()
