@@ -274,7 +274,8 @@ class _Watch:
         The id of an event is the same when it is handed over again, so the receiver stores it once.
         """
         trigger = self._trigger
-        before = {each for keys in seen.keys.values() for each in keys}
+        keys, listed = self._keys(), self._listed  # polls go on to deliver while events are handed over
+        before = {each for known in seen.keys.values() for each in known}
         # who joins, leaves and joins again has joined twice
         salt = seen.changes if trigger.kind == "new_members" else ""
         new = {
@@ -292,10 +293,8 @@ class _Watch:
         self._complain("")
         if new:
             log.info("Handed over %d events of %s", len(new), trigger)
-        kept = {
-            part: keys for part, keys in seen.keys.items() if self._listed is None or part in self._listed
-        }
-        now = {**kept, **self._keys()}
+        kept = {part: known for part, known in seen.keys.items() if listed is None or part in listed}
+        now = {**kept, **keys}
         if now != seen.keys:
             seen.keys, seen.changes = now, seen.changes + 1
             await self._save(seen)

@@ -210,6 +210,31 @@ def test_new_responses(stage, kaizala, inbox):
     assert event.data["responseDetails"]["responseWithQuestions"][0] == {"title": "Tea?", "answer": "No"}
 
 
+def test_what_polls_find_while_an_event_is_handed_over_is_handed_over_next(stage, kaizala, inbox):
+    sent = {"sent_at": "2026-03-01T07:00:00Z"}
+    for action_id in ("act-1", "act-2"):
+        kaizala.poll({}, action_id=action_id, **sent)
+
+    async def slowly(group_id, body):
+        await asyncio.sleep(20)  # meanwhile the other poll has been read
+        inbox.stored[body["eventId"]] = KaizalaEvent.read(body)
+
+    async def scene():
+        async with running(votes(poll_interval=10)):
+            await asyncio.sleep(30)
+            inbox.hand_in = slowly
+            kaizala.poll({RAVI: "Yes"}, action_id="act-1", **sent)
+            await asyncio.sleep(15)
+            kaizala.poll({MEERA: "No"}, action_id="act-2", **sent)
+            await asyncio.sleep(200)
+
+    stage.play(scene)
+    assert [(each.action_id, each.person.mobile_number) for each in inbox.events] == [
+        ("act-1", RAVI),
+        ("act-2", MEERA),
+    ]
+
+
 def test_a_job_that_is_done(stage, kaizala, inbox):
     kaizala.job([RAVI, MEERA], sent_at="2026-03-01T07:00:00Z")
 
