@@ -26,6 +26,7 @@ from airflow_provider_kaizala.waiting.wait import LAST_LOOK, Wait
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow_provider_kaizala.triggers.accounts import Account
     from airflow_provider_kaizala.triggers.poll import Feed
     from airflow_provider_kaizala.waiting.decision import Decision
 
@@ -134,6 +135,11 @@ class KaizalaHITLTrigger(KaizalaWaitTrigger):
                         "The answers of the group cannot be read any more, so only an answer in Airflow counts now: %s",
                         error,
                     )
+
+    async def is_answered(self, account: Account) -> bool:
+        """Look once more, and return whether people have answered, here or there."""
+        await super().is_answered(account)
+        return self._decide(Wait.from_wire(self.wait)) is not None or await self._from_airflow() is not None
 
     # --- the group -------------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from airflow_provider_kaizala.client.models import ActionDetails
+    from airflow_provider_kaizala.triggers.accounts import Account
     from airflow_provider_kaizala.triggers.poll import Feed
 
 log = logging.getLogger(__name__)
@@ -100,8 +101,9 @@ class KaizalaWaitTrigger(BaseTrigger):
     async def on_kill(self) -> None:
         """Tell the group that the task was stopped; Airflow 3.3 and newer call this when a person marks or clears a deferred task.
 
-        They also call it if another triggerer has taken over, and after clearing another try may continue with the question. So the
-        task must have ended in Airflow's database. No trigger posts anything else, since a trigger may run again.
+        They also call it if another triggerer has taken over, or the task has gone on by itself, and after clearing another try may
+        continue with the question. So the task must have ended in Airflow's database, and the question must be without an answer. No
+        trigger posts anything else, since a trigger may run again.
         """
         farewell = self.carry.get("farewell")
         if farewell is None:
@@ -113,13 +115,15 @@ class KaizalaWaitTrigger(BaseTrigger):
                 await asyncio.shield(last_words)
 
     async def _tell_group(self, farewell: dict[str, Any]) -> None:
-        """Reply to the question, if the task has ended; log what goes wrong."""
+        """Reply to the question, if the task has ended without an answer; log what goes wrong."""
         try:
             async with asyncio.timeout(LAST_WORDS):
                 if await asyncio.to_thread(compat.state_of_task, self.task_instance) not in compat.ENDED:
                     return
                 words = tell(farewell["group_id"], farewell["text"], Audience(**farewell["audience"]))
                 async with accounts().account(self.kaizala_conn_id) as account:
+                    if await self.is_answered(account):
+                        return
                     await account.read(words, DETAIL)
         except Exception as error:  # noqa: BLE001
             log.warning(
@@ -127,6 +131,11 @@ class KaizalaWaitTrigger(BaseTrigger):
             )
         else:
             log.info("Replied to the group: %s", farewell["text"])
+
+    async def is_answered(self, account: Account) -> bool:
+        """Look once more, and return whether the wait would be over."""
+        wait, details = await account.read(Wait.from_wire(self.wait).look(), DETAIL)
+        return self.update(wait, details)
 
     def update(self, wait: Wait, details: ActionDetails) -> bool:
         """Take in what was read, log it if it is news, and return whether the wait is over."""

@@ -182,6 +182,15 @@ def test_a_deferred_task_that_a_person_ends(trigger, asked, monkeypatch, state, 
     assert texts(asked) == ([STOPPED] if told else [])
 
 
+def test_a_trigger_does_not_say_of_an_answered_question_that_it_was_stopped(trigger, asked, monkeypatch):
+    """Airflow also calls on_kill() late, of a trigger whose task has gone on without it, and has ended by now."""
+    monkeypatch.setattr(compat, "state_of_task", lambda ti: "success")
+    one = trigger()
+    asked.poll({RAVI: "Yes"})
+    asyncio.run(one.on_kill())
+    assert texts(asked) == []
+
+
 def test_a_trigger_speaks_although_airflow_goes_on_cancelling_it(trigger, asked, monkeypatch):
     """Airflow 3.3 asks for the trigger's end with every look of the triggerer, and each time cancels what runs of on_kill()."""
     monkeypatch.setattr(compat, "state_of_task", lambda ti: "failed")
