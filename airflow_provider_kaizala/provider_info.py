@@ -136,7 +136,7 @@ def _config() -> dict[str, Any]:
                 },
                 "events_per_second": {
                     "description": (
-                        "Verified events that each API server process takes from one connection per second. Further ones are answered\n"
+                        "Verified events that each API server process takes from one webhook per second. Further ones are answered\n"
                         "with 429, and Kaizala delivers them again later.\n"
                     ),
                     "version_added": "0.1.0",

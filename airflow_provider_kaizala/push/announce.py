@@ -17,6 +17,7 @@ from airflow.assets.manager import AssetManager, asset_manager
 from airflow.models.asset import AssetActive
 from airflow.utils.session import create_session
 from sqlalchemy import and_, false, insert, select, true, update
+from sqlalchemy.exc import IntegrityError
 
 from airflow_provider_kaizala.push.assets import asset_uri
 from airflow_provider_kaizala.push.tables import bell
@@ -89,10 +90,16 @@ def ring(
 def ring_later(session: Session, conn_id: str, group_id: str, event_type: str) -> None:
     """Let :func:`ring_again` ring for what is left of events of one type, or of all if that is empty."""
     key = {"conn_id": conn_id, "group_id": group_id, "event_type": event_type}
-    pending: Any = session.execute(update(bell).where(_bell(*key.values())).values(pending=true()))
-    if not pending.rowcount:  # it has never rung: its events were asked for by hand
-        long_ago = datetime(2000, 1, 1, tzinfo=UTC)
-        session.execute(insert(bell).values(**key, rung_at=long_ago, pending=True))
+    pend = update(bell).where(_bell(*key.values())).values(pending=true())
+    pending: Any = session.execute(pend)
+    if pending.rowcount:
+        return
+    try:  # it has never rung: its events were asked for by hand
+        with session.begin_nested():
+            long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+            session.execute(insert(bell).values(**key, rung_at=long_ago, pending=True))
+    except IntegrityError:  # another transaction was first
+        session.execute(pend)
 
 
 def ring_again() -> int:

@@ -47,6 +47,7 @@ class Ask(Value):
         """
         wire = Wire(body, "the request")
         texts = {name: wire.need(name) for name in ("dag_id", "task_id", "run_id", "try_id", "group_id")}
+        texts["group_id"] = texts["group_id"].lower()
         texts["event_type"] = wire.text("event_type") or ""
         for name, value in texts.items():
             if len(value) > (MAX_EVENT_TYPE if name == "event_type" else MAX_ID):

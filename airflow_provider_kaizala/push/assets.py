@@ -23,11 +23,13 @@ _FORM = (
 
 
 def asset_uri(conn_id: str, group_id: str, event_type: str | None = None) -> str:
-    """Return the URI of a group's asset, as ``Asset(uri)`` takes it.
+    """Return the URI of a group's asset, as ``Asset(uri)`` takes it. The group id is in lower case, since Kaizala ignores its case.
 
     :param event_type: one of :data:`~airflow_provider_kaizala.client.models.EVENT_TYPES`; by default the asset is for all of them
     """
-    path = f"groups/{quote(group_id, safe='@')}" + (f"/{quote(event_type, safe='')}" if event_type else "")
+    path = f"groups/{quote(group_id.lower(), safe='@')}" + (
+        f"/{quote(event_type, safe='')}" if event_type else ""
+    )
     return f"{SCHEME}://{quote(conn_id, safe='')}/{path}"
 
 
@@ -56,7 +58,7 @@ class GroupAsset(Value):
         is_group = root == "groups" and 1 <= len(path) <= 2 and all(path)
         if parts.scheme != SCHEME or not conn_id or not is_group or parts.query:
             raise KaizalaInputError(f"{uri!r} is not the URI of a Kaizala asset; it must be {_FORM}")
-        group_id, event_type = path[0], path[1] if path[1:] else None
+        group_id, event_type = path[0].lower(), path[1] if path[1:] else None
         if event_type and event_type not in EVENT_TYPES:
             hint = did_you_mean(event_type, EVENT_TYPES) or "."
             raise KaizalaInputError(

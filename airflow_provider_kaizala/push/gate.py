@@ -123,19 +123,22 @@ def _is_token(secret: str | None, derive: Callable[[str], str], token: str) -> b
 
 
 class RateLimit:
-    """Lets a number of events per second through for each connection, at most those of one second at once."""
+    """Lets a number of events per second through for each webhook, at most those of one second at once.
+
+    Whoever has the token of one webhook can thus not keep out the events of others.
+    """
 
     def __init__(self, per_second: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.per_second = per_second
         self._clock = clock
-        self._left: dict[str, tuple[float, float]] = {}
+        self._left: dict[Subscription, tuple[float, float]] = {}
 
-    def take(self, conn_id: str) -> bool:
-        """Return whether one more event of this connection may pass now."""
+    def take(self, webhook: Subscription) -> bool:
+        """Return whether one more event of this webhook, whose token came with it, may pass now."""
         now = self._clock()
-        left, since = self._left.get(conn_id, (float(self.per_second), now))
+        left, since = self._left.get(webhook, (float(self.per_second), now))
         left = min(self.per_second, left + (now - since) * self.per_second)
-        self._left[conn_id] = (left - 1 if left >= 1 else left, now)
+        self._left[webhook] = (left - 1 if left >= 1 else left, now)
         return left >= 1
 
 

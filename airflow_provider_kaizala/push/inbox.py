@@ -35,6 +35,7 @@ BATCH = 1000
 #: characters of the bodies on one page, unless the first alone has more
 PAGE = 2_000_000
 _events = event_table.c
+_WEBHOOK = (_events.conn_id, _events.object_type, _events.object_id)
 
 
 class Arrival(Value):
@@ -185,7 +186,10 @@ def end(session: Session, conn_id: str, group_id: str | None = None) -> int:
 
 
 def prune(session: Session, settings: PushSettings, now: datetime) -> int:
-    """Delete up to :data:`BATCH` of the oldest events that need not be kept; return how many."""
+    """Delete up to :data:`BATCH` events that need not be kept; return how many.
+
+    The oldest go first; of too many, the oldest of the webhook that has most, so that one cannot displace the events of others.
+    """
     old = (
         select(_events.id)
         .where(_events.received_at < now - timedelta(days=settings.keep_days))
@@ -194,11 +198,19 @@ def prune(session: Session, settings: PushSettings, now: datetime) -> int:
     )
     ids = list(session.scalars(old))
     if not ids:
-        newest = select(_events.id).order_by(_events.id.desc()).offset(settings.keep_events).limit(1)
-        last = session.scalar(newest)
-        if last is not None:
-            surplus = select(_events.id).where(_events.id <= last).order_by(_events.id).limit(BATCH)
-            ids = list(session.scalars(surplus))
+        kept = [
+            tuple(row)
+            for row in session.execute(
+                select(func.count(), *_WEBHOOK).group_by(*_WEBHOOK).order_by(func.count().desc())
+            )
+        ]
+        surplus = sum(count for count, *_ in kept) - settings.keep_events
+        if surplus > 0:
+            _, *most = kept[0]
+            theirs = select(_events.id).where(
+                *(name == value for name, value in zip(_WEBHOOK, most, strict=True))
+            )
+            ids = list(session.scalars(theirs.order_by(_events.id).limit(min(surplus, BATCH))))
     if ids:
         session.execute(delete(event_table).where(_events.id.in_(ids)))
     return len(ids)

@@ -73,7 +73,7 @@ class Query(Value):
         return cls(
             _after(after),
             _seconds(given.get("wait", "0")),
-            group_id,
+            group_id and group_id.lower(),
             event_types,
             int(limit),
         )

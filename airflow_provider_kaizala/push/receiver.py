@@ -45,7 +45,7 @@ from airflow_provider_kaizala.push.listeners import (
     TooManyListenersError,
 )
 from airflow_provider_kaizala.push.pages import write_page
-from airflow_provider_kaizala.push.settings import PushSettings, read_settings
+from airflow_provider_kaizala.push.settings import PushSettings, settings_of_api_server
 from airflow_provider_kaizala.push.subscriptions import BATCHES, EVENTS, ON
 from airflow_provider_kaizala.push.writer import Writer
 
@@ -61,8 +61,8 @@ log = logging.getLogger(__name__)
 TOKEN_HEADER = "kz-callback-token"  # noqa: S105 - the name of a header
 #: characters of a validation token; Kaizala's are digits
 MAX_VALIDATION_TOKEN = 1000
-#: seconds without a byte of the body
-SILENCE = 30.0
+#: seconds that a body of at most 1 MiB may take
+LONGEST_BODY = 30.0
 #: seconds after which Kaizala may try again
 RETRY_SECONDS = {429: "1", 503: "30"}
 #: seconds between two looks at what must ring again, and between two deletions of old events
@@ -82,7 +82,7 @@ class Receiver:
         self._rate = RateLimit(settings.events_per_second)
         self._writer = Writer()
         # threads of its own, since those of all plugins and of Airflow would be shared
-        self._readers, self._takers, self._workers = map(CapacityLimiter, (2, 2, 1))
+        self._readers, self._takers = CapacityLimiter(2), CapacityLimiter(2)
         self._listeners = Listeners(
             partial(_in_thread, find_events, CapacityLimiter(2)),
             partial(_in_thread, find_ends, CapacityLimiter(1)),
@@ -198,7 +198,7 @@ class Receiver:
             raise _RefusedError(415, "The content type must be application/json")
         if request.headers.get("content-encoding", "identity") != "identity":
             raise _RefusedError(415, "The body must not be compressed")
-        if not self._rate.take(subscription.conn_id):
+        if not self._rate.take(subscription):
             raise _RefusedError(429, "Too many events")
         body = await _read_body(request)
         try:
@@ -220,19 +220,27 @@ class Receiver:
 
     async def work(self) -> None:
         """Ring again after bursts and delete old events, until cancelled."""
-        prune_at = time.monotonic() + random.uniform(0, PRUNE_SECONDS)  # not all processes at once
+        await asyncio.gather(self._ring(), self._prune())
+
+    async def _ring(self) -> None:
+        limiter = CapacityLimiter(1)
         while True:
             await asyncio.sleep(BELL_SECONDS)
             self.refusals.flush()
-            await self._try("What tasks have processed could not be noted", batches.settle_all)
-            await self._try("Asset events could not be made", announce.ring_again)
-            if time.monotonic() >= prune_at:
-                prune_at = time.monotonic() + PRUNE_SECONDS
-                await self._try("Old events could not be deleted", lambda: prune_events(self.settings))
+            await self._try("What tasks have processed could not be noted", batches.settle_all, limiter)
+            await self._try("Asset events could not be made", announce.ring_again, limiter)
 
-    async def _try(self, failed: str, function: Callable[[], Any]) -> None:
+    async def _prune(self) -> None:
+        """Delete old events. It may take minutes, for which nothing else must wait."""
+        limiter = CapacityLimiter(1)
+        await asyncio.sleep(random.uniform(0, PRUNE_SECONDS))  # not all processes at once
+        while True:
+            await self._try("Old events could not be deleted", partial(prune_events, self.settings), limiter)
+            await asyncio.sleep(PRUNE_SECONDS)
+
+    async def _try(self, failed: str, function: Callable[[], Any], limiter: CapacityLimiter) -> None:
         try:
-            await to_thread.run_sync(function, limiter=self._workers)
+            await to_thread.run_sync(function, limiter=limiter)
         except Exception as error:  # noqa: BLE001 - it must go on when the database is back
             self._complain(f"{failed}; will retry", error)
 
@@ -277,28 +285,24 @@ def _refused(status: int, detail: str) -> Response:
 
 
 async def _read_body(request: Request) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    stream = aiter(request.stream())
-    while True:
-        try:
-            chunk = await asyncio.wait_for(anext(stream), SILENCE)
-        except StopAsyncIteration:
-            return b"".join(chunks)
-        except TimeoutError:
-            raise _RefusedError(408, f"The body did not continue within {SILENCE:.0f} s") from None
-        size += len(chunk)
-        if size > MAX_BYTES:
-            raise _RefusedError(413, f"The body has more than {MAX_BYTES} bytes")
-        chunks.append(chunk)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(LONGEST_BODY):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BYTES:
+                    raise _RefusedError(413, f"The body has more than {MAX_BYTES} bytes")
+    except TimeoutError:
+        raise _RefusedError(408, f"The body did not end within {LONGEST_BODY:.0f} s") from None
+    return bytes(body)
 
 
 def _belongs(event: KaizalaEvent, subscription: Subscription) -> bool:
     """Return whether an event is of the object that its webhook watches. Ids may lack their scale unit (``@1``)."""
-    if event.object_type and event.object_type != subscription.object_type:
+    if event.object_type and event.object_type.lower() != subscription.object_type.lower():
         return False
-    found = (event.group_id if subscription.group_id else event.object_id) or subscription.object_id
-    wanted = subscription.object_id
+    wanted = subscription.object_id.lower()
+    found = ((event.group_id if subscription.group_id else event.object_id) or wanted).lower()
     return found == wanted or (
         found.partition("@")[0] == wanted.partition("@")[0] and ("@" in found) != ("@" in wanted)
     )
@@ -376,14 +380,8 @@ def build_app(settings: PushSettings | None = None) -> FastAPI:
 
     :param settings: the options; by default those of ``airflow.cfg``
     """
-    if settings is None:
-        try:
-            settings = read_settings()
-        except KaizalaInputError as error:
-            log.error("No webhooks are received: %s", error)
-            settings = PushSettings()
     app = FastAPI(title="Kaizala", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
-    app.state.receiver = Receiver(settings)
+    app.state.receiver = Receiver(settings or settings_of_api_server())
     # Not FastAPI routes: those read bodies before their endpoint is called.
     app.add_route(
         f"/{{conn_id:path}}{EVENTS}", app.state.receiver.listen, methods=["GET"], include_in_schema=False

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.value import Value
+
+log = logging.getLogger(__name__)
 
 SECTION = "kaizala"
 #: the largest value of each option that is a number
@@ -21,7 +25,7 @@ class PushSettings(Value):
     """The options of the receiver, and of the waits that it wakes.
 
     :param connections: ids of the connections whose webhooks are received; of all others nothing is even looked up
-    :param events_per_second: verified events that one process takes from one connection per second
+    :param events_per_second: verified events that one process takes from one webhook per second
     :param keep_days: days for which events are kept
     :param keep_events: number of events that are kept, of all connections together
     :param push_poll_interval: seconds between two polls of a group whose events wake its waits
@@ -45,6 +49,15 @@ def read_settings() -> PushSettings:
         frozenset(each.strip() for each in names.split(",") if each.strip()),
         **{name: _number(name, getattr(default, name), most) for name, most in MOST.items()},
     )
+
+
+def settings_of_api_server() -> PushSettings:
+    """Read the options; if one is invalid, log that, and return those of a server that receives nothing, so that Airflow starts."""
+    try:
+        return read_settings()
+    except KaizalaInputError as error:
+        log.error("No webhooks are received: %s", error)
+        return PushSettings()
 
 
 def receiver_url() -> str:

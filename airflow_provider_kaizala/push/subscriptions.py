@@ -31,12 +31,16 @@ class Subscription(Value):
 
     :param conn_id: the connection whose connector has the webhook
     :param object_type: Group, Action or ActionPackage
-    :param object_id: id of that group, action or package
+    :param object_id: id of that group, action or package; one of a group is kept in lower case, since Kaizala ignores its case
     """
 
     conn_id: str
     object_type: str
     object_id: str
+
+    def __post_init__(self) -> None:
+        if self.object_type == "Group":
+            self.__dict__["object_id"] = self.object_id.lower()
 
     @classmethod
     def read(cls, conn_id: str, on: str) -> Subscription | None:

@@ -14,7 +14,7 @@ pytest.importorskip("fastapi", reason="Airflow 2 receives no webhooks")
 pytest.importorskip("airflow.api_fastapi.app", reason="Airflow 2 receives no webhooks")
 
 from airflow_provider_kaizala.push.assets import asset_uri
-from airflow_provider_kaizala.push.receiver import SILENCE
+from airflow_provider_kaizala.push.receiver import LONGEST_BODY
 from airflow_provider_kaizala.push.subscriptions import Subscription
 from benchmarks import load, push_load
 from demo.stack import wait_for
@@ -150,7 +150,7 @@ def test_a_replay_is_taken_once(api_server: ApiServer) -> None:
 def test_slow_bodies_keep_nobody_waiting(api_server: ApiServer, slow_senders: list[socket.socket]) -> None:
     began = time.monotonic()
     assert post(api_server, event("swift")).status_code == 200
-    assert time.monotonic() - began < SILENCE / 3
+    assert time.monotonic() - began < LONGEST_BODY / 3
     assert api_server.events("swift") == ["swift"]
 
 
@@ -193,7 +193,7 @@ def test_only_a_plain_validation_token_is_echoed(api_server: ApiServer) -> None:
 
 
 def test_a_stranger_is_refused_before_its_body_comes(api_server: ApiServer) -> None:
-    with socket.create_connection(("127.0.0.1", api_server.port), timeout=SILENCE / 3) as connection:
+    with socket.create_connection(("127.0.0.1", api_server.port), timeout=LONGEST_BODY / 3) as connection:
         connection.sendall(f"{HEAD}kz-callback-token: wrong\r\n\r\n{{".encode())
         assert connection.recv(100).startswith(b"HTTP/1.1 404 ")
 

@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from airflow_provider_kaizala.push.page.deliveries import SPANS
 from airflow_provider_kaizala.push.page.render import render, static_files
 from airflow_provider_kaizala.push.page.view import Viewer
-from airflow_provider_kaizala.push.settings import PushSettings, read_settings
+from airflow_provider_kaizala.push.settings import PushSettings, settings_of_api_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -47,9 +47,8 @@ def build_app(settings: PushSettings | None = None) -> FastAPI:
     """Build the app that Airflow mounts at :data:`PATH`.
 
     :param settings: instead of those of ``airflow.cfg``
-    :raises KaizalaInputError: if those are invalid
     """
-    viewer = Viewer(settings or read_settings())
+    viewer = Viewer(settings or settings_of_api_server())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -150,6 +150,14 @@ def test_the_plugin_mounts_the_receiver_and_the_page() -> None:
         assert isinstance(each["app"], FastAPI), "else Airflow runs no lifespan"
 
 
+def test_an_invalid_option_does_not_keep_the_api_server_from_starting(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AIRFLOW__KAIZALA__KEEP_DAYS", "0")
+    assert [each["url_prefix"] for each in KaizalaPlugin().fastapi_apps] == ["/kaizala", "/kaizala-ui"]
+    assert "[kaizala] keep_days must be a whole number from 1 to 3650, not '0'" in caplog.text
+
+
 def test_airflow_runs_the_lifespan_of_mounted_apps() -> None:
     source = inspect.getsource(api_app.lifespan)
     assert "route.app.router.lifespan_context" in source

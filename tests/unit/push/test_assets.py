@@ -21,7 +21,7 @@ def test_a_group_and_its_event_types() -> None:
 
 @pytest.mark.parametrize("event_type", [None, *EVENT_TYPES])
 @pytest.mark.parametrize(
-    ("conn_id", "group"), [("kaizala_default", GROUP), ("a:b@c/d", "x/y?z#ü %"), ("Big", "Group")]
+    ("conn_id", "group"), [("kaizala_default", GROUP), ("a:b@c/d", "x/y?z#ü %"), ("Big", "GROUP")]
 )
 def test_what_is_rung_is_what_a_dag_is_scheduled_on(conn_id: str, group: str, event_type: str | None) -> None:
     uri = asset_uri(conn_id, group, event_type)
@@ -35,6 +35,7 @@ def test_what_is_rung_is_what_a_dag_is_scheduled_on(conn_id: str, group: str, ev
         "KAIZALA://c/groups/g@1",
         "kaizala://c/groups/g@1/",
         "kaizala://c/groups/%67@1#top",
+        "kaizala://c/groups/G@1",
     ],
 )
 def test_other_spellings_of_a_uri(spelling: str) -> None:

@@ -6,6 +6,7 @@ import json
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from airflow.models.asset import AssetModel, DagScheduleAssetReference
 from airflow.models.dag import DagModel
 from airflow.models.dagbundle import DagBundleModel
 from airflow.utils.session import create_session
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import OperationalError
 
 from airflow_provider_kaizala.client.models.wire import UnreadableReplyError
@@ -425,6 +426,20 @@ def test_the_bell_rings_for_what_is_left_though_it_never_rang(
     settle_all()
     assert announce.ring_again() == 1
     assert [uri for uri, _ in asset_events()] == [ALL]
+
+
+def test_two_processes_may_ring_for_the_first_time_at_once() -> None:
+    """Here the other one inserts the bell between our look and our insert."""
+    late = {"conn_id": "kaizala_default", "group_id": GROUP, "event_type": ""}
+    with create_session() as session:
+        session.execute(delete(bell))
+        session.execute(insert(bell).values(**late, rung_at=datetime.now(tz=UTC), pending=False))
+    with create_session() as session:
+        execute, looks = session.execute, [SimpleNamespace(rowcount=0)]
+        session.execute = lambda *given: looks.pop() if looks else execute(*given)  # type: ignore[method-assign,assignment]
+        announce.ring_later(session, *late.values())
+    with create_session() as session:
+        assert session.scalar(select(bell.c.pending)) is True
 
 
 def test_several_processes_settle_once(rung: Callable[..., None], states: dict[int, str | None]) -> None:

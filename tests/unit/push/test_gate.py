@@ -187,15 +187,16 @@ def test_a_backend_that_goes_down_does_not_lock_out_who_is_known() -> None:
     with_gate(scenario)
 
 
-def test_a_rate_limit_of_each_connection() -> None:
+def test_a_rate_limit_of_each_webhook() -> None:
     clock = Clock()
     limit = RateLimit(3, clock)
-    assert [limit.take("a") for _ in range(5)] == [True, True, True, False, False]
-    assert limit.take("b")
+    one, another = (Subscription("kaizala_default", "Group", each) for each in "ab")
+    assert [limit.take(one) for _ in range(5)] == [True, True, True, False, False]
+    assert limit.take(another)
     clock.now += 0.5
-    assert [limit.take("a") for _ in range(2)] == [True, False]
+    assert [limit.take(one) for _ in range(2)] == [True, False]
     clock.now += 100
-    assert [limit.take("a") for _ in range(4)] == [True, True, True, False]
+    assert [limit.take(one) for _ in range(4)] == [True, True, True, False]
 
 
 def test_refusals_are_logged_once_a_second(caplog: pytest.LogCaptureFixture) -> None:

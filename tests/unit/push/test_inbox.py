@@ -111,3 +111,12 @@ def test_surplus_events_are_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
     with create_session() as session:
         assert [inbox.prune(session, PushSettings(keep_events=4), NOW) for _ in range(3)] == [2, 1, 0]
     assert [row.event_id for row in stored()] == ["e3", "e4", "e5", "e6"]
+
+
+def test_a_webhook_that_floods_displaces_no_events_of_others() -> None:
+    put("e0", FOREIGN)
+    for number in range(1, 9):
+        put(f"e{number}")
+    with create_session() as session:
+        assert inbox.prune(session, PushSettings(keep_events=4), NOW) == 5
+    assert [row.event_id for row in stored()] == ["e0", "e6", "e7", "e8"]

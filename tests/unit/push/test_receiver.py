@@ -20,6 +20,7 @@ from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.push import announce, inbox, receiver
 from airflow_provider_kaizala.push.assets import asset_uri
 from airflow_provider_kaizala.push.bodies import MAX_BYTES
+from airflow_provider_kaizala.push.gate import Refusals
 from airflow_provider_kaizala.push.settings import PushSettings
 from airflow_provider_kaizala.push.subscriptions import Subscription
 from airflow_provider_kaizala.push.tables import bell, event
@@ -132,6 +133,7 @@ def test_refusals_are_logged_without_secrets_and_without_a_traceback(
     sender: Sender, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "airflow_provider_kaizala")
+    sender.receiver_app.state.receiver.refusals = Refusals(clock=lambda: 0.0)  # all within one second
     for _ in range(100):
         sender.post(headers={"kz-callback-token": "wrong-token"})
     (record,) = [each for each in caplog.records if each.name.startswith("airflow_provider_kaizala")]
@@ -212,11 +214,15 @@ def test_a_body_without_a_declared_size_is_bounded_too(sender: Sender) -> None:
     assert stored() == []
 
 
-def test_a_body_that_stops(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receiver, "SILENCE", 0.01)
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_body_that_does_not_end(sender: Sender, monkeypatch: pytest.MonkeyPatch, goes_on: bool) -> None:
+    monkeypatch.setattr(receiver, "LONGEST_BODY", 0.01)
 
     async def body() -> AsyncIterator[bytes]:
         yield b"{"
+        while goes_on:
+            await asyncio.sleep(0.001)
+            yield b" "
         await asyncio.Event().wait()
 
     assert sender.post(content=body()).status_code == 408
@@ -253,6 +259,8 @@ def test_only_verified_events_count_for_the_rate_limit(sender: Sender) -> None:
     limited = sender.post(message("e9"))
     assert limited.status_code == 429
     assert limited.headers["retry-after"] == "1"
+    another = Subscription("kaizala_default", "Group", "another")
+    assert sender.post(message("e9", objectId="another"), another).status_code == 200
 
 
 # --- what is stored ----------------------------------------------------------------------------------------------------------
@@ -301,6 +309,17 @@ def test_duplicates_at_once(sender: Sender) -> None:
 def test_a_group_id_without_its_scale_unit_is_the_same_group(sender: Sender) -> None:
     assert sender.post(message(objectId=GROUP.partition("@")[0])).status_code == 200
     assert [row.group_id for row in stored()] == [GROUP]
+
+
+def test_a_group_id_in_another_case_is_the_same_group(sender: Sender, declare: Callable[..., None]) -> None:
+    group = "ABCDEF00-1111-4111-8111-111111111111@1"
+    declare(asset_uri("kaizala_default", group))
+    webhook = Subscription("kaizala_default", "Group", group)
+    for number, (object_id, object_type) in enumerate([(group, "Group"), (group.lower(), "group")]):
+        body = message(f"e{number}", objectId=object_id, objectType=object_type)
+        assert sender.post(body, webhook).status_code == 200
+    assert [row.group_id for row in stored()] == [group.lower()] * 2
+    assert [uri for uri, _ in asset_events()] == [asset_uri("kaizala_default", group.lower())]
 
 
 def test_an_event_of_an_action_proves_nothing_about_a_group(
@@ -409,19 +428,19 @@ def rung_seconds_ago(seconds: float) -> None:
 
 
 def test_a_burst_rings_once_and_once_more_after_its_last_event(
-    sender: Sender, declare: Callable[..., None]
+    sender: Sender, declare: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(announce, "PAUSE", timedelta(hours=1))  # so that it does not pass while this runs
     declare(ALL)
     sender.post(message("e0"))
-    rung_seconds_ago(-0.5)  # so that the second does not pass while this runs
     for number in range(1, 20):
         sender.post(message(f"e{number}"))
     assert len(asset_events()) == 1
-    assert announce.ring_again() == 0, "not within the second"
-    rung_seconds_ago(1.1)
+    assert announce.ring_again() == 0, "not within the pause"
+    rung_seconds_ago(3601)
     assert announce.ring_again() == 1
     assert announce.ring_again() == 0
-    rung_seconds_ago(1.1)
+    rung_seconds_ago(3601)
     assert announce.ring_again() == 0, "nothing has come since"
     assert len(asset_events()) == 2
 
