@@ -216,7 +216,7 @@ def test_what_polls_find_while_an_event_is_handed_over_is_handed_over_next(stage
         kaizala.poll({}, action_id=action_id, **sent)
 
     async def slowly(group_id, body):
-        await asyncio.sleep(20)  # meanwhile the other poll has been read
+        await asyncio.sleep(300)  # meanwhile the other poll has been read
         inbox.stored[body["eventId"]] = KaizalaEvent.read(body)
 
     async def scene():
@@ -224,9 +224,9 @@ def test_what_polls_find_while_an_event_is_handed_over_is_handed_over_next(stage
             await asyncio.sleep(30)
             inbox.hand_in = slowly
             kaizala.poll({RAVI: "Yes"}, action_id="act-1", **sent)
-            await asyncio.sleep(15)
+            await asyncio.sleep(100)
             kaizala.poll({MEERA: "No"}, action_id="act-2", **sent)
-            await asyncio.sleep(200)
+            await asyncio.sleep(1000)
 
     stage.play(scene)
     assert [(each.action_id, each.person.mobile_number) for each in inbox.events] == [

@@ -12,6 +12,7 @@ from tests.unit.triggers.conftest import virtual_now
 
 pytest.importorskip("airflow.sdk.execution_time.hitl", reason="Airflow below 3.1 has no HITL")
 
+from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.triggers import hitl
 from airflow_provider_kaizala.triggers.hitl import KaizalaHITLTrigger
 from airflow_provider_kaizala.waiting.wait import LAST_LOOK
@@ -205,6 +206,19 @@ def test_the_triggerer_died_after_the_group_had_won(stage, trigger, kaizala, rec
     kaizala.poll({RAVI: "No", ASHA: "Yes"})
     second = stage.event(trigger(params_input={"why": "?"}))
     assert {**second, "result": None} == {**first, "result": None}
+
+
+@pytest.mark.parametrize("answered_in", ["airflow", "kaizala", None])
+def test_an_answered_question_was_not_stopped(stage, trigger, kaizala, group, record, monkeypatch, answered_in):
+    """Airflow resumes a task that is answered there itself, and then stops the trigger; the task may have ended by then."""
+    monkeypatch.setattr(compat, "state_of_task", lambda ti: "success")
+    kaizala.poll({RAVI: "Yes"} if answered_in == "kaizala" else {})
+    if answered_in == "airflow":
+        record.answered_by("admin", "Yes")
+    stopped = trigger()
+    stopped.carry = {"farewell": {"group_id": group, "text": "This was stopped.", "audience": {}}}
+    stage.play(stopped.on_kill)
+    assert [post.json["message"] for post in kaizala.posts] == ([] if answered_in else ["This was stopped."])
 
 
 def test_airflow_cannot_be_reached_for_a_while(stage, trigger, kaizala, record, logs):
