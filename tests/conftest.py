@@ -41,7 +41,7 @@ os.environ["SSL_CERT_DIR"] = str(_home / "authorities")
 # PINs are hashed slowly on purpose, and each reset of a server hashes those of the seed.
 hashing.PIN_COST = (1, 8, 1)
 
-with contextlib.suppress(ImportError):  # `make matrix` has no Hypothesis
+with contextlib.suppress(ImportError):
     import hypothesis
 
     hypothesis.settings.register_profile("same everywhere", deadline=None, derandomize=True, database=None)

@@ -81,7 +81,9 @@ def copy_tests(folder: Path) -> Path:
     """Copy the repository without the package into a folder, so that only the wheel can be imported; return where it is."""
     copy = folder / "repository"
     shutil.rmtree(copy, ignore_errors=True)
-    unwanted = shutil.ignore_patterns("airflow_provider_kaizala", ".*", "*.egg-info", "__pycache__", "dist")
+    unwanted = shutil.ignore_patterns(
+        "airflow_provider_kaizala", ".git", ".venv", ".build", ".*_cache", "*.egg-info", "__pycache__", "dist"
+    )
     shutil.copytree(ROOT, copy, ignore=unwanted)
     return copy
 
@@ -125,7 +127,7 @@ def run_version(named: str, wheel: Path, chosen: list[str]) -> tuple[str, bool]:
             return "not run: there is no newer pre-release", False
         version = newest
     if find_python(python) is None:
-        return f"not run: this machine has no Python {python}", False
+        return f"not run: this machine has no Python {python}", "CI" in os.environ
     try:
         folder = environment(version, python, wheel)
     except subprocess.CalledProcessError as error:

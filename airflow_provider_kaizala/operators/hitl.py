@@ -288,7 +288,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         try:
             if known.get("status") == "wake":
                 wait = self.resume(known, context)
-                self.check_execution_timeout()
+                self.check_execution_timeout(wait)
                 self._wake_if_due(wait, context)
                 return self.park(wait, context)
             carried = known.pop("carry", None) or carry

@@ -186,6 +186,7 @@ class WaitMixin(KaizalaGroupTask):
         try:
             _ = self.hook.connection
         except KaizalaError as error:
+            self.count_end(wait, "error")
             raise AirflowFailException(str(error)) from error
         except Exception as error:
             if not self._has_looked:
@@ -307,19 +308,20 @@ class WaitMixin(KaizalaGroupTask):
         self.take_up(carry, context)
         return Wait.from_wire(event["wait"])
 
-    def check_execution_timeout(self) -> None:
+    def check_execution_timeout(self, wait: Wait) -> None:
         """End a try that was deferred for too long, as Airflow ends one in a worker.
 
         :raises AirflowTaskTimeout: if the task's ``execution_timeout`` is over
         """
         if self._ends_by is not None and self._ends_by <= Wait.now():
+            self.count_end(wait, "timeout")
             raise AirflowTaskTimeout(
                 f"The wait has lasted longer than execution_timeout, {self.execution_timeout}: "
                 f"{self._last.text if self._last else 'Kaizala could not be read'}"
             )
 
     def _woken(self, wait: Wait, context: Context) -> Any:
-        self.check_execution_timeout()
+        self.check_execution_timeout(wait)
         wait, over, value = self.look(wait, context)
         if over:
             return value

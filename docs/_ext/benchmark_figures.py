@@ -45,6 +45,13 @@ def shown(value: float | str) -> str:
     return f"{value:,.0f}" if abs(value) >= 10 or value == int(value) else f"{value:.1f}"
 
 
+def where(results: Mapping[str, float | int | str], bench: str) -> str:
+    """Return when, at which commit and on which machine a bench was run, as far as it says so."""
+    known = {name: results.get(f"{bench}.{name}") for name in ("at", "commit", "machine")}
+    texts = {"at": "{}", "commit": "commit {}", "machine": "on {}"}
+    return ", ".join(texts[name].format(value) for name, value in known.items() if value is not None)
+
+
 def _axes(height: float) -> tuple[Figure, mpl.axes.Axes]:
     figure = Figure(figsize=(7, height), layout="constrained")
     figure.patch.set_alpha(0)
@@ -108,7 +115,9 @@ def prepare(app: Sphinx, config: Config) -> None:
     folder = Path(app.srcdir) / "plots"
     folder.mkdir(exist_ok=True)
     draw(results, folder)
-    config.myst_substitutions = {re.sub(r"\W", "_", key): shown(value) for key, value in results.items()}
+    figures = {re.sub(r"\W", "_", key): shown(value) for key, value in results.items()}
+    benches = {key.partition(".")[0] for key in results}
+    config.myst_substitutions = {**figures, **{f"{bench}_where": where(results, bench) for bench in benches}}
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -186,9 +186,10 @@ def _check_results(stack: Distributed, runs: int, people: People, figures: dict[
         "tasks tried again": sum(
             each["try_number"] > 1 for (_, name), each in tasks.items() if name == "ask"
         ),
-        "s from answer to end, median": statistics.median(delays),
-        "s from answer to end, 95 %": statistics.quantiles(delays, n=20)[-1],
     }
+    if len(delays) > 1:
+        figures["s from answer to end, median"] = statistics.median(delays)
+        figures["s from answer to end, 95 %"] = statistics.quantiles(delays, n=20)[-1]
     return problems
 
 

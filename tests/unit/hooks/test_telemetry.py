@@ -13,6 +13,7 @@ import pytest
 from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowSensorTimeout,
+    AirflowTaskTimeout,
     Stats,
     TaskDeferred,
 )
@@ -183,6 +184,18 @@ def test_a_wait_that_fails(kaizala, metrics, run_task):
     with pytest.raises(AirflowFailException):
         run_task(ask())
     assert metrics.counted == [START, end("error")]
+
+
+def test_a_deferred_wait_that_lasts_longer_than_execution_timeout(kaizala, metrics, run_task):
+    asked(kaizala)
+    with pytest.raises(TaskDeferred) as deferred:
+        run_task(ask(deferrable=True))
+    trigger = deferred.value.trigger
+    carry = {**trigger.carry, "ends_by": "2026-01-01T00:00:00+00:00"}
+    event = {"status": "wake", "wait": trigger.wait, "carry": carry, "seen": None}
+    with pytest.raises(AirflowTaskTimeout):
+        ask(task_id="again").execute_complete({}, event)
+    assert metrics.counted == [START, end("timeout")]
 
 
 @pytest.mark.parametrize(("status", "outcome"), [("success", "met"), ("error", "error")])

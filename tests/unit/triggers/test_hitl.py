@@ -209,7 +209,9 @@ def test_the_triggerer_died_after_the_group_had_won(stage, trigger, kaizala, rec
 
 
 @pytest.mark.parametrize("answered_in", ["airflow", "kaizala", None])
-def test_an_answered_question_was_not_stopped(stage, trigger, kaizala, group, record, monkeypatch, answered_in):
+def test_an_answered_question_was_not_stopped(
+    stage, trigger, kaizala, group, record, monkeypatch, answered_in
+):
     """Airflow resumes a task that is answered there itself, and then stops the trigger; the task may have ended by then."""
     monkeypatch.setattr(compat, "state_of_task", lambda ti: "success")
     kaizala.poll({RAVI: "Yes"} if answered_in == "kaizala" else {})
