@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -42,11 +43,16 @@ class CommandHook(KaizalaHook):
     def get_connection(cls, conn_id: str) -> Any:
         """Return an Airflow connection.
 
-        :raises KaizalaInputError: if there is none
+        :raises KaizalaInputError: if there is none, or its environment variable cannot be read
         """
         try:
             return compat.stored_connection(conn_id)
         except AirflowException:
+            if is_in_environment(conn_id):
+                raise KaizalaInputError(
+                    f"--conn-id: the environment variable {_variable(conn_id)} is set, but Airflow cannot read it; it must be a URI, or "
+                    "a JSON object with the fields of a connection: correct it or unset it"
+                ) from None
             raise KaizalaInputError(
                 f"--conn-id: there is no connection {conn_id!r} that this command can read; create it with "
                 f"`airflow-kaizala login --conn-id {conn_id}`, or see `airflow connections list`"
@@ -61,6 +67,15 @@ class CommandHook(KaizalaHook):
         settings = found.settings
         times = replace(settings.timeouts, connect=min(CONNECT, settings.timeouts.connect))
         return replace(found, settings=replace(settings, retries=RETRIES, timeouts=times))
+
+
+def is_in_environment(conn_id: str) -> bool:
+    """Tell whether the environment variable of a connection is set, even if Airflow cannot read it."""
+    return bool(os.environ.get(_variable(conn_id)))
+
+
+def _variable(conn_id: str) -> str:
+    return f"AIRFLOW_CONN_{conn_id.upper()}"
 
 
 class Account:

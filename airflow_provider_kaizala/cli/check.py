@@ -37,7 +37,7 @@ class Step(NamedTuple):
     :param step: what was checked
     :param result: ``ok``, ``warning``, ``failed`` or ``skipped``
     :param detail: what was found
-    :param advice: what to do; empty if there is nothing to do
+    :param advice: what to do; empty if there is nothing to do, or *detail* says it
     :param code: the exit code if this is the first step that failed
     """
 
@@ -68,10 +68,8 @@ def _steps(conn_id: str) -> Iterator[Step]:
     hook = CommandHook(conn_id)
     try:
         hook.get_connection(conn_id)
-    except KaizalaInputError:
-        yield Step(
-            "connection", BAD, f"there is no connection {conn_id!r} that this command can read", login, WRONG
-        )
+    except KaizalaInputError as error:
+        yield Step("connection", BAD, str(error), "", WRONG)
         return
     home = connection_home(conn_id) or ""
     yield Step("connection", OK, f"{conn_id}, from {_HOMES.get(home, home)}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import mask_secret
 
-from airflow_provider_kaizala.cli.account import CommandHook, find_group
+from airflow_provider_kaizala.cli.account import CommandHook, find_group, is_in_environment
 from airflow_provider_kaizala.cli.connections import (
     DATABASE,
     ConnectionFile,
@@ -69,6 +69,8 @@ def _existing(conn_id: str) -> Any:
     try:
         conn = CommandHook.get_connection(conn_id)
     except KaizalaInputError:
+        if is_in_environment(conn_id):  # a connection in the database would come second to the broken one
+            raise
         return None
     if conn.conn_type != CommandHook.conn_type:
         raise KaizalaInputError(

@@ -77,9 +77,25 @@ def test_a_missing_connection(command):
     code, out, _ = command("check", "--conn-id", "nowhere")
     assert code == 2
     assert (
-        "there is no connection 'nowhere' that this command can read. Run: airflow-kaizala login --conn-id nowhere"
+        "there is no connection 'nowhere' that this command can read; create it with `airflow-kaizala login --conn-id nowhere`"
         in out
     )
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["{bad-secret", '{"conn_type": "kaizala", "extra": "{bad-secret"}', "kaizala://a:bad-secret@host:port"],
+)
+def test_an_environment_variable_that_airflow_cannot_read_is_not_a_missing_connection(
+    command, kaizala, monkeypatch, value
+):
+    monkeypatch.setenv("AIRFLOW_CONN_KAIZALA_DEFAULT", value)
+    code, out, err = command("check")
+    assert code == 2
+    assert "the environment variable AIRFLOW_CONN_KAIZALA_DEFAULT is set, but Airflow cannot read it" in out
+    assert "login" not in out
+    assert "bad-secret" not in out + err
+    assert kaizala.requests == []
 
 
 def test_an_invalid_field(command, connect):

@@ -263,3 +263,13 @@ def test_a_connection_of_another_type_is_not_changed(sign_in, connect, kaizala, 
     assert code == 2
     assert "connection 'new' has the type 'http'" in err
     assert kaizala.requests == []
+
+
+def test_a_connection_whose_environment_variable_cannot_be_read_is_not_created_elsewhere(
+    sign_in, kaizala, stored, monkeypatch
+):
+    monkeypatch.setenv("AIRFLOW_CONN_NEW", "{bad-secret")
+    code, out, err = sign_in(*WORDS, *WHERE)
+    assert (code, out, stored, kaizala.requests) == (2, "", [], [])
+    assert "the environment variable AIRFLOW_CONN_NEW is set, but Airflow cannot read it" in err
+    assert "bad-secret" not in err
