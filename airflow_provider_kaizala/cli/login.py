@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +26,17 @@ from airflow_provider_kaizala.client.client import KaizalaClient
 from airflow_provider_kaizala.client.errors import KaizalaAuthError, KaizalaError, KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.settings import DEFAULT_API_ROOT
-from airflow_provider_kaizala.hooks.connection import read_connection
+from airflow_provider_kaizala.hooks.connection import api_root, read_connection
 
 if TYPE_CHECKING:
     import argparse
 
     from airflow_provider_kaizala.client.models import RefreshToken
     from airflow_provider_kaizala.client.settings import Settings
+
+
+#: extras that are of use only with the host and the connector that they were stored for
+_OF_A_CONNECTOR = ("refresh_token", "group_refresh_tokens", "default_group", "allowed_hosts")
 
 
 class _RefusedError(KaizalaError):
@@ -103,14 +107,33 @@ def _fields(args: argparse.Namespace, existing: Any) -> dict[str, Any]:
         args.connector_id or (existing and existing.login) or _ask("--connector-id", "Connector id")
     )
     secret = existing and not args.ask_secret and existing.password
+    extra = dict(existing.extra_dejson) if existing else {}
+    is_other = existing is not None and (_address(host, port, schema), connector_id.strip()) != (
+        _address(existing.host, existing.port, existing.schema),
+        (existing.login or "").strip(),
+    )
+    if is_other:
+        secret = None
+        removed = [name for name in _OF_A_CONNECTOR if extra.pop(name, None)]
+        note(
+            f"connection {args.conn_id!r} has another host or connector id, so its secret is not used"
+            + (f", and these extras will be removed: {', '.join(removed)}" if removed else "")
+        )
     return {
         "host": host,
         "port": port,
         "schema": schema,
         "login": connector_id,
         "password": secret or _ask_secret("Connector secret"),
-        "extra": dict(existing.extra_dejson) if existing else {},
+        "extra": extra,
     }
+
+
+def _address(host: str | None, port: int | None, schema: str | None) -> str | None:
+    """Return the API root, None if it is invalid."""
+    with suppress(KaizalaInputError):
+        return api_root(host, port, schema)
+    return None
 
 
 def _settings(conn_id: str, fields: dict[str, Any]) -> Settings:

@@ -124,6 +124,43 @@ def test_the_secret_of_an_existing_connection_can_be_replaced(sign_in, typed, st
     assert stored[0][1]["password"] == SECRET
 
 
+@pytest.mark.parametrize(
+    "words", [("--host", "https://other.example"), ("--connector-id", "another")], ids=lambda words: words[0]
+)
+def test_secret_and_tokens_of_a_connection_are_not_used_with_another_host_or_connector(
+    sign_in, kaizala, typed, stored, connect, monkeypatch, secrets_of_the_connection, words
+):
+    connect(host="https://kaizala.example", extra={"allowed_hosts": "b.example", "timeout": 5})
+    monkeypatch.setattr(login, "connection_home", lambda conn_id: connections.DATABASE)
+    typed(SECRET, PIN)
+    code, _, err = sign_in("login", "--phone", "+910000000002", *words)
+    assert code == 0
+    assert err.splitlines()[0] == (
+        "connection 'kaizala_default' has another host or connector id, so its secret is not used, and these extras will be removed: "
+        "refresh_token, group_refresh_tokens, default_group, allowed_hosts"
+    )
+    fields = stored[-1][1]
+    assert fields["password"] == SECRET
+    assert fields["extra"] == {
+        "refresh_token": TOKEN, "timeout": 5,
+        "callback_token": "callback-token-of-the-connector", "webhook_secret": "webhook-secret-of-the-connector",
+        "calls_per_minute": 0,
+    }  # fmt: skip
+    sent = "".join(f"{each.headers}{each.body}" for each in kaizala.requests)
+    assert not [secret for secret in secrets_of_the_connection if secret in sent]
+
+
+def test_the_same_host_written_in_another_way_is_no_other_host(
+    sign_in, kaizala, typed, stored, connect, monkeypatch
+):
+    connect(host="kaizala.example", port=8443)
+    monkeypatch.setattr(login, "connection_home", lambda conn_id: connections.DATABASE)
+    typed(PIN)
+    assert sign_in("login", "--phone", "+910000000002", "--host", "https://kaizala.example:8443/v1")[0] == 0
+    assert stored[-1][1]["password"] == "secret-of-the-connector"
+    assert "group_refresh_tokens" in stored[-1][1]["extra"]
+
+
 def test_the_default_group_is_given_by_name(sign_in, typed, stored):
     typed(SECRET, PIN)
     assert sign_in(*WORDS, *WHERE, "--default-group", "store 12")[0] == 0
