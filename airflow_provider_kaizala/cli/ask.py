@@ -12,7 +12,7 @@ from airflow_provider_kaizala.cli.exit_codes import DONE, UNDECIDED
 from airflow_provider_kaizala.cli.live import Progress
 from airflow_provider_kaizala.cli.output import note, pause, show, show_one, working
 from airflow_provider_kaizala.client.calls.posting import post_action
-from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError
+from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaGrantError, KaizalaInputError
 from airflow_provider_kaizala.client.models import ActionDetails, Audience, Poll, checks
 from airflow_provider_kaizala.client.tell import tell
 from airflow_provider_kaizala.waiting.decision import require_offered
@@ -60,6 +60,8 @@ def ask(args: argparse.Namespace) -> int:
         over = update is not None and update.progress is not None and update.progress.over
         farewell = None if over else TIME_IS_UP
         return _finish(args, update, posted)
+    except (KaizalaInputError, KaizalaGrantError) as error:
+        raise KaizalaError(str(error)) from error  # their exit code would say that nothing was posted
     finally:
         if farewell is not None and not args.no_tell_group:
             reply = replace(audience, reply_to_reference_id=posted.reference_id)

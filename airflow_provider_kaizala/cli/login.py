@@ -23,7 +23,12 @@ from airflow_provider_kaizala.cli.output import counted, is_terminal, note, say,
 from airflow_provider_kaizala.client.calls.auth import generate_pin, login_with_pin
 from airflow_provider_kaizala.client.calls.groups import list_groups
 from airflow_provider_kaizala.client.client import KaizalaClient
-from airflow_provider_kaizala.client.errors import KaizalaAuthError, KaizalaError, KaizalaInputError
+from airflow_provider_kaizala.client.errors import (
+    KaizalaAuthError,
+    KaizalaError,
+    KaizalaInputError,
+    KaizalaUnknownOutcomeError,
+)
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.settings import DEFAULT_API_ROOT
 from airflow_provider_kaizala.hooks.connection import api_root, read_connection
@@ -37,10 +42,6 @@ if TYPE_CHECKING:
 
 #: extras that are of use only with the host and the connector that they were stored for
 _OF_A_CONNECTOR = ("refresh_token", "group_refresh_tokens", "default_group", "allowed_hosts")
-
-
-class _RefusedError(KaizalaError):
-    """The sign-in was refused."""
 
 
 def login(args: argparse.Namespace) -> int:
@@ -145,7 +146,13 @@ def _sign_in(settings: Settings, phone: str, *, have_pin: bool) -> RefreshToken:
     with KaizalaClient(settings) as client:
         if not have_pin:
             with working("asking for a PIN"):
-                client.run(generate_pin(phone, settings.connector_id))
+                try:
+                    client.run(generate_pin(phone, settings.connector_id))
+                except KaizalaUnknownOutcomeError as error:
+                    raise KaizalaError(
+                        f"a PIN was asked for, but no readable reply came back ({error.known}); if a PIN arrives, run login again with "
+                        "--have-pin, otherwise without"
+                    ) from None
             note(
                 f"Kaizala sends a PIN to {phone}; of a kaizala-server, take the PIN that the person signs in with"
             )
@@ -156,8 +163,13 @@ def _sign_in(settings: Settings, phone: str, *, have_pin: bool) -> RefreshToken:
                     login_with_pin(phone, settings.connector_id, settings.connector_secret, pin)
                 )
             except KaizalaAuthError as error:
-                raise _RefusedError(
+                raise KaizalaError(
                     f"the sign-in was refused ({error.message or error.status}): check phone number, PIN, connector id and secret"
+                ) from None
+            except KaizalaUnknownOutcomeError as error:
+                raise KaizalaError(
+                    f"the sign-in was sent, but no readable reply came back ({error.known}), so no refresh token was stored; run login "
+                    "again: the refresh token that the connection had before may no longer be valid"
                 ) from None
     mask_secret(granted.refresh_token)
     return granted
@@ -175,7 +187,7 @@ def _save(args: argparse.Namespace, file: ConnectionFile | None, fields: dict[st
 def _show_groups(args: argparse.Namespace, file: ConnectionFile | None, fields: dict[str, Any]) -> None:
     """Show which groups the token reaches, and store the default group: the one that was given, or the only one there is.
 
-    :raises KaizalaInputError: if there is no such group
+    :raises KaizalaError: if there is no such group
     """
     try:
         with KaizalaClient(_settings(args.conn_id, fields)) as client, working("reading the groups"):
@@ -188,7 +200,10 @@ def _show_groups(args: argparse.Namespace, file: ConnectionFile | None, fields: 
         say(f"it reaches {counted(len(groups), 'group')}{names and f': {names}'}")
     extra = fields["extra"]
     if args.default_group:
-        extra["default_group"] = find_group("--default-group", args.default_group, groups)
+        try:
+            extra["default_group"] = find_group("--default-group", args.default_group, groups)
+        except KaizalaInputError as error:
+            raise KaizalaError(str(error)) from None  # its exit code would say that nothing was changed
     elif len(groups) == 1 and not extra.get("default_group"):
         extra["default_group"] = groups[0].group_id
         say("which is the default group from now on")

@@ -9,7 +9,7 @@ import re
 import pytest
 
 from airflow_provider_kaizala.cli import live, output
-from airflow_provider_kaizala.client.errors import KaizalaUnreachableError
+from airflow_provider_kaizala.client.errors import KaizalaGrantError, KaizalaInputError, KaizalaUnreachableError
 from airflow_provider_kaizala.waiting.wait import Wait
 
 
@@ -187,6 +187,19 @@ def test_a_poll_that_is_deleted_ends_it(command, kaizala, vote):
     code, _, err = command(*ASK)
     assert code == 1
     assert "error: getAction failed" in err
+
+
+@pytest.mark.parametrize("error", [KaizalaInputError("wrong"), KaizalaGrantError("no token")], ids=repr)
+def test_no_error_after_the_post_has_the_exit_code_of_a_command_that_posted_nothing(
+    command, kaizala, vote, error
+):
+    def fail():
+        raise error
+
+    vote(fail)
+    code, _, err = command(*ASK)
+    assert (code, err.splitlines()[-1]) == (1, f"error: {error}")
+    assert len(told(kaizala)) == 1
 
 
 @pytest.mark.parametrize(

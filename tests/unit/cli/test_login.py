@@ -170,7 +170,7 @@ def test_the_default_group_is_given_by_name(sign_in, typed, stored):
 def test_a_wrong_default_group_does_not_lose_the_token(sign_in, typed, stored):
     typed(SECRET, PIN)
     code, out, err = sign_in(*WORDS, *WHERE, "--default-group", "Stor 12")
-    assert code == 2
+    assert code == 1
     assert err.splitlines()[-1].endswith(
         "--default-group: the connection reaches no group that is called 'Stor 12'; did you mean 'Store 12'?"
     )
@@ -201,6 +201,25 @@ def test_a_file_that_exists_is_not_overwritten(sign_in, kaizala, typed, tmp_path
     assert code == 2
     assert f"--file: {path} cannot be created: File exists" in err
     assert (path.read_text(), kaizala.requests) == ("mine", [])
+
+
+@pytest.mark.parametrize(
+    ("replies", "says"),
+    [
+        ([(502, {})], "a PIN was asked for, but no readable reply came back (status 502)"),
+        (
+            [(200, {}), (502, {})],
+            "run login again: the refresh token that the connection had before may no longer be valid",
+        ),
+    ],
+)
+def test_a_lost_reply_to_the_sign_in_is_no_lost_post(sign_in, kaizala, typed, stored, replies, says):
+    typed(SECRET, PIN)
+    kaizala.script = replies
+    code, out, err = sign_in(*WORDS, *WHERE)
+    assert (code, out, stored) == (1, "", [])
+    assert says in err
+    assert "group" not in err
 
 
 def test_no_file_is_left_if_the_sign_in_fails(sign_in, kaizala, typed, tmp_path):
