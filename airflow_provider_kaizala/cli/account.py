@@ -139,7 +139,7 @@ class Account:
             )
         name = given.strip()
         configured = (*connection.settings.group_refresh_tokens, *filter(None, [connection.default_group]))
-        if _GUID.fullmatch(name) or name.lower() in map(str.lower, configured):
+        if is_group_id(name) or name.lower() in map(str.lower, configured):
             return name
         return self._named(name)
 
@@ -155,6 +155,11 @@ class Account:
                 f"--group: {name!r} cannot be looked up ({error}); give the id of the group"
             ) from None
         return find_group("--group", name, groups)
+
+
+def is_group_id(text: str) -> bool:
+    """Tell whether a text has the form of a group's id."""
+    return _GUID.fullmatch(text) is not None
 
 
 def find_group(flag: str, name: str, groups: Iterable[Group]) -> str:

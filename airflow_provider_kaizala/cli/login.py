@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import mask_secret
 
-from airflow_provider_kaizala.cli.account import CommandHook, find_group, is_in_environment
+from airflow_provider_kaizala.cli.account import CommandHook, find_group, is_group_id, is_in_environment
 from airflow_provider_kaizala.cli.connections import (
     DATABASE,
     ConnectionFile,
@@ -187,21 +187,29 @@ def _save(args: argparse.Namespace, file: ConnectionFile | None, fields: dict[st
 def _show_groups(args: argparse.Namespace, file: ConnectionFile | None, fields: dict[str, Any]) -> None:
     """Show which groups the token reaches, and store the default group: the one that was given, or the only one there is.
 
-    :raises KaizalaError: if there is no such group
+    :raises KaizalaError: if there is no group of the name given, or the groups cannot be read
     """
+    given = (args.default_group or "").strip()
     try:
         with KaizalaClient(_settings(args.conn_id, fields)) as client, working("reading the groups"):
             groups = client.run(list_groups())
     except KaizalaError as error:
         note(f"warning: the groups cannot be read: {error}")
         groups = ()
+        if given and not is_group_id(given):
+            raise KaizalaError(
+                f"--default-group: {given!r} cannot be looked up; the refresh token is stored: set the extra default_group of the "
+                "connection to the id of the group"
+            ) from None
     else:
         names = ", ".join(sorted(group.name for group in groups))
         say(f"it reaches {counted(len(groups), 'group')}{names and f': {names}'}")
     extra = fields["extra"]
-    if args.default_group:
+    if is_group_id(given):
+        extra["default_group"] = given
+    elif given:
         try:
-            extra["default_group"] = find_group("--default-group", args.default_group, groups)
+            extra["default_group"] = find_group("--default-group", given, groups)
         except KaizalaInputError as error:
             raise KaizalaError(str(error)) from None  # its exit code would say that nothing was changed
     elif len(groups) == 1 and not extra.get("default_group"):

@@ -277,6 +277,25 @@ def test_groups_that_cannot_be_read_are_a_warning(sign_in, kaizala, typed, store
     assert len(stored) == 1
 
 
+def test_an_id_of_a_default_group_needs_no_list_of_groups(sign_in, kaizala, typed, stored):
+    typed(SECRET, PIN)
+    kaizala.tokens = [ConnectionRefusedError("away")] * 9
+    assert sign_in(*WORDS, *WHERE, "--default-group", f" {G2} ")[0] == 0
+    assert stored[-1][1]["extra"] == {"refresh_token": TOKEN, "default_group": G2}
+
+
+def test_a_name_of_a_default_group_cannot_be_looked_up_where_groups_cannot_be_read(
+    sign_in, kaizala, typed, stored
+):
+    typed(SECRET, PIN)
+    kaizala.tokens = [ConnectionRefusedError("away")] * 9
+    code, _, err = sign_in(*WORDS, *WHERE, "--default-group", "Attic")
+    assert code == 1
+    assert "--default-group: 'Attic' cannot be looked up; the refresh token is stored" in err
+    assert "reaches no group" not in err
+    assert stored[-1][1]["extra"] == {"refresh_token": TOKEN}
+
+
 @pytest.mark.parametrize(
     ("words", "lines", "says"),
     [
