@@ -49,13 +49,19 @@ def ask(args: argparse.Namespace) -> int:
     with working("reading who can answer"):
         # compared before it is posted: nobody is asked a question that can never be decided
         wait, _ = account.hook.read(wait.settle(_nothing(poll)))
-    posted = account.hook.run(post_action(group_id, poll, audience))
-    if posted.action_id is None:
-        raise KaizalaError(f"posted as {posted.reference_id}, but Kaizala returned no action id to wait for")
-    subject = Responses(group_id, posted.action_id, Poll.action_type)
-    wait = replace(wait, subject=subject, deadline=Wait.now() + timeout)
+    try:
+        posted = account.hook.run(post_action(group_id, poll, audience))
+    except KeyboardInterrupt:
+        note("the poll may have been posted; look into the group before you ask again")
+        raise
     farewell: str | None = STOPPED
     try:
+        if posted.action_id is None:
+            raise KaizalaError(
+                f"posted as {posted.reference_id}, but Kaizala returned no action id to wait for"
+            )
+        subject = Responses(group_id, posted.action_id, Poll.action_type)
+        wait = replace(wait, subject=subject, deadline=Wait.now() + timeout)
         update = _follow(account, wait, poll.question)
         over = update is not None and update.progress is not None and update.progress.over
         farewell = None if over else TIME_IS_UP
@@ -160,7 +166,7 @@ def _finish(args: argparse.Namespace, update: Update | None, posted: Posted) -> 
 
 def _tell(account: Account, group_id: str, text: str, audience: Audience) -> None:
     """Tell the group that nobody waits any longer, as tasks do: Kaizala cannot close a poll."""
-    with suppress(BrokenPipeError):
+    with suppress(OSError):  # the program that reads the output, or the terminal, is gone
         try:
             with account.hook.within(LAST_LOOK), working("telling the group"):
                 account.hook.read(tell(group_id, text, audience))

@@ -27,7 +27,7 @@ MEANINGS = {
     UNKNOWN: "a post may have been sent: look into the group before you repeat it",
     INTERRUPTED: "interrupted with Ctrl-C",
     CLOSED_PIPE: "the program that reads the output has ended",
-    TERMINATED: "terminated by SIGTERM",
+    TERMINATED: "terminated by SIGTERM or SIGHUP",
 }
 
 

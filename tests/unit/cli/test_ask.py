@@ -151,6 +151,27 @@ def test_ctrl_c_tells_the_group(command, kaizala, vote):
     assert [each["message"] for each in told(kaizala)] == ["This was stopped. Answers no longer count."]
 
 
+def test_ctrl_c_during_the_post_says_that_it_may_have_been_posted(command, kaizala):
+    kaizala.otherwise = lambda request: interrupt() if request.method == "POST" else kaizala.default(request)
+    code, out, err = command(*ASK)
+    assert (code, out) == (130, "")
+    assert err.splitlines() == [
+        "the poll may have been posted; look into the group before you ask again",
+        "error: interrupted",
+    ]
+
+
+def test_a_post_without_an_action_id_tells_the_group_that_nobody_waits(command, kaizala):
+    default = kaizala.default
+    kaizala.otherwise = lambda request: (
+        (200, {"referenceId": "ref-1"}) if request.path.endswith("/actions") else default(request)
+    )
+    code, _, err = command(*ASK)
+    assert code == 1
+    assert "error: posted as ref-1, but Kaizala returned no action id to wait for" in err
+    assert [each["replyToReferenceId"] for each in told(kaizala)] == ["ref-1"]
+
+
 def test_a_group_that_cannot_be_told_is_a_warning(command, kaizala, vote):
     def interrupt_and_refuse():
         kaizala.script = [kaizala.error(403)] * 2
