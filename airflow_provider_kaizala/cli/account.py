@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_kaizala import compat
+from airflow_provider_kaizala.cli.output import note
 from airflow_provider_kaizala.client.calls.groups import get_group, list_groups
 from airflow_provider_kaizala.client.errors import (
+    KaizalaError,
     KaizalaForbiddenError,
     KaizalaInputError,
     KaizalaNotFoundError,
@@ -112,17 +114,29 @@ class Account:
         return self.list_groups()
 
     def list_groups(self, *, all_groups: bool = False) -> list[tuple[Group, str]]:
-        """Read :attr:`groups`.
+        """Read :attr:`groups`. A refresh token that cannot read them is a warning, as long as another one can.
 
         :param all_groups: include groups that the user reaches only through another group
+        :raises KaizalaError: if none can be read
         """
         settings = self.connection.settings
         found: dict[str, tuple[Group, str]] = {}
+        errors: dict[str, KaizalaError] = {}
         for group_id in settings.group_refresh_tokens:
-            found[group_id.lower()] = (self.hook.run(get_group(group_id)), "group")
-        if settings.refresh_token or not found:
-            for group in self.hook.run(list_groups(all_groups=all_groups)):
-                found.setdefault(group.group_id.lower(), (group, "user"))
+            try:
+                found[group_id.lower()] = (self.hook.run(get_group(group_id)), "group")
+            except KaizalaError as error:
+                errors[f"group {group_id}"] = error
+        if settings.refresh_token:
+            try:
+                for group in self.hook.run(list_groups(all_groups=all_groups)):
+                    found.setdefault(group.group_id.lower(), (group, "user"))
+            except KaizalaError as error:
+                errors["the groups of the user"] = error
+        for what, failure in errors.items():
+            if not found:
+                raise failure
+            note(f"warning: {what} cannot be read: {failure}")
         return sorted(found.values(), key=lambda each: (each[0].name.casefold(), each[0].group_id))
 
     def group_id(self, given: str | None) -> str:
