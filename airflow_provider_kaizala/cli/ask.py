@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+import re
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from airflow_provider_kaizala.waiting.wait import LAST_LOOK, Wait
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from airflow_provider_kaizala.client.models import Posted
     from airflow_provider_kaizala.waiting.rules import Rule
@@ -39,14 +41,15 @@ def ask(args: argparse.Namespace) -> int:
     interval = read_duration("--interval", args.interval).total_seconds()
     poll = Poll(args.question, args.options, timeout)
     audience = Audience(args.subscriber, args.all_subscribers)
-    rule = _rule(args)
-    require_offered(rule, poll.options)
+    with _until_as_option(args):
+        rule = _rule(args)
+        require_offered(rule, poll.options)
     voters = checks.optional(checks.phones)("--voter", args.voter)
     group_id = account.group_id(args.group)
     if audience.subscribers:
         rule = rule.asked(audience.subscribers)  # no one else of the hub group sees it
     wait = Wait(Responses(group_id, "new", Poll.action_type), rule, None, interval, voters)
-    with working("reading who can answer"):
+    with _until_as_option(args), working("reading who can answer"):
         # compared before it is posted: nobody is asked a question that can never be decided
         wait, _ = account.hook.read(wait.settle(_nothing(poll)))
     try:
@@ -72,6 +75,16 @@ def ask(args: argparse.Namespace) -> int:
         if farewell is not None and not args.no_tell_group:
             reply = replace(audience, reply_to_reference_id=posted.reference_id)
             _tell(account, group_id, farewell, reply)
+
+
+@contextmanager
+def _until_as_option(args: argparse.Namespace) -> Iterator[None]:
+    """Let errors about the argument ``until`` of tasks name the option that was given."""
+    try:
+        yield
+    except KaizalaInputError as error:
+        option = "--quorum" if args.quorum else "--voter" if args.voter and args.until is None else "--until"
+        raise KaizalaInputError(re.sub(r"^until\b", option, str(error))) from None
 
 
 def _rule(args: argparse.Namespace) -> Rule:
@@ -159,7 +172,7 @@ def _finish(args: argparse.Namespace, update: Update | None, posted: Posted) -> 
     if update.progress.met:
         note(f"decided: {update.text}")
         return DONE
-    why = "it can no longer be decided so" if update.progress.hopeless else "time is up"
+    why = "the rule can no longer be met" if update.progress.hopeless else "time is up"
     note(f"not decided, {why}: {update.text}")
     return UNDECIDED
 

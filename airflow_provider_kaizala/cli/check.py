@@ -136,11 +136,11 @@ def _compare_clocks(reply: Reply) -> Iterator[Step]:
     try:
         theirs = parsedate_to_datetime(reply.headers.get("date", ""))
     except ValueError:
-        yield Step("clock", SKIPPED, "the host does not tell its time")
+        yield Step("clock", SKIPPED, "the host's reply has no valid Date header")
         return
     apart = (datetime.now(tz=UTC) - theirs.replace(tzinfo=theirs.tzinfo or UTC)).total_seconds()
     if abs(apart) <= SKEW:
-        yield Step("clock", OK, "as the host's")
+        yield Step("clock", OK, f"within {SKEW:.0f} s of the host's")
         return
     detail = f"this machine is {abs(apart):.0f} s {'ahead of' if apart > 0 else 'behind'} the host"
     yield Step(

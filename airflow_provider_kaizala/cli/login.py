@@ -154,7 +154,7 @@ def _sign_in(settings: Settings, phone: str, *, have_pin: bool) -> RefreshToken:
                         "--have-pin, otherwise without"
                     ) from None
             note(
-                f"Kaizala sends a PIN to {phone}; of a kaizala-server, take the PIN that the person signs in with"
+                f"Kaizala sends a PIN to {phone}; kaizala-server sends none: enter the PIN with which the person signs in there"
             )
         pin = _ask_secret("PIN")
         with working("signing in"):
@@ -214,7 +214,7 @@ def _show_groups(args: argparse.Namespace, file: ConnectionFile | None, fields: 
             raise KaizalaError(str(error)) from None  # its exit code would say that nothing was changed
     elif len(groups) == 1 and not extra.get("default_group"):
         extra["default_group"] = groups[0].group_id
-        say("which is the default group from now on")
+        say(f"default_group was set to {groups[0].name}")
     else:
         return
     _save(args, file, fields)

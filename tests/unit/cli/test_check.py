@@ -47,6 +47,7 @@ def test_a_connection_that_works(check, kaizala, group):
     ]
     assert steps["connection"][1] == "kaizala_default, from an environment variable"
     assert steps["fields"][1] == "connector connector-1, host https://api.kaiza.la"
+    assert steps["clock"][1] == "within 30 s of the host's"
     assert steps["user token"][1] == "reaches 1 group: Store 12"
     assert steps["group token"][1] == f"reaches Store 12 ({group})"
     assert kaizala.requests[0].path == "/accessToken"
@@ -129,7 +130,7 @@ def test_a_clock_that_is_wrong_is_a_warning(check, seconds, words):
 
 
 @pytest.mark.parametrize("date", [{}, {"Date": "yesterday"}])
-def test_a_host_that_does_not_tell_its_time(check, date):
+def test_a_host_whose_reply_has_no_valid_date(check, date):
     assert check(date)[1]["clock"][0] == "skipped"
 
 

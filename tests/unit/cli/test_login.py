@@ -258,7 +258,7 @@ def test_the_only_group_is_the_default_group_unless_there_is_one(
     kaizala.otherwise = answer
     typed(SECRET, PIN)
     code, out, _ = sign_in(*WORDS, *WHERE)
-    assert (code, out.splitlines()[-1]) == (0, "which is the default group from now on")
+    assert (code, out.splitlines()[-1]) == (0, "default_group was set to Store 12")
     assert stored[-1][1]["extra"]["default_group"] == G1
     monkeypatch.setattr(login, "connection_home", lambda conn_id: connections.DATABASE)
     typed(PIN)
