@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_kaizala import compat
+from airflow_provider_kaizala.cli.output import note
 from airflow_provider_kaizala.client.calls.groups import get_group, list_groups
 from airflow_provider_kaizala.client.errors import (
+    KaizalaError,
     KaizalaForbiddenError,
     KaizalaInputError,
     KaizalaNotFoundError,
@@ -42,11 +45,16 @@ class CommandHook(KaizalaHook):
     def get_connection(cls, conn_id: str) -> Any:
         """Return an Airflow connection.
 
-        :raises KaizalaInputError: if there is none
+        :raises KaizalaInputError: if there is none, or its environment variable cannot be read
         """
         try:
             return compat.stored_connection(conn_id)
         except AirflowException:
+            if is_in_environment(conn_id):
+                raise KaizalaInputError(
+                    f"--conn-id: the environment variable {_variable(conn_id)} is set, but Airflow cannot read it; it must be a URI, or "
+                    "a JSON object with the fields of a connection: correct it or unset it"
+                ) from None
             raise KaizalaInputError(
                 f"--conn-id: there is no connection {conn_id!r} that this command can read; create it with "
                 f"`airflow-kaizala login --conn-id {conn_id}`, or see `airflow connections list`"
@@ -61,6 +69,15 @@ class CommandHook(KaizalaHook):
         settings = found.settings
         times = replace(settings.timeouts, connect=min(CONNECT, settings.timeouts.connect))
         return replace(found, settings=replace(settings, retries=RETRIES, timeouts=times))
+
+
+def is_in_environment(conn_id: str) -> bool:
+    """Tell whether the environment variable of a connection is set, even if Airflow cannot read it."""
+    return bool(os.environ.get(_variable(conn_id)))
+
+
+def _variable(conn_id: str) -> str:
+    return f"AIRFLOW_CONN_{conn_id.upper()}"
 
 
 class Account:
@@ -97,17 +114,29 @@ class Account:
         return self.list_groups()
 
     def list_groups(self, *, all_groups: bool = False) -> list[tuple[Group, str]]:
-        """Read :attr:`groups`.
+        """Read :attr:`groups`. A refresh token that cannot read them is a warning, as long as another one can.
 
         :param all_groups: include groups that the user reaches only through another group
+        :raises KaizalaError: if none can be read
         """
         settings = self.connection.settings
         found: dict[str, tuple[Group, str]] = {}
+        errors: dict[str, KaizalaError] = {}
         for group_id in settings.group_refresh_tokens:
-            found[group_id.lower()] = (self.hook.run(get_group(group_id)), "group")
-        if settings.refresh_token or not found:
-            for group in self.hook.run(list_groups(all_groups=all_groups)):
-                found.setdefault(group.group_id.lower(), (group, "user"))
+            try:
+                found[group_id.lower()] = (self.hook.run(get_group(group_id)), "group")
+            except KaizalaError as error:
+                errors[f"group {group_id}"] = error
+        if settings.refresh_token:
+            try:
+                for group in self.hook.run(list_groups(all_groups=all_groups)):
+                    found.setdefault(group.group_id.lower(), (group, "user"))
+            except KaizalaError as error:
+                errors["the groups of the user"] = error
+        for what, failure in errors.items():
+            if not found:
+                raise failure
+            note(f"warning: {what} cannot be read: {failure}")
         return sorted(found.values(), key=lambda each: (each[0].name.casefold(), each[0].group_id))
 
     def group_id(self, given: str | None) -> str:
@@ -124,7 +153,7 @@ class Account:
             )
         name = given.strip()
         configured = (*connection.settings.group_refresh_tokens, *filter(None, [connection.default_group]))
-        if _GUID.fullmatch(name) or name.lower() in map(str.lower, configured):
+        if is_group_id(name) or name.lower() in map(str.lower, configured):
             return name
         return self._named(name)
 
@@ -140,6 +169,11 @@ class Account:
                 f"--group: {name!r} cannot be looked up ({error}); give the id of the group"
             ) from None
         return find_group("--group", name, groups)
+
+
+def is_group_id(text: str) -> bool:
+    """Tell whether a text has the form of a group's id."""
+    return _GUID.fullmatch(text) is not None
 
 
 def find_group(flag: str, name: str, groups: Iterable[Group]) -> str:

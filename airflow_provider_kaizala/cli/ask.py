@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+import re
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from airflow_provider_kaizala.cli.exit_codes import DONE, UNDECIDED
 from airflow_provider_kaizala.cli.live import Progress
 from airflow_provider_kaizala.cli.output import note, pause, show, show_one, working
 from airflow_provider_kaizala.client.calls.posting import post_action
-from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError
+from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaGrantError, KaizalaInputError
 from airflow_provider_kaizala.client.models import ActionDetails, Audience, Poll, checks
 from airflow_provider_kaizala.client.tell import tell
 from airflow_provider_kaizala.waiting.decision import require_offered
@@ -22,6 +23,7 @@ from airflow_provider_kaizala.waiting.wait import LAST_LOOK, Wait
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from airflow_provider_kaizala.client.models import Posted
     from airflow_provider_kaizala.waiting.rules import Rule
@@ -39,31 +41,50 @@ def ask(args: argparse.Namespace) -> int:
     interval = read_duration("--interval", args.interval).total_seconds()
     poll = Poll(args.question, args.options, timeout)
     audience = Audience(args.subscriber, args.all_subscribers)
-    rule = _rule(args)
-    require_offered(rule, poll.options)
+    with _until_as_option(args):
+        rule = _rule(args)
+        require_offered(rule, poll.options)
     voters = checks.optional(checks.phones)("--voter", args.voter)
     group_id = account.group_id(args.group)
     if audience.subscribers:
         rule = rule.asked(audience.subscribers)  # no one else of the hub group sees it
     wait = Wait(Responses(group_id, "new", Poll.action_type), rule, None, interval, voters)
-    with working("reading who can answer"):
+    with _until_as_option(args), working("reading who can answer"):
         # compared before it is posted: nobody is asked a question that can never be decided
         wait, _ = account.hook.read(wait.settle(_nothing(poll)))
-    posted = account.hook.run(post_action(group_id, poll, audience))
-    if posted.action_id is None:
-        raise KaizalaError(f"posted as {posted.reference_id}, but Kaizala returned no action id to wait for")
-    subject = Responses(group_id, posted.action_id, Poll.action_type)
-    wait = replace(wait, subject=subject, deadline=Wait.now() + timeout)
+    try:
+        posted = account.hook.run(post_action(group_id, poll, audience))
+    except KeyboardInterrupt:
+        note("the poll may have been posted; look into the group before you ask again")
+        raise
     farewell: str | None = STOPPED
     try:
+        if posted.action_id is None:
+            raise KaizalaError(
+                f"posted as {posted.reference_id}, but Kaizala returned no action id to wait for"
+            )
+        subject = Responses(group_id, posted.action_id, Poll.action_type)
+        wait = replace(wait, subject=subject, deadline=Wait.now() + timeout)
         update = _follow(account, wait, poll.question)
         over = update is not None and update.progress is not None and update.progress.over
         farewell = None if over else TIME_IS_UP
         return _finish(args, update, posted)
+    except (KaizalaInputError, KaizalaGrantError) as error:
+        raise KaizalaError(str(error)) from error  # their exit code would say that nothing was posted
     finally:
         if farewell is not None and not args.no_tell_group:
             reply = replace(audience, reply_to_reference_id=posted.reference_id)
             _tell(account, group_id, farewell, reply)
+
+
+@contextmanager
+def _until_as_option(args: argparse.Namespace) -> Iterator[None]:
+    """Let errors about the argument ``until`` of tasks name the option that was given."""
+    try:
+        yield
+    except KaizalaInputError as error:
+        option = "--quorum" if args.quorum else "--voter" if args.voter and args.until is None else "--until"
+        raise KaizalaInputError(re.sub(r"^until\b", option, str(error))) from None
 
 
 def _rule(args: argparse.Namespace) -> Rule:
@@ -151,14 +172,14 @@ def _finish(args: argparse.Namespace, update: Update | None, posted: Posted) -> 
     if update.progress.met:
         note(f"decided: {update.text}")
         return DONE
-    why = "it can no longer be decided so" if update.progress.hopeless else "time is up"
+    why = "the rule can no longer be met" if update.progress.hopeless else "time is up"
     note(f"not decided, {why}: {update.text}")
     return UNDECIDED
 
 
 def _tell(account: Account, group_id: str, text: str, audience: Audience) -> None:
     """Tell the group that nobody waits any longer, as tasks do: Kaizala cannot close a poll."""
-    with suppress(BrokenPipeError):
+    with suppress(OSError):  # the program that reads the output, or the terminal, is gone
         try:
             with account.hook.within(LAST_LOOK), working("telling the group"):
                 account.hook.read(tell(group_id, text, audience))

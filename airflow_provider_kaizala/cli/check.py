@@ -37,7 +37,7 @@ class Step(NamedTuple):
     :param step: what was checked
     :param result: ``ok``, ``warning``, ``failed`` or ``skipped``
     :param detail: what was found
-    :param advice: what to do; empty if there is nothing to do
+    :param advice: what to do; empty if there is nothing to do, or *detail* says it
     :param code: the exit code if this is the first step that failed
     """
 
@@ -68,10 +68,8 @@ def _steps(conn_id: str) -> Iterator[Step]:
     hook = CommandHook(conn_id)
     try:
         hook.get_connection(conn_id)
-    except KaizalaInputError:
-        yield Step(
-            "connection", BAD, f"there is no connection {conn_id!r} that this command can read", login, WRONG
-        )
+    except KaizalaInputError as error:
+        yield Step("connection", BAD, str(error), "", WRONG)
         return
     home = connection_home(conn_id) or ""
     yield Step("connection", OK, f"{conn_id}, from {_HOMES.get(home, home)}")
@@ -138,11 +136,11 @@ def _compare_clocks(reply: Reply) -> Iterator[Step]:
     try:
         theirs = parsedate_to_datetime(reply.headers.get("date", ""))
     except ValueError:
-        yield Step("clock", SKIPPED, "the host does not tell its time")
+        yield Step("clock", SKIPPED, "the host's reply has no valid Date header")
         return
     apart = (datetime.now(tz=UTC) - theirs.replace(tzinfo=theirs.tzinfo or UTC)).total_seconds()
     if abs(apart) <= SKEW:
-        yield Step("clock", OK, "as the host's")
+        yield Step("clock", OK, f"within {SKEW:.0f} s of the host's")
         return
     detail = f"this machine is {abs(apart):.0f} s {'ahead of' if apart > 0 else 'behind'} the host"
     yield Step(

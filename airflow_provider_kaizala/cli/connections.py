@@ -45,12 +45,12 @@ def need_database() -> None:
 
 
 def write_connection(conn_id: str, fields: Mapping[str, Any]) -> bool:
-    """Create a connection in Airflow's database, or change the fields of an existing one; return whether it was created."""
+    """Create a connection in Airflow's database, or replace the fields of an existing one; return whether it was created."""
 
     def change(conn: Any) -> None:
         for name in ("host", "port", "schema", "login", "password"):
             setattr(conn, name, fields[name])
-        conn.extra = json.dumps({**_extra(conn), **fields["extra"]})
+        conn.extra = json.dumps(fields["extra"])
 
     return _change(conn_id, change)
 

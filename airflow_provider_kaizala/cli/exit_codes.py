@@ -20,14 +20,14 @@ TERMINATED = 143
 #: what each code means, for the help
 MEANINGS = {
     DONE: "done; for ask: what --until or --quorum asks for has happened",
-    FAILED: "Kaizala has refused the call, or something is not as it should be",
-    WRONG: "the command line or the connection is wrong; nothing was sent",
+    FAILED: "the command failed: Kaizala refused a call, or a check found something wrong",
+    WRONG: "the command line or the connection is wrong; nothing was posted or changed",
     UNREACHABLE: "Kaizala cannot be reached now; the same command may succeed later",
     UNDECIDED: "ask: time is up, or the rule can no longer be met",
     UNKNOWN: "a post may have been sent: look into the group before you repeat it",
     INTERRUPTED: "interrupted with Ctrl-C",
     CLOSED_PIPE: "the program that reads the output has ended",
-    TERMINATED: "terminated by SIGTERM",
+    TERMINATED: "terminated by SIGTERM or SIGHUP",
 }
 
 

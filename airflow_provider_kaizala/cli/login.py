@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import getpass
 import sys
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import mask_secret
 
-from airflow_provider_kaizala.cli.account import CommandHook, find_group
+from airflow_provider_kaizala.cli.account import CommandHook, find_group, is_group_id, is_in_environment
 from airflow_provider_kaizala.cli.connections import (
     DATABASE,
     ConnectionFile,
@@ -23,10 +23,15 @@ from airflow_provider_kaizala.cli.output import counted, is_terminal, note, say,
 from airflow_provider_kaizala.client.calls.auth import generate_pin, login_with_pin
 from airflow_provider_kaizala.client.calls.groups import list_groups
 from airflow_provider_kaizala.client.client import KaizalaClient
-from airflow_provider_kaizala.client.errors import KaizalaAuthError, KaizalaError, KaizalaInputError
+from airflow_provider_kaizala.client.errors import (
+    KaizalaAuthError,
+    KaizalaError,
+    KaizalaInputError,
+    KaizalaUnknownOutcomeError,
+)
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.settings import DEFAULT_API_ROOT
-from airflow_provider_kaizala.hooks.connection import read_connection
+from airflow_provider_kaizala.hooks.connection import api_root, read_connection
 
 if TYPE_CHECKING:
     import argparse
@@ -35,8 +40,8 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.client.settings import Settings
 
 
-class _RefusedError(KaizalaError):
-    """The sign-in was refused."""
+#: extras that are of use only with the host and the connector that they were stored for
+_OF_A_CONNECTOR = ("refresh_token", "group_refresh_tokens", "default_group", "allowed_hosts")
 
 
 def login(args: argparse.Namespace) -> int:
@@ -69,6 +74,8 @@ def _existing(conn_id: str) -> Any:
     try:
         conn = CommandHook.get_connection(conn_id)
     except KaizalaInputError:
+        if is_in_environment(conn_id):  # a connection in the database would come second to the broken one
+            raise
         return None
     if conn.conn_type != CommandHook.conn_type:
         raise KaizalaInputError(
@@ -101,14 +108,33 @@ def _fields(args: argparse.Namespace, existing: Any) -> dict[str, Any]:
         args.connector_id or (existing and existing.login) or _ask("--connector-id", "Connector id")
     )
     secret = existing and not args.ask_secret and existing.password
+    extra = dict(existing.extra_dejson) if existing else {}
+    is_other = existing is not None and (_address(host, port, schema), connector_id.strip()) != (
+        _address(existing.host, existing.port, existing.schema),
+        (existing.login or "").strip(),
+    )
+    if is_other:
+        secret = None
+        removed = [name for name in _OF_A_CONNECTOR if extra.pop(name, None)]
+        note(
+            f"connection {args.conn_id!r} has another host or connector id, so its secret is not used"
+            + (f", and these extras will be removed: {', '.join(removed)}" if removed else "")
+        )
     return {
         "host": host,
         "port": port,
         "schema": schema,
         "login": connector_id,
         "password": secret or _ask_secret("Connector secret"),
-        "extra": dict(existing.extra_dejson) if existing else {},
+        "extra": extra,
     }
+
+
+def _address(host: str | None, port: int | None, schema: str | None) -> str | None:
+    """Return the API root, None if it is invalid."""
+    with suppress(KaizalaInputError):
+        return api_root(host, port, schema)
+    return None
 
 
 def _settings(conn_id: str, fields: dict[str, Any]) -> Settings:
@@ -120,9 +146,15 @@ def _sign_in(settings: Settings, phone: str, *, have_pin: bool) -> RefreshToken:
     with KaizalaClient(settings) as client:
         if not have_pin:
             with working("asking for a PIN"):
-                client.run(generate_pin(phone, settings.connector_id))
+                try:
+                    client.run(generate_pin(phone, settings.connector_id))
+                except KaizalaUnknownOutcomeError as error:
+                    raise KaizalaError(
+                        f"a PIN was asked for, but no readable reply came back ({error.known}); if a PIN arrives, run login again with "
+                        "--have-pin, otherwise without"
+                    ) from None
             note(
-                f"Kaizala sends a PIN to {phone}; of a kaizala-server, take the PIN that the person signs in with"
+                f"Kaizala sends a PIN to {phone}; kaizala-server sends none: enter the PIN with which the person signs in there"
             )
         pin = _ask_secret("PIN")
         with working("signing in"):
@@ -131,8 +163,13 @@ def _sign_in(settings: Settings, phone: str, *, have_pin: bool) -> RefreshToken:
                     login_with_pin(phone, settings.connector_id, settings.connector_secret, pin)
                 )
             except KaizalaAuthError as error:
-                raise _RefusedError(
+                raise KaizalaError(
                     f"the sign-in was refused ({error.message or error.status}): check phone number, PIN, connector id and secret"
+                ) from None
+            except KaizalaUnknownOutcomeError as error:
+                raise KaizalaError(
+                    f"the sign-in was sent, but no readable reply came back ({error.known}), so no refresh token was stored; run login "
+                    "again: the refresh token that the connection had before may no longer be valid"
                 ) from None
     mask_secret(granted.refresh_token)
     return granted
@@ -150,23 +187,34 @@ def _save(args: argparse.Namespace, file: ConnectionFile | None, fields: dict[st
 def _show_groups(args: argparse.Namespace, file: ConnectionFile | None, fields: dict[str, Any]) -> None:
     """Show which groups the token reaches, and store the default group: the one that was given, or the only one there is.
 
-    :raises KaizalaInputError: if there is no such group
+    :raises KaizalaError: if there is no group of the name given, or the groups cannot be read
     """
+    given = (args.default_group or "").strip()
     try:
         with KaizalaClient(_settings(args.conn_id, fields)) as client, working("reading the groups"):
             groups = client.run(list_groups())
     except KaizalaError as error:
         note(f"warning: the groups cannot be read: {error}")
         groups = ()
+        if given and not is_group_id(given):
+            raise KaizalaError(
+                f"--default-group: {given!r} cannot be looked up; the refresh token is stored: set the extra default_group of the "
+                "connection to the id of the group"
+            ) from None
     else:
         names = ", ".join(sorted(group.name for group in groups))
         say(f"it reaches {counted(len(groups), 'group')}{names and f': {names}'}")
     extra = fields["extra"]
-    if args.default_group:
-        extra["default_group"] = find_group("--default-group", args.default_group, groups)
+    if is_group_id(given):
+        extra["default_group"] = given
+    elif given:
+        try:
+            extra["default_group"] = find_group("--default-group", given, groups)
+        except KaizalaInputError as error:
+            raise KaizalaError(str(error)) from None  # its exit code would say that nothing was changed
     elif len(groups) == 1 and not extra.get("default_group"):
         extra["default_group"] = groups[0].group_id
-        say("which is the default group from now on")
+        say(f"default_group was set to {groups[0].name}")
     else:
         return
     _save(args, file, fields)

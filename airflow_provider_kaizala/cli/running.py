@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM has come: a command ends as it does after Ctrl-C."""
+    """SIGTERM or SIGHUP has come: a command ends as it does after Ctrl-C."""
 
 
 def run(function: str, args: argparse.Namespace) -> int:
@@ -90,7 +90,7 @@ def _is_of_airflow(error: BaseException) -> bool:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Let SIGTERM do what Ctrl-C does."""
+    """Let SIGTERM and SIGHUP do what Ctrl-C does, unless they are ignored, as SIGHUP is by nohup."""
 
     def terminate(*_: object) -> None:
         raise Terminated
@@ -98,11 +98,15 @@ def _terminable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, terminate)
+    signals = [
+        each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is not signal.SIG_IGN
+    ]
+    before = {each: signal.signal(each, terminate) for each in signals}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _discard_what_cannot_be_written() -> None:

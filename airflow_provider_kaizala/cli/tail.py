@@ -184,7 +184,10 @@ class _Messages:
                 return cls(EventFeed(account.conn_id, secret, receiver_url()), group_id, since)
         except KaizalaInputError as error:
             note(f"warning: {error}")
-        note("messages are not shown: Airflow does not receive webhooks of this connection, see docs/push.md")
+        note(
+            "messages are not shown: Airflow does not receive webhooks of this connection; to receive them, add the connection to "
+            "[kaizala] webhook_connections, set its extra webhook_secret, and run `airflow-kaizala webhooks ensure`"
+        )
         return None
 
     def look(self, rows: list[Row]) -> None:

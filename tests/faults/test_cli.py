@@ -97,7 +97,10 @@ def test_a_mistake_is_one_line_and_an_exit_code(mistakes: Any, mistake: str, wor
     )
 
 
-NO_MESSAGES = "messages are not shown: Airflow does not receive webhooks of this connection, see docs/push.md"
+NO_MESSAGES = (
+    "messages are not shown: Airflow does not receive webhooks of this connection; to receive them, add the connection to "
+    "[kaizala] webhook_connections, set its extra webhook_secret, and run `airflow-kaizala webhooks ensure`"
+)
 
 
 def test_nothing_was_posted_by_mistake(mistakes: Any, server: KaizalaServer) -> None:

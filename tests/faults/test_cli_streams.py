@@ -61,6 +61,13 @@ def test_a_signal_in_the_middle_of_ask(
     assert was_told(server, question)
 
 
+def test_a_terminal_that_is_closed_in_the_middle_of_ask(shell: Shell, server: KaizalaServer) -> None:
+    terminal = shell.terminal(80, *ask("Hung up?"))
+    terminal.read_until("0 of 2 answered")
+    assert terminal.wait() > 0
+    assert was_told(server, "Hung up?")
+
+
 def test_ctrl_c_in_the_middle_of_tail(shell: Shell, server: KaizalaServer) -> None:
     terminal = shell.terminal(80, "tail", "--interval", "1s", "--type", "Poll", "--since", "1d")
     terminal.read_until("")

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from airflow_provider_kaizala.cli.account import Account, read_duration
-from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.errors import KaizalaInputError, KaizalaNotFoundError
 from tests.unit.cli.conftest import G1, G2, G3
 
 NAMES = {G1: "Store 12", G2: "Store 13", G3: "store 13 "}
@@ -60,7 +60,7 @@ def test_without_a_name_it_is_the_default_group(kaizala, group, groups):
 
 
 def test_where_groups_may_not_be_listed_an_id_is_needed(kaizala, group):
-    kaizala.script = [kaizala.error(403, message="permission")]
+    kaizala.script = [kaizala.error(403, message="permission")] * 2
     with pytest.raises(
         KaizalaInputError, match=r"'Store 12' cannot be looked up .* give the id of the group"
     ):
@@ -82,6 +82,26 @@ def test_groups_of_both_kinds_of_tokens_are_listed_once(kaizala, group):
     ]
     found = [(each.name, each.group_id, token) for each, token in Account("kaizala_default").list_groups()]
     assert found == [("Attic", G2, "user"), ("Store 12", group, "group")]
+
+
+@pytest.mark.parametrize(
+    ("script", "what"), [([404], "group {group}"), ([200, 403], "the groups of the user")]
+)
+def test_a_token_that_reads_no_groups_is_a_warning_if_another_one_does(kaizala, group, capsys, script, what):
+    replies = {200: (200, {"groupId": group, "groupName": "Store 12"})}
+    kaizala.script = [replies.get(status) or kaizala.error(status) for status in script]
+    account = Account("kaizala_default")
+    assert [each.name for each, _ in account.groups] == ["Store 12"]
+    assert account.group_id("Store 12") == group
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"warning: {what.format(group=group)} cannot be read: ")
+
+
+def test_if_no_token_reads_groups_it_is_an_error(kaizala, group, capsys):
+    kaizala.script = [kaizala.error(404, message="no such group"), kaizala.error(403)]
+    with pytest.raises(KaizalaNotFoundError, match="no such group"):
+        Account("kaizala_default").list_groups()
+    assert capsys.readouterr().err == ""
 
 
 def test_a_connection_of_another_type_is_refused(kaizala, connect):

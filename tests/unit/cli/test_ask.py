@@ -9,7 +9,11 @@ import re
 import pytest
 
 from airflow_provider_kaizala.cli import live, output
-from airflow_provider_kaizala.client.errors import KaizalaUnreachableError
+from airflow_provider_kaizala.client.errors import (
+    KaizalaGrantError,
+    KaizalaInputError,
+    KaizalaUnreachableError,
+)
 from airflow_provider_kaizala.waiting.wait import Wait
 
 
@@ -114,7 +118,7 @@ def test_a_rule_that_can_no_longer_be_met_ends_it_undecided(command, kaizala, vo
     voters = [word for number in people[1:] for word in ("--voter", number)]
     code, out, err = command(*ASK, *voters, "--quorum", "Yes", "2")
     assert code == 4
-    assert "not decided, it can no longer be decided so: 0 of 2 for 'Yes', 1 for something else" in err
+    assert "not decided, the rule can no longer be met: 0 of 2 for 'Yes', 1 for something else" in err
     assert out.splitlines()[2].split() == ["No", "1", "Name", "of", "2"]
     assert told(kaizala) == []
 
@@ -149,6 +153,27 @@ def test_ctrl_c_tells_the_group(command, kaizala, vote):
     assert (code, out) == (130, "")
     assert err.splitlines()[-2:] == ["the group was told that nobody waits any longer", "error: interrupted"]
     assert [each["message"] for each in told(kaizala)] == ["This was stopped. Answers no longer count."]
+
+
+def test_ctrl_c_during_the_post_says_that_it_may_have_been_posted(command, kaizala):
+    kaizala.otherwise = lambda request: interrupt() if request.method == "POST" else kaizala.default(request)
+    code, out, err = command(*ASK)
+    assert (code, out) == (130, "")
+    assert err.splitlines() == [
+        "the poll may have been posted; look into the group before you ask again",
+        "error: interrupted",
+    ]
+
+
+def test_a_post_without_an_action_id_tells_the_group_that_nobody_waits(command, kaizala):
+    default = kaizala.default
+    kaizala.otherwise = lambda request: (
+        (200, {"referenceId": "ref-1"}) if request.path.endswith("/actions") else default(request)
+    )
+    code, _, err = command(*ASK)
+    assert code == 1
+    assert "error: posted as ref-1, but Kaizala returned no action id to wait for" in err
+    assert [each["replyToReferenceId"] for each in told(kaizala)] == ["ref-1"]
 
 
 def test_a_group_that_cannot_be_told_is_a_warning(command, kaizala, vote):
@@ -189,26 +214,45 @@ def test_a_poll_that_is_deleted_ends_it(command, kaizala, vote):
     assert "error: getAction failed" in err
 
 
+@pytest.mark.parametrize("error", [KaizalaInputError("wrong"), KaizalaGrantError("no token")], ids=repr)
+def test_no_error_after_the_post_has_the_exit_code_of_a_command_that_posted_nothing(
+    command, kaizala, vote, error
+):
+    def fail():
+        raise error
+
+    vote(fail)
+    code, _, err = command(*ASK)
+    assert (code, err.splitlines()[-1]) == (1, f"error: {error}")
+    assert len(told(kaizala)) == 1
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
         (("ask", "Tea?", "Yes"), "options"),
         (("ask", "", "Yes", "No"), "question"),
-        ((*ASK, "--until", "never"), "until: 'never' is not a rule"),
+        ((*ASK, "--until", "never"), "error: --until: 'never' is not a rule"),
         ((*ASK, "--until", "{"), "--until: '{' is not JSON"),
-        ((*ASK, "--until", "0"), "until: count"),
+        ((*ASK, "--until", "0"), "error: --until: count"),
         ((*ASK, "--until", "any", "--quorum", "Yes", "1"), "give either --until or --quorum, not both"),
-        ((*ASK, "--quorum", "Perhaps", "1"), "option 'Perhaps' is not offered; the options are 'Yes', 'No'"),
-        ((*ASK, "--quorum", "Yes", "many"), "until: count"),
+        (
+            (*ASK, "--quorum", "Perhaps", "1"),
+            "error: --quorum: option 'Perhaps' is not offered; the options are 'Yes', 'No'",
+        ),
+        ((*ASK, "--quorum", "Yes", "many"), "error: --quorum: count"),
         ((*ASK, "--voter", "12"), "--voter"),
         ((*ASK, "--timeout", "soon"), "--timeout: 'soon' is not a time"),
         ((*ASK, "--interval", "0s"), "--interval: '0s' is not a time"),
-        ((*ASK, "--until", "9"), "cannot wait for 9 people; number of members of the group: 3"),
+        (
+            (*ASK, "--until", "9"),
+            "error: --until: cannot wait for 9 people; number of members of the group: 3",
+        ),
         (
             (*ASK, "--voter", "+919999999999"),
-            "+919999999999 cannot answer: not among the members of the group",
+            "error: --voter: +919999999999 cannot answer: not among the members of the group",
         ),
-        ((*ASK, "--until", "+919999999999"), "+919999999999 cannot answer"),
+        ((*ASK, "--until", "+919999999999"), "error: --until: +919999999999 cannot answer"),
     ],
 )
 def test_what_can_never_be_decided_is_not_asked(command, kaizala, vote, words, says):

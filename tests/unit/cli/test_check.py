@@ -47,6 +47,7 @@ def test_a_connection_that_works(check, kaizala, group):
     ]
     assert steps["connection"][1] == "kaizala_default, from an environment variable"
     assert steps["fields"][1] == "connector connector-1, host https://api.kaiza.la"
+    assert steps["clock"][1] == "within 30 s of the host's"
     assert steps["user token"][1] == "reaches 1 group: Store 12"
     assert steps["group token"][1] == f"reaches Store 12 ({group})"
     assert kaizala.requests[0].path == "/accessToken"
@@ -77,9 +78,25 @@ def test_a_missing_connection(command):
     code, out, _ = command("check", "--conn-id", "nowhere")
     assert code == 2
     assert (
-        "there is no connection 'nowhere' that this command can read. Run: airflow-kaizala login --conn-id nowhere"
+        "there is no connection 'nowhere' that this command can read; create it with `airflow-kaizala login --conn-id nowhere`"
         in out
     )
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["{bad-secret", '{"conn_type": "kaizala", "extra": "{bad-secret"}', "kaizala://a:bad-secret@host:port"],
+)
+def test_an_environment_variable_that_airflow_cannot_read_is_not_a_missing_connection(
+    command, kaizala, monkeypatch, value
+):
+    monkeypatch.setenv("AIRFLOW_CONN_KAIZALA_DEFAULT", value)
+    code, out, err = command("check")
+    assert code == 2
+    assert "the environment variable AIRFLOW_CONN_KAIZALA_DEFAULT is set, but Airflow cannot read it" in out
+    assert "login" not in out
+    assert "bad-secret" not in out + err
+    assert kaizala.requests == []
 
 
 def test_an_invalid_field(command, connect):
@@ -113,7 +130,7 @@ def test_a_clock_that_is_wrong_is_a_warning(check, seconds, words):
 
 
 @pytest.mark.parametrize("date", [{}, {"Date": "yesterday"}])
-def test_a_host_that_does_not_tell_its_time(check, date):
+def test_a_host_whose_reply_has_no_valid_date(check, date):
     assert check(date)[1]["clock"][0] == "skipped"
 
 

@@ -124,6 +124,43 @@ def test_the_secret_of_an_existing_connection_can_be_replaced(sign_in, typed, st
     assert stored[0][1]["password"] == SECRET
 
 
+@pytest.mark.parametrize(
+    "words", [("--host", "https://other.example"), ("--connector-id", "another")], ids=lambda words: words[0]
+)
+def test_secret_and_tokens_of_a_connection_are_not_used_with_another_host_or_connector(
+    sign_in, kaizala, typed, stored, connect, monkeypatch, secrets_of_the_connection, words
+):
+    connect(host="https://kaizala.example", extra={"allowed_hosts": "b.example", "timeout": 5})
+    monkeypatch.setattr(login, "connection_home", lambda conn_id: connections.DATABASE)
+    typed(SECRET, PIN)
+    code, _, err = sign_in("login", "--phone", "+910000000002", *words)
+    assert code == 0
+    assert err.splitlines()[0] == (
+        "connection 'kaizala_default' has another host or connector id, so its secret is not used, and these extras will be removed: "
+        "refresh_token, group_refresh_tokens, default_group, allowed_hosts"
+    )
+    fields = stored[-1][1]
+    assert fields["password"] == SECRET
+    assert fields["extra"] == {
+        "refresh_token": TOKEN, "timeout": 5,
+        "callback_token": "callback-token-of-the-connector", "webhook_secret": "webhook-secret-of-the-connector",
+        "calls_per_minute": 0,
+    }  # fmt: skip
+    sent = "".join(f"{each.headers}{each.body}" for each in kaizala.requests)
+    assert not [secret for secret in secrets_of_the_connection if secret in sent]
+
+
+def test_the_same_host_written_in_another_way_is_no_other_host(
+    sign_in, kaizala, typed, stored, connect, monkeypatch
+):
+    connect(host="kaizala.example", port=8443)
+    monkeypatch.setattr(login, "connection_home", lambda conn_id: connections.DATABASE)
+    typed(PIN)
+    assert sign_in("login", "--phone", "+910000000002", "--host", "https://kaizala.example:8443/v1")[0] == 0
+    assert stored[-1][1]["password"] == "secret-of-the-connector"
+    assert "group_refresh_tokens" in stored[-1][1]["extra"]
+
+
 def test_the_default_group_is_given_by_name(sign_in, typed, stored):
     typed(SECRET, PIN)
     assert sign_in(*WORDS, *WHERE, "--default-group", "store 12")[0] == 0
@@ -133,7 +170,7 @@ def test_the_default_group_is_given_by_name(sign_in, typed, stored):
 def test_a_wrong_default_group_does_not_lose_the_token(sign_in, typed, stored):
     typed(SECRET, PIN)
     code, out, err = sign_in(*WORDS, *WHERE, "--default-group", "Stor 12")
-    assert code == 2
+    assert code == 1
     assert err.splitlines()[-1].endswith(
         "--default-group: the connection reaches no group that is called 'Stor 12'; did you mean 'Store 12'?"
     )
@@ -164,6 +201,25 @@ def test_a_file_that_exists_is_not_overwritten(sign_in, kaizala, typed, tmp_path
     assert code == 2
     assert f"--file: {path} cannot be created: File exists" in err
     assert (path.read_text(), kaizala.requests) == ("mine", [])
+
+
+@pytest.mark.parametrize(
+    ("replies", "says"),
+    [
+        ([(502, {})], "a PIN was asked for, but no readable reply came back (status 502)"),
+        (
+            [(200, {}), (502, {})],
+            "run login again: the refresh token that the connection had before may no longer be valid",
+        ),
+    ],
+)
+def test_a_lost_reply_to_the_sign_in_is_no_lost_post(sign_in, kaizala, typed, stored, replies, says):
+    typed(SECRET, PIN)
+    kaizala.script = replies
+    code, out, err = sign_in(*WORDS, *WHERE)
+    assert (code, out, stored) == (1, "", [])
+    assert says in err
+    assert "group" not in err
 
 
 def test_no_file_is_left_if_the_sign_in_fails(sign_in, kaizala, typed, tmp_path):
@@ -202,7 +258,7 @@ def test_the_only_group_is_the_default_group_unless_there_is_one(
     kaizala.otherwise = answer
     typed(SECRET, PIN)
     code, out, _ = sign_in(*WORDS, *WHERE)
-    assert (code, out.splitlines()[-1]) == (0, "which is the default group from now on")
+    assert (code, out.splitlines()[-1]) == (0, "default_group was set to Store 12")
     assert stored[-1][1]["extra"]["default_group"] == G1
     monkeypatch.setattr(login, "connection_home", lambda conn_id: connections.DATABASE)
     typed(PIN)
@@ -219,6 +275,25 @@ def test_groups_that_cannot_be_read_are_a_warning(sign_in, kaizala, typed, store
     assert code == 0
     assert "warning: the groups cannot be read" in err
     assert len(stored) == 1
+
+
+def test_an_id_of_a_default_group_needs_no_list_of_groups(sign_in, kaizala, typed, stored):
+    typed(SECRET, PIN)
+    kaizala.tokens = [ConnectionRefusedError("away")] * 9
+    assert sign_in(*WORDS, *WHERE, "--default-group", f" {G2} ")[0] == 0
+    assert stored[-1][1]["extra"] == {"refresh_token": TOKEN, "default_group": G2}
+
+
+def test_a_name_of_a_default_group_cannot_be_looked_up_where_groups_cannot_be_read(
+    sign_in, kaizala, typed, stored
+):
+    typed(SECRET, PIN)
+    kaizala.tokens = [ConnectionRefusedError("away")] * 9
+    code, _, err = sign_in(*WORDS, *WHERE, "--default-group", "Attic")
+    assert code == 1
+    assert "--default-group: 'Attic' cannot be looked up; the refresh token is stored" in err
+    assert "reaches no group" not in err
+    assert stored[-1][1]["extra"] == {"refresh_token": TOKEN}
 
 
 @pytest.mark.parametrize(
@@ -263,3 +338,13 @@ def test_a_connection_of_another_type_is_not_changed(sign_in, connect, kaizala, 
     assert code == 2
     assert "connection 'new' has the type 'http'" in err
     assert kaizala.requests == []
+
+
+def test_a_connection_whose_environment_variable_cannot_be_read_is_not_created_elsewhere(
+    sign_in, kaizala, stored, monkeypatch
+):
+    monkeypatch.setenv("AIRFLOW_CONN_NEW", "{bad-secret")
+    code, out, err = sign_in(*WORDS, *WHERE)
+    assert (code, out, stored, kaizala.requests) == (2, "", [], [])
+    assert "the environment variable AIRFLOW_CONN_NEW is set, but Airflow cannot read it" in err
+    assert "bad-secret" not in err

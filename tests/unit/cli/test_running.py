@@ -91,14 +91,40 @@ def test_a_traceback_is_shown_only_if_it_is_asked_for(run):
     assert err.endswith("error: unexpected ZeroDivisionError: no\n")
 
 
-def test_sigterm_is_like_ctrl_c(run):
-    def function():
-        os.kill(os.getpid(), signal.SIGTERM)
-        signal.pause()
+@pytest.fixture
+def handler():
+    """Set a handler of a signal, for one test."""
+    before = {}
 
-    before = signal.getsignal(signal.SIGTERM)
+    def put(number, function):
+        before[number] = signal.signal(number, function)
+
+    yield put
+    for number, function in before.items():
+        signal.signal(number, function)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_sigterm_and_sighup_are_like_ctrl_c(run, handler, number):
+    def function():
+        os.kill(os.getpid(), number)
+        return 0
+
+    def mine(*_):
+        pass
+
+    handler(number, mine)
     assert run(function) == (143, "", "error: terminated\n")
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is mine
+
+
+def test_a_command_that_nohup_started_does_not_end_with_its_terminal(run, handler):
+    def function():
+        os.kill(os.getpid(), signal.SIGHUP)
+        return 0
+
+    handler(signal.SIGHUP, signal.SIG_IGN)
+    assert run(function) == (0, "", "")
 
 
 def test_a_closed_pipe_is_no_error(run):

@@ -237,9 +237,9 @@ def test_messages_come_from_airflows_receiver(command, group_has, group, monkeyp
 def test_without_a_receiver_it_says_so(command, group_has):
     group_has([])
     _, _, err = command("tail", "--no-follow")
-    assert (
-        err
-        == "messages are not shown: Airflow does not receive webhooks of this connection, see docs/push.md\n"
+    assert err == (
+        "messages are not shown: Airflow does not receive webhooks of this connection; to receive them, add the connection to "
+        "[kaizala] webhook_connections, set its extra webhook_secret, and run `airflow-kaizala webhooks ensure`\n"
     )
 
 
