@@ -510,12 +510,18 @@ class _Echo(BaseHTTPRequestHandler):
     """Echoes as the receiver does."""
 
     def do_GET(self) -> None:
-        token = parse_qs(urlsplit(self.path).query)["validationToken"][0].encode()
+        ((token,),) = (
+            value
+            for name, value in parse_qs(urlsplit(self.path).query).items()
+            if name in ("validationToken", "check")
+        )
         self.send_response(200)
         self.send_header("Content-Type", "text/plain")
         self.send_header("Content-Length", str(len(token)))
         self.end_headers()
-        self.wfile.write(token)
+        self.wfile.write(token.encode())
+
+    do_POST = do_GET
 
     def log_message(self, *args: Any) -> None:
         """Say nothing."""
