@@ -19,7 +19,8 @@ from sqlalchemy.exc import OperationalError
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.push import announce, inbox, receiver
 from airflow_provider_kaizala.push.assets import asset_uri
-from airflow_provider_kaizala.push.bodies import MAX_BYTES
+from airflow_provider_kaizala.push.bodies import MAX_BYTES, read_object
+from airflow_provider_kaizala.push.events import KaizalaEvent
 from airflow_provider_kaizala.push.gate import Refusals
 from airflow_provider_kaizala.push.settings import PushSettings
 from airflow_provider_kaizala.push.subscriptions import Subscription, check_token
@@ -333,10 +334,10 @@ def test_an_event_is_stored_as_it_came(sender: Sender) -> None:
     )
     assert (row.event_id, row.event_type) == ("e1", "TextMessageCreated")
     with create_session() as session:
-        (event_read,) = inbox.read(session, "kaizala_default", GROUP)
-    assert event_read.text == "Grüße 😀\x00"
-    assert event_read.cursor == row.id
-    assert began <= event_read.received_at <= datetime.now(tz=UTC)
+        ((row_id, received_at, text),), _ = inbox.page(session, "kaizala_default", GROUP)
+    assert KaizalaEvent.read(read_object(text)).text == "Grüße 😀\x00"
+    assert row_id == row.id
+    assert began <= received_at <= datetime.now(tz=UTC)
 
 
 def test_an_event_of_an_unknown_type_is_kept(sender: Sender) -> None:
@@ -398,10 +399,8 @@ def test_many_at_once_are_numbered_in_the_order_of_commits(sender: Sender) -> No
         while True:
             is_last = done.is_set()
             with create_session(scoped=False) as session:
-                seen.extend(
-                    each.cursor
-                    for each in inbox.read(session, "kaizala_default", after=seen[-1] if seen else 0)
-                )
+                found, _ = inbox.page(session, "kaizala_default", after=seen[-1] if seen else 0)
+            seen.extend(row_id for row_id, _, _ in found)
             if is_last:
                 return
 
