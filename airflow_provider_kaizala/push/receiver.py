@@ -360,8 +360,10 @@ def find_ends(conn_ids: Collection[str]) -> dict[str, int]:
 def prune_events(settings: PushSettings) -> int:
     """Delete the events that need not be kept, in short transactions; return how many."""
     count = 0
+    before = datetime.now(tz=UTC) - timedelta(days=settings.keep_days)
     with create_session(scoped=False) as session:
-        batches.prune(session, datetime.now(tz=UTC) - timedelta(days=settings.keep_days))
+        batches.prune(session, before)
+        announce.prune(session, before)
     for _ in range(1000):
         with create_session(scoped=False) as session:
             deleted = inbox.prune(session, settings, datetime.now(tz=UTC))
