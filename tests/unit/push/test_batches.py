@@ -434,7 +434,7 @@ def test_two_processes_may_ring_for_the_first_time_at_once() -> None:
     with create_session() as session:
         session.execute(delete(bell))
         session.execute(insert(bell).values(**late, rung_at=datetime.now(tz=UTC), pending=False))
-    with create_session() as session:
+    with create_session(scoped=False) as session:
         execute, looks = session.execute, [SimpleNamespace(rowcount=0)]
         session.execute = lambda *given: looks.pop() if looks else execute(*given)  # type: ignore[method-assign,assignment]
         announce.ring_later(session, *late.values())
