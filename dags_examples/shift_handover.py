@@ -5,8 +5,8 @@ Needs a connection ``kaizala_default`` that reaches the group :data:`GROUP`, wit
 
     airflow-kaizala webhooks ensure --public-url https://airflow.example.com --group <id of the group>
 
-However often a run fails or is repeated, no handover is lost. A run that is started by hand deals with the oldest message that no run
-has dealt with.
+A run gets the oldest message that no run has dealt with. Until ``read_handover`` has succeeded, its retries and later runs get the same
+message, so none is lost. If ``ask`` fails for good after that, no other run asks: the group reads so, and clearing ``ask`` asks again.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, AirflowSkipException, Asset, task
 
+from airflow_provider_kaizala.notifications import KaizalaNotifier
 from airflow_provider_kaizala.operators import KaizalaAskPollOperator, KaizalaSendMessageOperator
 from airflow_provider_kaizala.push import kaizala_events
 
@@ -43,7 +44,7 @@ with DAG(
             lead = event.person.mobile_number
             if word.lower().rstrip(":") == "handover" and lead in LEADS:
                 return {
-                    "question": f"{event.person.name} hands over: {notes or 'nothing special'}",
+                    "question": f"{event.person.name or lead} hands over: {notes or 'nothing special'}",
                     "next": [LEADS[(LEADS.index(lead) + 1) % len(LEADS)]],
                 }
         raise AirflowSkipException("no message hands a shift over")
@@ -66,5 +67,9 @@ with DAG(
         remind_every=timedelta(minutes=10),
         on_timeout="return",
         deferrable=True,
+        on_failure_callback=KaizalaNotifier(
+            "A shift is handed over, but nobody could be asked to take over. Please phone each other.",
+            group_id=GROUP,
+        ),
     )
     KaizalaSendMessageOperator(task_id="tell", group_id=GROUP, text=report(ask.output))

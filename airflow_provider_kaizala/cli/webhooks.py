@@ -201,7 +201,7 @@ class _Account(Account):
         """Return whether an address reaches the receiver; print what is wrong."""
         settings = self.connection.settings
         try:
-            warning = push.check_echo(settings, address, self.owner.conn_id)
+            warning = push.check_echo(settings, address, self.owner.conn_id, self.owner.secret)
         except push.ReceiverError as error:
             complain(str(error))
             return False

@@ -305,7 +305,7 @@ class KaizalaEnsureWebhooksOperator(KaizalaOperator):
         owner = Owner(self.kaizala_conn_id, connection.webhook_secret)
         for group_id in wanted.group_ids:
             mask_secret(owner.token(group_id))
-        warning = push.check_echo(connection.settings, wanted.public_url, self.kaizala_conn_id)
+        warning = push.check_echo(connection.settings, wanted.public_url, owner.conn_id, owner.secret)
         if warning:
             self.log.warning(warning)
         result: dict[str, Any] = {**{kind: [] for kind in KINDS}, "dry_run": dry_run}

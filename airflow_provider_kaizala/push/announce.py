@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.assets.manager import AssetManager, asset_manager
 from airflow.models.asset import AssetActive
 from airflow.utils.session import create_session
-from sqlalchemy import and_, false, insert, select, true, update
+from sqlalchemy import and_, delete, false, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from airflow_provider_kaizala.push.assets import asset_uri
@@ -100,6 +100,11 @@ def ring_later(session: Session, conn_id: str, group_id: str, event_type: str) -
             session.execute(insert(bell).values(**key, rung_at=long_ago, pending=True))
     except IntegrityError:  # another transaction was first
         session.execute(pend)
+
+
+def prune(session: Session, before: datetime) -> None:
+    """Forget the assets that have not rung since a moment, and need not."""
+    session.execute(delete(bell).where(bell.c.pending == false(), bell.c.rung_at < before))
 
 
 def ring_again() -> int:

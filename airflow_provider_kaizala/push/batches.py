@@ -7,7 +7,7 @@ anything. One try at a time is given events of a reader; others are told to come
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 PROCESSED = ("success", "skipped")
 #: states of a try that has not, and never will
 GIVEN_UP = (None, "failed", "up_for_retry", "upstream_failed", "removed")
+#: how much longer a task is remembered than the events, whose times are of another clock
+MARGIN = timedelta(days=1)
 
 
 class Taken(Value):
@@ -91,8 +93,17 @@ def settle_all() -> int:
 
 
 def prune(session: Session, before: datetime) -> None:
-    """Forget what runs have processed before a moment."""
+    """Forget what runs have processed before a moment, as the events are forgotten, and the tasks of DAGs that have not read since.
+
+    Such a task begins anew with the oldest event that is kept, which is where its cursor is. But it would begin where the others of
+    its DAG are, so it is kept as long as one of them reads.
+    """
     session.execute(delete(batch).where(batch.c.processed_at < before))
+    idle = and_(reader.c.try_id.is_(None), reader.c.asked_at < before - MARGIN)
+    reading = select(reader.c.dag_id).where(~idle)
+    # MySQL deletes nothing from a table that the condition reads
+    found = session.scalars(select(reader.c.reader_id).where(idle, reader.c.dag_id.not_in(reading))).all()
+    session.execute(delete(reader).where(idle, reader.c.reader_id.in_(found)))
 
 
 # --- in a transaction ----------------------------------------------------------------------------------------------------------

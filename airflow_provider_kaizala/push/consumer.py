@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,12 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Asset
 
     from airflow_provider_kaizala.push.events import KaizalaEvent
+    from airflow_provider_kaizala.push.pages import Page
 
 log = logging.getLogger(__name__)
+
+#: seconds for which a request is repeated while the receiver cannot be reached, and between two requests at most
+PATIENCE, LONGEST_PAUSE = 60.0, 15.0
 
 
 def kaizala_events(
@@ -53,7 +58,7 @@ def kaizala_events(
         DAG is scheduled on. The instances of a mapped task, and the runs of a DAG, share the events of an asset; other tasks and
         other DAGs each get all of them
     :raises AirflowFailException: if there is no such asset, or its connection lacks ``webhook_secret``
-    :raises FeedError: if the receiver cannot be reached now
+    :raises FeedError: if the receiver cannot be reached for a minute; shorter outages are waited out
     """
     compat.need_push("kaizala_events")
     context = get_current_context()
@@ -112,29 +117,45 @@ def _unprocessed(asset: GroupAsset, context: Any) -> Iterator[KaizalaEvent]:
 
 
 def _pages(feed: EventFeed, ask: Ask, asset: GroupAsset) -> Iterator[KaizalaEvent]:
-    count, reached, is_noted = 0, 0, True
+    count, reached = 0, 0
     try:
-        while (page := feed.take(replace(ask, reached=reached))) is not None and page.events:
+        while (page := _take(feed, replace(ask, reached=reached), asset)) is not None and page.events:
             for event in page.events:
-                count, reached, is_noted = count + 1, event.cursor, False
+                count, reached = count + 1, event.cursor
                 yield event
             reached = page.cursor
-        is_noted = True
-        if page is None:
-            log.info(
-                "%s: another run is working on events, so this one gets none. What has come since then will start a run",
-                asset,
-            )
-        else:
-            log.info("%s: %d events", asset, count)
-    finally:
-        if not is_noted:
-            _note(feed, replace(ask, reached=reached, limit=0), asset)
+    except GeneratorExit:
+        _note(feed, replace(ask, reached=reached, limit=0), asset)
+        raise
+    if page is None:
+        log.info(
+            "%s: another run is working on events, so this one gets none. What has come since then will start a run",
+            asset,
+        )
+    else:
+        log.info("%s: %d events", asset, count)
 
 
 def _note(feed: EventFeed, ask: Ask, asset: GroupAsset) -> None:
     """Tell up to where a task has come that stops early."""
     try:
-        feed.take(ask)
+        _take(feed, ask, asset)
     except FeedError as error:
         log.warning("%s: the next run will get the last events again: %s", asset, error)
+
+
+def _take(feed: EventFeed, ask: Ask, asset: GroupAsset) -> Page | None:
+    """Ask for events, again and again for a minute: to ask twice has the same effect as once.
+
+    :raises FeedError: if the receiver cannot be reached for that long
+    """
+    until, pause = time.monotonic() + PATIENCE, 1.0
+    while True:
+        try:
+            return feed.take(ask)
+        except FeedError as error:
+            if time.monotonic() + pause > until:
+                raise
+            log.warning("%s: the receiver does not answer, will retry in %d s: %s", asset, pause, error)
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from airflow_provider_kaizala.client.value import Value
-from airflow_provider_kaizala.push.subscriptions import Subscription, listener_token
+from airflow_provider_kaizala.push.subscriptions import Subscription, check_token, listener_token
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -72,6 +72,13 @@ class Gate:
         :raises SecretUnavailableError: if the connection cannot be read now
         """
         return await self._verify(conn_id, token, lambda secret: listener_token(secret, conn_id))
+
+    async def admits_check(self, conn_id: str, nonce: str, token: str) -> bool:
+        """Return whether this is the token of somebody who asks whether events of a connection would be taken.
+
+        :raises SecretUnavailableError: if the connection cannot be read now
+        """
+        return await self._verify(conn_id, token, lambda secret: check_token(secret, conn_id, nonce))
 
     async def _verify(self, conn_id: str, token: str, derive: Callable[[str], str]) -> bool:
         """Return whether a token is the one that is derived from the secret of a connection."""

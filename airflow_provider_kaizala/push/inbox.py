@@ -16,8 +16,6 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from airflow_provider_kaizala.client.value import Value
-from airflow_provider_kaizala.push.bodies import read_object
-from airflow_provider_kaizala.push.events import KaizalaEvent
 from airflow_provider_kaizala.push.tables import event as event_table
 from airflow_provider_kaizala.push.tables import inbox as inbox_table
 
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
+    from airflow_provider_kaizala.push.events import KaizalaEvent
     from airflow_provider_kaizala.push.settings import PushSettings
     from airflow_provider_kaizala.push.subscriptions import Subscription
 
@@ -95,35 +94,6 @@ def _row(arrival: Arrival) -> dict[str, Any]:
     }
 
 
-def read(
-    session: Session,
-    conn_id: str,
-    group_id: str | None = None,
-    event_types: Collection[str] = (),
-    after: int = 0,
-    limit: int = 1000,
-) -> list[KaizalaEvent]:
-    """Return the events behind a cursor, oldest first.
-
-    :param conn_id: the connection that received them
-    :param group_id: only events that a webhook of this group has brought. Without it, an event that several webhooks have brought
-        is returned once for each
-    :param event_types: only events of these types; empty for all
-    :param after: the cursor of the last event that was handled; 0 for the oldest that is kept
-    :param limit: the number of events to return at most
-    """
-    query = (
-        select(_events.id, _events.received_at, _events.body)
-        .where(_events.id > after, *_of(conn_id, group_id, event_types))
-        .order_by(_events.id)
-        .limit(limit)
-    )
-    return [
-        KaizalaEvent.read(read_object(row.body), received_at=_utc(row.received_at), cursor=row.id)
-        for row in session.execute(query)
-    ]
-
-
 def page(
     session: Session,
     conn_id: str,
@@ -135,10 +105,15 @@ def page(
 ) -> tuple[list[tuple[int, datetime, str]], int]:
     """Return cursor, time and body of events behind a cursor, oldest first, and the cursor of the next page.
 
-    That cursor moves on past events of other groups and types too. The arguments are those of :func:`read`; fewer events than
-    *limit* are returned if their bodies are too large together.
+    That cursor moves on past events of other groups and types too.
 
-    :param after: a time from which on events are returned, perhaps with some before it; None for the present end
+    :param conn_id: the connection that received them
+    :param group_id: only events that a webhook of this group has brought. Without it, an event that several webhooks have brought
+        is returned once for each
+    :param event_types: only events of these types; empty for all
+    :param after: the cursor of the last event that was handled; 0 for the oldest that is kept; a time from which on events are
+        returned, perhaps with some before it; None for the present end
+    :param limit: the number of events to return at most; fewer are returned if their bodies are too large together
     :param upto: the cursor up to which events are returned; by default the present end
     """
     last = (
@@ -180,9 +155,9 @@ def ends(session: Session, conn_ids: Collection[str]) -> dict[str, int]:
     return {conn_id: int(last) for conn_id, last in session.execute(query)}
 
 
-def end(session: Session, conn_id: str, group_id: str | None = None) -> int:
+def end(session: Session, conn_id: str) -> int:
     """Return the cursor of the newest event, behind which only later ones follow; 0 if none is kept."""
-    return int(session.scalar(select(func.max(_events.id)).where(*_of(conn_id, group_id))) or 0)
+    return int(session.scalar(select(func.max(_events.id)).where(_events.conn_id == conn_id)) or 0)
 
 
 def prune(session: Session, settings: PushSettings, now: datetime) -> int:
@@ -216,7 +191,7 @@ def prune(session: Session, settings: PushSettings, now: datetime) -> int:
     return len(ids)
 
 
-def _of(conn_id: str, group_id: str | None, event_types: Collection[str] = ()) -> list[ColumnElement[bool]]:
+def _of(conn_id: str, group_id: str | None, event_types: Collection[str]) -> list[ColumnElement[bool]]:
     wanted: list[ColumnElement[bool]] = [_events.conn_id == conn_id]
     if group_id is not None:
         wanted.append(_events.group_id == group_id)

@@ -46,7 +46,7 @@ from airflow_provider_kaizala.push.listeners import (
 )
 from airflow_provider_kaizala.push.pages import write_page
 from airflow_provider_kaizala.push.settings import PushSettings, settings_of_api_server
-from airflow_provider_kaizala.push.subscriptions import BATCHES, EVENTS, ON
+from airflow_provider_kaizala.push.subscriptions import BATCHES, CHECK, EVENTS, ON
 from airflow_provider_kaizala.push.writer import Writer
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ TOKEN_HEADER = "kz-callback-token"  # noqa: S105 - the name of a header
 MAX_VALIDATION_TOKEN = 1000
 #: seconds that a body of at most 1 MiB may take
 LONGEST_BODY = 30.0
+#: characters of the text that a check of this receiver is about
+MAX_NONCE = 100
 #: seconds after which Kaizala may try again
 RETRY_SECONDS = {429: "1", 503: "30"}
 #: seconds between two looks at what must ring again, and between two deletions of old events
@@ -95,7 +97,10 @@ class Receiver:
         """Answer a request."""
         conn_id = request.path_params["conn_id"]
         if request.method == "POST":
-            return await self._take(request, conn_id)
+            nonce = request.query_params.get(CHECK)
+            return await (
+                self._take(request, conn_id) if nonce is None else self._confirm(request, conn_id, nonce)
+            )
         return self._echo(request, conn_id)
 
     async def listen(self, request: Request) -> Response:
@@ -161,6 +166,19 @@ class Receiver:
             )
         headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
         return PlainTextResponse(token, headers=headers)
+
+    async def _confirm(self, request: Request, conn_id: str, nonce: str) -> Response:
+        """Tell somebody who has the secret of a connection that its events are taken here; a stranger learns nothing."""
+        token = request.headers.get(TOKEN_HEADER, "") if len(nonce) <= MAX_NONCE else ""
+        try:
+            admitted = await self._gate.admits_check(conn_id, nonce, token)
+        except SecretUnavailableError:
+            return _refused(503, "Temporarily unavailable")
+        if admitted:
+            return PlainTextResponse(nonce)
+        return self._unknown(
+            "check without the token of its connection, or of one that is not in webhook_connections"
+        )
 
     async def _take(self, request: Request, conn_id: str) -> Response:
         """Verify a request, then store its event."""
@@ -342,8 +360,10 @@ def find_ends(conn_ids: Collection[str]) -> dict[str, int]:
 def prune_events(settings: PushSettings) -> int:
     """Delete the events that need not be kept, in short transactions; return how many."""
     count = 0
+    before = datetime.now(tz=UTC) - timedelta(days=settings.keep_days)
     with create_session(scoped=False) as session:
-        batches.prune(session, datetime.now(tz=UTC) - timedelta(days=settings.keep_days))
+        batches.prune(session, before)
+        announce.prune(session, before)
     for _ in range(1000):
         with create_session(scoped=False) as session:
             deleted = inbox.prune(session, settings, datetime.now(tz=UTC))

@@ -23,6 +23,8 @@ EVENTS = "/events"
 BATCHES = "/batches"
 #: the query parameter that names the subscription
 ON = "on"
+#: the query parameter of a request that only asks whether events would be taken
+CHECK = "check"
 MAX_ID = 250
 
 
@@ -88,6 +90,15 @@ def derive(secret: str, *purpose: str) -> str:
         .rstrip(b"=")
         .decode()
     )
+
+
+def check_token(secret: str, conn_id: str, nonce: str) -> str:
+    """Return the token with which somebody asks whether events of a connection would be taken. It opens nothing.
+
+    :param secret: its ``webhook_secret``
+    :param nonce: a text that is used once
+    """
+    return derive(secret, "check", conn_id, nonce)
 
 
 def listener_token(secret: str, conn_id: str) -> str:

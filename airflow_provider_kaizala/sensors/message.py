@@ -53,7 +53,8 @@ class KaizalaMessageSensor(KaizalaSensor):
     :param count_own: whether messages of the connector's own user count
     :return: :class:`~airflow_provider_kaizala.waiting.results.ResultDict`, where each answer is one message: ``answers`` is an
         :class:`~airflow_provider_kaizala.push.events.EventDict`, with ``text``, ``person``, ``reply_to`` and ``at``.
-        The last one that counts is also in the field ``message``, None if there is none
+        The last one that counts is also in the field ``message``, None if there is none. ``answers`` are the last 100 messages
+        that count, and before them the last one of each person who has written none of these
     """
 
     required_if_given: ClassVar[Sequence[str]] = ("pattern", "people", "reply_to", "since")
@@ -85,7 +86,7 @@ class KaizalaMessageSensor(KaizalaSensor):
         self.since = since
         self.count_own = count_own
         self._read_to: int | None = None
-        self._answers: list[Response] = []
+        self._answers: Sequence[Response] = ()
 
     def check_rule(self, rule: Rule) -> None:
         """Refuse a quorum."""
@@ -103,6 +104,7 @@ class KaizalaMessageSensor(KaizalaSensor):
             self.checked("pattern"),
             self.checked("reply_to"),
             "" if self.checked("count_own") else None,
+            self.checked("people"),
         )
 
     def _begin(self, context: Context) -> Wait:
@@ -116,7 +118,7 @@ class KaizalaMessageSensor(KaizalaSensor):
             while True:
                 after = subject.since if self._read_to is None else self._read_to
                 page = feed.read(after, subject.group_id, subject.event_types)
-                self._answers += subject.answers(page.events)
+                self._answers = subject.newest((*self._answers, *subject.answers(page.events)))
                 self._read_to = page.cursor
                 if not page.events:
                     break
@@ -126,8 +128,5 @@ class KaizalaMessageSensor(KaizalaSensor):
 
     def finish(self, result: ResultDict, context: Context) -> Any:
         """Return the result, with the last message that counts."""
-        people = self.checked("people")
-        messages = [
-            each["answers"] for each in result["answers"] if people is None or each["responder"] in people
-        ]
-        return {**result, "message": messages[-1] if messages else None}
+        answers = result["answers"]
+        return {**result, "message": answers[-1]["answers"] if answers else None}

@@ -15,7 +15,7 @@ from airflow_provider_kaizala.triggers.pacing import SWEEP
 from airflow_provider_kaizala.waiting.subjects import MESSAGES, Listed, Messages, Reactions, Responses
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from airflow_provider_kaizala.client.models import ListedAction, ReactionCounts, Response
     from airflow_provider_kaizala.client.paging import Page, Paged
@@ -189,14 +189,14 @@ class MessagesSource(Source):
             poll.deliver(each, each.details(self.seen[each][1]))
 
     async def _read(
-        self, feed: EventFeed, after: int | datetime, known: dict[Messages, tuple[int, tuple[Response, ...]]]
+        self, feed: EventFeed, after: int | datetime, known: dict[Messages, tuple[int, Sequence[Response]]]
     ) -> None:
         """Read to the end, and add what each wait is about to what is known of it."""
         while True:
             page = await feed.listen(after, 0, self.group_id, MESSAGES)
             for each, (cursor, answers) in known.items():
                 news = each.answers(event for event in page.events if event.cursor > cursor)
-                known[each] = max(cursor, page.cursor), (*answers, *news)
+                known[each] = max(cursor, page.cursor), each.newest((*answers, *news))
             if not page.events:
                 break
             after = page.cursor

@@ -46,6 +46,8 @@ _OWN_EVENTS = {"survey": "Survey", "job": "Job", "poll": "Poll", "letsmeet": "Le
 
 #: the webhook event of a message
 MESSAGES = ("TextMessageCreated",)
+#: the newest messages that a wait keeps, besides the newest of each person
+MOST_MESSAGES = 100
 
 
 class Subject(Value):
@@ -106,8 +108,9 @@ def read_subject(wire: Mapping[str, Any]) -> Subject:
     for name in ("sent_at", "since"):
         if isinstance(given.get(name), str):
             given[name] = datetime.fromisoformat(given[name])
-    if isinstance(given.get("before"), list):
-        given["before"] = tuple(given["before"])
+    for name in ("before", "people"):
+        if isinstance(given.get(name), list):
+            given[name] = tuple(given[name])
     return _SUBJECTS[str(wire["kind"])](**given)
 
 
@@ -270,6 +273,7 @@ class Messages(Subject):
     :param pattern: what must be found in the text, see :mod:`.pattern`; None for any text
     :param reply_to: the reference id of what they must reply to; None for any message
     :param ignored: as in :class:`NewActions`
+    :param people: phone numbers of the only people whose messages count; None for everyone's
     """
 
     conn_id: str
@@ -277,6 +281,7 @@ class Messages(Subject):
     pattern: str | None = None
     reply_to: str | None = None
     ignored: str | None = None
+    people: tuple[str, ...] | None = None
     kind = "messages"
     id_field = "group_id"
 
@@ -306,7 +311,7 @@ class Messages(Subject):
         return replace(self, ignored=ignored), _without(ignored, details)
 
     def answers(self, events: Iterable[Any]) -> list[Response]:
-        """Return those messages that this is about; what the connector's own user has written is among them.
+        """Return those messages that this is about; what the connector's own user has written is among them until that is known.
 
         :param events: each a :class:`~airflow_provider_kaizala.push.events.KaizalaEvent`
         """
@@ -315,9 +320,21 @@ class Messages(Subject):
             for each in events
             if each.event_type in self.event_types
             and each.received_at >= self.since
+            and (self.people is None or each.person.mobile_number in self.people)
+            and (not self.ignored or each.person.mobile_number != self.ignored)
             and (self.reply_to is None or (each.reply_to or "").lower() == self.reply_to.lower())
             and (self.pattern is None or is_found(self.pattern, each.text or ""))
         ]
+
+    def newest(self, answers: Sequence[Response]) -> Sequence[Response]:
+        """Return the newest of these messages, and before them the newest of each other person, since a rule counts people."""
+        if len(answers) <= MOST_MESSAGES:
+            return answers
+        older, newer = answers[:-MOST_MESSAGES], answers[-MOST_MESSAGES:]
+        last = {each.responder.mobile_number or each.responder.id: each for each in older}
+        for each in newer:
+            last.pop(each.responder.mobile_number or each.responder.id, None)
+        return (*last.values(), *newer)
 
     def details(self, answers: Iterable[Response]) -> ActionDetails:
         """Return the messages that count."""

@@ -57,14 +57,20 @@ class _Handler(BaseHTTPRequestHandler):
     server: Receiver
 
     def do_GET(self) -> None:
-        token = parse_qs(urlsplit(self.path).query)["validationToken"][0].encode()
+        self.echo(parse_qs(urlsplit(self.path).query)["validationToken"][0])
+
+    def echo(self, token: str) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/plain")
         self.send_header("Content-Length", str(len(token)))
         self.end_headers()
-        self.wfile.write(token)
+        self.wfile.write(token.encode())
 
     def do_POST(self) -> None:
+        query = parse_qs(urlsplit(self.path).query)
+        if "check" in query:
+            self.echo(query["check"][0])
+            return
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.server.status == 200:
             self.server.events.append((body["eventType"], self.headers["kz-callback-token"]))

@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from PIL import Image
 
+from airflow_provider_kaizala.push.subscriptions import Subscription
 from demo.people import ASHA, MEERA, RAVI
 from demo.stack import GROUP
 from tests.airflow.dag_bag import DagBag
@@ -510,12 +512,18 @@ class _Echo(BaseHTTPRequestHandler):
     """Echoes as the receiver does."""
 
     def do_GET(self) -> None:
-        token = parse_qs(urlsplit(self.path).query)["validationToken"][0].encode()
+        ((token,),) = (
+            value
+            for name, value in parse_qs(urlsplit(self.path).query).items()
+            if name in ("validationToken", "check")
+        )
         self.send_response(200)
         self.send_header("Content-Type", "text/plain")
         self.send_header("Content-Length", str(len(token)))
         self.end_headers()
-        self.wfile.write(token)
+        self.wfile.write(token.encode())
+
+    do_POST = do_GET
 
     def log_message(self, *args: Any) -> None:
         """Say nothing."""
@@ -629,6 +637,42 @@ def test_each_run_deals_with_one_handover(
         assert texts(kaizala_server)[-1] == f"Meera has taken over. Ravi hands over: {what}"
     states, _ = play("shift_handover")
     assert set(states.values()) == {"skipped"}
+
+
+@needs_push
+def test_the_group_reads_that_nobody_could_be_asked(
+    kaizala_people: People, kaizala_server: KaizalaServer, play: Play, say: Callable[..., None]
+) -> None:
+    say(RAVI, "handover one")
+    kaizala_server.fault("postAction", status=403)
+    states, _ = play("shift_handover")
+    assert (states["read_handover"], states["ask"]) == ("success", "failed")
+    assert texts(kaizala_server)[-1] == (
+        "A shift is handed over, but nobody could be asked to take over. Please phone each other."
+    )
+
+
+@needs_push
+def test_a_lead_without_a_name_hands_over(
+    kaizala_people: People, kaizala_server: KaizalaServer, play: Play, say: Callable[..., None], receiver: str
+) -> None:
+    kaizala_people.meera.votes("I take over")
+    subscription = Subscription("kaizala_default", "Group", GROUP)
+    event = {
+        "eventId": "nameless",
+        "eventType": "TextMessageCreated",
+        "objectType": "Group",
+        "objectId": GROUP,
+    }
+    reply = requests.post(
+        subscription.callback_url(receiver),
+        json={**event, "fromUser": RAVI, "data": {"text": "handover"}},
+        headers={"kz-callback-token": subscription.token(WEBHOOK_SECRET)},
+        timeout=30,
+    )
+    assert reply.status_code == 200
+    play("shift_handover")
+    assert cards(kaizala_server) == [f"{RAVI} hands over: nothing special"]
 
 
 @needs_push

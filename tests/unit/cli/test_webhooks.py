@@ -101,7 +101,7 @@ def test_the_state_of_a_webhook(kaizala, group, monkeypatch, capsys, changes, st
 def test_the_receiver_is_looked_for_where_the_webhooks_call(kaizala, group, monkeypatch, capsys):
     asked = []
     monkeypatch.setattr(
-        "airflow_provider_kaizala.push.check_echo", lambda settings, url, conn_id: asked.append(url)
+        "airflow_provider_kaizala.push.check_echo", lambda settings, url, *owner: asked.append(url)
     )
     below = Subscription("kaizala_default", "Group", group).callback_url("https://x.example/kaizala/airflow")
     kaizala.script = [(200, {"webhooks": [webhook(group=group), webhook("w2", below, group=group)]})]

@@ -204,7 +204,7 @@ def ensure(**given):
 def checked_urls(monkeypatch, connect):
     """The public URLs whose receiver was asked for an echo; all are fine. The connection has a secret for webhooks."""
     urls = []
-    monkeypatch.setattr(push, "check_echo", lambda settings, url, conn_id: urls.append((url, conn_id)))
+    monkeypatch.setattr(push, "check_echo", lambda settings, url, *owner: urls.append((url, *owner)))
     connect(extra={"webhook_secret": WEBHOOK_SECRET})
     return urls
 
@@ -219,7 +219,7 @@ def test_the_groups_that_the_connection_names_get_a_webhook(
     nothing = {kind: [] for kind in KINDS}
     created = [{"group_id": group, "webhook_id": "w1", "reason": "the group has none"}]
     assert result == {**nothing, "created": created, "dry_run": False}
-    assert checked_urls == [(BASE, "kaizala_default")]
+    assert checked_urls == [(BASE, "kaizala_default", WEBHOOK_SECRET)]
     (post,) = kaizala.posts
     token = Owner("kaizala_default", WEBHOOK_SECRET).token(group)
     assert (post.json["objectId"], post.json["callBackToken"]) == (group, token)

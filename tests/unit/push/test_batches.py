@@ -434,7 +434,7 @@ def test_two_processes_may_ring_for_the_first_time_at_once() -> None:
     with create_session() as session:
         session.execute(delete(bell))
         session.execute(insert(bell).values(**late, rung_at=datetime.now(tz=UTC), pending=False))
-    with create_session() as session:
+    with create_session(scoped=False) as session:
         execute, looks = session.execute, [SimpleNamespace(rowcount=0)]
         session.execute = lambda *given: looks.pop() if looks else execute(*given)  # type: ignore[method-assign,assignment]
         announce.ring_later(session, *late.values())
@@ -479,6 +479,46 @@ def test_what_runs_have_processed_is_forgotten_with_the_events(
     with create_session() as session:
         assert session.execute(select(batch)).all() == []
         assert len(session.execute(select(reader)).all()) == 1, "the cursor stays"
+
+
+def test_tasks_of_dags_that_no_longer_read_are_forgotten(
+    post: Callable[..., None], states: dict[int, str | None]
+) -> None:
+    post("e1")
+    for number, (dag, task) in enumerate([("old", "a"), ("both", "a"), ("both", "b"), ("works", "a")]):
+        given(ask(number, dag_id=dag, task_id=task))
+        if dag != "works":
+            states[number] = "success"
+    settle_all()
+    with create_session() as session:
+        long_ago = datetime.now(tz=UTC) - timedelta(days=9)
+        session.execute(reader.update().where(reader.c.task_id == "a").values(asked_at=long_ago))
+    prune_events(PushSettings(keep_days=9))
+    assert dags() == ["both", "both", "old", "works"]
+    prune_events(PushSettings(keep_days=7))
+    assert dags() == ["both", "both", "works"], "one that reads, and one that has not ended, are kept"
+
+
+def dags() -> list[str]:
+    with create_session() as session:
+        return sorted(session.scalars(select(reader.c.dag_id)))
+
+
+def test_assets_that_no_longer_ring_are_forgotten(
+    post: Callable[..., None], declare: Callable[..., None]
+) -> None:
+    declare(ALL)
+    post("e1")
+    long_ago = {"rung_at": datetime.now(tz=UTC) - timedelta(days=8)}
+    for pending, left in ((True, 1), (False, 0)):
+        with create_session() as session:
+            session.execute(bell.update().values(**long_ago, pending=pending))
+        prune_events(PushSettings(keep_days=9))
+        prune_events(PushSettings(keep_days=7))
+        with create_session() as session:
+            assert len(session.execute(select(bell)).all()) == left
+    post("e2")
+    assert len(asset_events()) == 2, "it rings again"
 
 
 # --- the endpoint ------------------------------------------------------------------------------------------------------------

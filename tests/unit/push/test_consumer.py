@@ -37,6 +37,8 @@ class Airflow:
     :ivar states: try number to state
     :ivar sent: what was sent to the receiver
     :ivar is_down: whether the receiver cannot be reached
+    :ivar fails: how many more requests fail before the receiver can be reached again
+    :ivar now: seconds on the clock by which the task waits
     """
 
     def __init__(self, sender: Sender) -> None:
@@ -45,10 +47,16 @@ class Airflow:
         self.context: dict[str, Any] = {}
         self.sent: list[Send] = []
         self.is_down = False
+        self.fails = 0
+        self.now = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
     def exchange(self, send: Send) -> Reply:
         self.sent.append(send)
-        if self.is_down:
+        self.fails -= 1
+        if self.is_down or self.fails >= 0:
             raise TransportFailure("connection refused", sent=False)
         parts = urlsplit(send.url)
         response = self.sender.request(
@@ -89,6 +97,7 @@ def airflow(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> Airflow:
     airflow = Airflow(sender)
     monkeypatch.setattr(requests_transport, "RequestsTransport", lambda network: airflow)
     monkeypatch.setattr(consumer, "get_current_context", lambda: airflow.context)
+    monkeypatch.setattr(consumer, "time", SimpleNamespace(monotonic=lambda: airflow.now, sleep=airflow.sleep))
     monkeypatch.setattr(
         batches, "_state", lambda session, try_id: airflow.states.get(UUID(try_id).int, "running")
     )
@@ -258,7 +267,24 @@ def test_a_receiver_that_is_down_is_worth_a_retry(airflow: Airflow) -> None:
         ids()
 
 
-def test_a_receiver_that_goes_down_after_the_last_event_fails_the_task(airflow: Airflow) -> None:
+@pytest.mark.parametrize("fails", [1, 7])
+def test_a_short_outage_is_waited_out(airflow: Airflow, fails: int, caplog: pytest.LogCaptureFixture) -> None:
+    airflow.post("e1", "e2")
+    airflow.begin(1)
+    airflow.fails = fails
+    events = kaizala_events()
+    assert next(events).event_id == "e1"
+    airflow.fails = fails
+    assert [each.event_id for each in events] == ["e2"]
+    airflow.states[1] = "success"
+    airflow.begin(2, run="run2")
+    assert ids() == [], "what was processed before the outage is known as processed"
+    assert caplog.text.count("will retry in") == 2 * fails
+    assert "will retry in 1 s: " in caplog.text
+    assert "connection refused" in caplog.text
+
+
+def test_a_receiver_that_stays_down_after_the_last_event_fails_the_task(airflow: Airflow) -> None:
     """Else nobody would know that the events are processed."""
     airflow.post("e1")
     airflow.begin(1)
@@ -267,6 +293,19 @@ def test_a_receiver_that_goes_down_after_the_last_event_fails_the_task(airflow: 
     airflow.is_down = True
     with pytest.raises(FeedError):
         list(events)
+    assert airflow.now == 60
+
+
+def test_a_task_that_stops_early_waits_until_the_receiver_knows_how_far_it_came(airflow: Airflow) -> None:
+    airflow.post("e1", "e2")
+    airflow.begin(1)
+    events: Any = kaizala_events()
+    assert next(events).event_id == "e1"
+    airflow.fails = 3
+    events.close()
+    airflow.states[1] = "success"
+    airflow.begin(2, run="run2")
+    assert ids() == ["e2"]
 
 
 def test_a_receiver_that_goes_down_before_a_task_stops_early_lets_it_go_on(

@@ -12,11 +12,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.settings import Settings
 from airflow_provider_kaizala.push import echo
 from airflow_provider_kaizala.push.echo import ReceiverError, check_echo
 
-SECRETS = ("the-secret-of-the-connector", "the-refresh-token")
+WEBHOOK_SECRET = "the-secret-of-the-webhooks"
+SECRETS = ("the-secret-of-the-connector", "the-refresh-token", WEBHOOK_SECRET)
 Answer = Callable[[str], tuple[int, dict[str, str], bytes]]
 
 
@@ -27,9 +29,16 @@ def echoes(token: str) -> tuple[int, dict[str, str], bytes]:
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        self.server.seen.append(self)  # type: ignore[attr-defined]
         (token,) = parse_qs(urlsplit(self.path).query)["validationToken"]
-        status, headers, body = self.server.answer(token)  # type: ignore[attr-defined]
+        self.reply(self.server.answer(token))  # type: ignore[attr-defined]
+
+    def do_POST(self) -> None:
+        (nonce,) = parse_qs(urlsplit(self.path).query)["check"]
+        self.reply(self.server.confirm(nonce))  # type: ignore[attr-defined]
+
+    def reply(self, answer: tuple[int, dict[str, str], bytes]) -> None:
+        self.server.seen.append(self)  # type: ignore[attr-defined]
+        status, headers, body = answer
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
@@ -45,7 +54,8 @@ class _Handler(BaseHTTPRequestHandler):
 def server() -> Iterator[Any]:
     """A server that answers what a test says."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
-        server.seen, server.answer = [], echoes  # type: ignore[attr-defined]
+        server.seen = []  # type: ignore[attr-defined]
+        server.answer = server.confirm = echoes  # type: ignore[attr-defined]
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         yield server
@@ -58,7 +68,7 @@ def settings(**given: Any) -> Settings:
 
 
 def check(server: Any, conn_id: str = "kaizala_default") -> str | None:
-    return check_echo(settings(), f"http://127.0.0.1:{server.server_port}", conn_id)
+    return check_echo(settings(), f"http://127.0.0.1:{server.server_port}", conn_id, WEBHOOK_SECRET)
 
 
 def refused(server: Any, answer: Answer) -> str:
@@ -71,18 +81,50 @@ def refused(server: Any, answer: Answer) -> str:
 def test_an_echo_is_fine(server: Any) -> None:
     assert check(server) is None
     assert check(server, "kz/ü") is None
-    first, second = server.seen
+    first, confirmation, second, _ = server.seen
     assert re.fullmatch(r"/kaizala/kaizala_default\?validationToken=[0-9]+", first.path)
+    assert re.fullmatch(r"/kaizala/kaizala_default\?check=[0-9]+", confirmation.path)
     assert second.path.startswith("/kaizala/kz%2F%C3%BC?")
-    tokens = {urlsplit(each.path).query for each in server.seen}
-    assert len(tokens) == 2, "each check has a token of its own"
+    nonces = {urlsplit(each.path).query.partition("=")[2] for each in server.seen}
+    assert len(nonces) == 2, "each check has one of its own"
 
 
-def test_the_request_holds_no_secret(server: Any) -> None:
+def test_the_requests_hold_no_secret(server: Any) -> None:
     check(server)
-    (request,) = server.seen
-    sent = f"{request.path} {request.headers}"
+    sent = " ".join(f"{request.path} {request.headers}" for request in server.seen)
     assert not [secret for secret in (*SECRETS, "connector-1") if secret in sent]
+    assert "kz-callback-token" not in server.seen[0].headers, "strangers are asked for the echo"
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (
+            (404, {"Content-Type": "application/json"}, b'{"detail":"Not Found"}'),
+            "it would refuse all events: it does not know connection 'kaizala_default' with the webhook_secret that is used here",
+        ),
+        ((503, {}, b""), "it cannot read connection 'kaizala_default' now"),
+        ((403, {}, b""), "it answers 403; let requests to /kaizala pass without signing in"),
+        ((307, {"Location": "https://x.example/"}, b""), "it redirects (307) to https://x.example/"),
+        ((405, {}, b""), "it sends the echo, but answers 405 to a POST with a token"),
+        ((200, {}, b"{}"), "it sends the echo, but answers 200 to a POST with a token"),
+    ],
+)
+def test_a_receiver_that_would_refuse_events_is_an_error(
+    server: Any, answer: tuple[int, dict[str, str], bytes], says: str
+) -> None:
+    """Kaizala would disable the webhook after two days."""
+    server.confirm = lambda nonce: answer
+    with pytest.raises(ReceiverError) as error:
+        check(server)
+    assert says in str(error.value)
+    assert WEBHOOK_SECRET not in str(error.value)
+
+
+def test_without_a_secret_nothing_is_asked(server: Any) -> None:
+    with pytest.raises(KaizalaInputError, match="extra webhook_secret is missing"):
+        check_echo(settings(), f"http://127.0.0.1:{server.server_port}", "kaizala_default", None)
+    assert server.seen == []
 
 
 @pytest.mark.parametrize(
@@ -159,14 +201,15 @@ def test_plain_http_over_the_network_is_a_warning_and_the_proxy_of_the_connectio
     server: Any,
 ) -> None:
     proxied = settings(proxies={"http": f"http://127.0.0.1:{server.server_port}"})
-    warning = check_echo(proxied, "http://airflow.example.com", "kaizala_default")
+    warning = check_echo(proxied, "http://airflow.example.com", "kaizala_default", WEBHOOK_SECRET)
     assert warning is not None
     assert warning.startswith("http://airflow.example.com is plain http")
-    (request,) = server.seen
-    assert request.path.startswith("http://airflow.example.com/kaizala/kaizala_default?")
+    assert len(server.seen) == 2
+    for request in server.seen:
+        assert request.path.startswith("http://airflow.example.com/kaizala/kaizala_default?")
 
 
 def test_a_certificate_authority_that_is_not_there(tmp_path: Any) -> None:
     missing = settings(verify=str(tmp_path / "ca.pem"))
     with pytest.raises(ReceiverError, match="its certificate is not trusted"):
-        check_echo(missing, "https://127.0.0.1:1", "kaizala_default")
+        check_echo(missing, "https://127.0.0.1:1", "kaizala_default", WEBHOOK_SECRET)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_kaizala.push.gate import FRESH, KEPT, Gate, RateLimit, Refusals, SecretUnavailableError
-from airflow_provider_kaizala.push.subscriptions import Subscription
+from airflow_provider_kaizala.push.subscriptions import Subscription, check_token
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -78,6 +78,17 @@ def test_a_connection_that_has_not_opted_in_is_not_looked_up() -> None:
             assert await admit(gate, subscription=Subscription(f"other{number}", "Group", "g1")) is None
         assert backend.reads == 0
         assert not gate._known
+
+    with_gate(scenario)
+
+
+def test_a_flood_of_checks_costs_one_lookup_in_a_while() -> None:
+    async def scenario(gate: Gate, backend: Backend, clock: Clock) -> None:
+        tokens = [check_token("first" if number % 2 else "wrong", "mine", "5") for number in range(1000)]
+        admitted = await asyncio.gather(*(gate.admits_check("mine", "5", token) for token in tokens))
+        assert admitted == [False, True] * 500
+        assert not await gate.admits_check("other", "5", check_token("first", "other", "5"))
+        assert backend.reads == 1
 
     with_gate(scenario)
 

@@ -19,10 +19,11 @@ from sqlalchemy.exc import OperationalError
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.push import announce, inbox, receiver
 from airflow_provider_kaizala.push.assets import asset_uri
-from airflow_provider_kaizala.push.bodies import MAX_BYTES
+from airflow_provider_kaizala.push.bodies import MAX_BYTES, read_object
+from airflow_provider_kaizala.push.events import KaizalaEvent
 from airflow_provider_kaizala.push.gate import Refusals
 from airflow_provider_kaizala.push.settings import PushSettings
-from airflow_provider_kaizala.push.subscriptions import Subscription
+from airflow_provider_kaizala.push.subscriptions import Subscription, check_token
 from airflow_provider_kaizala.push.tables import bell, event
 from tests.unit.push.sender import (
     GROUP,
@@ -72,6 +73,59 @@ def test_no_other_token_is_echoed(sender: Sender, query: str) -> None:
 @pytest.mark.parametrize("conn_id", ["other", "", "kaizala_default/x", "_events", "kaizala_default%00"])
 def test_nothing_is_echoed_for_a_connection_that_has_not_opted_in(sender: Sender, conn_id: str) -> None:
     assert answer(sender.request("GET", f"/kaizala/{conn_id}?validationToken=5")) == NOT_FOUND
+
+
+# --- the check -----------------------------------------------------------------------------------------------------------------
+
+
+def check(sender: Sender, conn_id: str = "kaizala_default", nonce: str = "5", secret: str = SECRET) -> Any:
+    token = check_token(secret, conn_id, nonce)
+    url = f"/kaizala/{conn_id}?{httpx.QueryParams({'check': nonce})}"
+    return answer(sender.request("POST", url, headers={"kz-callback-token": token}))
+
+
+def test_whoever_has_the_secret_can_check_that_events_are_taken(sender: Sender) -> None:
+    assert check(sender) == (200, b"5")
+    assert check(sender, nonce="1" * 100) == (200, b"1" * 100)
+    assert stored() == []
+
+
+def test_a_check_tells_a_stranger_nothing(sender: Sender) -> None:
+    assert check(sender, conn_id="other") == NOT_FOUND
+    assert check(sender, secret="another secret") == NOT_FOUND
+    assert check(sender, nonce="1" * 101) == NOT_FOUND
+    url = "/kaizala/kaizala_default?check=5"
+    for token in ("", SUBSCRIPTION.token(SECRET), check_token(SECRET, "kaizala_default", "6")):
+        assert answer(sender.request("POST", url, headers={"kz-callback-token": token})) == NOT_FOUND
+
+
+@pytest.mark.parametrize("secret", ["", None])
+def test_a_check_of_a_connection_without_a_secret_fails(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch, secret: str | None
+) -> None:
+    define_connection(monkeypatch, "kaizala_default", webhook_secret=secret)
+    assert check(sender) == NOT_FOUND
+
+
+def test_a_check_of_a_connection_that_does_not_exist_fails(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_KAIZALA_DEFAULT")
+    assert check(sender) == NOT_FOUND
+    assert sender.request("GET", "/kaizala/kaizala_default?validationToken=5").status_code == 200
+
+
+def test_a_token_of_a_check_opens_nothing(sender: Sender) -> None:
+    token = check_token(SECRET, "kaizala_default", SUBSCRIPTION.on)
+    assert answer(sender.post(headers={"kz-callback-token": token})) == NOT_FOUND
+
+
+def test_a_check_while_the_connection_cannot_be_read(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(conn_id: str) -> None:
+        raise ConnectionError("no route to the vault")
+
+    monkeypatch.setattr(receiver, "read_secret", fail)
+    assert check(sender)[0] == 503
 
 
 # --- who is refused ----------------------------------------------------------------------------------------------------------
@@ -280,10 +334,10 @@ def test_an_event_is_stored_as_it_came(sender: Sender) -> None:
     )
     assert (row.event_id, row.event_type) == ("e1", "TextMessageCreated")
     with create_session() as session:
-        (event_read,) = inbox.read(session, "kaizala_default", GROUP)
-    assert event_read.text == "Grüße 😀\x00"
-    assert event_read.cursor == row.id
-    assert began <= event_read.received_at <= datetime.now(tz=UTC)
+        ((row_id, received_at, text),), _ = inbox.page(session, "kaizala_default", GROUP)
+    assert KaizalaEvent.read(read_object(text)).text == "Grüße 😀\x00"
+    assert row_id == row.id
+    assert began <= received_at <= datetime.now(tz=UTC)
 
 
 def test_an_event_of_an_unknown_type_is_kept(sender: Sender) -> None:
@@ -345,10 +399,8 @@ def test_many_at_once_are_numbered_in_the_order_of_commits(sender: Sender) -> No
         while True:
             is_last = done.is_set()
             with create_session(scoped=False) as session:
-                seen.extend(
-                    each.cursor
-                    for each in inbox.read(session, "kaizala_default", after=seen[-1] if seen else 0)
-                )
+                found, _ = inbox.page(session, "kaizala_default", after=seen[-1] if seen else 0)
+            seen.extend(row_id for row_id, _, _ in found)
             if is_last:
                 return
 

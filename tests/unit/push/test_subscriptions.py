@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
-from airflow_provider_kaizala.push.subscriptions import Subscription, derive
+from airflow_provider_kaizala.push.subscriptions import Subscription, check_token, derive, listener_token
 
 GROUP = Subscription("kaizala_default", "Group", "74943849802190eaea3810")
 
@@ -65,6 +65,10 @@ def test_each_subscription_has_a_token_of_its_own() -> None:
 def test_purposes_cannot_be_confused() -> None:
     assert derive("s", "a", "bc") != derive("s", "ab", "c")
     assert derive("s", "callback", "c", GROUP.on) != derive("s", "listen", "c")
+    assert check_token("s", "c", GROUP.on) not in (
+        derive("s", "callback", "c", GROUP.on),
+        listener_token("s", "c"),
+    )
 
 
 def test_without_a_secret_there_is_no_token() -> None:

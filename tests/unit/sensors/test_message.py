@@ -148,7 +148,17 @@ def test_only_chosen_people_count(stored: StoredEvents, run_task: Any) -> None:
     stored.message("three", RAVI)
     result = run_task(wait(people=[MEERA]), dag_run=RUN)
     assert (result["message"]["text"], result["met"]) == ("two", True)
-    assert texts(result) == ["one", "two", "three"], "all that match are listed, as with voters"
+    assert texts(result) == ["two"]
+
+
+def test_the_result_holds_a_limited_number_of_messages(stored: StoredEvents, run_task: Any) -> None:
+    stored.size = 500
+    stored.message("first", MEERA)
+    for number in range(1000):
+        stored.message(f"{number}", RAVI)
+    result = run_task(wait(until=2), dag_run=RUN)
+    assert texts(result) == ["first", *(f"{number}" for number in range(900, 1000))]
+    assert result["answered_by"] == ["Name of 3", "Name of 2"]
 
 
 def test_people_who_are_not_in_the_group(stored: StoredEvents, run_task: Any) -> None:
@@ -232,7 +242,7 @@ def test_what_travels_to_the_triggerer(stored: StoredEvents, run_task: Any) -> N
     with pytest.raises(TaskDeferred) as deferred:
         run_task(wait(pattern="done", people=[MEERA], reply_to="r1", deferrable=True), dag_run=RUN)
     found = Wait.from_wire(deferred.value.trigger.serialize()[1]["wait"])
-    assert found.subject == Messages(GROUP, "kaizala_default", STARTED, "done", "r1", ASHA)
+    assert found.subject == Messages(GROUP, "kaizala_default", STARTED, "done", "r1", ASHA, (MEERA,))
     assert (found.settled, found.voters) == (True, (MEERA,))
 
 

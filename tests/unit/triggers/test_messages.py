@@ -12,7 +12,7 @@ from airflow_provider_kaizala.triggers import KaizalaWaitTrigger, doorbells, sou
 from airflow_provider_kaizala.waiting.rules import AnyAnswer
 from airflow_provider_kaizala.waiting.subjects import Messages
 from airflow_provider_kaizala.waiting.wait import Wait
-from tests.unit.conftest import ASHA, GROUP, RAVI
+from tests.unit.conftest import ASHA, GROUP, MEERA, RAVI
 from tests.unit.stored_events import StoredEvents
 from tests.unit.triggers.conftest import BEGIN
 
@@ -71,6 +71,24 @@ def test_a_wait_that_the_worker_could_not_settle(stage: Any, stored: StoredEvent
     event = stage.event(trigger(subject, settled=False))
     assert [each["answers"]["text"] for each in event["seen"]["result"]["answers"]] == ["answered"]
     assert event["wait"]["subject"]["ignored"] == ASHA
+
+
+def test_messages_that_do_not_count_are_not_kept(stage: Any, stored: StoredEvents) -> None:
+    """Else the event, the XCom and each look would grow with what others write."""
+    stored.size = 500
+    only = Messages(GROUP, "kaizala_default", BEGIN, ignored=ASHA, people=(MEERA,))
+
+    async def scene() -> list[list[str]]:
+        for number in range(5000):
+            stored.message(f"{number}", RAVI)
+        stored.message("hers", MEERA)
+        async with stage.waits(only, about()) as told:
+            await asyncio.sleep(30)
+            return [texts(each[-1]) for each in told]
+
+    hers, everyones = stage.play(scene)
+    assert hers == ["hers"]
+    assert everyones == [*(f"{number}" for number in range(4901, 5000)), "hers"]
 
 
 def test_one_reading_for_all_waits_in_a_group(stage: Any, stored: StoredEvents) -> None:

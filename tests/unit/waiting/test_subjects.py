@@ -69,7 +69,7 @@ FORMS = [
         },
     ),
     (
-        Messages("G", "conn", SINCE, "^done", "r1", ASHA),
+        Messages("G", "conn", SINCE, "^done", "r1", ASHA, (RAVI,)),
         {
             "kind": "messages",
             "group_id": "G",
@@ -78,6 +78,7 @@ FORMS = [
             "pattern": "^done",
             "reply_to": "r1",
             "ignored": ASHA,
+            "people": [RAVI],
         },
     ),
     (NewMembers("G"), {"kind": "new_members", "group_id": "G", "before": None}),
@@ -382,6 +383,23 @@ def test_messages_of_the_connector_do_not_count():
     assert [each.response_id for each in details.responses] == ["his"]
     assert texts(begun, *events) == ["his"], "nor at a later look"
     assert texts(Messages("g", "c", SINCE, ignored=""), *events) == ["mine", "his"]
+
+
+def test_messages_of_chosen_people():
+    events = [event("hers", MEERA), event("his", RAVI)]
+    assert Messages("g", "c", SINCE, people=(MEERA,)).answers(events) == Messages("g", "c", SINCE).answers(
+        events[:1]
+    )
+
+
+def test_the_newest_messages_are_kept_and_the_newest_of_each_person():
+    subject = Messages("g", "c", SINCE)
+    events = [event("old", RAVI), event("his", RAVI), event("hers", MEERA)]
+    events += [event(f"{number}", ASHA) for number in range(200)]
+    answers = subject.answers(events)
+    kept = [each.response_id for each in subject.newest(answers)]
+    assert kept == ["his", "hers", *(f"{number}" for number in range(100, 200))]
+    assert list(subject.newest(answers[:100])) == answers[:100]
 
 
 def test_messages_are_not_read_from_kaizala():
