@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,9 @@ for _name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
     os.environ.pop(_name, None)
 (_home / "authorities").mkdir()
 os.environ["SSL_CERT_DIR"] = str(_home / "authorities")
+
+# A shell that starts the tests in the background lets them, and all processes that they start, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # PINs are hashed slowly on purpose, and each reset of a server hashes those of the seed.
 hashing.PIN_COST = (1, 8, 1)
