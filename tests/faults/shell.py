@@ -110,7 +110,12 @@ class Shell:
         }
         self._started: list[subprocess.Popen[str] | Terminal] = []
         self.env = {
-            **{name: value for name, value in os.environ.items() if "AIRFLOW" not in name},
+            # readline, which pytest imports, sets the size of the terminal for the processes that it starts
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if "AIRFLOW" not in name and name not in ("COLUMNS", "LINES")
+            },
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "PYTHONPATH": os.pathsep.join(sys.path),
