@@ -25,8 +25,8 @@ OLDEST_PYTHON = "3.11"
 NEWER_PYTHONS = ("3.12", "3.13")
 PRE = "pre"
 TOOLS = (
-    "apache-airflow-providers-standard", "hypothesis", "jsonschema", "psycopg[binary]", "pytest", "pytest-timeout", "pytest-xdist",
-    "redis",
+    "apache-airflow-providers-standard", "asyncpg", "hypothesis", "jsonschema", "psycopg[binary]", "psycopg2-binary", "pytest",
+    "pytest-timeout", "pytest-xdist", "redis",
 )  # fmt: skip
 PARALLEL = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 #: what is run on each version; each process begins with a fresh database of Airflow
@@ -35,8 +35,10 @@ SUITES = {
     "airflow": ("tests/airflow", *PARALLEL),
     "e2e": ("tests/e2e/test_store_opening.py",),
 }
-#: warnings of other versions' dependencies are not ours, and pytest's log capture collides with Airflow 2's
-PYTEST = ("-q", "-W", "ignore", "-o", "filterwarnings=", "-p", "no:logging", "-p", "no:cacheprovider")
+#: warnings of other versions' dependencies are not ours
+PYTEST = ("-q", "-W", "ignore", "-o", "filterwarnings=", "-p", "no:cacheprovider")
+#: pytest's log capture collides with Airflow 2's
+PYTEST_OF_2 = ("-p", "no:logging")
 
 
 def all_versions() -> list[str]:
@@ -108,11 +110,12 @@ def environment(version: str, python: str, wheel: Path) -> Path:
     return folder
 
 
-def run_suite(folder: Path, copy: Path, arguments: list[str]) -> int:
+def run_suite(folder: Path, copy: Path, version: str, arguments: list[str]) -> int:
     """Run pytest in an environment, and return its exit code. What a version lacks is skipped, in CI too."""
     environ = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "CI")}
     environ["KAIZALA_SERVER_PYTHON"] = sys.executable
-    command = [str(folder / "bin" / "python"), "-m", "pytest", *PYTEST, *arguments]
+    command = [str(folder / "bin" / "python"), "-m", "pytest", *PYTEST]
+    command += [*(PYTEST_OF_2 if version.startswith("2.") else ()), *arguments]
     return subprocess.run(command, cwd=copy, env=environ, check=False).returncode
 
 
@@ -136,7 +139,7 @@ def run_version(named: str, wheel: Path, chosen: list[str]) -> tuple[str, bool]:
     for suite, arguments in ({"chosen": chosen} if chosen else SUITES).items():
         print(f"\n=== Airflow {version}, Python {python}: {suite}", flush=True)
         began = time.monotonic()
-        code = run_suite(folder, copy, [*arguments])
+        code = run_suite(folder, copy, version, [*arguments])
         failed = failed or code != 0
         results.append(f"{suite} {'failed' if code else 'passed'} ({time.monotonic() - began:.0f} s)")
     return f"{version}: {', '.join(results)}" if optional else ", ".join(results), failed and not optional

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
@@ -67,7 +68,10 @@ class Postgres:
         if self._owner:
             shutil.chown(folder, "postgres")
         self._port = free_port()
-        self.url = f"postgresql+psycopg://postgres@127.0.0.1:{self._port}/postgres"
+        driver = (
+            "psycopg" if sqlalchemy.__version__ >= "2" else "psycopg2"
+        )  # 1.4, of Airflow 2 and 3.0, knows no newer
+        self.url = f"postgresql+{driver}://postgres@127.0.0.1:{self._port}/postgres"
         subprocess.run(
             [program("initdb"), "-D", f"{folder}/data", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-locale"],
             check=True,

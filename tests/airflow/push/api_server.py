@@ -46,6 +46,7 @@ class ApiServer(Running):
             "extra": {"webhook_secret": SECRET},
         }
         (folder / "dags").mkdir()
+        asynchronous = database if "+psycopg:" in database else "sqlite+aiosqlite://"
         self.env = {
             **{name: value for name, value in os.environ.items() if "AIRFLOW" not in name},
             "NO_PROXY": "localhost,127.0.0.1",
@@ -56,8 +57,8 @@ class ApiServer(Running):
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
-            # by default asyncpg's, which is not installed; psycopg does both
-            **({"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": database} if "psycopg" in database else {}),
+            # by default asyncpg's, which is not installed; psycopg does both, and with psycopg2 nothing here uses the other
+            **({"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": asynchronous} if "psycopg" in database else {}),
             "AIRFLOW__KAIZALA__WEBHOOK_CONNECTIONS": "kaizala_default, missing",
             "AIRFLOW_CONN_KAIZALA_DEFAULT": json.dumps(connection),
             "PYTHONUNBUFFERED": "1",

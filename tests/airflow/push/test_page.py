@@ -11,6 +11,7 @@ pytest.importorskip("airflow.api_fastapi.core_api.security", reason="Airflow 2 s
 
 from sqlalchemy.orm import Session
 
+from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.push.page.deliveries import SPANS, Run, count_bars, read_stored
 from airflow_provider_kaizala.push.page.waits import read_waits
 from demo.airflow_ui import Rows, wire
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(300)]
 
 
+@pytest.mark.skipif(not compat.AIRFLOW_V_3_3_PLUS, reason="the rows that it writes are those of Airflow 3.3")
 def test_open_waits_and_deliveries_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
     server = ApiServer(tmp_path, create_database(postgres_url))
     try:

@@ -57,7 +57,8 @@ def test_asset_events_are_made_with_arguments_that_airflow_names() -> None:
     """It would take and ignore an argument that it has renamed."""
     assert announce.can_ring()
     parameters = inspect.signature(AssetManager.register_asset_change).parameters
-    assert set(announce.NEEDED) | set(announce.NEWER) <= set(parameters)
+    assert set(announce.NEEDED) <= set(parameters)
+    assert set(announce.NEWER) <= set(parameters) or not compat.AIRFLOW_V_3_3_PLUS
     assert all(parameters[name].kind is inspect.Parameter.KEYWORD_ONLY for name in announce.NEEDED)
     assert {"name", "uri"} <= set(AssetActive.__table__.columns.keys())
 
@@ -103,6 +104,9 @@ def test_an_airflow_without_the_newer_arguments(
     assert len(asset_events()) == 1
 
 
+@pytest.mark.skipif(
+    not compat.AIRFLOW_V_3_3_PLUS, reason="before Airflow 3.3, listeners are called in the transaction"
+)
 def test_listeners_hear_of_asset_events_after_the_commit(
     sender: Sender,
     declare: Callable[..., None],
@@ -142,6 +146,7 @@ def test_what_airflow_records_of_tries_and_schedules() -> None:
 # --- the plugin --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.skipif(not compat.has_page(), reason="Airflow 3.0 shows no page")
 def test_the_plugin_mounts_the_receiver_and_the_page() -> None:
     receiver, page = KaizalaPlugin().fastapi_apps
     assert (receiver["url_prefix"], receiver["name"]) == ("/kaizala", "Kaizala")
@@ -150,6 +155,7 @@ def test_the_plugin_mounts_the_receiver_and_the_page() -> None:
         assert isinstance(each["app"], FastAPI), "else Airflow runs no lifespan"
 
 
+@pytest.mark.skipif(not compat.has_page(), reason="Airflow 3.0 shows no page")
 def test_an_invalid_option_does_not_keep_the_api_server_from_starting(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -232,7 +238,7 @@ def test_the_migrations_make_the_tables_that_are_described(
             opts={
                 "compare_type": True,
                 "include_object": lambda _object, name, kind, *_: (
-                    kind != "table" or name != "alembic_version_kaizala"
+                    kind != "table" or name not in ("alembic_version_kaizala", "sqlite_sequence")
                 ),
             },
         )
