@@ -19,6 +19,6 @@ class Observer:
     def throttled(self, call: Call[Any], seconds: float, by: str) -> None:
         """Take note that a call has to wait.
 
-        :param seconds: how long; 0 if there is no time left to wait, so that the call fails
+        :param seconds: how long; 0 if no time is left, in which case the call fails
         :param by: ``"kaizala"`` for a throttle of the service, ``"calls_per_minute"`` for the limit of the connection
         """

@@ -173,13 +173,9 @@ def prune(session: Session, settings: PushSettings, now: datetime) -> int:
     )
     ids = list(session.scalars(old))
     if not ids:
-        kept = [
-            tuple(row)
-            for row in session.execute(
-                select(func.count(), *_WEBHOOK).group_by(*_WEBHOOK).order_by(func.count().desc())
-            )
-        ]
-        surplus = sum(count for count, *_ in kept) - settings.keep_events
+        count = func.count()
+        kept = session.execute(select(count, *_WEBHOOK).group_by(*_WEBHOOK).order_by(count.desc())).all()
+        surplus = sum(row[0] for row in kept) - settings.keep_events
         if surplus > 0:
             _, *most = kept[0]
             theirs = select(_events.id).where(

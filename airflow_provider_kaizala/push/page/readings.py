@@ -54,7 +54,7 @@ class Item(Value):
     fresh: ClassVar[float]
 
     def reading(self, connection: KaizalaConnection, before: Any) -> Reading[Any]:
-        """Read it.
+        """Return the calls that read it.
 
         :param before: what was read last, or None
         """
