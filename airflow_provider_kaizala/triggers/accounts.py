@@ -80,6 +80,9 @@ class Account:
         poll = self._polls.get(key)
         if poll is None:
             poll = self._polls[key] = Poll(self, subject)
+        elif any(each.is_up for each in self.bells):
+            # what an event told of before, to the worker's last look or to another triggerer, rings for this wait no more
+            poll.ring()
         feed = feed or Feed(interval)
         poll.add(subject, feed)
         try:

@@ -130,7 +130,22 @@ class Scene:
             except (requests.RequestException, OperationalError):
                 return False
 
-        wait_for(what, is_ready, seconds, self.revive)
+        try:
+            wait_for(what, is_ready, seconds, self.revive)
+        except RuntimeError as error:
+            raise AssertionError(f"{error}\n{self.situation()}") from None
+
+    def situation(self) -> str:
+        """Return what the database and the logs say, for a test that has failed."""
+        waits = (
+            "SELECT map_index, ti.state, try_number, max_tries, trigger_id, triggerer_id, next_method, trigger_timeout "
+            "FROM task_instance AS ti LEFT JOIN trigger ON trigger_id = trigger.id WHERE dag_id = 'waits' ORDER BY map_index"
+        )
+        jobs = "SELECT id, job_type, state, start_date, latest_heartbeat FROM job ORDER BY id"
+        found = [f"answered {self.answered}", *map(str, self.sql(waits)), *map(str, self.sql(jobs))]
+        for name in self.stack.processes.running:
+            found += [f"--- {name}", *self.stack.processes.log(name).splitlines()[-60:]]
+        return "\n".join(found)
 
     # --- people --------------------------------------------------------------------------------------------------------------
 
