@@ -110,10 +110,11 @@ class Conversation:
         self.console.print(Text(f"  {who} ", style=style) + Text(what))
 
 
-def follow(stack: Stack, console: Console, you: str | None = None) -> bool:
+def follow(stack: Stack, console: Console, you: str | None = None, seconds: float = SECONDS) -> bool:
     """Run the DAG, print what happens, and return whether it ended as expected.
 
     :param you: phone number of the person who answers by hand; the run then takes as long as the DAG waits
+    :param seconds: how long the run may take otherwise
     """
     conversation = Conversation(stack, console, you)
     run_id = stack.trigger(DAG_ID)
@@ -121,7 +122,7 @@ def follow(stack: Stack, console: Console, you: str | None = None) -> bool:
     if you:
         invite(stack, console, you)
     states: dict[str, str] = {}
-    until = float("inf") if you else time.monotonic() + SECONDS
+    until = float("inf") if you else time.monotonic() + seconds
     while time.monotonic() < until:
         stack.processes.check()
         conversation.look([kind for task, kind in WAITS.items() if states.get(task) not in NOT_YET])
@@ -141,7 +142,7 @@ def follow(stack: Stack, console: Console, you: str | None = None) -> bool:
                 )
             return run == "success" and reported
         time.sleep(0.5)
-    console.print(f"[red]the run did not end within {SECONDS} s[/red]")
+    console.print(f"[red]the run did not end within {seconds:g} s[/red]")
     return False
 
 

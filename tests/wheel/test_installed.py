@@ -162,6 +162,13 @@ def test_without_the_extra_the_server_says_what_to_install(bare: Environment) ->
     assert "Traceback" not in said
 
 
+def test_without_a_connection_the_command_says_what_to_do(bare: Environment) -> None:
+    said = bare.run("airflow-kaizala", "send", "Hello", "--conn-id", "nowhere", expect=2)
+    assert "error: " in said
+    assert "nowhere" in said
+    assert "Traceback" not in said
+
+
 def test_a_type_checker_reads_our_types(bare: Environment, tmp_path: Path) -> None:
     """mypy follows an installed package only if it has ``py.typed``; tests/typing has the rest."""
     (tmp_path / "typed.py").write_text(TYPED)
@@ -183,6 +190,10 @@ def test_the_server_runs_and_the_hook_posts(full: Environment, server: KaizalaSe
     reference_id = full.run("python", "-c", POST).split()[-1]
     (posted,) = (each for each in server.feed(GROUP) if each.get("text") == "Hello from the wheel")
     assert posted["referenceId"] == reference_id
+    full.run("airflow-kaizala", "check")
+    sent = json.loads(full.run("airflow", "kaizala", "send", "Hello from the shell", "--output", "json"))
+    (posted,) = (each for each in server.feed(GROUP) if each.get("text") == "Hello from the shell")
+    assert posted["referenceId"] in json.dumps(sent)
 
 
 def test_the_pytest_plugin_tests_a_users_dag(full: Environment) -> None:
