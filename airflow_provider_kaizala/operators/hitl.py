@@ -15,9 +15,9 @@ from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Poll, Sent, Survey
 from airflow_provider_kaizala.client.models.wire import iso
 from airflow_provider_kaizala.hooks import telemetry
-from airflow_provider_kaizala.operators.ask import Asked, KaizalaQuestionOperator, QuestionArguments
 from airflow_provider_kaizala.operators.decision import ITS_OWN_RULE, ApprovalMixin
 from airflow_provider_kaizala.operators.plain_text import plain_text
+from airflow_provider_kaizala.operators.question import Asked, KaizalaQuestionOperator, QuestionArguments
 from airflow_provider_kaizala.tasks import farewell
 from airflow_provider_kaizala.tasks.arguments import is_literal
 from airflow_provider_kaizala.tasks.state import TaskState, deadline

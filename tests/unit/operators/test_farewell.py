@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowException, TaskDeferred
 
 from airflow_provider_kaizala import compat
 from airflow_provider_kaizala import operators as ops
-from airflow_provider_kaizala.operators import ask
+from airflow_provider_kaizala.operators import question
 from airflow_provider_kaizala.tasks import farewell
 
 RAVI = "+910000000002"
@@ -132,7 +132,7 @@ def test_a_lock_that_the_task_holds_does_not_stop_it_from_ending(stopped, asked,
         with lock:
             return False
 
-    monkeypatch.setattr(ask, "LAST_WORDS", 0.2)
+    monkeypatch.setattr(question, "LAST_WORDS", 0.2)
     monkeypatch.setattr(farewell, "kill_ends_question", needs_the_lock)
     with lock:
         stopped()
