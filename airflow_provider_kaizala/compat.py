@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -245,7 +246,7 @@ class SkipBelow:
             """Skip the tasks of a mapped instance where Airflow 3's ``SkipMixin`` does nothing."""
             if map_index < 0:
                 super()._set_state_to_skipped(tasks, map_index)
-            from airflow.sdk.exceptions import DownstreamTasksSkipped
+            from airflow.providers.common.compat.sdk import DownstreamTasksSkipped
 
             below = (self.dag.get_task(each if isinstance(each, str) else each[0]) for each in tasks)
             skipped = [(each.task_id, map_index) for each in below if self._is_of_this_instance(each)]
@@ -281,6 +282,20 @@ def need_hitl() -> None:
             "KaizalaHITLOperator and KaizalaHITLApprovalOperator need apache-airflow-providers-standard, which comes with Airflow 3: "
             f"pip install apache-airflow-providers-standard ({error})"
         ) from error
+
+
+def hitl_arguments(response_timeout: timedelta | None) -> dict[str, Any]:
+    """Return ``response_timeout`` for Airflow's ``HITLOperator``; nothing where the standard provider is too old to take it."""
+    from airflow.providers.standard.operators.hitl import HITLOperator
+
+    is_known = "response_timeout" in signature(HITLOperator.__init__).parameters
+    return {"response_timeout": response_timeout} if is_known else {}
+
+
+def add_to_hitl_summary(operator: Any, **facts: Any) -> None:
+    """Add to what listeners are told of a question; older standard providers have one dict for all of it."""
+    extra = getattr(operator, "hitl_summary_extra", None)
+    (operator.hitl_summary if extra is None else extra).update(facts)
 
 
 def required_action(context: Any) -> str:

@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import airflow_provider_kaizala
 from benchmarks import peers
 from benchmarks.processes import run_to_end
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 NAME = "imports"
 OWNS = ("imports.",)
 LEAST_ROUNDS = 9
-PACKAGE = "airflow_provider_kaizala"
 PEERS = {
     "slack": ["airflow.providers.slack.operators.slack"],
     "http": ["airflow.providers.http.operators.http", "airflow.providers.http.sensors.http"],
@@ -45,10 +45,11 @@ RATIOS = {f"ours_over_{peer}": ("ours", peer) for peer in PEERS} | {
 
 def our_modules() -> list[str]:
     """Return all modules of our operators and sensors; without those for Human-in-the-loop where Airflow has none."""
+    package = Path(airflow_provider_kaizala.__file__).parent
     files = [
-        file.relative_to(peers.ROOT).with_suffix("")
+        file.relative_to(package.parent).with_suffix("")
         for kind in ("operators", "sensors")
-        for file in sorted((peers.ROOT / PACKAGE / kind).rglob("*.py"))
+        for file in sorted((package / kind).rglob("*.py"))
         if file.name != "__init__.py"  # imported with what is in its folder
     ]
     airflow = find_spec("airflow")

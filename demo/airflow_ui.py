@@ -53,9 +53,11 @@ class Rows:
         self._tables = found.tables
 
     def add(self, table: str, **values: Any) -> Any:
-        """Add a row; return its primary key if that is one column."""
+        """Add a row; return its primary key if that is one column. Columns that this Airflow does not have are left out."""
+        found = self._tables[table]
         with self.engine.begin() as connection:
-            result = connection.execute(self._tables[table].insert().values(**values))
+            known = {name: value for name, value in values.items() if name in found.c}
+            result = connection.execute(found.insert().values(**known))
             return result.inserted_primary_key[0] if result.inserted_primary_key else None
 
     def _has(self, table: str, **values: Any) -> bool:

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,13 @@ os.environ.update(
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_home / 'airflow.db'}",
     }
 )
+
+if (
+    (3, 0) <= tuple(map(int, version("apache-airflow").split(".")[:2])) < (3, 2)
+):  # newer ones find it in the provider's metadata
+    os.environ["AIRFLOW__DATABASE__EXTERNAL_DB_MANAGERS"] = (
+        "airflow_provider_kaizala.push.db.KaizalaDBManager"
+    )
 
 # Each client of httpx reads all certificate authorities, which takes longer than most tests; these here speak to this
 # machine, and the few that test TLS name authorities of their own.

@@ -145,9 +145,10 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
             body=body,
             defaults=defaults if defaults is None or isinstance(defaults, str) else list(defaults),
             multiple=checks.flag("multiple", multiple),
-            response_timeout=response_timeout,
+            **compat.hitl_arguments(response_timeout),
             **kwargs,
         )
+        self.response_timeout = getattr(self, "response_timeout", response_timeout)
         self.due = (self.response_timeout or MONTH) if due is None else due
         if self.response_timeout and self.remind_every:
             check_times(0, self.response_timeout.total_seconds(), self.remind_every)
@@ -238,7 +239,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         with suppress(*compat.hitl_waits()):  # Airflow's operator asks too, and would then begin to wait
             HITLOperator.execute(self, context)
         if wait.deadline is not None:
-            self.hitl_summary_extra["timeout_datetime"] = wait.deadline.isoformat()
+            compat.add_to_hitl_summary(self, timeout_datetime=wait.deadline.isoformat())
         state.set("wait", wait.to_wire())
         return self.park(wait, context)
 
@@ -398,7 +399,7 @@ class KaizalaHITLApprovalOperator(ApprovalMixin, KaizalaHITLOperator, SkipMixin)
     def concluded(self, outcome: dict[str, Any], context: Context) -> Any:
         """Say whether it is approved, and deal with the tasks below."""
         approved = outcome["chosen_options"] == [self.approve]
-        self.hitl_summary_extra["approved"] = approved
+        compat.add_to_hitl_summary(self, approved=approved)
         if outcome["answered_in"] == "kaizala":
             by = self.sides(outcome.get("chosen_by") or {})
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -16,13 +15,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def airflow_db() -> None:
     """A migrated metadata database, with the receiver's tables."""
-    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_2_PLUS
     from airflow.utils.db import initdb
 
-    if not AIRFLOW_V_3_2_PLUS:  # newer ones find it in the provider's metadata
-        os.environ["AIRFLOW__DATABASE__EXTERNAL_DB_MANAGERS"] = (
-            "airflow_provider_kaizala.push.db.KaizalaDBManager"
-        )
     initdb()
 
 

@@ -453,8 +453,9 @@ WAYS = {
     "sensor, deferrable": Sensor("sensor, deferrable", deferrable=True),
     "operator, in the worker": Asking("operator, in the worker", deferrable=False),
     "operator, deferrable": Asking("operator, deferrable", deferrable=True),
-    "HITL": HITL("HITL"),
 }
+if compat.has_hitl():
+    WAYS["HITL"] = HITL("HITL")
 
 
 @dataclass(frozen=True)
@@ -543,6 +544,7 @@ class Run:
             map_index=-1,
             start_date=self.began,
             get_first_reschedule_date=lambda context: self.first_reschedule,
+            xcom_push=lambda **_: None,
         )
         context = {
             "ti": ti,

@@ -8,6 +8,9 @@ import sys
 from importlib import import_module
 
 import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_1_PLUS
+
+from airflow_provider_kaizala import compat
 
 #: what our modules take from Airflow, and so what Airflow loads anyway
 BARE = (
@@ -92,6 +95,9 @@ def test_a_dag_loads_only_the_operators_that_it_uses(loaded):
     assert not [name for name in names if ".client.calls." in name or name.endswith(".policy")]
 
 
+@pytest.mark.skipif(
+    AIRFLOW_V_3_0_PLUS and not AIRFLOW_V_3_1_PLUS, reason="Airflow 3.0 loads FastAPI itself to make a task"
+)
 def test_parsing_a_dag_loads_no_http_library(loaded):
     names = [*loaded["the hook"], *loaded["an operator"], *loaded["a DAG of ours"]]
     assert "airflow_provider_kaizala.sensors.response" in names
@@ -109,6 +115,8 @@ def test_a_lazy_package_brings_all_the_names_it_lists(package):
     module = import_module(f"airflow_provider_kaizala.{package}")
     assert module.__all__ == sorted(set(module.__all__))
     for name in module.__all__:
+        if "HITL" in name and not compat.has_hitl():
+            continue
         value = getattr(module, name)
         home = getattr(value, "__module__", module.__name__)
         assert home.startswith(module.__name__)

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 import airflow_provider_kaizala
-from airflow_provider_kaizala import __version__
+from airflow_provider_kaizala import __version__, compat
 from airflow_provider_kaizala.provider_info import get_provider_info
 
 
@@ -33,6 +33,8 @@ def test_the_form_is_as_airflow_wants_it():
 
 def test_the_check_would_see_a_mistake():
     wanted = schema("provider.yaml.schema.json")["properties"]["connection-types"]
+    if "conn-fields" not in json.dumps(wanted):
+        pytest.skip("this Airflow says nothing of the fields of connections")
     (shown,) = get_provider_info()["connection-types"]
     shown["conn-fields"]["timeout"].pop("label")
     with pytest.raises(jsonschema.ValidationError, match="'label' is a required property"):
@@ -60,7 +62,7 @@ def test_every_module_is_listed(room):
     (listed,) = get_provider_info()[room]
     package = importlib.import_module(f"{airflow_provider_kaizala.__name__}.{room}")
     inner = {
-        "operators": {"base", "plain_text"},
+        "operators": {"base", "plain_text", "question"},
         "hooks": {"budget", "connection", "connection_test", "fields", "telemetry", "token_store"},
         "sensors": {"base"},
         "triggers": {"accounts", "doorbells", "pacing", "poll", "sources"},
@@ -70,6 +72,8 @@ def test_every_module_is_listed(room):
     }
     assert set(listed["python-modules"]) == there
     for name in there:
+        if name.endswith(".hitl") and not compat.has_hitl():
+            continue
         importlib.import_module(name)
 
 
@@ -113,7 +117,7 @@ def test_the_handler_of_assets_and_the_manager_of_tables_are_there():
     (assets,) = info["asset-uris"]
     assert assets["schemes"] == ["kaizala"]
     assert info["dataset-uris"] == [assets], "Airflow 2 looks there, and Airflow 3 nowhere else"
-    for path in (assets["handler"], *info["db-managers"]):
+    for path in (assets["handler"], *(info["db-managers"] if compat.has_push() else ())):
         module, _, name = path.rpartition(".")
         assert getattr(importlib.import_module(module), name).__name__ == name
 

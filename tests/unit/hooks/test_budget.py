@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 
 import pytest
@@ -76,14 +75,13 @@ def test_the_password_is_masked(processes, own_redis, set_url, monkeypatch):
     assert masked == [PASSWORD]
 
 
-def test_an_invalid_option_fails_the_call_and_names_it(processes, set_url, connect, caplog):
+def test_an_invalid_option_fails_the_call_and_names_it(processes, set_url, connect, logs):
     pytest.importorskip("redis", reason="package redis is not installed")
-    caplog.set_level(logging.DEBUG)
     connect()
     set_url("amqp://guest:very-secret@rabbit/")
     with pytest.raises(KaizalaInputError, match=r"^\[kaizala\] budget_url .*'amqp'.* redis://") as caught:
         KaizalaHook().get_conn()
-    assert "very-secret" not in f"{caught.value} {caplog.text}"
+    assert "very-secret" not in f"{caught.value} {logs.text}"
 
 
 def test_a_missing_package_is_named(processes, set_url, connect, monkeypatch):

@@ -21,6 +21,7 @@ from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.tasks import wait_for_people
 from airflow_provider_kaizala.waiting.rules import AtLeast, People, Quorum
 from airflow_provider_kaizala.waiting.wait import Wait
+from tests.unit.task_instance import task_instance
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 POLL = {"task_id": "ask", "question": "Tea?", "options": ["Yes", "No"], "until": "any"}
@@ -332,7 +333,7 @@ class TestForgotten:
 
         def run(store, number=2, run_after=began, **changes):
             context = {
-                "ti": SimpleNamespace(max_tries=0 if number == 1 else 2, try_number=number),
+                "ti": task_instance(max_tries=0 if number == 1 else 2, try_number=number),
                 "dag_run": SimpleNamespace(run_after=run_after),
             }
             return a_try(functools.partial(run_task, **context), store, **changes)
@@ -494,10 +495,11 @@ LATE_ENDS = {"fail": "failed", "skip": "skipped", "return": (False, "ref-1")}
 def late(store, **changes):
     """How a task ends that Airflow resumes since its deferral has lasted too long."""
     task = ops.KaizalaAskPollOperator(**{**POLL, "deferrable": True, **changes})
+    context = {"ti": task_instance()}
+    if store:
+        context["task_state_store"] = store
     try:
-        result = task.resume_execution(
-            "__fail__", {"error": "Trigger timeout"}, {"task_state_store": store} if store else {}
-        )
+        result = task.resume_execution("__fail__", {"error": "Trigger timeout"}, context)
     except AirflowSensorTimeout:
         return "failed"
     except AirflowSkipException:

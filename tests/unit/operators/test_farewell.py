@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, TaskDeferred
@@ -13,6 +12,7 @@ from airflow_provider_kaizala import compat
 from airflow_provider_kaizala import operators as ops
 from airflow_provider_kaizala.operators import question
 from airflow_provider_kaizala.tasks import farewell
+from tests.unit.task_instance import task_instance
 
 RAVI = "+910000000002"
 
@@ -57,7 +57,7 @@ def stopped(asked, run_task, monkeypatch):
 
         monkeypatch.setattr(task, "pause", kill)
         monkeypatch.setattr(compat, "state_of_task", lambda ti: state)
-        ti = SimpleNamespace(try_number=try_number, max_tries=2, map_index=-1, xcom_push=lambda **_: None)
+        ti = task_instance(try_number=try_number, max_tries=2)
         with pytest.raises(Killed):
             run_task(task, ti=ti, task_state_store=store)
         return task
@@ -148,7 +148,7 @@ def test_a_failure_that_a_retry_may_fix_leaves_the_question_open(asked, run_task
         raise AirflowException("something else")
 
     task.pause = fail
-    ti = SimpleNamespace(try_number=1, max_tries=2, map_index=-1, xcom_push=lambda **_: None)
+    ti = task_instance(try_number=1, max_tries=2)
     with pytest.raises(AirflowException, match="something else"):
         run_task(task, ti=ti, task_state_store=store)
     assert texts(asked) == []

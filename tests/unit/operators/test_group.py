@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
@@ -17,6 +15,7 @@ from airflow_provider_kaizala.operators import (
     KaizalaCreateGroupOperator,
     KaizalaDetachSubGroupsOperator,
 )
+from tests.unit.task_instance import task_instance
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 GROUP = "11111111-1111-4111-8111-111111111111@1"
@@ -115,7 +114,7 @@ def a_try(server, run_task):
 
     def run(store=None, max_tries=0, **given):
         context = {} if store is None else {"task_state_store": store}
-        return run_task(create(**given), ti=SimpleNamespace(max_tries=max_tries), **context)
+        return run_task(create(**given), ti=task_instance(max_tries=max_tries), **context)
 
     return run
 

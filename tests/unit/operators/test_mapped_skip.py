@@ -5,13 +5,13 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, task, task_group
 
+pytest.importorskip("airflow.sdk", reason="before Airflow 3 skipping needs a database")
+
+from airflow.providers.common.compat.sdk import DAG, DownstreamTasksSkipped, task, task_group
+
+from airflow_provider_kaizala import compat
 from airflow_provider_kaizala import operators as ops
-
-skipped_by = pytest.importorskip(
-    "airflow.sdk.exceptions", reason="before Airflow 3 skipping needs a database"
-)
 
 GO = {"action_id": "act-1", "missing": [], "answers": []}
 REJECTED = {
@@ -63,7 +63,7 @@ def skips(decider, result, map_index):
     context = {"ti": ti, "task": decider}
     try:
         decider.finish(result, context)
-    except skipped_by.DownstreamTasksSkipped as skipped:
+    except DownstreamTasksSkipped as skipped:
         return list(skipped.tasks), ti.pushed
     return [], ti.pushed
 
@@ -150,9 +150,8 @@ def test_a_task_mapped_by_itself_skips_nothing(operator, given, result, logs):
     assert "Skipping" not in logs.text
 
 
+@pytest.mark.skipif(not compat.has_hitl(), reason="Airflow below 3.1 has no HITL")
 def test_a_rejection_in_airflow_skips_the_tasks_below_in_its_own_instance():
-    pytest.importorskip("airflow.providers.standard.operators.hitl", reason="Airflow below 3.1 has no HITL")
-
     def make(question):
         return ops.KaizalaHITLApprovalOperator(task_id="ask", subject=question, tell_group=False)
 
@@ -164,6 +163,6 @@ def test_a_rejection_in_airflow_skips_the_tasks_below_in_its_own_instance():
         "at": "2026-03-01T08:00:00+00:00",
     }
     context = {"ti": Instance(map_index=1, pushed={}, task=ask), "task": ask}
-    with pytest.raises(skipped_by.DownstreamTasksSkipped) as skipped:
+    with pytest.raises(DownstreamTasksSkipped) as skipped:
         ask.execute_complete(context, event=IN_AIRFLOW, carry={"asked": asked})
     assert skipped.value.tasks == [("each.pay", 1)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
@@ -12,6 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_kaizala import operators as ops
 from airflow_provider_kaizala.client.errors import KaizalaBadRequestError
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
+from tests.unit.task_instance import task_instance
 
 ASHA, RAVI = "+910000000001", "+910000000002"
 GROUP = "11111111-1111-4111-8111-111111111111@1"
@@ -46,7 +46,7 @@ def a_try(server, run_task):
 
     def run(case, store=None, max_tries=0, **changes):
         operator, given = case
-        ti = SimpleNamespace(max_tries=max_tries)
+        ti = task_instance(max_tries=max_tries)
         task = operator(task_id="post", **{**given, **changes})
         return run_task(task, ti=ti, task_state_store=store)
 

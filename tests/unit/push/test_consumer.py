@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowOptionalProviderFeatureException,
     Asset,
 )
+from airflow.sdk.definitions.asset import AssetUniqueKey
 
 from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client import requests_transport
@@ -24,6 +25,9 @@ from airflow_provider_kaizala.push.assets import asset_uri
 from airflow_provider_kaizala.push.feed import FeedError
 from airflow_provider_kaizala.push.subscriptions import Subscription
 from tests.unit.push.sender import GROUP, SECRET, SUBSCRIPTION, Sender, define_connection, message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ALL = Asset(asset_uri("kaizala_default", GROUP))
 JOBS = Asset(asset_uri("kaizala_default", GROUP, "JobResponse"))
@@ -76,19 +80,15 @@ class Airflow:
         self,
         number: int,
         schedule: Any = ALL,
-        triggered_by: dict[Asset, list[dict[str, Any]]] | None = None,
+        triggered_by: Sequence[Asset] = (),
         run: str = "run1",
     ) -> None:
         """Begin a try."""
-        triggering = {
-            asset: [SimpleNamespace(extra={"kaizala": extra} if extra else {}) for extra in extras]
-            for asset, extras in (triggered_by or {}).items()
-        }
         ti = SimpleNamespace(dag_id="dag", task_id="task", run_id=run, map_index=-1, id=UUID(int=number))
         self.context = {
             "ti": ti,
             "dag": DAG("dag", schedule=schedule),
-            "triggering_asset_events": triggering,
+            "triggering_asset_events": {AssetUniqueKey.from_asset(each): [] for each in triggered_by},
         }
 
 
@@ -113,7 +113,7 @@ def ids(*args: Any, **kwargs: Any) -> list[str]:
 
 def test_a_run_gets_all_events_that_are_not_processed(airflow: Airflow) -> None:
     airflow.post("e1", "e2")
-    airflow.begin(1, triggered_by={ALL: [{"cursor": 1}]})
+    airflow.begin(1, triggered_by=[ALL])
     events = list(kaizala_events())
     assert [(each.event_id, each.text, each.person.name) for each in events] == [
         ("e1", "Hello", "Asha"),
@@ -121,7 +121,7 @@ def test_a_run_gets_all_events_that_are_not_processed(airflow: Airflow) -> None:
     ]
     airflow.states[1] = "success"
     airflow.post("e3", "e4")
-    airflow.begin(2, triggered_by={ALL: [{"cursor": 4}]}, run="run2")
+    airflow.begin(2, triggered_by=[ALL], run="run2")
     assert ids() == ["e3", "e4"], "more than the events that started it"
 
 
@@ -214,7 +214,7 @@ def test_a_run_by_hand_reads_what_the_dag_is_scheduled_on(airflow: Airflow) -> N
 def test_a_run_reads_the_assets_that_started_it(airflow: Airflow) -> None:
     airflow.post("e1")
     airflow.post("e2", group_id="another")
-    airflow.begin(1, ALL | OTHER, {OTHER: [{"cursor": 2}], ELSEWHERE: [{}]})
+    airflow.begin(1, ALL | OTHER, [OTHER, ELSEWHERE])
     assert ids() == ["e2"]
 
 
@@ -229,12 +229,12 @@ def test_the_asset_may_be_named(airflow: Airflow) -> None:
 
 def test_asset_events_may_be_handed_over(airflow: Airflow) -> None:
     airflow.post("e1")
-    airflow.begin(1, OTHER, {OTHER: [{}]})
-    assert ids({ALL: []}) == ["e1"]
+    airflow.begin(1, OTHER, [OTHER])
+    assert ids({AssetUniqueKey.from_asset(ALL): []}) == ["e1"]
 
 
 def test_a_dag_without_a_kaizala_asset(airflow: Airflow) -> None:
-    airflow.begin(1, ELSEWHERE, {ELSEWHERE: [{}]})
+    airflow.begin(1, ELSEWHERE, [ELSEWHERE])
     with pytest.raises(AirflowFailException, match="found no Kaizala asset: the DAG is not scheduled on one"):
         kaizala_events()
 

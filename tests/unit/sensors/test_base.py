@@ -542,13 +542,13 @@ def test_a_wait_that_may_fail_is_skipped_after_its_deferral(kaizala, softly):
         ({"until": 1}, True),
     ],
 )
-def test_no_triggerer_ran_when_time_was_up(kaizala, given, ends):
+def test_no_triggerer_ran_when_time_was_up(kaizala, ti, given, ends):
     """Airflow ends such a wait itself, and brings nothing of it back; it ends the same way."""
     kaizala.survey(ASHA)
     sensor = wait(**{"until": 2, "deferrable": True, **given})
     if isinstance(ends, bool):
-        result = sensor.resume_execution("__fail__", {"error": "Trigger timeout"}, {})
+        result = sensor.resume_execution("__fail__", {"error": "Trigger timeout"}, {"ti": ti})
         assert (result["complete"], len(result["answers"])) == (ends, 1)
         return
     with pytest.raises(ends):
-        sensor.resume_execution("__fail__", {"error": "Trigger timeout"}, {})
+        sensor.resume_execution("__fail__", {"error": "Trigger timeout"}, {"ti": ti})

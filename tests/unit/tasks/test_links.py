@@ -25,7 +25,11 @@ class Pushes:
         self.xcoms, self.map_index = {}, -1
 
     def xcom_push(self, key, value):
-        self.xcoms[key] = value
+        if key.startswith("_link_"):  # Airflow 3.0 pushes outputs too
+            self.xcoms[key] = value
+
+    def get_first_reschedule_date(self, context):
+        return None
 
 
 @pytest.fixture
@@ -101,7 +105,8 @@ def test_ids_cannot_lead_elsewhere(own_server, ti):
 
 def test_a_link_that_cannot_be_pushed_fails_no_task(own_server, run_task, ti, logs):
     def fail(key, value):
-        raise RuntimeError("no XCom today")
+        if key.startswith("_link_"):
+            raise RuntimeError("no XCom today")
 
     ti.xcom_push = fail
     assert run_task(ops.KaizalaSendMessageOperator(task_id="tell", text="Hello"), ti=ti)["reference_id"]
