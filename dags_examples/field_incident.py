@@ -18,6 +18,7 @@ from airflow_provider_kaizala.operators import KaizalaAskJobOperator, KaizalaSen
 #: the crews that get the job, one after the other, and how long each has
 LEVELS = {"field": timedelta(hours=2), "area": timedelta(hours=4), "head_office": timedelta(days=1)}
 LAST = list(LEVELS)[-1]
+CREW = ["+910000000002", "+910000000003"]
 PEOPLE = {"type": "array", "items": {"type": "string", "pattern": r"^\+[0-9]{6,15}$"}, "minItems": 1}
 
 with DAG(
@@ -31,7 +32,7 @@ with DAG(
     params={
         "incident": Param("No power at pump 7", type="string", minLength=1),
         **{f"{level}_group": Param("", type="string") for level in LEVELS},
-        **{f"{level}_crew": Param(["+910000000002", "+910000000003"], **PEOPLE) for level in LEVELS},
+        **{f"{level}_crew": Param(CREW, **PEOPLE) for level in LEVELS},
     },
 ) as dag:
 
@@ -51,7 +52,7 @@ with DAG(
             task_id=level,
             title=title,
             group_id=f"{{{{ params.{level}_group }}}}",
-            assigned_to=dag.param(f"{level}_crew"),
+            assigned_to=dag.param(f"{level}_crew", CREW),  # the default is for Airflow 3.0 and 3.1
             until="any",
             timeout=time_to_solve,
             on_timeout="fail" if level == LAST else "return",

@@ -44,7 +44,7 @@ with DAG(
     KaizalaEnsureWebhooksOperator(
         task_id="ensure",
         public_url="{{ params.public_url }}",
-        group_ids=dag.param("groups"),
+        group_ids=dag.param("groups", []),  # the default is for Airflow 3.0 and 3.1
         remove_unneeded="{{ params.remove_unneeded }}",
         on_failure_callback=KaizalaNotifier("Kaizala may not reach Airflow any more: {{ exception }}"),
     )

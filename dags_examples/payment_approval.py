@@ -16,6 +16,7 @@ from airflow_provider_kaizala.notifications import KaizalaNotifier
 from airflow_provider_kaizala.operators import KaizalaApprovalOperator, KaizalaSendMessageOperator
 
 WHAT = "₹{{ '{:,.2f}'.format(params.amount) }} to {{ params.payee }}"
+APPROVERS = ["+910000000001", "+910000000002", "+910000000003"]
 A_NUMBER = {"type": "string", "pattern": r"^\+[0-9]{6,15}$"}
 
 with DAG(
@@ -29,9 +30,7 @@ with DAG(
     params={
         "payee": Param("Sharma Logistics", type="string", minLength=1),
         "amount": Param(48500, type="number", exclusiveMinimum=0),
-        "approvers": Param(
-            ["+910000000001", "+910000000002", "+910000000003"], type="array", items=A_NUMBER, minItems=2
-        ),
+        "approvers": Param(APPROVERS, type="array", items=A_NUMBER, minItems=2),
         "director": Param("+910000000001", **A_NUMBER),
     },
 ) as dag:
@@ -39,7 +38,7 @@ with DAG(
     approvers = KaizalaApprovalOperator(
         task_id="approvers",
         question=f"Pay {WHAT}?",
-        approvers=dag.param("approvers"),
+        approvers=dag.param("approvers", APPROVERS),  # the default is for Airflow 3.0 and 3.1
         quorum=2,
         timeout=timedelta(hours=4),
         on_timeout="skip",

@@ -6,12 +6,21 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_2_PLUS
+
 try:
     from airflow.dag_processing.dagbag import DagBag
 except ImportError:  # before Airflow 3.2
     from airflow.models.dagbag import DagBag
 
-__all__ = ["DagBag", "register"]
+#: for tests of what a callback is told
+callbacks_know_the_exception = pytest.mark.skipif(
+    AIRFLOW_V_3_0_PLUS and not AIRFLOW_V_3_2_PLUS,
+    reason="dag.test() of Airflow 3.0 and 3.1 gives callbacks no exception",
+)
+
+__all__ = ["DagBag", "callbacks_know_the_exception", "register"]
 
 
 def register(dag: Any) -> None:

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import DAG, TaskGroup, task
 from airflow_provider_kaizala import operators as ops
 from demo.people import ASHA, MEERA, RAVI
 from demo.stack import GROUP
+from tests.airflow.dag_bag import callbacks_know_the_exception
 
 if TYPE_CHECKING:
     from airflow_provider_kaizala.testing.people import People
@@ -212,6 +213,7 @@ def test_a_branch_without_a_winner(
     assert found[None][0]["ask"] == "failed"
 
 
+@callbacks_know_the_exception
 def test_a_branch_that_leads_nowhere_is_refused_before_anybody_is_asked(
     mode: dict[str, Any], kaizala_conn: Any, kaizala_server: KaizalaServer, outcome: Any
 ) -> None:

@@ -26,7 +26,7 @@ from PIL import Image
 from airflow_provider_kaizala.push.subscriptions import Subscription
 from demo.people import ASHA, MEERA, RAVI
 from demo.stack import GROUP
-from tests.airflow.dag_bag import DagBag
+from tests.airflow.dag_bag import DagBag, callbacks_know_the_exception
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -493,6 +493,7 @@ def test_the_group_follows_the_roster(
     assert len(kaizala_server.feed()) == before
 
 
+@callbacks_know_the_exception
 def test_half_a_roster_changes_nothing(
     roster: Callable[..., str], kaizala_server: KaizalaServer, play: Play
 ) -> None:
@@ -553,6 +554,7 @@ def test_the_webhooks_are_put_right(
     assert texts(kaizala_server) == []
 
 
+@callbacks_know_the_exception
 def test_the_group_reads_that_webhooks_cannot_be_put_right(
     kaizala_server: KaizalaServer, play: Play, kaizala_connect: Callable[..., Any]
 ) -> None:
