@@ -76,13 +76,13 @@ class Distributed(Stack):
             "AIRFLOW__CELERY__BROKER_URL": redis_url(self._redis),
             "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{database}",
             "AIRFLOW__CELERY__WORKER_CONCURRENCY": str(TASKS_AT_ONCE // 2),
-            "AIRFLOW__KAIZALA__BUDGET_URL": redis_url(self._redis, 1),
         }
         environment = {
             **SOON,
             "AIRFLOW__CORE__EXECUTOR": executor,
             "AIRFLOW__CORE__PARALLELISM": "32" if self.is_celery else str(TASKS_AT_ONCE),
             "AIRFLOW__API__WORKERS": "2",
+            "AIRFLOW__KAIZALA__BUDGET_URL": redis_url(self._redis, 1),
             **(celery if self.is_celery else {}),
         }
         dags = folder / "dags"
@@ -99,8 +99,7 @@ class Distributed(Stack):
 
     def start_kaizala(self) -> None:
         """Start Redis, two Kaizala servers and nginx in front of them."""
-        if self.is_celery:
-            self.processes.start("redis", redis_command(self._redis), os.environ)
+        self.processes.start("redis", redis_command(self._redis), os.environ)
         for at, port in enumerate(self._kaizala_ports, 1):
             name = f"kaizala-server-{at}"
             self.processes.start(
