@@ -225,9 +225,8 @@ def play_all(browser: Browser, dag_ids: list[str], *, scheduled: bool) -> None:
         (folder / "roster.csv").write_text(ROSTER)
         with Stack(folder, ROOT / "dags_examples", environment) as stack:
             play = Play(stack, folder)
-            for dag_id in dict.fromkeys(
-                ["kaizala_webhooks", *dag_ids]
-            ):  # its webhook wakes the waits of the others
+            # the first makes the webhook that wakes the waits of the others
+            for dag_id in dict.fromkeys(["kaizala_webhooks", *dag_ids]):
                 run_id = play.run(dag_id, SCENES[dag_id])
                 if dag_id not in dag_ids:
                     continue

@@ -468,7 +468,6 @@ class TaskInstance:
 
     def __init__(self, values):
         self.values, self.task, self.map_index = values, None, -1
-        self.pushed = {}
         self.dag_id, self.task_id, self.run_id, self.state = "a_dag", "a_task", "manual__1", "failed"
 
     def get_relevant_upstream_map_indexes(self, *_, **__):
@@ -479,16 +478,10 @@ class TaskInstance:
         return self.values[task_id] if key == "return_value" else self.values[task_id][key]
 
     def xcom_push(self, key, value):
-        self.pushed[key] = value
+        """Forget it."""
 
     def get_first_reschedule_date(self, context):
         return None
-
-
-@pytest.fixture
-def ti():
-    """A task instance without upstream tasks."""
-    return TaskInstance({})
 
 
 @pytest.fixture

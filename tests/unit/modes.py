@@ -34,6 +34,7 @@ from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.sensors import KaizalaResponseSensor
 from airflow_provider_kaizala.triggers import pacing
 from tests.unit.conftest import GROUP, Store
+from tests.unit.task_instance import task_instance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -537,14 +538,12 @@ class Run:
     def _process(self, resume: tuple[str, dict[str, Any]] | None) -> Any:
         """Run one process of the task."""
         task = self.way.make(self.given)
-        ti = SimpleNamespace(
+        ti = task_instance(
             id=UUID(int=self.number),
             try_number=self.number,
             max_tries=self.max_tries,
-            map_index=-1,
             start_date=self.began,
             get_first_reschedule_date=lambda context: self.first_reschedule,
-            xcom_push=lambda **_: None,
         )
         context = {
             "ti": ti,

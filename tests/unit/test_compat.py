@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -122,3 +123,22 @@ def test_any_other_airflow_pushes_the_outputs_itself(monkeypatch):
     assert compat.returned(operator, {"ti": ti}, RESULT) == RESULT
     assert ti.pushed == {}
     assert operator.multiple_outputs
+
+
+@pytest.mark.skipif(not compat.has_hitl(), reason="Airflow below 3.1 has no HITL")
+def test_an_older_standard_provider_takes_no_response_timeout(monkeypatch):
+    from airflow.providers.standard.operators.hitl import HITLOperator
+
+    monkeypatch.setattr(HITLOperator, "__init__", lambda self, *, subject, response_timeout=None: None)
+    assert compat.hitl_arguments(timedelta(hours=1)) == {"response_timeout": timedelta(hours=1)}
+    monkeypatch.setattr(HITLOperator, "__init__", lambda self, *, subject: None)
+    assert compat.hitl_arguments(timedelta(hours=1)) == {}
+
+
+def test_what_listeners_are_told_is_where_the_standard_provider_keeps_it():
+    older = SimpleNamespace(hitl_summary={"subject": "Pay?"})
+    newer = SimpleNamespace(hitl_summary={"subject": "Pay?"}, hitl_summary_extra={})
+    for operator in (older, newer):
+        compat.add_to_hitl_summary(operator, approved=True)
+    assert older.hitl_summary == {"subject": "Pay?", "approved": True}
+    assert (newer.hitl_summary, newer.hitl_summary_extra) == ({"subject": "Pay?"}, {"approved": True})

@@ -25,6 +25,7 @@ from airflow_provider_kaizala.tasks.wait_for_people import GRACE
 from airflow_provider_kaizala.waiting.rules import AnyAnswer, AtLeast
 from airflow_provider_kaizala.waiting.subjects import Responses
 from airflow_provider_kaizala.waiting.wait import Wait
+from tests.unit.task_instance import task_instance
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 
@@ -542,13 +543,13 @@ def test_a_wait_that_may_fail_is_skipped_after_its_deferral(kaizala, softly):
         ({"until": 1}, True),
     ],
 )
-def test_no_triggerer_ran_when_time_was_up(kaizala, ti, given, ends):
+def test_no_triggerer_ran_when_time_was_up(kaizala, given, ends):
     """Airflow ends such a wait itself, and brings nothing of it back; it ends the same way."""
     kaizala.survey(ASHA)
     sensor = wait(**{"until": 2, "deferrable": True, **given})
     if isinstance(ends, bool):
-        result = sensor.resume_execution("__fail__", {"error": "Trigger timeout"}, {"ti": ti})
+        result = sensor.resume_execution("__fail__", {"error": "Trigger timeout"}, {"ti": task_instance()})
         assert (result["complete"], len(result["answers"])) == (ends, 1)
         return
     with pytest.raises(ends):
-        sensor.resume_execution("__fail__", {"error": "Trigger timeout"}, {"ti": ti})
+        sensor.resume_execution("__fail__", {"error": "Trigger timeout"}, {"ti": task_instance()})

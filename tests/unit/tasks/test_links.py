@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_1_PLUS
 
 from airflow_provider_kaizala import operators as ops
 from airflow_provider_kaizala import sensors, tasks
@@ -15,6 +16,8 @@ from airflow_provider_kaizala.tasks.links import KaizalaGroupLink, KaizalaPostLi
 
 HOST = "https://kaizala.example:8443"
 PAGE = f"{HOST}/groups/11111111-1111-4111-8111-111111111111@1"
+#: on Airflow 3.0, tasks push their outputs themselves
+PUSHES_OUTPUTS = AIRFLOW_V_3_0_PLUS and not AIRFLOW_V_3_1_PLUS
 POST, GROUP = "_link_KaizalaPostLink", "_link_KaizalaGroupLink"
 
 
@@ -25,7 +28,7 @@ class Pushes:
         self.xcoms, self.map_index = {}, -1
 
     def xcom_push(self, key, value):
-        if key.startswith("_link_"):  # Airflow 3.0 pushes outputs too
+        if key.startswith("_link_") or not PUSHES_OUTPUTS:
             self.xcoms[key] = value
 
     def get_first_reschedule_date(self, context):
