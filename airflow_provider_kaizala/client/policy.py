@@ -202,6 +202,7 @@ class Policy:
             endpoint_url=granted.endpoint_url,
             refresh_token=latest if latest != grant.refresh_token else None,
             seed=grant.seed,
+            api_root=self.settings.api_root,
         )
         try:
             tokens = replace(tokens, endpoint_url=self._trusted_base(granted.endpoint_url))
@@ -213,9 +214,11 @@ class Policy:
         return tokens
 
     def _fresh(self, tokens: Tokens, refused: str | None) -> bool:
-        usable = tokens.expires_ms / 1000 - EXPIRY_MARGIN > self._wall()
         return (
-            usable and tokens.access_token != refused and self.settings.distrust(tokens.endpoint_url) is None
+            tokens.expires_ms / 1000 - EXPIRY_MARGIN > self._wall()
+            and tokens.access_token != refused
+            and tokens.api_root == self.settings.api_root
+            and self.settings.distrust(tokens.endpoint_url) is None
         )
 
     def _fetch_token(self, refresh_token: str, deadline: float) -> Generator[Effect, Any, AccessToken]:

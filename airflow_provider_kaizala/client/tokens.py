@@ -20,6 +20,7 @@ class Tokens(Value):
     :param endpoint_url: base URL of the calls, without ``/v1``
     :param refresh_token: the latest one, if Kaizala rotated it; None while the configured one is the latest
     :param seed: :attr:`Grant.seed` of the configured refresh token from which these descend
+    :param api_root: address of the server that issued the access token, which is good for no other one
     """
 
     access_token: str = field(repr=False)
@@ -27,6 +28,7 @@ class Tokens(Value):
     endpoint_url: str
     refresh_token: str | None = field(repr=False)
     seed: str
+    api_root: str
 
     def to_json(self) -> str:
         """Return the form that is stored."""
@@ -43,6 +45,7 @@ class Tokens(Value):
                 str(found["endpoint_url"]),
                 str(found["refresh_token"]) if found.get("refresh_token") else None,
                 str(found["seed"]),
+                str(found["api_root"]),
             )
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             return None

@@ -101,6 +101,13 @@ def draw(results: Mapping[str, float | int | str], folder: Path) -> None:
         [float(results[f"imports.{peer}_ms"]) for peer in PEERS],
         "CPU time of importing operators and sensors, ms",
     )
+    ways = {**PEERS, "ours": "Kaizala", "requests": "requests, by hand"}
+    _bars(
+        folder / "message.svg",
+        [*ways.values()],
+        [float(results[f"message.{way}_ms"]) for way in ways],
+        "CPU time of posting a text, ms",
+    )
     _bars(
         folder / "server.svg",
         ["kaizala-server, posting", "kaizala-server, listing", "moto's SQS, posting"],

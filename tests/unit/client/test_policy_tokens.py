@@ -35,8 +35,15 @@ def get(group):
 def stored(world):
     """Make tokens as another task would have stored them."""
 
-    def make(access="stored-access", refresh=None, hours=5, seed=USER.seed, endpoint="https://kms.kaiza.la"):
-        return Tokens(access, int((world.wall + hours * 3600) * 1000), endpoint, refresh, seed)
+    def make(
+        access="stored-access",
+        refresh=None,
+        hours=5,
+        seed=USER.seed,
+        endpoint="https://kms.kaiza.la",
+        api_root="https://api.kaiza.la",
+    ):
+        return Tokens(access, int((world.wall + hours * 3600) * 1000), endpoint, refresh, seed, api_root)
 
     return make
 
@@ -62,7 +69,14 @@ class TestCaching:
         world.run(get)
         assert [line.split()[0] for line in world.log] == ["load", "token", "save", "call"]
         assert world.saved == [
-            Tokens("access-1", int((world.wall + 86_400) * 1000), "https://kms.kaiza.la", None, USER.seed)
+            Tokens(
+                "access-1",
+                int((world.wall + 86_400) * 1000),
+                "https://kms.kaiza.la",
+                None,
+                USER.seed,
+                "https://api.kaiza.la",
+            )
         ]
 
     def test_a_stored_token_costs_no_token_call(self, world, get, stored):
@@ -86,6 +100,15 @@ class TestCaching:
         world.run(get)
         assert used(world) == ["access-1"]
         assert not any("evil" in send.url for send in world.sends)
+
+    def test_stored_tokens_of_another_address_of_the_connection_are_not_used(self, world, get, stored):
+        """Such as another port, where another server runs; what was rotated there may be good here."""
+        world.store.save(USER, stored(api_root="https://api.kaiza.la:8443", refresh="rotated"))
+        world.replies = [world.reply(200, NOBODY)]
+        world.run(get)
+        assert used(world) == ["access-1"]
+        assert refresh_tokens(world) == ["rotated"]
+        assert world.saved[-1].api_root == "https://api.kaiza.la"
 
     @pytest.mark.parametrize(("seconds_left", "calls_made"), [(61, 0), (60, 1), (0, 1), (-10, 1)])
     def test_a_token_that_is_about_to_expire_is_renewed_first(

@@ -142,4 +142,4 @@ def test_the_seed_does_not_reveal_the_refresh_token_and_differs_between_tokens()
     assert one.seed != other.seed
     assert one.seed == Grant("another name", "token-1").seed
     assert "token" not in one.seed
-    assert Tokens("a", 1, "u", None, one.seed).seed == one.seed
+    assert Tokens("a", 1, "u", None, one.seed, "u").seed == one.seed

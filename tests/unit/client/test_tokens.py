@@ -17,6 +17,7 @@ WHOLE = {
     "endpoint_url": "https://x",
     "refresh_token": None,
     "seed": "s",
+    "api_root": "https://k",
 }
 
 
@@ -28,6 +29,7 @@ WHOLE = {
         st.text(),
         st.one_of(st.none(), st.text(min_size=1)),
         st.text(),
+        st.text(),
     )
 )
 def test_tokens_survive_storing_and_loading(tokens):
@@ -36,11 +38,13 @@ def test_tokens_survive_storing_and_loading(tokens):
 
 def test_the_stored_form_of_tokens_does_not_change():
     """Other versions read it, so names only ever join these."""
-    assert json.loads(Tokens("a", 1, "https://x", None, "s").to_json()) == WHOLE
-    assert Tokens.from_json(json.dumps({**WHOLE, "later": 1})) == Tokens("a", 1, "https://x", None, "s")
+    assert json.loads(Tokens("a", 1, "https://x", None, "s", "https://k").to_json()) == WHOLE
+    assert Tokens.from_json(json.dumps({**WHOLE, "later": 1})) == Tokens(
+        "a", 1, "https://x", None, "s", "https://k"
+    )
 
 
-@pytest.mark.parametrize("lacking", ["access_token", "expires_ms", "endpoint_url", "seed"])
+@pytest.mark.parametrize("lacking", ["access_token", "expires_ms", "endpoint_url", "seed", "api_root"])
 def test_stored_tokens_without_a_required_part_are_ignored(lacking):
     assert (
         Tokens.from_json(json.dumps({key: value for key, value in WHOLE.items() if key != lacking})) is None
@@ -61,7 +65,7 @@ def test_an_empty_refresh_token_is_read_as_none():
 
 
 def test_the_memory_store_separates_grants():
-    store, tokens = MemoryTokenStore(), Tokens("a", 1, "https://x", None, "s")
+    store, tokens = MemoryTokenStore(), Tokens("a", 1, "https://x", None, "s", "https://k")
     user, group = Grant("user", "r"), Grant("g1", "r")
     assert store.load(user) is None
     store.save(user, tokens)

@@ -15,7 +15,12 @@ from airflow_provider_kaizala.hooks.token_store import VariableTokenStore
 
 GRANT = Grant("user", "configured-refresh-token")
 TOKENS = Tokens(
-    "the-access-token", 4_000_000_000_000, "https://kms.kaiza.la", "the-rotated-token", GRANT.seed
+    "the-access-token",
+    4_000_000_000_000,
+    "https://kms.kaiza.la",
+    "the-rotated-token",
+    GRANT.seed,
+    "https://api.kaiza.la",
 )
 
 
@@ -69,6 +74,7 @@ def test_tokens_are_stored_as_json_and_loaded(store, variables):
         "endpoint_url": "https://kms.kaiza.la",
         "refresh_token": "the-rotated-token",
         "seed": GRANT.seed,
+        "api_root": "https://api.kaiza.la",
     }
     assert "configured-refresh-token" not in str(variables)
 
