@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_kaizala.client import KaizalaClient
 from airflow_provider_kaizala.client.settings import Settings
+from tests.airflow.dag_bag import CALLBACKS_KNOW_NOTHING
 from tests.airflow.waiting.dags import MODES
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def connector(kaizala_conn: dict[str, Any]) -> Callable[..., KaizalaClient]:
 @pytest.fixture
 def told() -> list[str]:
     """What failed tasks said."""
+    if CALLBACKS_KNOW_NOTHING:
+        pytest.skip(CALLBACKS_KNOW_NOTHING)
     return []
 
 
