@@ -18,9 +18,15 @@ from airflow.providers.common.compat.version_compat import (
     AIRFLOW_V_3_3_PLUS,
 )
 
+if TYPE_CHECKING or AIRFLOW_V_3_0_PLUS:
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
+else:
+    from airflow.models.mappedoperator import OperatorPartial
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+__all__ = ["OperatorPartial"]
 
 log = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.operators.ask import KaizalaAskPollOperator
 from airflow_provider_kaizala.operators.decision import KaizalaApprovalOperator
+from airflow_provider_kaizala.tasks.mapped import try_to_build
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -89,4 +90,6 @@ def _decorator(
     given.setdefault(
         "multiple_outputs", True
     )  # so that ask()["winner"] works; Airflow would look at the function's return type
+    trial = {"task_id": "trial", **given, "python_callable": lambda: "", "_airflow_from_mapped": True}
+    try_to_build(lambda: operator(**trial))
     return task_decorator_factory(function, decorated_operator_class=operator, **given)

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, cast
 
-from airflow.providers.common.compat.sdk import SET_DURING_EXECUTION, BaseOperator
+from airflow.providers.common.compat.sdk import SET_DURING_EXECUTION, AirflowFailException, BaseOperator
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError, did_you_mean
+from airflow_provider_kaizala.tasks.mapped import CheckedPartial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, MutableMapping, Sequence
@@ -166,9 +167,15 @@ class _ChecksWhenBuilt(BaseOperatorMeta):
     """Metaclass: checks a task's arguments once all constructors have run."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        _refuse_unknown(cast("type[CheckedArguments]", cls), kwargs)
-        task = super().__call__(*args, **kwargs)
-        task.check_arguments()
+        try:
+            _refuse_unknown(cast("type[CheckedArguments]", cls), kwargs)
+            task = super().__call__(*args, **kwargs)
+            task.check_arguments()
+        except KaizalaInputError as error:
+            if "_airflow_from_mapped" not in kwargs:
+                raise
+            # a mapped task is built in the worker, before it is executed; a retry would fail in the same way
+            raise AirflowFailException(f"{kwargs['task_id']}: {error}") from error
         return task
 
 
@@ -209,6 +216,11 @@ class CheckedArguments(KeepLiterals, metaclass=_ChecksWhenBuilt):
             setattr(cls, name, tuple(dict.fromkeys(field for each in added for field in each.get(name, ()))))
         left_out = {*cls.refused, *cls.not_templated}
         cls.template_fields = tuple(field for field in cls.template_fields if field not in left_out)
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> CheckedPartial:
+        """Map the task over lists with ``expand()`` or ``expand_kwargs()``, as :meth:`airflow.sdk.BaseOperator.partial` does."""
+        return CheckedPartial.of(super().partial(**kwargs))  # type: ignore[misc]
 
     def check_arguments(self) -> None:
         """Check the arguments that are known when the DAG is parsed.

@@ -1,10 +1,10 @@
-"""Decisions inside mapped tasks: a rejection skips what is below in its own instance, and nothing else."""
+"""Mapped tasks: a rejection skips what is below in its own instance and nothing else, and a wrong value is not tried again."""
 
 from __future__ import annotations
 
 import itertools
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from airflow_provider_kaizala.testing.people import People
+    from airflow_provider_kaizala.testing.server import KaizalaServer
 
 pytestmark = pytest.mark.airflow
 _numbers = itertools.count()
@@ -226,3 +227,21 @@ def test_a_branch_mapped_by_itself_skips_nothing(
     text = logged()
     assert "one instance cannot skip them" in text
     assert "Skipping" not in text
+
+
+def test_a_wrong_value_from_another_task_fails_its_instance_without_a_retry(
+    kaizala_conn: Any, kaizala_server: KaizalaServer, run_dag: Callable[[Any], Any]
+) -> None:
+    @task
+    def texts() -> list[Any]:
+        return ["Open", "", 5]
+
+    with a_dag() as dag:
+        ops.KaizalaSendMessageOperator.partial(
+            task_id="tell", retries=2, retry_delay=timedelta(seconds=0.1)
+        ).expand(text=texts())
+    found = {each.map_index: each for each in run_dag(dag).get_task_instances() if each.task_id == "tell"}
+    states = [str(getattr(found[index].state, "value", found[index].state)) for index in range(3)]
+    assert states == ["success", "failed", "failed"]
+    assert [found[index].try_number for index in range(3)] == [1, 1, 1]
+    assert [item["text"] for item in kaizala_server.feed()] == ["Open"]

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pendulum
 import pytest
-from airflow.providers.common.compat.sdk import DAG, BaseOperator, Param
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator, Param
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
@@ -159,12 +159,53 @@ def test_templates_are_checked_when_the_task_runs(dag):
     assert task.checked("question") == " Tea? "
 
 
-def test_a_mapped_task_is_checked_once_its_arguments_are_known(dag):
+@pytest.fixture
+def upstream(dag):
+    """The output of another task."""
+    return BaseOperator(task_id="upstream", dag=dag).output
+
+
+def test_a_mapped_task_is_checked_once_its_arguments_are_known(dag, upstream):
     with dag:
-        mapped = Asks.partial(task_id="t").expand(question=["Tea?", ""])
+        mapped = Asks.partial(task_id="t").expand(question=upstream)
     mapped.unmap({"question": "Tea?"})
-    with pytest.raises(KaizalaInputError, match="question is empty"):
+    # a retry would fail in the same way
+    with pytest.raises(AirflowFailException, match="t: question is empty"):
         mapped.unmap({"question": ""})
+    with pytest.raises(
+        AirflowFailException, match="t: choices: Asks does not take it; did you mean 'options'"
+    ):
+        mapped.unmap({"question": "Tea?", "choices": 1})
+
+
+@pytest.mark.parametrize(
+    ("partial", "expand", "says"),
+    [
+        ({}, {"question": ["Tea?", ""]}, "question is empty"),
+        ({"question": ""}, {"poke_interval": [1, 2]}, "question is empty"),
+        (
+            {},
+            {"question": ["Tea?", "Coffee?"], "poke_interval": [1, 0]},
+            "poke_interval must be a whole number",
+        ),
+        ({}, [{"question": "Tea?"}, {"question": " "}], "question is empty"),
+        ({"question": "Tea?"}, [{"poke_intervall": 1}], "did you mean 'poke_interval'"),
+    ],
+)
+def test_literal_arguments_of_a_mapped_task_are_checked_when_the_dag_is_parsed(dag, partial, expand, says):
+    with dag:
+        mapped = Counts.partial(task_id="t", **partial)
+    with pytest.raises(KaizalaInputError, match=says):
+        mapped.expand_kwargs(expand) if isinstance(expand, list) else mapped.expand(**expand)
+
+
+def test_what_other_tasks_return_is_not_checked_when_a_mapped_task_is_parsed(dag, upstream):
+    with dag:
+        Counts.partial(task_id="lists").expand(question=upstream, poke_interval=[1, 2])
+        Counts.partial(task_id="one", question=upstream).expand(poke_interval=[1, 2])
+        Counts.partial(task_id="dicts", question="Tea?").expand_kwargs(upstream)
+        Counts.partial(task_id="in_dicts").expand_kwargs([{"question": upstream}])
+    assert dag.task_ids == ["upstream", "lists", "one", "dicts", "in_dicts"]
 
 
 # --- arguments that a task does not take ---------------------------------------------------------------------------------
