@@ -28,14 +28,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: the context depends on who calls: a task, a DAG run or a deadline; a state is text or an enum
+#: the context depends on who calls: a task, a DAG run or a deadline; a state is text or an enum. That of a DAG run has a reason, and
+#: some task of the run
 DEFAULT_TEXT = (
     "{% if required_action %}{{ task.subject }} ({{ task.options | join(' / ') }})\nAnswer in Airflow: {{ required_action }}"
-    "{% elif ti %}Task {{ ti.dag_id }}.{{ ti.task_id }} is {{ ti.state.value or ti.state or 'running' }} (run {{ ti.run_id }})"
-    "{% else %}DAG {{ dag_run.dag_id }} (run {{ dag_run.run_id or dag_run.dag_run_id }})"
+    "{% elif ti and not reason %}Task {{ ti.dag_id }}.{{ ti.task_id }} is {{ ti.state.value or ti.state or 'running' }}"
+    " (run {{ ti.run_id }})"
+    "{% else %}DAG {{ dag_run.dag_id or dag.dag_id }} (run {{ dag_run.run_id or dag_run.dag_run_id or run_id }})"
     "{% if deadline %} missed its deadline"
     "{% elif dag_run.state %} is {{ dag_run.state.value or dag_run.state }}{% endif %}{% endif %}"
-    "{% if exception %}: {{ exception }}{% elif reason %}: {{ reason }}{% endif %}"
+    "{% if exception %}: {{ exception }}"
+    "{% elif reason and reason != (dag_run.state.value or dag_run.state) %}: {{ reason }}{% endif %}"
 )
 
 

@@ -64,3 +64,11 @@ def test_a_decision_goes_only_to_the_tasks_below_it(stack: Stack, kaizala: Kaiza
     assert stack.xcom("deciding", run, "bystanders")["tally"] == {"Go": 0, "Stop": 1}
     assert stack.xcom("deciding", run, "hitl")["chosen_options"] == ["No"]
     assert stack.xcom("deciding", run, "report") == "Rice"
+
+    def told() -> list[str]:
+        return [
+            item["text"] for item in kaizala.feed(GROUP) if str(item.get("text")).startswith("DAG deciding")
+        ]
+
+    wait_for("the group to read of it", told, 60, stack.processes.check)
+    assert told() == [f"DAG deciding (run {run}) is success"]

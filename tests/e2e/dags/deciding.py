@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.sdk import DAG, task, task_group
 
+from airflow_provider_kaizala.notifications import KaizalaNotifier
 from airflow_provider_kaizala.operators import (
     KaizalaApprovalOperator,
     KaizalaBranchOperator,
@@ -17,7 +18,13 @@ from airflow_provider_kaizala.sensors import KaizalaActionSensor, KaizalaRespons
 
 RAVI, MEERA = "+910000000002", "+910000000003"
 
-with DAG("deciding", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), max_active_tasks=16):
+with DAG(
+    "deciding",
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    max_active_tasks=16,
+    on_success_callback=KaizalaNotifier(),
+):
     soon: dict[str, Any] = {"poke_interval": 3, "timeout": 600, "deferrable": True}
 
     @task

@@ -18,6 +18,7 @@ class State(Enum):
     """As Airflow's enums of states: their text is that of an enum."""
 
     FAILED = "failed"
+    SUCCESS = "success"
 
 
 TI = SimpleNamespace(dag_id="opening", task_id="ask", run_id="manual__1", state="failed", try_number=2)
@@ -85,6 +86,26 @@ def test_the_text_and_whom_it_goes_to_are_templated():
             },
             "DAG opening (run r1) is failed: task_failure",
         ),
+        (
+            {
+                "ti": SimpleNamespace(**{**vars(TI), "state": None}),
+                "dag_run": SimpleNamespace(dag_id="opening", run_id="r1", state="failed"),
+                "reason": "timed_out",
+            },
+            "DAG opening (run r1) is failed: timed_out",
+        ),
+        (
+            {
+                "ti": TI,
+                "dag_run": SimpleNamespace(dag_id="opening", run_id="r1", state=State.SUCCESS),
+                "reason": "success",
+            },
+            "DAG opening (run r1) is success",
+        ),
+        (
+            {"dag": DAG("opening", schedule=None), "run_id": "r1", "reason": "task_failure"},
+            "DAG opening (run r1): task_failure",
+        ),
         (DEADLINE, "DAG opening (run manual__1) missed its deadline"),
         ({"dag_run": {"dag_id": "opening", "dag_run_id": "r1"}}, "DAG opening (run r1)"),
         ({}, "DAG  (run )"),
@@ -96,6 +117,9 @@ def test_the_text_and_whom_it_goes_to_are_templated():
         "enum of a task",
         "enum of a run",
         "run",
+        "run beside a task",
+        "run that succeeded",
+        "run of which little is known",
         "deadline",
         "bare run",
         "nothing",
