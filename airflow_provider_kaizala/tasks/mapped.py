@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -18,15 +19,15 @@ class CheckedPartial(OperatorPartial):
     """What ``partial()`` of our operators returns: ``expand()`` and ``expand_kwargs()`` check what is literal."""
 
     @classmethod
-    def of(cls, partial: OperatorPartial) -> CheckedPartial:
+    def of(cls, unchecked: OperatorPartial) -> CheckedPartial:
         """Return the same with checks."""
-        partial._expand_called = True  # or Airflow warns that it was never mapped
-        return cls(operator_class=partial.operator_class, kwargs=partial.kwargs, params=partial.params)
+        unchecked._expand_called = True  # or Airflow warns that it was never mapped
+        return cls(operator_class=unchecked.operator_class, kwargs=unchecked.kwargs, params=unchecked.params)
 
     def _expand(self, expand_input: Any, *, strict: bool) -> Any:
         mapped = super()._expand(expand_input, strict=strict)
         for known in _known(expand_input.value):
-            try_to_build(lambda known=known: mapped.unmap(known))
+            try_to_build(partial(mapped.unmap, known))
         return mapped
 
 

@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, field, fields, replace
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError, did_you_mean
@@ -138,7 +139,7 @@ class Rule(Value):
     def voters(self) -> tuple[str, ...] | None:
         """Phone numbers of the people whose choice decides, if each part names some; None for everyone's."""
         named = [part.people for part in self.parts if isinstance(part, Quorum) and part.people is not None]
-        return tuple(dict.fromkeys(sum(named, ()))) if len(named) == len(self.parts) else None
+        return tuple(dict.fromkeys(chain.from_iterable(named))) if len(named) == len(self.parts) else None
 
     def options(self) -> tuple[str, ...]:
         """Return the options that answers are compared with."""
@@ -214,7 +215,7 @@ class Everyone(Rule):
     :param names: phone number to name, for log lines
     """
 
-    people: tuple[str, ...] | None = None
+    people: list[str] | tuple[str, ...] | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     kind = "everyone"
 
@@ -253,7 +254,7 @@ class People(Rule):
     :param names: phone number to name, for log lines
     """
 
-    people: tuple[str, ...]
+    people: list[str] | tuple[str, ...]
     need: str = "all"
     names: Mapping[str, str] = field(default_factory=dict)
     kind = "people"
@@ -283,7 +284,7 @@ class Quorum(Rule):
 
     option: str
     count: int
-    people: tuple[str, ...] | None = None
+    people: list[str] | tuple[str, ...] | None = None
     question: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     kind = "quorum"
@@ -344,7 +345,7 @@ class Quorum(Rule):
 class _Combined(Rule):
     """Base of rules that consist of rules."""
 
-    rules: tuple[Rule, ...]
+    rules: Sequence[Rule]
     word: ClassVar[str]
     strict: ClassVar[bool] = False
 

@@ -23,7 +23,7 @@ from airflow_provider_kaizala.operators import (
 from airflow_provider_kaizala.push import kaizala_events
 from airflow_provider_kaizala.sensors import KaizalaMessageSensor, KaizalaResponseSensor
 from airflow_provider_kaizala.waiting.results import ResultDict
-from airflow_provider_kaizala.waiting.rules import AtLeast, People, Quorum, Rule
+from airflow_provider_kaizala.waiting.rules import AllOf, AnyOf, AtLeast, People, Quorum, Rule
 
 OPTIONS = ["Yes", "No"]
 ASHA, RAVI = "+910000000001", "+910000000002"
@@ -117,7 +117,14 @@ def with_the_client(settings: Settings) -> int:
 def rules() -> list[Rule]:
     """Combine rules."""
     People("all")  # type: ignore[arg-type]
-    return [AtLeast(2) & "all", People([ASHA]) | AtLeast(3), AtLeast("two")]  # type: ignore[arg-type]
+    AtLeast("two")  # type: ignore[arg-type]
+    quorum = Quorum("Yes", 2, people=[ASHA, RAVI])
+    return [
+        AtLeast(2) & "all",
+        People([ASHA]) | AtLeast(3),
+        AnyOf([quorum, AtLeast(5)]),
+        AllOf((quorum, AtLeast(5))),
+    ]
 
 
 def texts() -> list[str | None]:
