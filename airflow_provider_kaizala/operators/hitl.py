@@ -234,8 +234,11 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         wait = self.begin(state, asked, rule, deadline(context, length, state) if length else None)
         if not self._has_looked:
             self.count_begin(wait)
-        # fails if the rule does not fit this group; a question that has ended in the group can still be answered in Airflow
-        wait = replace(self.read(wait), closes_at=None)
+        wait = self.read(wait)  # fails if the rule does not fit this group
+        self.say_open_again(wait, context)
+        wait = replace(
+            wait, closes_at=None
+        )  # a question that has ended in the group can still be answered in Airflow
         with suppress(*compat.hitl_waits()):  # Airflow's operator asks too, and would then begin to wait
             HITLOperator.execute(self, context)
         if wait.deadline is not None:

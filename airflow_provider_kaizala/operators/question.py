@@ -99,6 +99,7 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
         self._asked: Asked | None = None
         self._stop: Callable[[], None] | None = None
         self._is_over = False
+        self._is_taken_up = False
 
     def check_arguments(self) -> None:
         """Check the arguments that are known when the DAG is parsed."""
@@ -141,8 +142,10 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
         """
         state = TaskState(context)
         before = state.get_ever("posted")
-        if self.when_cleared == "ask_again" and before is not None and state.get("posted") is None:
+        is_cleared = before is not None and state.get("posted") is None
+        if is_cleared and self.when_cleared == "ask_again":
             self.tell(Asked(**before), farewell.ASKED_AGAIN, state)
+        self._is_taken_up = is_cleared and self.when_cleared == "resume"
         outcome = self.post(context, across_clearing=self.when_cleared == "resume")
         if outcome["action_id"] is None:
             raise AirflowFailException(
@@ -166,6 +169,21 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
         )
 
     # --- waiting ---------------------------------------------------------------------------------------------------------
+
+    def look(self, wait: Wait, context: Context) -> tuple[Wait, bool, Any]:
+        """Look once; see :meth:`WaitMixin.look`."""
+        wait, over, value = super().look(wait, context)
+        if not over:
+            self.say_open_again(wait, context)
+        return wait, over, value
+
+    def say_open_again(self, wait: Wait, context: Context) -> None:
+        """Tell the group that answers count, if the task was cleared and the first look has found the question open."""
+        seen = self._last.progress if self._last is not None else None
+        is_open = not (seen and seen.over) and (wait.closes_at is None or Wait.now() < wait.closes_at)
+        if self._is_taken_up and is_open and self._asked is not None:
+            self.tell(self._asked, farewell.OPEN_AGAIN, TaskState(context))
+        self._is_taken_up = False
 
     def kept_wait(self, context: Context) -> Wait | None:
         """Return the wait for the answers; before Airflow 3.3 it is not kept."""

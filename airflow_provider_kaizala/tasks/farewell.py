@@ -22,6 +22,8 @@ TIME_IS_UP = f"Time is up. {_NO_LONGER}"
 STOPPED = f"This was stopped in Airflow. {_NO_LONGER}"
 FAILED = f"The task that asked this has failed. {_NO_LONGER}"
 ASKED_AGAIN = f"This is asked again. {_NO_LONGER}"
+#: the one that is no farewell: one may have been said before the task was cleared
+OPEN_AGAIN = "This is open again. Answers count."
 
 #: errors after which Airflow does not retry a task
 _FINAL = (AirflowFailException, AirflowSkipException, AirflowSensorTimeout)

@@ -653,7 +653,14 @@ ENDS: Mapping[str, tuple[Mapping[float, Event], Mapping[str, Any], list[str]]] =
     ),
     "the question is deleted": ({25: is_deleted}, {}, [farewell.FAILED]),
     "marked": ({25: is_marked}, {}, [farewell.STOPPED]),
-    "cleared, and answered": ({25: is_cleared, 45: votes(RAVI)}, {}, []),
+    "cleared, and answered": ({25: is_cleared, 45: votes(RAVI)}, {}, [farewell.OPEN_AGAIN]),
+    "cleared twice": ({25: is_cleared, 45: is_cleared, 65: votes(RAVI)}, {}, [farewell.OPEN_AGAIN] * 2),
+    "cleared and retried": (
+        {25: is_cleared, 45: fails, 65: votes(RAVI)},
+        {"retries": 1},
+        [farewell.OPEN_AGAIN],
+    ),
+    "answered while it was cleared": ({25: at_once(votes(RAVI), is_cleared)}, {}, []),
     "cleared, to ask again": (
         {25: is_cleared, 45: votes(RAVI)},
         {"when_cleared": "ask_again"},
