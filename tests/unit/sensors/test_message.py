@@ -36,7 +36,7 @@ def stored(kaizala: Any, monkeypatch: pytest.MonkeyPatch) -> StoredEvents:
 
 
 def wait(**changes: Any) -> KaizalaMessageSensor:
-    given = {"task_id": "wait", "poke_interval": 0, "timeout": 60, "deferrable": False}
+    given = {"task_id": "wait", "poke_interval": 0.001, "timeout": 60, "deferrable": False}
     return KaizalaMessageSensor(**{**given, **changes})
 
 
