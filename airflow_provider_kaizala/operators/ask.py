@@ -101,7 +101,7 @@ class KaizalaAskOperator(TimeoutMixin, KaizalaQuestionOperator):
         super().__init__(**kwargs)
         self.timeout = checks.seconds("timeout", timeout)
         self.on_timeout = check_on_timeout("on_timeout", on_timeout)
-        self.deferrable = deferrable
+        self.deferrable = checks.boolean("deferrable", deferrable)
         check_times(self.poke_interval, self.timeout, self.remind_every)
         if self.due is None:
             self.due = timedelta(seconds=self.timeout)

@@ -429,7 +429,9 @@ class KaizalaHITLApprovalOperator(ApprovalMixin, KaizalaHITLOperator, SkipMixin)
         self.approvers = approvers
         self.quorum = quorum
         self.on_reject = on_reject
-        self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
+        self.ignore_downstream_trigger_rules = checks.boolean(
+            "ignore_downstream_trigger_rules", ignore_downstream_trigger_rules
+        )
 
     def concluded(self, outcome: dict[str, Any], context: Context) -> Any:
         """Say whether it is approved, and deal with the tasks below."""

@@ -122,7 +122,7 @@ class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
         rule = literal_rule(until)
         self.until = until if rule is None else rule.to_wire()
         self.on_timeout = check_on_timeout("on_timeout", on_timeout)
-        self.deferrable = deferrable
+        self.deferrable = checks.boolean("deferrable", deferrable)
         self.kaizala_conn_id = kaizala_conn_id
         self._wait: Wait | None = None
         if self.on_timeout != "fail" and self.soft_fail:

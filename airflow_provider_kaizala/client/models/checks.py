@@ -155,6 +155,11 @@ def flag(name: str, value: Any) -> bool:
     """Check True or False; the words are accepted too, since a template renders text."""
     if isinstance(value, str) and value.strip().lower() in ("true", "false"):
         return value.strip().lower() == "true"
+    return boolean(name, value)
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Check True or False of an argument that is not templated: ``"False"`` is no boolean there."""
     if not isinstance(value, bool):
         raise KaizalaInputError(f"{name} must be True or False, not {shown(value)}")
     return value

@@ -205,6 +205,11 @@ BAD = [
     ),
     ("KaizalaHITLApprovalOperator", {"until": "all"}, "until: .* give approvers and quorum instead"),
     ("KaizalaHITLApprovalOperator", {"multiple": True}, "multiple: .* people choose one"),
+    (
+        "KaizalaHITLApprovalOperator",
+        {"ignore_downstream_trigger_rules": "x"},
+        "ignore_downstream_trigger_rules must be True or False, not 'x'",
+    ),
     ("KaizalaHITLApprovalOperator", {"quorum": 2, "approvers": [ASHA]}, "2 approvals can never come from 1"),
     ("KaizalaHITLApprovalOperator", {"approvers": ["x"]}, "approvers: 'x' is not a phone number"),
 ]

@@ -518,6 +518,8 @@ def test_times_may_be_left_out_or_come_from_the_dag(dag):
         ({"on_timeout": "return", "soft_fail": True}, "on_timeout='return' and soft_fail=True both say"),
         ({"on_timeout": "wait"}, "on_timeout must be one of fail, skip, return, not 'wait'"),
         ({"timeout": 5, "poke_interval": 30}, "poke_interval: 30 s is longer than timeout, 5 s"),
+        ({"deferrable": "False"}, "deferrable must be True or False, not 'False'"),
+        ({"deferrable": None}, "deferrable must be True or False, not None"),
         ({"poke_interval": 0}, "poke_interval must be a number of seconds above 0 or a timedelta, not 0"),
         ({"poke_interval": timedelta(0)}, "poke_interval must be a number of seconds above 0 or a timedelta"),
         ({"timeout": 0}, "timeout must be a number of seconds above 0 or a timedelta, not 0"),
@@ -525,7 +527,7 @@ def test_times_may_be_left_out_or_come_from_the_dag(dag):
         ({"timeout": float("nan")}, "timeout must be a number of seconds above 0 or a timedelta, not nan"),
     ],
 )
-def test_wrong_times_and_times_that_contradict_each_other(changes, says):
+def test_what_is_wrong_about_times_and_modes(changes, says):
     with pytest.raises(KaizalaInputError) as refused:
         wait(**changes)
     assert says in str(refused.value)
