@@ -36,7 +36,7 @@ def _answer(name: str, value: Any) -> Any:
 
 
 def _answers(name: str, value: Any) -> list[Any]:
-    given = checks.listed(name, value, "answers, one for each question in their order")
+    given = checks.ordered(name, value, "answers, one for each question in their order")
     if all(each is None for each in given):
         raise KaizalaInputError(f"{name} holds no answer; give at least one")
     return [_answer(f"{name}[{at}]", each) for at, each in enumerate(given)]

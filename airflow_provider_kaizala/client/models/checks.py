@@ -212,6 +212,13 @@ def listed(name: str, value: Any, what: str) -> list[Any]:
     return list(value)
 
 
+def ordered(name: str, value: Any, what: str) -> list[Any]:
+    """Check a list whose order people see. A set is refused: two processes, and so two tries, iterate it in different orders."""
+    if isinstance(value, (set, frozenset)):
+        raise KaizalaInputError(f"{name} must be a list of {what}, not {shown(value)}: a set has no order")
+    return listed(name, value, what)
+
+
 def several(name: str, value: Any, what: str, check: Check, needed: str) -> tuple[Any, ...]:
     """Check each element of a list that must not be empty; duplicates are removed."""
     given = listed(name, value, what)
@@ -235,11 +242,11 @@ def options(name: str, value: Any) -> tuple[str, ...]:
     """Check two or more different texts to choose from; ``{"title": ...}`` is accepted for each too."""
     given = [
         item.get("title") if isinstance(item, Mapping) else item
-        for item in listed(name, value, "options (texts)")
+        for item in ordered(name, value, "options (texts)")
     ]
     if len(given) < 2:
         raise KaizalaInputError(f"{name} must hold at least 2 options to choose from, not {len(given)}")
-    titles = tuple(title(name, item) for item in given)
+    titles = tuple(title(f"{name}: option {number}", item) for number, item in enumerate(given, 1))
     distinct(name, titles, "options")
     return titles
 

@@ -9,9 +9,9 @@ from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models.checks import (
     distinct,
     flag,
-    listed,
     one_of,
     options,
+    ordered,
     rendered,
     shown,
     title,
@@ -106,7 +106,7 @@ def questions(name: str, value: Any) -> tuple[Question, ...]:
 
 def maybe_questions(name: str, value: Any) -> tuple[Question, ...]:
     """Check any number of questions with different titles."""
-    found = tuple(_question(name, item) for item in listed(name, value, "questions"))
+    found = tuple(_question(name, item) for item in ordered(name, value, "questions"))
     distinct(name, [question.title for question in found], "questions")
     return found
 
@@ -118,7 +118,7 @@ def _question(name: str, value: Any) -> Question:
     return Question(
         given["title"],
         given["type"],
-        tuple(listed(f"question {given['title']!r}, options", given.get("options") or (), "texts")),
+        tuple(ordered(f"question {given['title']!r}, options", given.get("options") or (), "texts")),
         flag("is_invisible", given.get("is_invisible", False)),
     )
 
@@ -127,7 +127,7 @@ def properties(name: str, value: Any) -> tuple[Property, ...]:
     """Check properties with different names. A plain ``{"name": value}`` dict makes Text and Numeric properties."""
     if isinstance(value, Mapping):
         value = [{"name": key, "value": item} for key, item in value.items()]
-    found = tuple(_property(name, item) for item in listed(name, value, "properties"))
+    found = tuple(_property(name, item) for item in ordered(name, value, "properties"))
     distinct(name, [each.name for each in found], "properties")
     return found
 
