@@ -28,9 +28,11 @@ def _answer(name: str, value: Any) -> Any:
         return [checks.title(name, each) for each in value]
     if isinstance(value, date) and not isinstance(value, datetime):
         raise KaizalaInputError(f"{name}: {value!r} has no time of day; give a datetime")
+    if isinstance(value, str):
+        return checks.sendable(name, value)
     if isinstance(value, float):
         return checks.json_value(name, value)
-    if value is None or (isinstance(value, (str, int, datetime)) and not isinstance(value, bool)):
+    if value is None or (isinstance(value, (int, datetime)) and not isinstance(value, bool)):
         return value
     raise KaizalaInputError(
         f"{name} must be text, a number, a list of texts, a datetime, a place or None, not {checks.shown(value)}"

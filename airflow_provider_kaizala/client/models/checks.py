@@ -64,7 +64,11 @@ def title(name: str, value: Any) -> str:
 
 
 def sendable(name: str, value: str) -> str:
-    """Refuse lone surrogates, which UTF-8 cannot encode; a file name that is not valid UTF-8 contains some."""
+    """Refuse NUL, and lone surrogates, which UTF-8 cannot encode; a file name that is not valid UTF-8 contains some."""
+    if "\0" in value:
+        raise KaizalaInputError(
+            f"{name}: character {value.index(chr(0)) + 1} is NUL, which Kaizala does not accept; remove it"
+        )
     try:
         value.encode()
     except UnicodeEncodeError as error:

@@ -31,6 +31,9 @@ LONG = "x" * 4001
 BAD = [
     ("text", lambda: Message(LONG), "text has 4001 characters.*at most 4000: shorten or split"),
     ("text", lambda: Announcement(LONG), "text has 4001"),
+    ("text", lambda: Message("a\0b"), "text: character 2 is NUL, which Kaizala does not accept; remove it"),
+    ("question", lambda: Poll("\0?", ("a", "b")), "question: character 1 is NUL"),
+    ("options", lambda: Poll("q", ("a", "b\0")), "options: option 2: character 2 is NUL"),
     ("text", lambda: Message(""), "text is empty"),
     ("text", lambda: Message(" \n\t"), "text is empty"),
     ("text", lambda: Message(None), "text must be a string, not None"),
@@ -217,7 +220,7 @@ class TestIdentifiers:
     def test_whitespace_around_an_id_is_removed(self, given):
         assert checks.identifier("action_id", given) == "a-1"
 
-    @pytest.mark.parametrize("given", ["a 1", "a\n1", "a\x001", "a\u20281", "a\u00a01", "a\u200b1"])
+    @pytest.mark.parametrize("given", ["a 1", "a\n1", "a\x011", "a\u20281", "a\u00a01", "a\u200b1"])
     def test_whitespace_and_control_characters_inside_an_id_are_refused(self, given):
         with pytest.raises(
             KaizalaInputError, match=r"action_id: .* is not a valid id; give the id as Kaizala issued it"
