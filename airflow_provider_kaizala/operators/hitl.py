@@ -116,7 +116,8 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
 
     :param subject: the question (templated)
     :param options: two or more different texts to choose from (templated)
-    :param body: more about it, in Markdown; shown below the question, in the group as plain text (templated)
+    :param body: more about it, in Markdown; shown below the question, in the group as plain text, where both together may have 4,000
+        characters (templated)
     :param defaults: the option that is chosen when time is up; with ``multiple`` one or more
     :param multiple: whether a person may choose several options
     :param params: form fields, which only Airflow's page can show; each needs a default, which it has after an answer in the group
@@ -144,7 +145,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
 
     default_until = "any"
     arguments: ClassVar[Mapping[str, Check]] = {
-        "subject": checks.title,
+        "subject": checks.text,
         "body": checks.optional(_body),
         "assigned_users": checks.optional(_users),
     }
@@ -228,7 +229,11 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         if isinstance(body, str) and is_literal(body):
             body = plain_text(body)
         if model is Poll:
-            question = f"{self.subject}\n\n{body}" if body and is_literal(body) else self.subject
+            question = self.subject
+            if body and is_literal(body):
+                question = f"{self.subject}\n\n{body}"
+                if is_literal(self.subject):
+                    checks.text("subject with body", question)
             return {
                 "question": question,
                 "options": self.options,
@@ -236,6 +241,8 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
                 "sender_only": False,
             }
         if model is Survey:
+            if body and is_literal(body):
+                checks.text("body", body)
             asked = {"title": self.subject, "type": "MultiOption", "options": self.options}
             return {
                 "title": self.subject,

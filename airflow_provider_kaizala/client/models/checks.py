@@ -55,7 +55,7 @@ def text(name: str, value: Any) -> str:
 
 
 def title(name: str, value: Any) -> str:
-    """Check a title or a question: text of any length that is not blank."""
+    """Check a name or an address: text of any length that is not blank."""
     if not isinstance(value, str):
         raise KaizalaInputError(f"{name} must be a string, not {shown(value)}")
     if not value.strip():
@@ -250,7 +250,7 @@ def options(name: str, value: Any) -> tuple[str, ...]:
     ]
     if len(given) < 2:
         raise KaizalaInputError(f"{name} must hold at least 2 options to choose from, not {len(given)}")
-    titles = tuple(title(f"{name}: option {number}", item) for number, item in enumerate(given, 1))
+    titles = tuple(text(f"{name}: option {number}", item) for number, item in enumerate(given, 1))
     distinct(name, titles, "options")
     return titles
 

@@ -14,6 +14,7 @@ from airflow_provider_kaizala.client.models.checks import (
     ordered,
     rendered,
     shown,
+    text,
     title,
 )
 from airflow_provider_kaizala.client.models.wire import filled
@@ -46,7 +47,7 @@ class Question(Value):
     is_invisible: bool = False
 
     def __post_init__(self) -> None:
-        name = f"question {title('question title', self.title)!r}"
+        name = f"question {text('question title', self.title)!r}"
         object.__setattr__(self, "type", _question_type(f"{name}, type", self.type))
         if self.type in ("SingleOption", "MultiOption"):
             if not self.options:

@@ -182,6 +182,9 @@ BAD = [
     ("KaizalaHITLOperator", {"tell_group": 1}, "tell_group must be True or False"),
     ("KaizalaHITLOperator", {"group_id": "a b"}, "group_id: 'a b' is not a valid group id"),
     ("KaizalaHITLOperator", {"due": "tomorrow"}, "due"),
+    ("KaizalaHITLOperator", {"subject": "x" * 4001}, "subject has 4001 characters"),
+    ("KaizalaHITLOperator", {"body": "x" * 3996}, "subject with body has 4001 characters, and"),
+    ("KaizalaHITLOperator", {"body": "x" * 4001, "multiple": True}, "body has 4001 characters"),
     ("KaizalaHITLOperator", {"body": 5}, "body must be a string, not 5"),
     ("KaizalaHITLApprovalOperator", {"body": ["x"]}, r"body must be a string, not \['x'\]"),
     (
@@ -230,6 +233,16 @@ def test_a_body_that_renders_to_no_text_is_refused_before_the_group_is_asked(
     given = context(task)
     task.render_template_fields(given)
     with pytest.raises(AirflowFailException, match="ask: body must be a string, not 5"):
+        task.execute(given)
+    assert not group_of
+    assert not required
+
+
+def test_a_body_that_renders_too_long_is_refused_before_the_group_is_asked(kaizala, group_of, required):
+    task = ops.KaizalaHITLOperator(**GO, body="{{ 'x' * 4000 }}")
+    given = context(task)
+    task.render_template_fields(given)
+    with pytest.raises(AirflowFailException, match="ask: subject with body has 4005 characters"):
         task.execute(given)
     assert not group_of
     assert not required
