@@ -14,7 +14,7 @@ from airflow_provider_kaizala import compat, triggers
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Poll, Sent, Survey
-from airflow_provider_kaizala.client.models.wire import iso
+from airflow_provider_kaizala.client.models.wire import iso, read_hours
 from airflow_provider_kaizala.hooks import telemetry
 from airflow_provider_kaizala.operators.decision import ITS_OWN_RULE, ApprovalMixin
 from airflow_provider_kaizala.operators.plain_text import plain_text
@@ -182,7 +182,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
             **kwargs,
         )
         self.response_timeout = getattr(self, "response_timeout", response_timeout)
-        self.due = (self.response_timeout or MONTH) if due is None else due
+        self.due = read_hours("response_timeout", self.response_timeout or MONTH) if due is None else due
         if self.response_timeout and self.remind_every:
             check_times(0, self.response_timeout.total_seconds(), self.remind_every)
         self._check_params()

@@ -7,7 +7,6 @@ A check takes the name and the value of an argument, returns the value as it wil
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -185,10 +184,14 @@ def whole_number(least: int, what: str | None = None) -> Check:
     return check
 
 
+#: what a timedelta can hold, in seconds
+_LONGEST = timedelta.max.total_seconds()
+
+
 def seconds(name: str, value: Any) -> float:
     """Check a length of time: seconds above 0, or a timedelta. Returns seconds."""
     length = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(length, bool) or not isinstance(length, (int, float)) or not 0 < length < math.inf:
+    if isinstance(length, bool) or not isinstance(length, (int, float)) or not 0 < length < _LONGEST:
         raise KaizalaInputError(
             f"{name} must be a number of seconds above 0 or a timedelta, not {shown(value)}"
         )

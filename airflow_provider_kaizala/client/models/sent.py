@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks, forms
-from airflow_provider_kaizala.client.models.wire import filled, hours_from, iso, read_due, read_moment
+from airflow_provider_kaizala.client.models.wire import filled, hours_from, iso, read_hours, read_moment
 from airflow_provider_kaizala.client.value import Value, checked
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class Poll(Action):
 
     question: str = checked(checks.text)
     options: Sequence[str] = checked(checks.options)
-    due: datetime | timedelta | str | None = checked(read_due, default=None)
+    due: datetime | timedelta | str | None = checked(read_hours, default=None)
     sender_only: bool = checked(checks.flag, default=False)
 
     action_type: ClassVar[str] = "Poll"
@@ -174,7 +174,7 @@ class Survey(Action):
 
     title: str = checked(checks.text)
     questions: tuple[Question, ...] = checked(forms.questions)
-    due: datetime | timedelta | str | None = checked(read_due, default=None)
+    due: datetime | timedelta | str | None = checked(read_hours, default=None)
     description: str | None = checked(checks.optional(checks.text), default=None)
     anonymous: bool = checked(checks.flag, default=False)
     sender_only: bool = checked(checks.flag, default=False)
@@ -191,7 +191,7 @@ class Job(Action):
 
     title: str = checked(checks.text)
     assigned_to: Sequence[str] = checked(checks.phones)
-    due: datetime | timedelta | str | None = checked(read_due, default=None)
+    due: datetime | timedelta | str | None = checked(read_hours, default=None)
 
     action_type: ClassVar[str] = "Job"
 
@@ -250,8 +250,8 @@ class Package(Action):
     title: str | None = checked(checks.optional(checks.text), default=None)
     questions: tuple[Question, ...] = checked(forms.maybe_questions, default=())
     properties: tuple[Property, ...] = checked(forms.properties, default=())
-    validity: datetime | timedelta | str | None = checked(read_due, default=None)
-    due: datetime | timedelta | str | None = checked(read_due, default=None)
+    validity: datetime | timedelta | str | None = checked(read_hours, default=None)
+    due: datetime | timedelta | str | None = checked(read_hours, default=None)
     anonymous: bool = checked(checks.flag, default=False)
     sender_only: bool = checked(checks.flag, default=False)
     accept_multiple_responses: bool = checked(checks.flag, default=False)

@@ -257,7 +257,9 @@ class TestNumbers:
     def test_seconds_may_be_given_as_a_timedelta(self, given, length):
         assert checks.seconds("timeout", given) == length
 
-    @pytest.mark.parametrize("given", [0, -1, True, "60", None, float("nan"), float("inf"), timedelta(0)])
+    @pytest.mark.parametrize(
+        "given", [0, -1, True, "60", None, float("nan"), float("inf"), 1e200, timedelta(0)]
+    )
     def test_what_is_not_a_length_of_time_is_refused(self, given):
         with pytest.raises(
             KaizalaInputError, match=r"^timeout must be a number of seconds above 0 or a timedelta, not "

@@ -165,6 +165,11 @@ BAD = [
     ("KaizalaHITLOperator", {"options": "Yes"}, "options"),
     ("KaizalaHITLOperator", {"subject": " "}, "subject is empty"),
     ("KaizalaHITLOperator", {"response_timeout": 0}, "response_timeout must be"),
+    (
+        "KaizalaHITLOperator",
+        {"response_timeout": timedelta(days=100_000)},
+        "response_timeout: 100000 days, 0:00:00 from now is later than Kaizala accepts",
+    ),
     ("KaizalaHITLOperator", {"until": "most"}, "until: 'most' is not a rule"),
     (
         "KaizalaHITLOperator",
