@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+import inspect
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.providers.common.compat.sdk import (
     SET_DURING_EXECUTION,
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, TaskDecorator
 
 __all__ = ["kaizala_approval_task", "kaizala_ask_task"]
+
+#: functions that return no text, whatever is in them
+_NO_TEXT = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
 
 
 class QuestionFromFunction(KaizalaAskPollOperator, DecoratedOperator):
@@ -87,6 +91,13 @@ def kaizala_approval_task(python_callable: Callable[..., str] | None = None, **k
 def _decorator(
     function: Callable[..., str] | None, operator: type[QuestionFromFunction], given: dict[str, Any]
 ) -> TaskDecorator:
+    if function is None:
+        return cast("TaskDecorator", lambda decorated: _decorator(decorated, operator, given))
+    if any(kind(function) for kind in _NO_TEXT):
+        raise KaizalaInputError(
+            f"{getattr(function, '__name__', function)}() must return the question, a text, and so can be neither async nor a "
+            "generator: define it with def, and let it return the text"
+        )
     given.setdefault(
         "multiple_outputs", True
     )  # so that ask()["winner"] works; Airflow would look at the function's return type

@@ -19,6 +19,7 @@ from airflow_provider_kaizala.tasks.arguments import TEMPLATE_EXT, KeepLiterals,
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
+    from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
     from jinja2 import Environment
@@ -57,7 +58,7 @@ class KaizalaNotifier(KeepLiterals, BaseNotifier):
     :param subscribers: phone numbers of chosen subscribers of a hub group (templated)
     :param send_to_all_subscribers: post to all subscribers of a hub group
     :param kaizala_conn_id: the Airflow connection to Kaizala (templated)
-    :param total_timeout: seconds that each call may take, its repeats included
+    :param total_timeout: seconds, or a timedelta, that each call may take, its repeats included
     """
 
     template_fields: Sequence[str] = ("text", "group_id", "subscribers", "kaizala_conn_id")
@@ -71,21 +72,23 @@ class KaizalaNotifier(KeepLiterals, BaseNotifier):
         subscribers: Sequence[str] | None = None,
         send_to_all_subscribers: bool = False,
         kaizala_conn_id: str = KaizalaHook.default_conn_name,
-        total_timeout: float = 30.0,
+        total_timeout: float | timedelta = 30.0,
         context: Context | None = None,
     ) -> None:
         self.text = text
         self.group_id = group_id
         self.subscribers = subscribers
-        self.send_to_all_subscribers = send_to_all_subscribers
+        self.send_to_all_subscribers = checks.flag("send_to_all_subscribers", send_to_all_subscribers)
         self.kaizala_conn_id = kaizala_conn_id
-        self.total_timeout = total_timeout
+        self.total_timeout = checks.seconds("total_timeout", total_timeout)
         if is_literal(text):
             checks.title("text", text)
         if group_id is not None and is_literal(group_id):
             checks.group_id("group_id", group_id)
-        if subscribers is not None and is_literal(subscribers):
-            checks.phones("subscribers", subscribers)
+        if is_literal(subscribers):
+            Audience(subscribers, self.send_to_all_subscribers)
+        if is_literal(kaizala_conn_id):
+            checks.title("kaizala_conn_id", kaizala_conn_id)
         super().__init__(**compat.notifier_context(context))
 
     def get_template_env(self, dag: Any = None) -> Environment:

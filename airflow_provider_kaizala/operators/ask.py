@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import conf
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Survey
+from airflow_provider_kaizala.client.models.wire import read_hours
 from airflow_provider_kaizala.operators.action import (
     KaizalaSendJobOperator,
     KaizalaSendPollOperator,
@@ -101,10 +102,10 @@ class KaizalaAskOperator(TimeoutMixin, KaizalaQuestionOperator):
         super().__init__(**kwargs)
         self.timeout = checks.seconds("timeout", timeout)
         self.on_timeout = check_on_timeout("on_timeout", on_timeout)
-        self.deferrable = deferrable
+        self.deferrable = checks.boolean("deferrable", deferrable)
         check_times(self.poke_interval, self.timeout, self.remind_every)
         if self.due is None:
-            self.due = timedelta(seconds=self.timeout)
+            self.due = read_hours("timeout", timedelta(seconds=self.timeout))
 
     def run_task(self, context: Context) -> Any:
         """Ask, wait, and return the answers."""

@@ -145,7 +145,9 @@ class KaizalaApprovalOperator(ApprovalMixin, KaizalaAskPollOperator, SkipMixin):
         self.approve = approve
         self.reject = reject
         self.on_reject = on_reject
-        self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
+        self.ignore_downstream_trigger_rules = checks.boolean(
+            "ignore_downstream_trigger_rules", ignore_downstream_trigger_rules
+        )
 
     def finish(self, result: ResultDict, context: Context) -> Any:
         """Say whether it is approved, and deal with the tasks below."""

@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow.providers.common.compat.notifier import BaseNotifier
 from airflow.providers.common.compat.sdk import AirflowFailException, SkipMixin
 
 from airflow_provider_kaizala import compat, triggers
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Poll, Sent, Survey
-from airflow_provider_kaizala.client.models.wire import iso
+from airflow_provider_kaizala.client.models.wire import iso, read_hours
 from airflow_provider_kaizala.hooks import telemetry
 from airflow_provider_kaizala.operators.decision import ITS_OWN_RULE, ApprovalMixin
 from airflow_provider_kaizala.operators.plain_text import plain_text
@@ -45,6 +46,32 @@ _NO_TIMEOUT = (
     "give response_timeout; when it is over, the task continues with defaults, or fails if there are none"
 )
 _FIXED = "the options are Approve and Reject, of which people choose one"
+
+
+def _body(name: str, value: Any) -> Any:
+    """Check the text below a question; it may be empty."""
+    blank = isinstance(value, str) and not value.strip()
+    return value if blank else checks.title(name, value)
+
+
+def _notifiers(name: str, value: Any) -> Sequence[BaseNotifier]:
+    """Check the notifiers, which Airflow has put into a list if there was one."""
+    for each in value if isinstance(value, (list, tuple)) else [value]:
+        if not isinstance(each, BaseNotifier):
+            raise KaizalaInputError(
+                f"{name} must be a notifier, such as KaizalaNotifier(), or a list of them, not {checks.shown(each)}"
+            )
+    return list(value)
+
+
+def _users(name: str, value: Any) -> Sequence[Mapping[str, str]]:
+    """Check users of Airflow, whom Airflow has put into a list if there was one."""
+    for each in value if isinstance(value, (list, tuple)) else [value]:
+        if not isinstance(each, dict) or not all(isinstance(each.get(key), str) for key in ("id", "name")):
+            raise KaizalaInputError(
+                f"{name}: each user must be a dict of two texts, such as {{'id': '1', 'name': 'admin'}}, not {checks.shown(each)}"
+            )
+    return list(value)
 
 
 class KaizalaHITLTimeoutError(AirflowFailException, HITLTimeoutError):
@@ -89,12 +116,14 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
 
     :param subject: the question (templated)
     :param options: two or more different texts to choose from (templated)
-    :param body: more about it, in Markdown; shown below the question, in the group as plain text (templated)
+    :param body: more about it, in Markdown; shown below the question, in the group as plain text, where both together may have 4,000
+        characters (templated)
     :param defaults: the option that is chosen when time is up; with ``multiple`` one or more
     :param multiple: whether a person may choose several options
     :param params: form fields, which only Airflow's page can show; each needs a default, which it has after an answer in the group
     :param notifiers: Airflow notifiers that announce the question
-    :param assigned_users: the users who may answer in Airflow; None for all who may work with the DAG
+    :param assigned_users: the users who may answer in Airflow, each ``{"id", "name"}``, one or a list; None for all who may work with
+        the DAG
     :param response_timeout: how long to wait: seconds or a timedelta; None for no limit
     :param until: when the group has decided: ``"any"`` answer, the first of which then counts, or another rule, see
         :mod:`airflow_provider_kaizala.waiting.rules`. A quorum decides for its option, everything else for what most people chose;
@@ -115,7 +144,11 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
     """
 
     default_until = "any"
-    arguments: ClassVar[Mapping[str, Check]] = {"subject": checks.title}
+    arguments: ClassVar[Mapping[str, Check]] = {
+        "subject": checks.text,
+        "body": checks.optional(_body),
+        "assigned_users": checks.optional(_users),
+    }
     times = ("due",)
     refused: ClassVar[Mapping[str, str]] = {
         "timeout": _NO_TIMEOUT,
@@ -149,10 +182,11 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
             **kwargs,
         )
         self.response_timeout = getattr(self, "response_timeout", response_timeout)
-        self.due = (self.response_timeout or MONTH) if due is None else due
+        self.due = read_hours("response_timeout", self.response_timeout or MONTH) if due is None else due
         if self.response_timeout and self.remind_every:
             check_times(0, self.response_timeout.total_seconds(), self.remind_every)
         self._check_params()
+        _notifiers("notifiers", self.notifiers)
 
     # --- arguments -------------------------------------------------------------------------------------------------------
 
@@ -195,7 +229,11 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         if isinstance(body, str) and is_literal(body):
             body = plain_text(body)
         if model is Poll:
-            question = f"{self.subject}\n\n{body}" if body and is_literal(body) else self.subject
+            question = self.subject
+            if body and is_literal(body):
+                question = f"{self.subject}\n\n{body}"
+                if is_literal(self.subject):
+                    checks.text("subject with body", question)
             return {
                 "question": question,
                 "options": self.options,
@@ -203,6 +241,8 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
                 "sender_only": False,
             }
         if model is Survey:
+            if body and is_literal(body):
+                checks.text("body", body)
             asked = {"title": self.subject, "type": "MultiOption", "options": self.options}
             return {
                 "title": self.subject,
@@ -222,6 +262,8 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         """Ask in both places, and wait in the triggerer."""
         checks.options("options", self.options)
         HITLOperator.validate_defaults(self)
+        for name in ("body", "assigned_users"):  # Airflow reads them only after the group was asked
+            self.checked(name)
         state = TaskState(context)
         rule = self.rule()
         self.check_rule(rule)
@@ -397,7 +439,9 @@ class KaizalaHITLApprovalOperator(ApprovalMixin, KaizalaHITLOperator, SkipMixin)
         self.approvers = approvers
         self.quorum = quorum
         self.on_reject = on_reject
-        self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
+        self.ignore_downstream_trigger_rules = checks.boolean(
+            "ignore_downstream_trigger_rules", ignore_downstream_trigger_rules
+        )
 
     def concluded(self, outcome: dict[str, Any], context: Context) -> Any:
         """Say whether it is approved, and deal with the tasks below."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -18,7 +19,6 @@ from airflow_provider_kaizala.operators.base import KaizalaPostOperator, PostArg
 from airflow_provider_kaizala.tasks.arguments import is_literal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Unpack
 
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 
 def _listed(files: Any) -> list[Any]:
+    """Return one file or several as a list; the output of a mapped task is a sequence of Airflow's own."""
     if files is None:
         return []
-    return list(files) if isinstance(files, (list, tuple)) else [files]
+    return list(files) if isinstance(files, Sequence) and not isinstance(files, (str, bytes)) else [files]
 
 
 def _check_type(file: Any) -> tuple[str, str]:

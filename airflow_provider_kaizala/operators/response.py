@@ -28,7 +28,11 @@ def _answer(name: str, value: Any) -> Any:
         return [checks.title(name, each) for each in value]
     if isinstance(value, date) and not isinstance(value, datetime):
         raise KaizalaInputError(f"{name}: {value!r} has no time of day; give a datetime")
-    if value is None or (isinstance(value, (str, int, float, datetime)) and not isinstance(value, bool)):
+    if isinstance(value, str):
+        return checks.sendable(name, value)
+    if isinstance(value, float):
+        return checks.json_value(name, value)
+    if value is None or (isinstance(value, (int, datetime)) and not isinstance(value, bool)):
         return value
     raise KaizalaInputError(
         f"{name} must be text, a number, a list of texts, a datetime, a place or None, not {checks.shown(value)}"
@@ -36,7 +40,7 @@ def _answer(name: str, value: Any) -> Any:
 
 
 def _answers(name: str, value: Any) -> list[Any]:
-    given = checks.listed(name, value, "answers, one for each question in their order")
+    given = checks.ordered(name, value, "answers, one for each question in their order")
     if all(each is None for each in given):
         raise KaizalaInputError(f"{name} holds no answer; give at least one")
     return [_answer(f"{name}[{at}]", each) for at, each in enumerate(given)]

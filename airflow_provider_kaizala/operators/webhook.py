@@ -163,7 +163,7 @@ class KaizalaUpdateWebhookOperator(_SettingsOperator):
     """Change a webhook, or re-enable one that Kaizala disabled after six failed deliveries. Safe to run again.
 
     The other arguments are those of :class:`~airflow_provider_kaizala.operators.base.KaizalaGroupOperator`; ``group_id`` says whose
-    grant is used. The ``callback_token`` of the connection is sent too.
+    grant is used. The ``callback_token`` of the connection is sent too; without one, give at least one argument that changes something.
 
     :param webhook_id: the webhook (templated)
     :param active: True enables it, False disables it, None leaves it as it is (templated)
@@ -204,6 +204,12 @@ class KaizalaUpdateWebhookOperator(_SettingsOperator):
         """Change the webhook."""
         group_id, webhook_id = self.group(), self.checked("webhook_id")
         change = WebhookChange(active=self.checked("active"), **self.checked_settings())
+        # known only now: a new callback_token of the connection is a change too
+        if change == WebhookChange():
+            raise KaizalaInputError(
+                "nothing to change: give active, event_types, callback_url, context or expires, or set the extra callback_token of "
+                f"connection {self.kaizala_conn_id!r}"
+            )
         self.hook.run(calls.update_webhook(webhook_id, change, group_id))
         self.log.info("Changed webhook %s", webhook_id)
         return {"webhook_id": webhook_id}

@@ -19,6 +19,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.errors import KaizalaInputError
+from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
 from airflow_provider_kaizala.tasks.arguments import TaskArguments, is_literal
 from airflow_provider_kaizala.tasks.links import KaizalaGroupLink, push_links
@@ -44,10 +45,8 @@ if TYPE_CHECKING:
 
 
 class AirflowSensorArguments(TaskArguments, total=False):
-    """Arguments of every Airflow sensor, see :class:`airflow.sdk.BaseSensorOperator`."""
+    """Arguments that Airflow's sensor takes as they are, see :class:`airflow.sdk.BaseSensorOperator`."""
 
-    poke_interval: timedelta | float
-    timeout: timedelta | float
     soft_fail: bool
     mode: str
     exponential_backoff: bool
@@ -64,6 +63,8 @@ class SensorArguments(AirflowSensorArguments, total=False):
     on_timeout: str
     deferrable: bool
     kaizala_conn_id: str
+    poke_interval: float | timedelta
+    timeout: float | timedelta | None
 
 
 class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
@@ -82,7 +83,7 @@ class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
     :param deferrable: wait in the triggerer, without a worker slot; one poll reads for all waits in a group
     :param kaizala_conn_id: the Airflow connection to Kaizala (templated)
     :param poke_interval: seconds or a timedelta between two looks
-    :param timeout: seconds or a timedelta
+    :param timeout: seconds or a timedelta; None for Airflow's ``[sensors] default_timeout``, 7 days
     :param mode: ``"poke"`` or ``"reschedule"``; the latter keeps the worker for pauses of less than 8 seconds, which Airflow handles
         badly
     :return: :class:`~airflow_provider_kaizala.waiting.results.ResultDict`, each field also by itself: ``wait.output["winner"]``
@@ -101,6 +102,8 @@ class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
         on_timeout: str = "fail",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         kaizala_conn_id: str = KaizalaHook.default_conn_name,
+        poke_interval: float | timedelta = 60,
+        timeout: float | timedelta | None = None,
         **kwargs: Unpack[AirflowSensorArguments],
     ) -> None:
         kwargs.setdefault("multiple_outputs", True)  # so that wait.output["winner"] works
@@ -108,12 +111,18 @@ class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
             raise KaizalaInputError(
                 "deferrable=True and mode='reschedule' both free the worker; give one of them"
             )
-        super().__init__(**kwargs)
+        if timeout is None:
+            timeout = conf.getfloat("sensors", "default_timeout")
+        super().__init__(
+            poke_interval=checks.seconds("poke_interval", poke_interval),
+            timeout=checks.seconds("timeout", timeout),
+            **kwargs,
+        )
         self.group_id = group_id
         rule = literal_rule(until)
         self.until = until if rule is None else rule.to_wire()
         self.on_timeout = check_on_timeout("on_timeout", on_timeout)
-        self.deferrable = deferrable
+        self.deferrable = checks.boolean("deferrable", deferrable)
         self.kaizala_conn_id = kaizala_conn_id
         self._wait: Wait | None = None
         if self.on_timeout != "fail" and self.soft_fail:

@@ -12,7 +12,9 @@ from airflow_provider_kaizala.client.models.wire import read_moment
 from airflow_provider_kaizala.push.feed import EventFeed
 from airflow_provider_kaizala.push.settings import receiver_url
 from airflow_provider_kaizala.sensors.base import KaizalaSensor, SensorArguments
+from airflow_provider_kaizala.tasks.arguments import is_literal
 from airflow_provider_kaizala.waiting.pattern import check_pattern
+from airflow_provider_kaizala.waiting.people import Eligible
 from airflow_provider_kaizala.waiting.subjects import Messages
 
 if TYPE_CHECKING:
@@ -89,11 +91,17 @@ class KaizalaMessageSensor(KaizalaSensor):
         self._answers: Sequence[Response] = ()
 
     def check_rule(self, rule: Rule) -> None:
-        """Refuse a quorum."""
+        """Refuse a quorum, and what the people whose messages count can never meet.
+
+        :raises KaizalaInputError: says why
+        """
         if rule.options():
             raise KaizalaInputError(
                 "until: a quorum can never be reached, since a message chooses no option; give a count, or name the people"
             )
+        if self.people is not None and is_literal(self.people):
+            counting = dict.fromkeys(self.checked("people"))
+            rule.within(Eligible(counting, described="people whose messages count"))
 
     def subject(self, group_id: str, context: Context) -> Messages:
         """Return the messages."""

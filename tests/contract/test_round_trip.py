@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_kaizala.client import KaizalaClient, calls
-from airflow_provider_kaizala.client.errors import KaizalaBadRequestError
+from airflow_provider_kaizala.client.errors import KaizalaBadRequestError, KaizalaInputError
 from airflow_provider_kaizala.client.models import (
     Announcement,
     Audience,
@@ -187,8 +187,11 @@ def test_each_specimen_alone_and_at_the_limit(world: World, specimen: str) -> No
 
 @pytest.mark.parametrize("text", ["a\0b", "\0"])
 def test_nul_is_refused_not_cut(world: World, text: str) -> None:
+    with pytest.raises(KaizalaInputError, match="NUL"):
+        Message(text)
+    unchecked = calls.any_operation("sendMessage", {"groupId": world.group}, {"message": text})
     with pytest.raises(KaizalaBadRequestError, match="NUL"):
-        world.asha.run(calls.send_message(world.group, Message(text)))
+        world.asha.run(unchecked)
 
 
 @some

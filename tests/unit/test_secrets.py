@@ -93,7 +93,7 @@ def everything(kaizala, run_task, seen, tmp_path, dag):
             KaizalaSendPollOperator(task_id="poll", question="Tea?", options=["Yes", "No"]),
             KaizalaSendMediaOperator(task_id="media", files=picture),
             KaizalaSendAnnouncementOperator(task_id="notice", text="Hello", files=[picture]),
-            KaizalaResponseSensor(task_id="poke", action_id="act-1", poke_interval=0, timeout=0),
+            KaizalaResponseSensor(task_id="poke", action_id="act-1", poke_interval=0.001, timeout=0.001),
             KaizalaResponseSensor(task_id="defer", action_id="act-1", deferrable=True),
         ]
     for task in tasks:

@@ -151,7 +151,7 @@ def post_response(
     :param package_id: for a custom action
     :param response_id: an earlier response to edit, which makes the call safe to repeat
     """
-    listed = checks.listed("answers", answers, "answers")
+    listed = checks.ordered("answers", answers, "answers")
     place = location and location.to_wire()
     body = {
         **({"id": package_id} if package_id else {"actionType": "Survey"}),

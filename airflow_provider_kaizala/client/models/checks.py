@@ -7,7 +7,6 @@ A check takes the name and the value of an argument, returns the value as it wil
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -55,7 +54,7 @@ def text(name: str, value: Any) -> str:
 
 
 def title(name: str, value: Any) -> str:
-    """Check a title or a question: text of any length that is not blank."""
+    """Check a name or an address: text of any length that is not blank."""
     if not isinstance(value, str):
         raise KaizalaInputError(f"{name} must be a string, not {shown(value)}")
     if not value.strip():
@@ -64,7 +63,11 @@ def title(name: str, value: Any) -> str:
 
 
 def sendable(name: str, value: str) -> str:
-    """Refuse lone surrogates, which UTF-8 cannot encode; a file name that is not valid UTF-8 contains some."""
+    """Refuse NUL, and lone surrogates, which UTF-8 cannot encode; a file name that is not valid UTF-8 contains some."""
+    if "\0" in value:
+        raise KaizalaInputError(
+            f"{name}: character {value.index(chr(0)) + 1} is NUL, which Kaizala does not accept; remove it"
+        )
     try:
         value.encode()
     except UnicodeEncodeError as error:
@@ -155,6 +158,11 @@ def flag(name: str, value: Any) -> bool:
     """Check True or False; the words are accepted too, since a template renders text."""
     if isinstance(value, str) and value.strip().lower() in ("true", "false"):
         return value.strip().lower() == "true"
+    return boolean(name, value)
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Check True or False of an argument that is not templated: ``"False"`` is no boolean there."""
     if not isinstance(value, bool):
         raise KaizalaInputError(f"{name} must be True or False, not {shown(value)}")
     return value
@@ -176,10 +184,14 @@ def whole_number(least: int, what: str | None = None) -> Check:
     return check
 
 
+#: what a timedelta can hold, in seconds
+_LONGEST = timedelta.max.total_seconds()
+
+
 def seconds(name: str, value: Any) -> float:
     """Check a length of time: seconds above 0, or a timedelta. Returns seconds."""
     length = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(length, bool) or not isinstance(length, (int, float)) or not 0 < length < math.inf:
+    if isinstance(length, bool) or not isinstance(length, (int, float)) or not 0 < length < _LONGEST:
         raise KaizalaInputError(
             f"{name} must be a number of seconds above 0 or a timedelta, not {shown(value)}"
         )
@@ -207,6 +219,13 @@ def listed(name: str, value: Any, what: str) -> list[Any]:
     return list(value)
 
 
+def ordered(name: str, value: Any, what: str) -> list[Any]:
+    """Check a list whose order people see. A set is refused: two processes, and so two tries, iterate it in different orders."""
+    if isinstance(value, (set, frozenset)):
+        raise KaizalaInputError(f"{name} must be a list of {what}, not {shown(value)}: a set has no order")
+    return listed(name, value, what)
+
+
 def several(name: str, value: Any, what: str, check: Check, needed: str) -> tuple[Any, ...]:
     """Check each element of a list that must not be empty; duplicates are removed."""
     given = listed(name, value, what)
@@ -230,11 +249,11 @@ def options(name: str, value: Any) -> tuple[str, ...]:
     """Check two or more different texts to choose from; ``{"title": ...}`` is accepted for each too."""
     given = [
         item.get("title") if isinstance(item, Mapping) else item
-        for item in listed(name, value, "options (texts)")
+        for item in ordered(name, value, "options (texts)")
     ]
     if len(given) < 2:
         raise KaizalaInputError(f"{name} must hold at least 2 options to choose from, not {len(given)}")
-    titles = tuple(title(name, item) for item in given)
+    titles = tuple(text(f"{name}: option {number}", item) for number, item in enumerate(given, 1))
     distinct(name, titles, "options")
     return titles
 

@@ -9,11 +9,12 @@ from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models.checks import (
     distinct,
     flag,
-    listed,
     one_of,
     options,
+    ordered,
     rendered,
     shown,
+    text,
     title,
 )
 from airflow_provider_kaizala.client.models.wire import filled
@@ -46,7 +47,7 @@ class Question(Value):
     is_invisible: bool = False
 
     def __post_init__(self) -> None:
-        name = f"question {title('question title', self.title)!r}"
+        name = f"question {text('question title', self.title)!r}"
         object.__setattr__(self, "type", _question_type(f"{name}, type", self.type))
         if self.type in ("SingleOption", "MultiOption"):
             if not self.options:
@@ -106,7 +107,7 @@ def questions(name: str, value: Any) -> tuple[Question, ...]:
 
 def maybe_questions(name: str, value: Any) -> tuple[Question, ...]:
     """Check any number of questions with different titles."""
-    found = tuple(_question(name, item) for item in listed(name, value, "questions"))
+    found = tuple(_question(name, item) for item in ordered(name, value, "questions"))
     distinct(name, [question.title for question in found], "questions")
     return found
 
@@ -118,7 +119,7 @@ def _question(name: str, value: Any) -> Question:
     return Question(
         given["title"],
         given["type"],
-        tuple(listed(f"question {given['title']!r}, options", given.get("options") or (), "texts")),
+        tuple(ordered(f"question {given['title']!r}, options", given.get("options") or (), "texts")),
         flag("is_invisible", given.get("is_invisible", False)),
     )
 
@@ -127,7 +128,7 @@ def properties(name: str, value: Any) -> tuple[Property, ...]:
     """Check properties with different names. A plain ``{"name": value}`` dict makes Text and Numeric properties."""
     if isinstance(value, Mapping):
         value = [{"name": key, "value": item} for key, item in value.items()]
-    found = tuple(_property(name, item) for item in listed(name, value, "properties"))
+    found = tuple(_property(name, item) for item in ordered(name, value, "properties"))
     distinct(name, [each.name for each in found], "properties")
     return found
 

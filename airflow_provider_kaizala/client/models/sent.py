@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks, forms
-from airflow_provider_kaizala.client.models.wire import filled, hours_from, iso, read_due, read_moment
+from airflow_provider_kaizala.client.models.wire import filled, hours_from, iso, read_hours, read_moment
 from airflow_provider_kaizala.client.value import Value, checked
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Announcement(Action):
     """A notice with an optional title and files; ``media`` lists media resources that were uploaded before."""
 
     text: str = checked(checks.text)
-    title: str | None = checked(checks.optional(checks.title), default=None)
+    title: str | None = checked(checks.optional(checks.text), default=None)
     media: Sequence[str] = ()
 
     action_type: ClassVar[str] = "Announcement"
@@ -142,9 +142,9 @@ class Announcement(Action):
 class Poll(Action):
     """One question with two or more options. ``due``: Kaizala's default is 30 days."""
 
-    question: str = checked(checks.title)
+    question: str = checked(checks.text)
     options: Sequence[str] = checked(checks.options)
-    due: datetime | timedelta | str | None = checked(read_due, default=None)
+    due: datetime | timedelta | str | None = checked(read_hours, default=None)
     sender_only: bool = checked(checks.flag, default=False)
 
     action_type: ClassVar[str] = "Poll"
@@ -172,9 +172,9 @@ def _form(form: Survey | Package, now: datetime) -> dict[str, Any]:
 class Survey(Action):
     """Questions that each person answers. ``due``: Kaizala's default is 24 hours."""
 
-    title: str = checked(checks.title)
+    title: str = checked(checks.text)
     questions: tuple[Question, ...] = checked(forms.questions)
-    due: datetime | timedelta | str | None = checked(read_due, default=None)
+    due: datetime | timedelta | str | None = checked(read_hours, default=None)
     description: str | None = checked(checks.optional(checks.text), default=None)
     anonymous: bool = checked(checks.flag, default=False)
     sender_only: bool = checked(checks.flag, default=False)
@@ -189,9 +189,9 @@ class Survey(Action):
 class Job(Action):
     """A job for named people, complete when all have done it. ``due``: Kaizala's default is 24 hours."""
 
-    title: str = checked(checks.title)
+    title: str = checked(checks.text)
     assigned_to: Sequence[str] = checked(checks.phones)
-    due: datetime | timedelta | str | None = checked(read_due, default=None)
+    due: datetime | timedelta | str | None = checked(read_hours, default=None)
 
     action_type: ClassVar[str] = "Job"
 
@@ -203,7 +203,7 @@ class Job(Action):
 class Meeting(Action):
     """A meeting (Let's Meet), which people accept or decline. ``duration`` is in minutes."""
 
-    title: str = checked(checks.title)
+    title: str = checked(checks.text)
     starts_at: datetime | str = checked(read_moment)
     duration: int | timedelta = checked(checks.minutes, default=30)
     place: Location | None = checked(checks.optional(forms.location), default=None)
@@ -247,11 +247,11 @@ class Package(Action):
     """
 
     package_id: str = checked(checks.package_id)
-    title: str | None = checked(checks.optional(checks.title), default=None)
+    title: str | None = checked(checks.optional(checks.text), default=None)
     questions: tuple[Question, ...] = checked(forms.maybe_questions, default=())
     properties: tuple[Property, ...] = checked(forms.properties, default=())
-    validity: datetime | timedelta | str | None = checked(read_due, default=None)
-    due: datetime | timedelta | str | None = checked(read_due, default=None)
+    validity: datetime | timedelta | str | None = checked(read_hours, default=None)
+    due: datetime | timedelta | str | None = checked(read_hours, default=None)
     anonymous: bool = checked(checks.flag, default=False)
     sender_only: bool = checked(checks.flag, default=False)
     accept_multiple_responses: bool = checked(checks.flag, default=False)

@@ -19,6 +19,9 @@ from airflow_provider_kaizala.client.value import Value
 
 T = TypeVar("T")
 
+#: the latest that a question may end: 20 years from now
+LONGEST = timedelta(hours=175_680)
+
 
 class UnreadableReplyError(ValueError):
     """A successful reply lacks a required field."""
@@ -185,6 +188,21 @@ def read_due(name: str, value: Any) -> datetime | timedelta | None:
     return read_moment(name, value, ", or a timedelta above zero")
 
 
+def read_hours(name: str, value: Any) -> datetime | timedelta | None:
+    """Check a due time that is sent in hours from now, which may be 20 years; a datetime is compared when it is sent."""
+    due = read_due(name, value)
+    if isinstance(due, timedelta):
+        _check_length(name, due)
+    return due
+
+
+def _check_length(name: str, left: timedelta) -> None:
+    if left > LONGEST:
+        raise KaizalaInputError(
+            f"{name}: {left} from now is later than Kaizala accepts; give a time within 20 years ({LONGEST.days} days)"
+        )
+
+
 def read_moment(name: str, value: Any, alternative: str = "") -> datetime:
     """Check a moment: a datetime or an ISO 8601 string. Without a zone it is UTC.
 
@@ -203,13 +221,14 @@ def read_moment(name: str, value: Any, alternative: str = "") -> datetime:
 
 
 def hours_from(now: datetime, name: str, due: datetime | timedelta | str | None) -> int | None:
-    """Return the hours from *now* to *due* as :func:`read_due` returns it, rounded up as Kaizala expects them.
+    """Return the hours from *now* to *due* as :func:`read_hours` returns it, rounded up as Kaizala expects them.
 
-    :raises KaizalaInputError: if *due* has passed
+    :raises KaizalaInputError: if *due* has passed, or is too far away
     """
     if not isinstance(due, (datetime, timedelta)):
         return None
     left = due if isinstance(due, timedelta) else due - now
     if left <= timedelta(0):
         raise KaizalaInputError(f"{name}: {due} has passed; give a time in the future")
+    _check_length(name, left)
     return max(1, math.ceil(left / timedelta(hours=1)))

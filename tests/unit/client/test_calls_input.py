@@ -44,6 +44,7 @@ BAD_CALLS = [
      "reply_to_reference_id: only a message or a new action can reply to another"),
     (lambda: calls.send_reminder(G, "a1", Audience(reply_to_reference_id="r")), "reply_to_reference_id: only"),
     (lambda: calls.post_response(G, "a1", "A"), "answers must be a list of answers, not 'A'"),
+    (lambda: calls.post_response(G, "a1", {"A", "B"}), "answers must be a list of answers, not .*: a set has no order"),
     (lambda: calls.post_response(G, "a1", ["A", {1, 2}]), "answer 2: {1, 2} cannot be written as JSON"),
     (lambda: calls.post_response(G, "a1", [float("nan")]), "answer 1: nan cannot be written as JSON"),
     (lambda: calls.any_operation("sendMessage", {"groupId": G}, {"message": object}), "body: .* cannot be written as JSON"),

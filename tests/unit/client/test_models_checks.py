@@ -31,6 +31,17 @@ LONG = "x" * 4001
 BAD = [
     ("text", lambda: Message(LONG), "text has 4001 characters.*at most 4000: shorten or split"),
     ("text", lambda: Announcement(LONG), "text has 4001"),
+    ("text", lambda: Message("a\0b"), "text: character 2 is NUL, which Kaizala does not accept; remove it"),
+    ("question", lambda: Poll(LONG, ("a", "b")), "question has 4001 characters.*at most 4000: shorten or split"),
+    ("options", lambda: Poll("q", ("a", LONG)), "options: option 2 has 4001 characters"),
+    ("questions", lambda: Survey("t", [{"title": LONG, "type": "Text"}]), "question title has 4001 characters"),
+    ("title", lambda: Survey(LONG, ONE), "title has 4001 characters"),
+    ("title", lambda: Job(LONG, (ASHA,)), "title has 4001 characters"),
+    ("title", lambda: Meeting(LONG, "2030-01-01"), "title has 4001 characters"),
+    ("title", lambda: Announcement("t", LONG), "title has 4001 characters"),
+    ("title", lambda: Package("p", LONG), "title has 4001 characters"),
+    ("question", lambda: Poll("\0?", ("a", "b")), "question: character 1 is NUL"),
+    ("options", lambda: Poll("q", ("a", "b\0")), "options: option 2: character 2 is NUL"),
     ("text", lambda: Message(""), "text is empty"),
     ("text", lambda: Message(" \n\t"), "text is empty"),
     ("text", lambda: Message(None), "text must be a string, not None"),
@@ -46,8 +57,16 @@ BAD = [
     ("options", lambda: Poll("q", ()), "options must hold at least 2 options to choose from, not 0"),
     ("options", lambda: Poll("q", ("a", "b", "a")), "options: two options are 'a'"),
     ("options", lambda: Poll("q", ("a", "b", " a ")), "options: two options are ' a '"),
-    ("options", lambda: Poll("q", ("a", "")), "options is empty"),
-    ("options", lambda: Poll("q", ("a", None)), "options must be a string, not None"),
+    ("options", lambda: Poll("q", ("a", "")), "options: option 2 is empty"),
+    ("options", lambda: Poll("q", ("a", None)), "options: option 2 must be a string, not None"),
+    ("options", lambda: Poll("q", [1, 2]), "options: option 1 must be a string, not 1"),
+    ("options", lambda: Poll("q", {"a", "b"}), "options must be a list of options .*: a set has no order"),
+    ("options", lambda: Poll("q", frozenset("ab")), "options must be a list of options .*: a set has no order"),
+    ("options", lambda: Question("Site?", "SingleOption", ("A", 2)), "'Site\\?', options: option 2 must be a string, not 2"),
+    ("options", lambda: Question("Site?", "SingleOption", {"A", "B"}), "'Site\\?', options must be .*: a set has no order"),
+    ("questions", lambda: Survey("t", {Question("a"), Question("b")}), "questions must be a list of questions, .*: a set has no order"),
+    ("questions", lambda: Survey("t", [{"title": "a", "type": "SingleOption", "options": {"A", "B"}}]), "a set has no order"),
+    ("properties", lambda: Package("p", properties={Property("a", "Text", "1")}), "properties .*: a set has no order"),
     ("options", lambda: Poll("q", "ab"), "options must be a list of options"),
     ("options", lambda: Poll("q", {"a": 1, "b": 2}), "options must be a list of options"),
     ("options", lambda: Question("Site?", "SingleOption"), "question 'Site\\?': a SingleOption question needs options"),
@@ -209,7 +228,7 @@ class TestIdentifiers:
     def test_whitespace_around_an_id_is_removed(self, given):
         assert checks.identifier("action_id", given) == "a-1"
 
-    @pytest.mark.parametrize("given", ["a 1", "a\n1", "a\x001", "a\u20281", "a\u00a01", "a\u200b1"])
+    @pytest.mark.parametrize("given", ["a 1", "a\n1", "a\x011", "a\u20281", "a\u00a01", "a\u200b1"])
     def test_whitespace_and_control_characters_inside_an_id_are_refused(self, given):
         with pytest.raises(
             KaizalaInputError, match=r"action_id: .* is not a valid id; give the id as Kaizala issued it"
@@ -238,7 +257,9 @@ class TestNumbers:
     def test_seconds_may_be_given_as_a_timedelta(self, given, length):
         assert checks.seconds("timeout", given) == length
 
-    @pytest.mark.parametrize("given", [0, -1, True, "60", None, float("nan"), float("inf"), timedelta(0)])
+    @pytest.mark.parametrize(
+        "given", [0, -1, True, "60", None, float("nan"), float("inf"), 1e200, timedelta(0)]
+    )
     def test_what_is_not_a_length_of_time_is_refused(self, given):
         with pytest.raises(
             KaizalaInputError, match=r"^timeout must be a number of seconds above 0 or a timedelta, not "

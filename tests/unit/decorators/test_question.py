@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, TaskDeferred, task
@@ -102,6 +103,29 @@ def test_a_function_that_returns_no_question_fails_without_a_retry(a_dag, kaizal
     ):
         run_task(ask().operator)
     assert kaizala.posts == []
+
+
+async def coroutine():
+    return "Open?"
+
+
+def generator():
+    yield "Open?"
+
+
+async def async_generator():
+    yield "Open?"
+
+
+@pytest.mark.parametrize("function", [coroutine, generator, async_generator, partial(coroutine)])
+@pytest.mark.parametrize(
+    "decorate", [task.kaizala_ask(options=["Yes", "No"]), task.kaizala_approval(), task.kaizala_approval]
+)
+def test_a_function_that_cannot_return_a_text_is_refused_when_it_is_decorated(function, decorate):
+    with pytest.raises(
+        KaizalaInputError, match=r"must return the question, .* neither async nor a generator"
+    ):
+        decorate(function)
 
 
 @pytest.mark.parametrize(

@@ -283,12 +283,27 @@ def test_where_plain_messages_are_refused_it_is_an_announcement(kaizala, tell, g
         ({"text": "Hi", "group_id": "no group"}, "group_id: 'no group' is not a valid group id"),
         ({"text": "Hi", "subscribers": ["0123"]}, "subscribers: '0123' is not a phone number"),
         ({"text": "Hi", "subscribers": "+910000000001"}, "subscribers must be a list of phone numbers"),
+        ({"send_to_all_subscribers": "x"}, "send_to_all_subscribers must be True or False, not 'x'"),
+        (
+            {"subscribers": ["+910000000001"], "send_to_all_subscribers": True},
+            "give either subscribers or send_to_all_subscribers=True, not both",
+        ),
+        ({"kaizala_conn_id": ""}, "kaizala_conn_id is empty"),
+        ({"kaizala_conn_id": None}, "kaizala_conn_id must be a string, not None"),
+        ({"total_timeout": 0}, "total_timeout must be a number of seconds above 0 or a timedelta, not 0"),
+        ({"total_timeout": -1}, "total_timeout must be a number of seconds above 0 or a timedelta, not -1"),
+        ({"total_timeout": "x"}, "total_timeout must be a number of seconds above 0 or a timedelta, not 'x'"),
     ],
 )
 def test_literals_are_checked_at_once(given, says):
     with pytest.raises(KaizalaInputError) as refused:
         KaizalaNotifier(**given)
     assert says in str(refused.value)
+
+
+def test_a_template_is_checked_when_it_is_rendered():
+    given = {"kaizala_conn_id": "{{ var.value.conn }}", "subscribers": "{{ params.who }}"}
+    assert KaizalaNotifier(**given, send_to_all_subscribers=True).subscribers == "{{ params.who }}"
 
 
 # --- what goes wrong later -------------------------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ BAD = [
     (POLL, "question", " ", "question is empty"),
     (POLL, "options", ["Yes"], "options must hold at least 2 options to choose from, not 1"),
     (POLL, "options", ["Yes", "Yes "], "options: two options are 'Yes '; each must have a text of its own"),
-    (POLL, "options", ["Yes", " "], "options is empty"),
+    (POLL, "options", ["Yes", " "], "options: option 2 is empty"),
     (POLL, "options", "Yes, No", "options must be a list of options (texts), not 'Yes, No'"),
     (
         POLL,

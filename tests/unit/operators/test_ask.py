@@ -116,6 +116,18 @@ BAD = [
         {"when_cleared": "?"},
         "when_cleared must be one of resume, ask_again, not '[?]'",
     ),
+    (
+        ops.KaizalaAskPollOperator,
+        {"timeout": timedelta(days=100_000)},
+        "timeout: 100000 days, 0:00:00 from now is later than Kaizala accepts; give a time within 20 years",
+    ),
+    (ops.KaizalaAskPollOperator, {"deferrable": "False"}, "deferrable must be True or False, not 'False'"),
+    (ops.KaizalaApprovalOperator, {"deferrable": None}, "deferrable must be True or False, not None"),
+    (
+        ops.KaizalaApprovalOperator,
+        {"ignore_downstream_trigger_rules": "x"},
+        "ignore_downstream_trigger_rules must be True or False, not 'x'",
+    ),
     (ops.KaizalaAskPollOperator, {"options": ["Yes"]}, "options"),
     (ops.KaizalaApprovalOperator, {"quorum": 0}, "quorum must be a whole number of at least 1"),
     (

@@ -165,6 +165,11 @@ BAD = [
     ("KaizalaHITLOperator", {"options": "Yes"}, "options"),
     ("KaizalaHITLOperator", {"subject": " "}, "subject is empty"),
     ("KaizalaHITLOperator", {"response_timeout": 0}, "response_timeout must be"),
+    (
+        "KaizalaHITLOperator",
+        {"response_timeout": timedelta(days=100_000)},
+        "response_timeout: 100000 days, 0:00:00 from now is later than Kaizala accepts",
+    ),
     ("KaizalaHITLOperator", {"until": "most"}, "until: 'most' is not a rule"),
     (
         "KaizalaHITLOperator",
@@ -182,6 +187,25 @@ BAD = [
     ("KaizalaHITLOperator", {"tell_group": 1}, "tell_group must be True or False"),
     ("KaizalaHITLOperator", {"group_id": "a b"}, "group_id: 'a b' is not a valid group id"),
     ("KaizalaHITLOperator", {"due": "tomorrow"}, "due"),
+    ("KaizalaHITLOperator", {"subject": "x" * 4001}, "subject has 4001 characters"),
+    ("KaizalaHITLOperator", {"body": "x" * 3996}, "subject with body has 4001 characters, and"),
+    ("KaizalaHITLOperator", {"body": "x" * 4001, "multiple": True}, "body has 4001 characters"),
+    ("KaizalaHITLOperator", {"body": 5}, "body must be a string, not 5"),
+    ("KaizalaHITLApprovalOperator", {"body": ["x"]}, r"body must be a string, not \['x'\]"),
+    (
+        "KaizalaHITLOperator",
+        {"notifiers": "x"},
+        "notifiers must be a notifier, .* or a list of them, not 'x'",
+    ),
+    ("KaizalaHITLOperator", {"notifiers": [5]}, "notifiers must be a notifier, .* or a list of them, not 5"),
+    ("KaizalaHITLApprovalOperator", {"notifiers": [print]}, "notifiers must be a notifier, .* not <built-in"),
+    ("KaizalaHITLOperator", {"assigned_users": "x"}, "assigned_users: each user must be a dict .* not 'x'"),
+    ("KaizalaHITLOperator", {"assigned_users": {"id": "1"}}, "assigned_users: .* not {'id': '1'}"),
+    (
+        "KaizalaHITLApprovalOperator",
+        {"assigned_users": [{"id": 1, "name": "admin"}]},
+        "assigned_users: .* not {'id': 1, 'name': 'admin'}",
+    ),
     (
         "KaizalaHITLApprovalOperator",
         {"options": ["Yes", "No"]},
@@ -189,6 +213,11 @@ BAD = [
     ),
     ("KaizalaHITLApprovalOperator", {"until": "all"}, "until: .* give approvers and quorum instead"),
     ("KaizalaHITLApprovalOperator", {"multiple": True}, "multiple: .* people choose one"),
+    (
+        "KaizalaHITLApprovalOperator",
+        {"ignore_downstream_trigger_rules": "x"},
+        "ignore_downstream_trigger_rules must be True or False, not 'x'",
+    ),
     ("KaizalaHITLApprovalOperator", {"quorum": 2, "approvers": [ASHA]}, "2 approvals can never come from 1"),
     ("KaizalaHITLApprovalOperator", {"approvers": ["x"]}, "approvers: 'x' is not a phone number"),
 ]
@@ -199,6 +228,34 @@ def test_what_is_refused_when_the_dag_is_parsed(name, change, says):
     right = GO if name == "KaizalaHITLOperator" else PAY
     with pytest.raises(KaizalaInputError, match=says):
         getattr(ops, name)(**{**right, **change})
+
+
+def test_a_body_that_renders_to_no_text_is_refused_before_the_group_is_asked(
+    kaizala, group_of, required, dag
+):
+    dag.render_template_as_native_obj = True
+    task = ops.KaizalaHITLOperator(**GO, body="{{ params.sum }}", dag=dag)
+    given = context(task)
+    task.render_template_fields(given)
+    with pytest.raises(AirflowFailException, match="ask: body must be a string, not 5"):
+        task.execute(given)
+    assert not group_of
+    assert not required
+
+
+def test_a_body_that_renders_too_long_is_refused_before_the_group_is_asked(kaizala, group_of, required):
+    task = ops.KaizalaHITLOperator(**GO, body="{{ 'x' * 4000 }}")
+    given = context(task)
+    task.render_template_fields(given)
+    with pytest.raises(AirflowFailException, match="ask: subject with body has 4005 characters"):
+        task.execute(given)
+    assert not group_of
+    assert not required
+
+
+@pytest.mark.parametrize("body", [None, "", "{{ params.sum }}"])
+def test_a_body_may_be_left_out_or_a_template(body):
+    assert ops.KaizalaHITLOperator(**GO, body=body, assigned_users=[]).body == body
 
 
 @pytest.mark.parametrize("defaults", ["Maybe", ["Yes", "No"]])

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStor
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError, KaizalaNoReplyError
 from airflow_provider_kaizala.operators import (
+    KaizalaApiOperator,
     KaizalaSendAnnouncementOperator,
     KaizalaSendMediaOperator,
     KaizalaSendMessageOperator,
@@ -120,6 +123,37 @@ def test_a_path_comes_from_a_template_or_another_task(kaizala, run_task, files, 
     run_task(rendered, params={"folder": str(tmp_path)})
     run_task(from_task, {"up": [str(tmp_path / "2.pdf")]})
     assert [post.json["actionType"] for post in kaizala.posts] == ["Image", "Document"]
+
+
+class Lazy(Sequence):
+    """As what a task gets from a mapped one: a sequence that is no list."""
+
+    def __init__(self, *values):
+        self.values = values
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, at):
+        return self.values[at]
+
+
+@pytest.mark.parametrize(
+    "operator",
+    [
+        partial(KaizalaSendMediaOperator, caption="Look"),
+        partial(KaizalaSendAnnouncementOperator, text="Look"),
+        partial(KaizalaApiOperator, operation="uploadMedia"),
+    ],
+    ids=["media", "announcement", "api"],
+)
+def test_files_are_what_a_mapped_task_has_returned(kaizala, run_task, files, dag, group, operator):
+    with dag:
+        each = KaizalaSendMessageOperator(task_id="each", text="Hi")
+        task = operator(task_id="send", files=each.output, group_id=group)
+    run_task(task, {"each": Lazy(*files("1.jpg", "2.png"))})
+    names = [name for upload in kaizala.uploads for name, *_ in uploaded(upload)]
+    assert names == ["1.jpg", "2.png"]
 
 
 def test_a_task_is_mapped_over_files(kaizala, run_task, files, dag):

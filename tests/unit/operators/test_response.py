@@ -79,6 +79,12 @@ def test_a_job_is_marked_as_done_or_as_not_done(kaizala, run_task):
         ({"answers": []}, "answers holds no answer"),
         ({"answers": ["a", True]}, r"answers\[1\] must be text, a number, .*, not True"),
         ({"answers": [b"a"]}, r"answers\[0\] must be text"),
+        (
+            {"answers": ["a", float("nan")]},
+            r"answers\[1\]: nan cannot be written as JSON; use .* finite numbers",
+        ),
+        ({"answers": [float("inf")]}, r"answers\[0\]: inf cannot be written as JSON"),
+        ({"answers": ["a\0"]}, r"answers\[0\]: character 2 is NUL, which Kaizala does not accept; remove it"),
         ({"answers": "Yes"}, "answers must be a list of answers, one for each question"),
         ({"answers": [["X", 1]]}, r"answers\[0\] must be a string, not 1"),
         ({"answers": [date(2026, 3, 1)]}, r"answers\[0\]: .* has no time of day; give a datetime"),

@@ -161,6 +161,20 @@ def test_only_what_is_given_is_changed(kaizala, run_task):
     ]
 
 
+def test_a_change_of_nothing_names_what_can_be_changed(kaizala, connect, run_task):
+    kaizala.script = [(200, {})]
+    run_task(update())
+    assert [call.json for call in kaizala.calls()] == [{"callBackToken": SECRET}], "a new token is a change"
+    connect(extra={"callback_token": None})
+    says = (
+        "t: nothing to change: give active, event_types, callback_url, context or expires, "
+        "or set the extra callback_token of connection 'kaizala_default'"
+    )
+    with pytest.raises(AirflowFailException, match=f"^{says}$"):
+        run_task(update())
+    assert len(kaizala.calls()) == 1
+
+
 def test_a_token_in_the_address_is_masked(kaizala, run_task, monkeypatch):
     masked = []
     monkeypatch.setattr("airflow_provider_kaizala.operators.webhook.mask_secret", masked.append)

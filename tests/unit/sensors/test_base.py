@@ -31,7 +31,13 @@ ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
 
 
 def wait(**changes):
-    given = {"task_id": "wait", "action_id": "act-1", "poke_interval": 0, "timeout": 60, "deferrable": False}
+    given = {
+        "task_id": "wait",
+        "action_id": "act-1",
+        "poke_interval": 0.001,
+        "timeout": 60,
+        "deferrable": False,
+    }
     return KaizalaResponseSensor(**{**given, **changes})
 
 
@@ -150,7 +156,7 @@ def test_mapped(kaizala, run_task, dag):
     kaizala.survey(ASHA, action_id="a1")
     kaizala.survey(RAVI, action_id="a2")
     with dag:
-        KaizalaResponseSensor.partial(task_id="each", poke_interval=0, until="any").expand(
+        KaizalaResponseSensor.partial(task_id="each", poke_interval=0.001, until="any").expand(
             action_id=["a1", "a2"]
         )
     results = [run_task(dag.get_task("each"), map_index=at) for at in range(2)]
@@ -239,7 +245,7 @@ def test_waiting_in_the_worker(kaizala, run_task):
 def test_the_time_is_over_in_the_worker(kaizala, run_task):
     kaizala.survey()
     with pytest.raises(AirflowSensorTimeout):
-        run_task(wait(timeout=0))
+        run_task(wait(timeout=0.001))
 
 
 def throttled(kaizala, at, seconds):
@@ -321,7 +327,7 @@ def test_the_client_is_closed(kaizala, run_task, deferrable):
     run_task(sensor)
     assert sensor.hook._client is None
     kaizala.survey()
-    sensor = wait(deferrable=deferrable, timeout=0)
+    sensor = wait(deferrable=deferrable, timeout=0.001)
     with pytest.raises((AirflowSensorTimeout, TaskDeferred)):
         run_task(sensor)
     assert sensor.hook._client is None
@@ -492,6 +498,19 @@ def test_what_to_do_when_time_is_up(kaizala, deferred, run_task, deferrable):
     assert [each["responder"] for each in result["answers"]] == [ASHA]
 
 
+def test_times_may_be_left_out_or_come_from_the_dag(dag):
+    week = timedelta(days=7).total_seconds()
+    alone = KaizalaResponseSensor(task_id="alone", action_id="act-1")
+    assert (alone.poke_interval, alone.timeout) == (60, week)
+    assert KaizalaResponseSensor(task_id="none", action_id="act-1", timeout=None).timeout == week
+    dag.default_args = {"poke_interval": timedelta(seconds=30), "timeout": 90}
+    found = KaizalaResponseSensor(task_id="wait", action_id="act-1", dag=dag)
+    assert (found.poke_interval, found.timeout) == (30, 90)
+    dag.default_args = {"poke_interval": 0}
+    with pytest.raises(KaizalaInputError, match="poke_interval must be a number of seconds above 0"):
+        KaizalaResponseSensor(task_id="zero", action_id="act-1", dag=dag)
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -499,9 +518,16 @@ def test_what_to_do_when_time_is_up(kaizala, deferred, run_task, deferrable):
         ({"on_timeout": "return", "soft_fail": True}, "on_timeout='return' and soft_fail=True both say"),
         ({"on_timeout": "wait"}, "on_timeout must be one of fail, skip, return, not 'wait'"),
         ({"timeout": 5, "poke_interval": 30}, "poke_interval: 30 s is longer than timeout, 5 s"),
+        ({"deferrable": "False"}, "deferrable must be True or False, not 'False'"),
+        ({"deferrable": None}, "deferrable must be True or False, not None"),
+        ({"poke_interval": 0}, "poke_interval must be a number of seconds above 0 or a timedelta, not 0"),
+        ({"poke_interval": timedelta(0)}, "poke_interval must be a number of seconds above 0 or a timedelta"),
+        ({"timeout": 0}, "timeout must be a number of seconds above 0 or a timedelta, not 0"),
+        ({"timeout": float("inf")}, "timeout must be a number of seconds above 0 or a timedelta, not inf"),
+        ({"timeout": float("nan")}, "timeout must be a number of seconds above 0 or a timedelta, not nan"),
     ],
 )
-def test_times_that_contradict_each_other(changes, says):
+def test_what_is_wrong_about_times_and_modes(changes, says):
     with pytest.raises(KaizalaInputError) as refused:
         wait(**changes)
     assert says in str(refused.value)

@@ -36,7 +36,7 @@ def stored(kaizala: Any, monkeypatch: pytest.MonkeyPatch) -> StoredEvents:
 
 
 def wait(**changes: Any) -> KaizalaMessageSensor:
-    given = {"task_id": "wait", "poke_interval": 0, "timeout": 60, "deferrable": False}
+    given = {"task_id": "wait", "poke_interval": 0.001, "timeout": 60, "deferrable": False}
     return KaizalaMessageSensor(**{**given, **changes})
 
 
@@ -61,6 +61,14 @@ def texts(result: Any) -> list[str]:
         ({"since": "yesterday"}, "since must be a datetime or an ISO 8601 string"),
         ({"count_own": "perhaps"}, "count_own must be True or False"),
         ({"until": {"kind": "quorum", "option": "Yes", "count": 1}}, "a quorum can never be reached"),
+        (
+            {"people": [RAVI], "until": 2},
+            "until: cannot wait for 2 people; number of people whose messages count: 1. Lower the count",
+        ),
+        (
+            {"people": [RAVI], "until": [MEERA]},
+            f"until: {MEERA} cannot answer: not among the people whose messages count",
+        ),
         ({"text": "done"}, "text: KaizalaMessageSensor does not take it"),
     ],
 )
@@ -68,6 +76,27 @@ def test_what_is_refused_when_the_dag_is_parsed(changes: dict[str, Any], says: s
     with pytest.raises(KaizalaInputError) as refused:
         wait(**changes)
     assert says in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"people": [RAVI, MEERA], "until": 2},
+        {"people": [RAVI], "until": "all"},
+        {"people": ["{{ params.who }}"], "until": 2},
+        {"people": [RAVI], "until": "{{ params.count }}"},
+    ],
+)
+def test_a_rule_that_can_be_met_or_is_not_known_yet(changes: dict[str, Any]) -> None:
+    assert wait(**changes).people == changes["people"]
+
+
+def test_people_that_come_later_are_compared_with_the_rule_when_the_task_runs(
+    stored: StoredEvents, run_task: Any
+) -> None:
+    sensor = wait(people=["{{ params.who }}"], until=[MEERA])
+    with pytest.raises(AirflowFailException, match="not among the people whose messages count"):
+        run_task(sensor, params={"who": RAVI}, dag_run=RUN)
 
 
 def test_a_pattern_that_comes_later_is_checked_when_the_task_runs(

@@ -16,7 +16,7 @@ from airflow_provider_kaizala.waiting.subjects import NewActions, NewMembers, Re
 from airflow_provider_kaizala.waiting.wait import Wait
 
 ASHA, RAVI, MEERA = "+910000000001", "+910000000002", "+910000000003"
-TIMES = {"poke_interval": 0, "timeout": 60, "deferrable": False, "task_id": "wait"}
+TIMES = {"poke_interval": 0.001, "timeout": 60, "deferrable": False, "task_id": "wait"}
 
 
 def parked(run_task, sensor, **context):
@@ -111,7 +111,7 @@ def test_since(kaizala, run_task, group, since, moment):
 def test_the_dags_own_post_does_not_satisfy_the_sensor(kaizala, run_task):
     """The connector's own user is Asha."""
     kaizala.poll({}, sent_at="2026-03-01T08:00:00Z")
-    given = {"action_type": "Poll", "since": "2026-03-01T08:00:00Z", **TIMES, "timeout": 0}
+    given = {"action_type": "Poll", "since": "2026-03-01T08:00:00Z", **TIMES, "timeout": 0.001}
     with pytest.raises(AirflowSensorTimeout, match="0 of 1 answered"):
         run_task(KaizalaActionSensor(**given))
     assert run_task(KaizalaActionSensor(**given, count_own=True))["answered_by"] == ["Name of 1"]
