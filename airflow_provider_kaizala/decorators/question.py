@@ -91,16 +91,18 @@ def kaizala_approval_task(python_callable: Callable[..., str] | None = None, **k
 def _decorator(
     function: Callable[..., str] | None, operator: type[QuestionFromFunction], given: dict[str, Any]
 ) -> TaskDecorator:
-    if function is None:
-        return cast("TaskDecorator", lambda decorated: _decorator(decorated, operator, given))
-    if any(kind(function) for kind in _NO_TEXT):
-        raise KaizalaInputError(
-            f"{getattr(function, '__name__', function)}() must return the question, a text, and so can be neither async nor a "
-            "generator: define it with def, and let it return the text"
-        )
     given.setdefault(
         "multiple_outputs", True
     )  # so that ask()["winner"] works; Airflow would look at the function's return type
     trial = {"task_id": "trial", **given, "python_callable": lambda: "", "_airflow_from_mapped": True}
     try_to_build(lambda: operator(**trial))
-    return task_decorator_factory(function, decorated_operator_class=operator, **given)
+
+    def decorate(function: Callable[..., str]) -> TaskDecorator:
+        if any(kind(function) for kind in _NO_TEXT):
+            raise KaizalaInputError(
+                f"{getattr(function, '__name__', function)}() must return the question, a text, and so can be neither async nor a "
+                "generator: define it with def, and let it return the text"
+            )
+        return task_decorator_factory(function, decorated_operator_class=operator, **given)
+
+    return cast("TaskDecorator", decorate) if function is None else decorate(function)
