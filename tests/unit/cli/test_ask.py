@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import re
@@ -187,7 +188,7 @@ def test_a_group_that_cannot_be_told_is_a_warning(command, kaizala, vote):
     assert "warning: the group could not be told that nobody waits any longer: sendMessage failed" in err
 
 
-def test_a_reader_that_has_ended_ends_it_silently_and_tells_the_group(command, kaizala, vote):
+def test_a_reader_that_has_ended_ends_it_without_an_error_and_tells_the_group(command, kaizala, vote):
     def close():
         raise BrokenPipeError
 
@@ -195,6 +196,20 @@ def test_a_reader_that_has_ended_ends_it_silently_and_tells_the_group(command, k
     code, out, _ = command(*ASK)
     assert (code, out) == (141, "")
     assert len(told(kaizala)) == 1
+
+
+def test_a_poll_whose_result_cannot_be_written_is_reported_as_sent(command, vote, people, monkeypatch):
+    def full(text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    _, ravi, meera = people
+    vote({ravi: "Yes", meera: "Yes"})
+    monkeypatch.setattr(output, "say", full)
+    code, _, err = command(*ASK)
+    assert code == 5
+    assert err.endswith(
+        "error: the poll was sent (reference id ref-1), but the output cannot be written: No space left on device; do not send it again\n"
+    )
 
 
 def test_kaizala_may_be_away_for_a_while(command, kaizala, vote, people):
