@@ -92,7 +92,7 @@ def show(rows: Sequence[Row], output: str, columns: Mapping[str, str], nothing: 
 
     :param output: ``table``, ``json``, ``yaml`` or ``plain``
     :param columns: key to heading, of what a table shows; JSON and YAML contain all keys
-    :param nothing: what to say in a table without rows
+    :param nothing: what to say in place of a table without rows; empty if an error has said why there are none
     """
     match output:
         case "json":
@@ -100,7 +100,8 @@ def show(rows: Sequence[Row], output: str, columns: Mapping[str, str], nothing: 
         case "yaml":
             say(_yaml(list(rows)))
         case _ if not rows:
-            note(nothing)
+            if nothing:
+                note(nothing)
         case _:
             cells = [list(columns.values()), *([_cell(row[key]) for key in columns] for row in rows)]
             if output == "plain" or not is_terminal(sys.stdout):
