@@ -12,7 +12,7 @@ import select
 import sys
 import time
 import warnings
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -242,7 +242,10 @@ def pause(seconds: float) -> None:
 @contextmanager
 def tame_streams(verbose: bool) -> Iterator[None]:
     """Keep Airflow's log out of the output, which may be JSON, and if not *verbose*, all of it but errors of ours out of sight."""
-    import airflow  # noqa: F401 - it sets up logging
+    with redirect_stdout(
+        sys.stderr
+    ):  # it logs to what is stdout now, such as that it cannot create its log folder
+        import airflow  # noqa: F401 - it sets up logging
 
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
