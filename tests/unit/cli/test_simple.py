@@ -121,3 +121,13 @@ def test_the_exit_code_does_not_depend_on_whether_the_error_can_be_written(
     monkeypatch.setattr("airflow_provider_kaizala.cli.output._write", fail(FULL_DISK))
     kaizala.script = [reply]
     assert command("send", "Hello") == (5, "", "")
+
+
+def test_a_message_is_not_sent_if_the_extra_verify_names_no_file(command, kaizala, connect):
+    connect(extra={"verify": "/nowhere/ca.pem"})
+    code, out, err = command("send", "Hello")
+    assert (code, out, kaizala.requests) == (2, "", [])
+    assert err == (
+        "error: extra verify: there is no file or folder '/nowhere/ca.pem' on this machine; "
+        "give the path of CA certificates, or true or false\n"
+    )
