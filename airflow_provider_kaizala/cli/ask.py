@@ -95,7 +95,12 @@ def _rule(args: argparse.Namespace) -> Rule:
         raise KaizalaInputError("give either --until or --quorum, not both")
     people = checks.optional(checks.phones)("--voter", args.voter)
     if args.quorum:
-        option, count = args.quorum
+        if len(args.quorum) > 1:
+            given = ", ".join(f"{option!r} {count}" for option, count in args.quorum)
+            raise KaizalaInputError(
+                f"--quorum can be given once, not as {given}; for several, give a rule as JSON to --until"
+            )
+        ((option, count),) = args.quorum
         return Quorum(option, count, people)
     if args.until is None:
         return People(people) if people else read_rule("all")

@@ -187,6 +187,7 @@ ASK = Command(
             "--quorum",
             help="decided when COUNT people have chosen OPTION, or so many no longer can",
             nargs=2,
+            action="append",
             metavar=("OPTION", "COUNT"),
         ),
         _argument(

@@ -256,6 +256,10 @@ def test_no_error_after_the_post_has_the_exit_code_of_a_command_that_posted_noth
             "error: --quorum: option 'Perhaps' is not offered; the options are 'Yes', 'No'",
         ),
         ((*ASK, "--quorum", "Yes", "many"), "error: --quorum: count"),
+        (
+            (*ASK, "--quorum", "Yes", "2", "--quorum", "No", "1"),
+            "error: --quorum can be given once, not as 'Yes' 2, 'No' 1;",
+        ),
         ((*ASK, "--voter", "12"), "--voter"),
         ((*ASK, "--timeout", "soon"), "--timeout: 'soon' is not a time"),
         ((*ASK, "--interval", "0s"), "--interval: '0s' is not a time"),
