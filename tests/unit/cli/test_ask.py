@@ -124,6 +124,14 @@ def test_a_rule_that_can_no_longer_be_met_ends_it_undecided(command, kaizala, vo
     assert told(kaizala) == []
 
 
+def test_a_quorum_without_voters_waits_until_time_is_up(command, vote, people):
+    votes = dict.fromkeys(people, "No")
+    vote(votes, votes)
+    code, _, err = command(*ASK, "--quorum", "Yes", "2", "--timeout", "90s")
+    assert code == 4
+    assert "not decided, time is up: 0 of 2 for 'Yes', 3 for something else" in err
+
+
 def test_time_is_up(command, kaizala, vote, people):
     vote({people[1]: "Yes"}, {people[1]: "Yes"})
     code, out, err = command(*ASK, "--timeout", "90s")
