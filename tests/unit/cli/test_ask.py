@@ -348,3 +348,23 @@ def test_what_cannot_be_read_is_said_once_where_there_is_no_terminal(vote, capsy
         for _ in range(3):
             progress.show_trouble(str(KaizalaUnreachableError("away")))
     assert capsys.readouterr().err == "warning: away; trying again\n"
+
+
+@pytest.mark.parametrize("term", ["dumb", "xterm"])
+def test_a_terminal_that_cannot_draw_bars_gets_lines(kaizala, monkeypatch, capsys, people, term):
+    from rich.console import Console
+
+    from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
+    from airflow_provider_kaizala.waiting.rules import Quorum
+    from airflow_provider_kaizala.waiting.subjects import Responses
+
+    screen = Console(file=io.StringIO(), force_terminal=True, _environ={"TERM": term})
+    monkeypatch.setattr(live, "console", lambda err: screen)
+    monkeypatch.setattr(live, "is_terminal", lambda stream: True)
+    kaizala.poll({people[1]: "Yes"})
+    wait = Wait(Responses("g", "act-1"), Quorum("Yes", 2), None, 5)
+    with live.Progress("Tea?", wait) as progress:
+        progress.show(wait.update(KaizalaHook().get_action("act-1")))
+    lines = "1 of 2 for 'Yes', 0 for something else\n"
+    assert capsys.readouterr().err == (lines if term == "dumb" else "")
+    assert (screen.file.getvalue() == "") is (term == "dumb")
