@@ -10,8 +10,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow.providers.common.compat.sdk import AirflowException
+from airflow.secrets.environment_variables import EnvironmentVariablesBackend
 
 from airflow_provider_kaizala import compat
+from airflow_provider_kaizala.cli.connections import DATABASE, connection_home
 from airflow_provider_kaizala.cli.output import note
 from airflow_provider_kaizala.client.calls.groups import get_group, list_groups
 from airflow_provider_kaizala.client.errors import (
@@ -47,14 +49,15 @@ class CommandHook(KaizalaHook):
 
         :raises KaizalaInputError: if there is none, or its environment variable cannot be read
         """
+        if _is_unreadable(conn_id) and connection_home(conn_id) in (None, DATABASE):
+            # Airflow skips the variable, and would use a connection of this id in its database instead
+            raise KaizalaInputError(
+                f"--conn-id: the environment variable {_variable(conn_id)} is set, but Airflow cannot read it; it must be a URI, or "
+                "a JSON object with the fields of a connection: correct it or unset it"
+            )
         try:
             return compat.stored_connection(conn_id)
         except AirflowException:
-            if is_in_environment(conn_id):
-                raise KaizalaInputError(
-                    f"--conn-id: the environment variable {_variable(conn_id)} is set, but Airflow cannot read it; it must be a URI, or "
-                    "a JSON object with the fields of a connection: correct it or unset it"
-                ) from None
             raise KaizalaInputError(
                 f"--conn-id: there is no connection {conn_id!r} that this command can read; create it with "
                 f"`airflow-kaizala login --conn-id {conn_id}`, or see `airflow connections list`"
@@ -74,6 +77,16 @@ class CommandHook(KaizalaHook):
 def is_in_environment(conn_id: str) -> bool:
     """Tell whether the environment variable of a connection is set, even if Airflow cannot read it."""
     return bool(os.environ.get(_variable(conn_id)))
+
+
+def _is_unreadable(conn_id: str) -> bool:
+    """Tell whether the environment variable of a connection is set, but Airflow cannot read it."""
+    try:
+        return is_in_environment(conn_id) and not EnvironmentVariablesBackend().get_connection(
+            conn_id=conn_id
+        )
+    except Exception:  # noqa: BLE001 - of many kinds, for what is neither a URI nor a connection in JSON
+        return True
 
 
 def _variable(conn_id: str) -> str:

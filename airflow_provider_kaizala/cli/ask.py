@@ -12,6 +12,7 @@ from airflow_provider_kaizala.cli.account import Account, read_duration
 from airflow_provider_kaizala.cli.exit_codes import DONE, UNDECIDED
 from airflow_provider_kaizala.cli.live import Progress
 from airflow_provider_kaizala.cli.output import note, pause, show, show_one, working
+from airflow_provider_kaizala.cli.posted import saying_what_was_posted
 from airflow_provider_kaizala.client.calls.posting import post_action
 from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaGrantError, KaizalaInputError
 from airflow_provider_kaizala.client.models import ActionDetails, Audience, Poll, checks
@@ -65,10 +66,11 @@ def ask(args: argparse.Namespace) -> int:
             )
         subject = Responses(group_id, posted.action_id, Poll.action_type)
         wait = replace(wait, subject=subject, deadline=Wait.now() + timeout)
-        update = _follow(account, wait, poll.question)
-        over = update is not None and update.progress is not None and update.progress.over
-        farewell = None if over else TIME_IS_UP
-        return _finish(args, update, posted)
+        with saying_what_was_posted("the poll", posted.reference_id):
+            update = _follow(account, wait, poll.question)
+            over = update is not None and update.progress is not None and update.progress.over
+            farewell = None if over else TIME_IS_UP
+            return _finish(args, update, posted)
     except (KaizalaInputError, KaizalaGrantError) as error:
         raise KaizalaError(str(error)) from error  # their exit code would say that nothing was posted
     finally:
@@ -93,7 +95,12 @@ def _rule(args: argparse.Namespace) -> Rule:
         raise KaizalaInputError("give either --until or --quorum, not both")
     people = checks.optional(checks.phones)("--voter", args.voter)
     if args.quorum:
-        option, count = args.quorum
+        if len(args.quorum) > 1:
+            given = ", ".join(f"{option!r} {count}" for option, count in args.quorum)
+            raise KaizalaInputError(
+                f"--quorum can be given once, not as {given}; for several, give a rule as JSON to --until"
+            )
+        ((option, count),) = args.quorum
         return Quorum(option, count, people)
     if args.until is None:
         return People(people) if people else read_rule("all")

@@ -84,7 +84,7 @@ def _steps(conn_id: str) -> Iterator[Step]:
     yield Step("fields", OK, f"connector {settings.connector_id}, host {settings.api_root}")
     reply = yield from _reach(connection)
     if reply is None:
-        yield Step("connector", SKIPPED, "the host cannot be reached")
+        yield Step("connector", SKIPPED, "the host was not reached")
         return
     yield from _compare_clocks(reply)
     store = RenewingStore()
@@ -125,6 +125,9 @@ def _reach(connection: KaizalaConnection) -> Generator[Step, None, Reply | None]
         yield Step(
             "host", BAD, f"{host}: {failure.detail}", advice, FAILED if failure.certificate else UNREACHABLE
         )
+        return None
+    except KaizalaInputError as error:  # the extra verify, which is read when the connection is used
+        yield Step("host", BAD, str(error), "", WRONG)
         return None
     finally:
         transport.close()

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import ensure_secrets_loaded
-from airflow.models.connection import Connection
+from airflow.models.connection import CONN_ID_MAX_LEN, Connection, sanitize_conn_id
 from airflow.providers.common.compat.sdk import AirflowException
 from airflow.utils.session import create_session
 
@@ -33,6 +33,18 @@ def connection_home(conn_id: str) -> str | None:
             if backend.get_connection(conn_id=conn_id) is not None:
                 return type(backend).__name__
     return None
+
+
+def require_storable_id(conn_id: str) -> None:
+    """Refuse an id that Airflow cannot store.
+
+    :raises KaizalaInputError: if it is one
+    """
+    if sanitize_conn_id(conn_id) != conn_id:
+        raise KaizalaInputError(
+            f"--conn-id: {conn_id!r} is not a valid id of a connection; give 1 to {CONN_ID_MAX_LEN} letters, digits and characters "
+            r"of _ - . : / \ # ! ( )"
+        )
 
 
 def need_database() -> None:

@@ -24,7 +24,7 @@ MEANINGS = {
     WRONG: "the command line or the connection is wrong; nothing was posted or changed",
     UNREACHABLE: "Kaizala cannot be reached now; the same command may succeed later",
     UNDECIDED: "ask: time is up, or the rule can no longer be met",
-    UNKNOWN: "a post may have been sent: look into the group before you repeat it",
+    UNKNOWN: "a post was or may have been sent: look into the group before you repeat it",
     INTERRUPTED: "interrupted with Ctrl-C",
     CLOSED_PIPE: "the program that reads the output has ended",
     TERMINATED: "terminated by SIGTERM or SIGHUP",

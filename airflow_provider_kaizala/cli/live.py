@@ -1,4 +1,4 @@
-"""The progress of a poll while it is waited for: bars on a terminal, lines where there is none."""
+"""The progress of a poll while it is waited for: bars on a terminal that can draw them, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -30,14 +30,12 @@ class Progress:
         self._live: Any = None
 
     def __enter__(self) -> Self:
-        if is_terminal(sys.stderr):
+        screen = console(err=True)
+        if is_terminal(sys.stderr) and not screen.is_dumb_terminal:
             from rich.live import Live
 
             self._live = Live(
-                get_renderable=self.render,
-                console=console(err=True),
-                refresh_per_second=REFRESH,
-                transient=True,
+                get_renderable=self.render, console=screen, refresh_per_second=REFRESH, transient=True
             )
             self._live.start()
         return self

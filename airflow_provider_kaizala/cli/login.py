@@ -16,6 +16,7 @@ from airflow_provider_kaizala.cli.connections import (
     ConnectionFile,
     connection_home,
     need_database,
+    require_storable_id,
     write_connection,
 )
 from airflow_provider_kaizala.cli.exit_codes import DONE
@@ -50,6 +51,7 @@ def login(args: argparse.Namespace) -> int:
     A new refresh token ends the one before it, so whatever could keep it from being stored is checked before it is asked for, and it
     is stored before anything else is done with it.
     """
+    require_storable_id(args.conn_id)
     existing = _existing(args.conn_id)
     file = ConnectionFile(args.file) if args.file else None
     with closing(file) if file else nullcontext():

@@ -12,7 +12,7 @@ import select
 import sys
 import time
 import warnings
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def show(rows: Sequence[Row], output: str, columns: Mapping[str, str], nothing: 
 
     :param output: ``table``, ``json``, ``yaml`` or ``plain``
     :param columns: key to heading, of what a table shows; JSON and YAML contain all keys
-    :param nothing: what to say in a table without rows
+    :param nothing: what to say in place of a table without rows; empty if an error has said why there are none
     """
     match output:
         case "json":
@@ -100,7 +100,8 @@ def show(rows: Sequence[Row], output: str, columns: Mapping[str, str], nothing: 
         case "yaml":
             say(_yaml(list(rows)))
         case _ if not rows:
-            note(nothing)
+            if nothing:
+                note(nothing)
         case _:
             cells = [list(columns.values()), *([_cell(row[key]) for key in columns] for row in rows)]
             if output == "plain" or not is_terminal(sys.stdout):
@@ -241,7 +242,10 @@ def pause(seconds: float) -> None:
 @contextmanager
 def tame_streams(verbose: bool) -> Iterator[None]:
     """Keep Airflow's log out of the output, which may be JSON, and if not *verbose*, all of it but errors of ours out of sight."""
-    import airflow  # noqa: F401 - it sets up logging
+    with redirect_stdout(
+        sys.stderr
+    ):  # it logs to what is stdout now, such as that it cannot create its log folder
+        import airflow  # noqa: F401 - it sets up logging
 
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

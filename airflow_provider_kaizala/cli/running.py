@@ -17,9 +17,11 @@ from airflow_provider_kaizala.cli.exit_codes import (
     FAILED,
     INTERRUPTED,
     TERMINATED,
+    UNKNOWN,
     WRONG,
     exit_code,
 )
+from airflow_provider_kaizala.cli.posted import UnwrittenResultError
 from airflow_provider_kaizala.client.errors import KaizalaError
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Terminated(KeyboardInterrupt):
 def run(function: str, args: argparse.Namespace) -> int:
     """Run ``module:function`` of this package; return the exit code."""
     verbose = getattr(args, "verbose", False)
+    code = FAILED
     try:
         with _terminable():
             try:
@@ -43,12 +46,13 @@ def run(function: str, args: argparse.Namespace) -> int:
             except BrokenPipeError:
                 raise
             except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - a person reads one line
-                code = _report(error, verbose)
+                code = _code(error)
+                _report(error, verbose)
                 output.flush()
     except BrokenPipeError:
         code = CLOSED_PIPE
-    except OSError:  # not even the error can be written
-        code = FAILED
+    except OSError:
+        pass  # not even the error can be written; the exit code still says what happened
     _discard_what_cannot_be_written()
     return code
 
@@ -58,29 +62,39 @@ def _function(path: str) -> Any:
     return getattr(import_module(f"airflow_provider_kaizala.cli.{module}"), name)
 
 
-def _report(error: BaseException, verbose: bool) -> int:
+def _code(error: BaseException) -> int:
+    match error:
+        case Terminated():
+            return TERMINATED
+        case KeyboardInterrupt():
+            return INTERRUPTED
+        case UnwrittenResultError():
+            return UNKNOWN
+        case KaizalaError():
+            return exit_code(error)
+        case EOFError():
+            return WRONG
+    return FAILED
+
+
+def _report(error: BaseException, verbose: bool) -> None:
     if isinstance(error, KeyboardInterrupt):
-        is_terminated = isinstance(error, Terminated)
-        output.complain("terminated" if is_terminated else "interrupted")
-        return TERMINATED if is_terminated else INTERRUPTED
-    if isinstance(error, KaizalaError):
+        output.complain("terminated" if isinstance(error, Terminated) else "interrupted")
+        return
+    if isinstance(error, KaizalaError) or _is_of_airflow(error):
         output.complain(str(error))
-        return exit_code(error)
-    if _is_of_airflow(error):
-        output.complain(str(error))
-        return FAILED
+        return
     if isinstance(error, EOFError):
         output.complain("stdin has ended where an answer was expected")
-        return WRONG
+        return
     if verbose:
         traceback.print_exception(error)
     if isinstance(error, OSError):  # such as a full disk
         output.complain(error.strerror or str(error))
-        return FAILED
+        return
     text = " ".join(str(error).split())
     hint = "" if verbose else "; --verbose shows where"
     output.complain(f"unexpected {type(error).__name__}{text and f': {text[:300]}'}{hint}")
-    return FAILED
 
 
 def _is_of_airflow(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_kaizala.cli.account import Account
 from airflow_provider_kaizala.cli.exit_codes import DONE, FAILED
 from airflow_provider_kaizala.cli.output import complain, is_terminal, note, show_one
+from airflow_provider_kaizala.cli.posted import saying_what_was_posted
 from airflow_provider_kaizala.client.calls.posting import send_message
 from airflow_provider_kaizala.client.models import Audience, Message
 
@@ -32,7 +33,8 @@ def send(args: argparse.Namespace) -> int:
         "reference_id": posted.reference_id,
         "failed": [{"subscriber": each.subscriber, "reason": each.reason} for each in posted.failed],
     }
-    show_one(row, args.output, {"group_id": "GROUP", "reference_id": "REFERENCE"})
-    for failure in posted.failed:
-        complain(f"it did not reach {failure}")
+    with saying_what_was_posted("the message", posted.reference_id):
+        show_one(row, args.output, {"group_id": "GROUP", "reference_id": "REFERENCE"})
+        for failure in posted.failed:
+            complain(f"it did not reach {failure}")
     return FAILED if posted.failed else DONE

@@ -61,6 +61,7 @@ def rotate(args: argparse.Namespace) -> int:
     store, kept = RenewingStore(), VariableTokenStore()
     codes: list[int] = []
     rotated: dict[str, str] = {}
+    unstored: list[str] = []
     rows: list[Row] = []
     with KaizalaClient(settings, store) as client:
         for grant in _grants(settings):
@@ -74,14 +75,24 @@ def rotate(args: argparse.Namespace) -> int:
                 codes.append(exit_code(error))
                 complain(str(error))
                 continue
+            key = kept.key(grant)
+            if key in store.unwritten:
+                if key not in store.lost:  # which the store has reported
+                    unstored.append(grant.name)
+                continue
             tokens = kept.load(grant)
             if tokens and tokens.refresh_token:
                 rotated[grant.name] = tokens.refresh_token
             rows.append(_row(kept, grant))
-    show(rows, args.output, _COLUMNS, "no access token was renewed")
+    if unstored:
+        complain(
+            f"the access token of {', '.join(unstored)} was renewed, but cannot be stored in Airflow's Variables, where tasks would find "
+            "it; check that this command can write Airflow's database, and run: airflow db migrate"
+        )
+    show(rows, args.output, _COLUMNS, "")
     if rotated:
         _move(args.conn_id, rotated)
-    if store.lost:
+    if store.unwritten:
         codes.append(FAILED)
     return codes[0] if codes else DONE
 

@@ -185,8 +185,9 @@ ASK = Command(
         ),
         _argument(
             "--quorum",
-            help="decided when COUNT people have chosen OPTION, or so many no longer can",
+            help="decided when COUNT people have chosen OPTION; with --voter also over when so many no longer can",
             nargs=2,
+            action="append",
             metavar=("OPTION", "COUNT"),
         ),
         _argument(

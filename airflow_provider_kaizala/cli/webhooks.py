@@ -70,7 +70,7 @@ def list_webhooks(args: argparse.Namespace) -> int:
         "state": "STATE",
         "expires_at": "UNTIL",
     }
-    show(rows, args.output, columns, "the groups have no webhooks")
+    show(rows, args.output, columns, "" if failed else "the groups have no webhooks")
     return next(iter(failed.values()), DONE)
 
 
@@ -101,6 +101,8 @@ def remove_webhooks(args: argparse.Namespace) -> int:
     found, failed = account.listed(args)
     chosen = [one for one in found if (one.webhook.id in args.id if args.id else one.ours)]
     unknown = set(args.id or ()) - {one.webhook.id for one in found}
+    if unknown and failed:  # they may be in a group that could not be read
+        return next(iter(failed.values()))
     if unknown:
         raise KaizalaInputError(
             f"--id: no such webhook in {', '.join(account.chosen(args))}: {', '.join(sorted(unknown))}; see: webhooks list"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from airflow_provider_kaizala.client.effects import Reply, Send, TransportFailure
+from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.multipart import Upload
 from airflow_provider_kaizala.client.tls import ca_bundle, is_certificate_error
 
@@ -33,10 +34,13 @@ class HttpxTransport:
         """Send a request and read the whole reply. Several may be under way at once.
 
         :raises TransportFailure: if no whole reply came
+        :raises KaizalaInputError: if ``verify`` of the settings names a file that does not exist
         """
         if self._http is None:
             try:
                 opened = await asyncio.to_thread(self._open)
+            except KaizalaInputError:
+                raise
             except (OSError, ValueError) as error:  # an unreadable CA bundle, an invalid proxy
                 raise _failure(error, sent=False) from None
             if self._http is None:

@@ -51,6 +51,7 @@ class RequestsTransport:
         """Send a request and read the whole reply.
 
         :raises TransportFailure: if no whole reply came
+        :raises KaizalaInputError: if ``verify`` of the settings names a file that does not exist
         """
         verify = ca_bundle(self._settings.verify)
         content = send.content

@@ -7,6 +7,7 @@ import ssl
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_kaizala.client.effects import TransportFailure
+from airflow_provider_kaizala.client.errors import KaizalaInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,17 +32,22 @@ def ca_bundle(verify: bool | str, environ: Mapping[str, str] = os.environ) -> bo
     """Return the file or folder of CA certificates to trust; True for the HTTP library's own, False for no verification.
 
     :param verify: :attr:`Settings.verify`; if it is True, the environment decides
-    :raises TransportFailure: if there is no such file or folder
+    :raises KaizalaInputError: if *verify* names a file or folder that does not exist on this machine
+    :raises TransportFailure: if the environment does
     """
-    source = "extra verify"
-    if verify is True:
-        source = next((name for name in CA_VARIABLES if environ.get(name)), "")
-        verify = environ[source] if source else True
     if isinstance(verify, str) and not os.path.exists(verify):
-        raise TransportFailure(
-            f"there is no CA bundle {verify!r}, named by {source}", sent=False, certificate=True
+        raise KaizalaInputError(
+            f"extra verify: there is no file or folder {verify!r} on this machine; give the path of CA certificates, or true or false"
         )
-    return verify
+    source = next((name for name in CA_VARIABLES if environ.get(name)), None)
+    if verify is not True or source is None:
+        return verify
+    path = environ[source]
+    if not os.path.exists(path):
+        raise TransportFailure(
+            f"there is no CA bundle {path!r}, named by {source}", sent=False, certificate=True
+        )
+    return path
 
 
 def is_certificate_error(error: BaseException) -> bool:

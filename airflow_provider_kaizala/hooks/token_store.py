@@ -26,10 +26,14 @@ class VariableTokenStore:
 
     A Variable that cannot be read or written costs a token call and a warning, not the task. A *rotated* refresh token that
     cannot be stored is logged as an error and named in :attr:`lost`, since the configured one stops working.
+
+    :ivar lost: Variables that could not be written with a rotated refresh token
+    :ivar unwritten: Variables that could not be written, those in :attr:`lost` included
     """
 
     def __init__(self) -> None:
         self.lost: list[str] = []
+        self.unwritten: list[str] = []
 
     @staticmethod
     def key(grant: Grant) -> str:
@@ -59,6 +63,7 @@ class VariableTokenStore:
             compat.set_variable(key, tokens.to_json(), "Kaizala tokens; maintained by the Kaizala provider")
         except Exception as error:  # noqa: BLE001
             kind = type(error).__name__
+            self.unwritten.append(key)
             if not tokens.refresh_token:
                 log.warning("Variable %s cannot be written (%s); tokens are not shared", key, kind)
                 return

@@ -39,7 +39,7 @@ def check_echo(settings: Settings, public_url: str, conn_id: str, secret: str | 
     :param secret: the connection's ``webhook_secret``, which is not sent
     :return: a warning, or None
     :raises ReceiverError: if anything but the echo comes within 5 seconds, or events would be refused; it says what to do
-    :raises KaizalaInputError: if there is no secret
+    :raises KaizalaInputError: if there is no secret, or the connection's extra ``verify`` names a file that does not exist
     """
     address = f"{public_url}{PATH}/{quote(conn_id, safe='')}"
     token = str(secrets.randbelow(10**20))

@@ -118,6 +118,22 @@ def test_login_updates_a_connection_and_keeps_the_rest(
     assert stored["extra"] == {"timeout": 7, "group_refresh_tokens": '{"g": "t"}', "default_group": GROUP}
 
 
+@pytest.mark.parametrize(
+    "words", [("login", "--phone", RAVI), ("check",), ("groups",)], ids=lambda words: words[0]
+)
+def test_an_unreadable_environment_variable_is_not_passed_over_for_the_database(
+    command: Any, database: Any, kaizala_server: KaizalaServer, monkeypatch: Any, words: tuple[str, ...]
+) -> None:
+    command(*login(kaizala_server, *where(kaizala_server)), lines=("demo-secret", "1234"))
+    before = database()
+    monkeypatch.setenv("AIRFLOW_CONN_CLI", "{broken")
+    code, out, err = command(*words, "--conn-id", "cli", lines=("1234",))
+    assert code == 2
+    shown = " ".join((out + err).split())
+    assert "the environment variable AIRFLOW_CONN_CLI is set, but Airflow cannot read it" in shown
+    assert database() == before
+
+
 def test_a_wrong_pin_changes_nothing(command: Any, database: Any, kaizala_server: KaizalaServer) -> None:
     code, out, err = command(*login(kaizala_server, *where(kaizala_server)), lines=("demo-secret", "0000"))
     assert (code, out) == (1, "")

@@ -107,7 +107,11 @@ def test_a_pipe_that_closes_in_the_middle_of_ask(shell: Shell, server: KaizalaSe
     assert process.stdout is not None
     process.stderr.readline()
     process.stdout.close()
-    assert ended(process) == "the group was told that nobody waits any longer\n"
+    [item] = server.assert_posted("Piped?", kind="poll")
+    assert ended(process).splitlines() == [
+        f"the poll was sent: reference id {item['referenceId']}",
+        "the group was told that nobody waits any longer",
+    ]
     assert process.returncode == 141
     assert was_told(server, "Piped?")
 
@@ -128,6 +132,17 @@ def test_stderr_that_is_closed(shell: Shell) -> None:
     done = shell.run("members", "--group", "nobody", stderr=write)
     os.close(write)
     assert (done.returncode, done.stdout) == (141, "")
+
+
+def test_a_message_whose_result_is_written_to_a_full_disk(shell: Shell, server: KaizalaServer) -> None:
+    with open("/dev/full", "w") as full:
+        done = shell.run("send", "To a full disk", stdout=full)
+    [item] = server.assert_posted("To a full disk", kind="text")
+    assert done.returncode == 5
+    assert done.stderr.startswith(
+        f"error: the message was sent (reference id {item['referenceId']}), but the output cannot be written: No space left on device;"
+    )
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_full_disk(shell: Shell) -> None:

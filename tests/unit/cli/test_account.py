@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_provider_kaizala.cli.account import Account, read_duration
+from airflow_provider_kaizala.cli.account import Account, CommandHook, read_duration
 from airflow_provider_kaizala.client.errors import KaizalaInputError, KaizalaNotFoundError
 from tests.unit.cli.conftest import G1, G2, G3
 
@@ -108,6 +108,18 @@ def test_a_connection_of_another_type_is_refused(kaizala, connect):
     connect(conn_type="http")
     with pytest.raises(KaizalaInputError, match="has the type 'http'; give one of the type 'kaizala'"):
         _ = Account("kaizala_default").connection
+
+
+def test_an_unreadable_environment_variable_does_not_matter_to_a_secrets_backend_that_comes_first(
+    kaizala, monkeypatch
+):
+    found = CommandHook.get_connection("kaizala_default")
+    monkeypatch.setenv("AIRFLOW_CONN_KAIZALA_DEFAULT", "{broken")
+    monkeypatch.setattr("airflow_provider_kaizala.compat.stored_connection", lambda conn_id: found)
+    monkeypatch.setattr(
+        "airflow_provider_kaizala.cli.account.connection_home", lambda conn_id: "VaultBackend"
+    )
+    assert CommandHook.get_connection("kaizala_default") is found
 
 
 def test_a_command_does_not_try_as_long_as_a_task(kaizala):

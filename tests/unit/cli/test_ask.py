@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import re
@@ -123,6 +124,14 @@ def test_a_rule_that_can_no_longer_be_met_ends_it_undecided(command, kaizala, vo
     assert told(kaizala) == []
 
 
+def test_a_quorum_without_voters_waits_until_time_is_up(command, vote, people):
+    votes = dict.fromkeys(people, "No")
+    vote(votes, votes)
+    code, _, err = command(*ASK, "--quorum", "Yes", "2", "--timeout", "90s")
+    assert code == 4
+    assert "not decided, time is up: 0 of 2 for 'Yes', 3 for something else" in err
+
+
 def test_time_is_up(command, kaizala, vote, people):
     vote({people[1]: "Yes"}, {people[1]: "Yes"})
     code, out, err = command(*ASK, "--timeout", "90s")
@@ -187,7 +196,7 @@ def test_a_group_that_cannot_be_told_is_a_warning(command, kaizala, vote):
     assert "warning: the group could not be told that nobody waits any longer: sendMessage failed" in err
 
 
-def test_a_reader_that_has_ended_ends_it_silently_and_tells_the_group(command, kaizala, vote):
+def test_a_reader_that_has_ended_ends_it_without_an_error_and_tells_the_group(command, kaizala, vote):
     def close():
         raise BrokenPipeError
 
@@ -195,6 +204,20 @@ def test_a_reader_that_has_ended_ends_it_silently_and_tells_the_group(command, k
     code, out, _ = command(*ASK)
     assert (code, out) == (141, "")
     assert len(told(kaizala)) == 1
+
+
+def test_a_poll_whose_result_cannot_be_written_is_reported_as_sent(command, vote, people, monkeypatch):
+    def full(text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    _, ravi, meera = people
+    vote({ravi: "Yes", meera: "Yes"})
+    monkeypatch.setattr(output, "say", full)
+    code, _, err = command(*ASK)
+    assert code == 5
+    assert err.endswith(
+        "error: the poll was sent (reference id ref-1), but the output cannot be written: No space left on device; do not send it again\n"
+    )
 
 
 def test_kaizala_may_be_away_for_a_while(command, kaizala, vote, people):
@@ -241,6 +264,10 @@ def test_no_error_after_the_post_has_the_exit_code_of_a_command_that_posted_noth
             "error: --quorum: option 'Perhaps' is not offered; the options are 'Yes', 'No'",
         ),
         ((*ASK, "--quorum", "Yes", "many"), "error: --quorum: count"),
+        (
+            (*ASK, "--quorum", "Yes", "2", "--quorum", "No", "1"),
+            "error: --quorum can be given once, not as 'Yes' 2, 'No' 1;",
+        ),
         ((*ASK, "--voter", "12"), "--voter"),
         ((*ASK, "--timeout", "soon"), "--timeout: 'soon' is not a time"),
         ((*ASK, "--interval", "0s"), "--interval: '0s' is not a time"),
@@ -321,3 +348,23 @@ def test_what_cannot_be_read_is_said_once_where_there_is_no_terminal(vote, capsy
         for _ in range(3):
             progress.show_trouble(str(KaizalaUnreachableError("away")))
     assert capsys.readouterr().err == "warning: away; trying again\n"
+
+
+@pytest.mark.parametrize("term", ["dumb", "xterm"])
+def test_a_terminal_that_cannot_draw_bars_gets_lines(kaizala, monkeypatch, capsys, people, term):
+    from rich.console import Console
+
+    from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
+    from airflow_provider_kaizala.waiting.rules import Quorum
+    from airflow_provider_kaizala.waiting.subjects import Responses
+
+    screen = Console(file=io.StringIO(), force_terminal=True, _environ={"TERM": term})
+    monkeypatch.setattr(live, "console", lambda err: screen)
+    monkeypatch.setattr(live, "is_terminal", lambda stream: True)
+    kaizala.poll({people[1]: "Yes"})
+    wait = Wait(Responses("g", "act-1"), Quorum("Yes", 2), None, 5)
+    with live.Progress("Tea?", wait) as progress:
+        progress.show(wait.update(KaizalaHook().get_action("act-1")))
+    lines = "1 of 2 for 'Yes', 0 for something else\n"
+    assert capsys.readouterr().err == (lines if term == "dumb" else "")
+    assert (screen.file.getvalue() == "") is (term == "dumb")

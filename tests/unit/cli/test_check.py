@@ -112,6 +112,15 @@ def test_an_invalid_field(command, connect):
     assert "connection 'kaizala_default': extra timeout must be a number" in out
 
 
+def test_an_extra_verify_that_names_no_file(check, kaizala, connect):
+    connect(extra={"verify": "/nowhere/ca.pem"})
+    code, steps = check()
+    assert code == 2
+    assert steps["host"][0] == "failed"
+    assert steps["host"][1].startswith("extra verify: there is no file or folder '/nowhere/ca.pem'")
+    assert kaizala.requests == []
+
+
 def test_no_network(command, kaizala):
     kaizala.tokens = [ConnectionRefusedError("refused")]
     code, out, _ = command("check")
@@ -121,7 +130,7 @@ def test_no_network(command, kaizala):
         out,
         re.MULTILINE,
     )
-    assert re.search(r"^skipped +connector +the host cannot be reached$", out, re.MULTILINE)
+    assert re.search(r"^skipped +connector +the host was not reached$", out, re.MULTILINE)
     assert len(kaizala.requests) == 1
 
 

@@ -332,6 +332,17 @@ def test_a_person_who_ends_the_input_is_told_so(sign_in, typed, stored):
     )
 
 
+@pytest.mark.parametrize("conn_id", ["", "a b", "a\n", "x" * 251])
+@pytest.mark.parametrize("more", [[], ["--file", "kaizala.json"]], ids=["database", "file"])
+def test_an_id_that_airflow_cannot_store_is_refused(sign_in, kaizala, stored, conn_id, more):
+    code, out, err = sign_in("login", "--conn-id", conn_id, "--phone", "+910000000002", *WHERE, *more)
+    assert (code, out, stored, kaizala.requests) == (2, "", [], [])
+    assert err == (
+        f"error: --conn-id: {conn_id!r} is not a valid id of a connection; give 1 to 250 letters, digits and characters "
+        "of _ - . : / \\ # ! ( )\n"
+    )
+
+
 def test_a_connection_of_another_type_is_not_changed(sign_in, connect, kaizala, stored):
     connect("new", conn_type="http")
     code, _, err = sign_in(*WORDS, *WHERE)

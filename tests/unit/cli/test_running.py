@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
+import subprocess
 import sys
 import warnings
 from types import SimpleNamespace
@@ -143,6 +145,20 @@ def test_what_airflow_logs_and_warns_of_is_not_shown(run):
     before = root.level, root.handlers[:]
     assert run(function) == (0, "", "warning: a token is lost\n")
     assert (root.level, root.handlers) == before
+
+
+def test_what_airflow_prints_while_it_is_imported_does_not_mix_with_the_output(tmp_path):
+    config = tmp_path / "config"
+    config.mkdir()
+    (config / "airflow_local_settings.py").write_text("print('printed')\n")
+    words = ["check", "--conn-id", "nowhere", "--output", "json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "airflow_provider_kaizala.cli", *words],
+        env={**os.environ, "AIRFLOW_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert [each["step"] for each in json.loads(done.stdout)] == ["connection"]
+    assert "printed" in done.stderr
 
 
 class LikeAirflow2(logging.StreamHandler):

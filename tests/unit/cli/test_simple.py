@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+
+import pytest
 
 from tests.unit.cli.conftest import G1, G2
 
@@ -83,3 +86,48 @@ def test_a_post_without_a_readable_reply_has_a_code_of_its_own(command, kaizala)
     assert (code, out) == (5, "")
     assert "It may have been carried out" in err
     assert len(kaizala.posts) == 1
+
+
+FULL_DISK = OSError(errno.ENOSPC, "No space left on device")
+
+
+def fail(error):
+    def write(*_):
+        raise error
+
+    return write
+
+
+def test_a_message_whose_result_cannot_be_written_is_reported_as_sent(command, kaizala, monkeypatch):
+    monkeypatch.setattr("airflow_provider_kaizala.cli.output.say", fail(FULL_DISK))
+    code, _, err = command("send", "Hello")
+    assert code == 5
+    assert err == (
+        f"error: the message was sent (reference id ref-{len(kaizala.requests)}), but the output cannot be written: "
+        "No space left on device; do not send it again\n"
+    )
+
+
+def test_a_message_is_reported_as_sent_if_the_reader_has_ended(command, kaizala, monkeypatch):
+    monkeypatch.setattr("airflow_provider_kaizala.cli.output.say", fail(BrokenPipeError()))
+    code, _, err = command("send", "Hello")
+    assert (code, err) == (141, f"the message was sent: reference id ref-{len(kaizala.requests)}\n")
+
+
+@pytest.mark.parametrize("reply", [(200, {"referenceId": "r"}), (502, {})])
+def test_the_exit_code_does_not_depend_on_whether_the_error_can_be_written(
+    command, kaizala, monkeypatch, reply
+):
+    monkeypatch.setattr("airflow_provider_kaizala.cli.output._write", fail(FULL_DISK))
+    kaizala.script = [reply]
+    assert command("send", "Hello") == (5, "", "")
+
+
+def test_a_message_is_not_sent_if_the_extra_verify_names_no_file(command, kaizala, connect):
+    connect(extra={"verify": "/nowhere/ca.pem"})
+    code, out, err = command("send", "Hello")
+    assert (code, out, kaizala.requests) == (2, "", [])
+    assert err == (
+        "error: extra verify: there is no file or folder '/nowhere/ca.pem' on this machine; "
+        "give the path of CA certificates, or true or false\n"
+    )

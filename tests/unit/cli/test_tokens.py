@@ -79,6 +79,32 @@ def test_a_rotated_token_that_is_lost_is_an_error(command, kaizala, monkeypatch,
     assert "rotated-one" not in out + err
 
 
+@pytest.mark.parametrize("stored_before", [False, True])
+def test_access_tokens_that_cannot_be_stored_are_an_error(
+    command, kaizala, group, monkeypatch, stored_before
+):
+    def fail(key, value, description):
+        raise RuntimeError
+
+    if stored_before:
+        command("tokens", "rotate")
+    monkeypatch.setattr("airflow_provider_kaizala.compat.set_variable", fail)
+    code, out, err = command("tokens", "rotate")
+    assert (code, out) == (1, "")
+    assert err == (
+        f"error: the access token of user, {group} was renewed, but cannot be stored in Airflow's Variables, where tasks would find it; "
+        "check that this command can write Airflow's database, and run: airflow db migrate\n"
+    )
+
+
+def test_if_no_token_is_renewed_only_the_errors_are_shown(command, kaizala, connect):
+    connect(extra={"group_refresh_tokens": None})
+    kaizala.tokens = [kaizala.error(401)]
+    code, out, err = command("tokens", "rotate")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith("error: getAccessToken failed (401")
+
+
 @pytest.mark.parametrize("status", [403])
 def test_a_connector_that_may_not_read_people_gets_tokens_too(command, kaizala, status):
     kaizala.script = [kaizala.error(status)] * 2

@@ -117,6 +117,29 @@ def test_a_group_that_cannot_be_listed_is_an_error_beside_the_others(kaizala, gr
     assert [line.split()[:2] for line in out.splitlines()] == [["GROUP", "ID"], [group, "w1"]]
 
 
+@pytest.mark.parametrize("groups", [[G1], [G1, G2]], ids=["all fail", "one fails"])
+def test_groups_that_cannot_be_read_are_not_said_to_have_no_webhooks(kaizala, capsys, groups):
+    kaizala.script = [kaizala.error(403), (200, {"webhooks": []})]
+    assert main(["webhooks", "list", "--group", *groups]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(f"error: group {G1}: listWebhooks failed")
+
+
+def test_groups_without_webhooks_are_said_to_have_none(kaizala, capsys):
+    kaizala.script = [(200, {"webhooks": []})]
+    assert main(["webhooks", "list"]) == 0
+    assert capsys.readouterr() == ("", "the groups have no webhooks\n")
+
+
+def test_an_id_in_a_group_that_cannot_be_read_is_not_said_to_be_wrong(kaizala, capsys):
+    kaizala.script = [kaizala.error(403), (200, {"webhooks": []})]
+    assert main(["webhooks", "remove", "--group", G1, G2, "--id", "w1", "--yes"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(f"error: group {G1}: listWebhooks failed")
+
+
 def test_what_ensure_did_is_shown_even_if_a_group_fails(kaizala, connect, monkeypatch, capsys):
     monkeypatch.setattr("airflow_provider_kaizala.push.check_echo", lambda *args: None)
     connect(extra={"webhook_secret": "the secret"})

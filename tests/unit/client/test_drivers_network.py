@@ -6,6 +6,7 @@ import base64
 import datetime
 import ipaddress
 import itertools
+import re
 import shutil
 import socket
 import ssl
@@ -23,6 +24,7 @@ from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import (
     KaizalaCertificateError,
     KaizalaError,
+    KaizalaInputError,
     KaizalaUnknownOutcomeError,
     KaizalaUnreachableError,
 )
@@ -156,14 +158,17 @@ class TestTls:
             drive(server, verify=str(certificate["other"])).run(post)
         assert server.received == []
 
-    def test_a_missing_ca_bundle_is_reported_and_not_retried(self, drive, serve_tls, tmp_path, post):
-        driver = drive(serve_tls(), verify=str(tmp_path / "missing.pem"))
-        with pytest.raises(
-            KaizalaCertificateError,
-            match=r"no CA bundle '.*missing.pem', named by extra verify.*nothing was sent",
-        ):
-            driver.run(post)
-        assert driver.sleeps == []
+    def test_a_missing_ca_bundle_is_a_wrong_argument_whatever_the_scheme(
+        self, drive, server, serve_tls, tmp_path, post
+    ):
+        file = str(tmp_path / "missing.pem")
+        for there in (serve_tls(), server):
+            driver = drive(there, verify=file)
+            with pytest.raises(
+                KaizalaInputError, match=re.escape(f"extra verify: there is no file or folder {file!r}")
+            ):
+                driver.run(post)
+            assert (driver.sleeps, there.received) == ([], [])
 
     def test_a_ca_bundle_without_certificates_is_reported_and_not_retried(
         self, drive, serve_tls, tmp_path, post

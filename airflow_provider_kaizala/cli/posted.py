@@ -1,0 +1,36 @@
+"""What a command says if it has posted something, but cannot write its output."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from airflow_provider_kaizala.cli.output import note
+from airflow_provider_kaizala.client.errors import KaizalaError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class UnwrittenResultError(KaizalaError):
+    """Something was posted, but the command's output cannot be written, such as to a full disk."""
+
+
+@contextmanager
+def saying_what_was_posted(what: str, reference_id: str) -> Iterator[None]:
+    """Say which post was made if the output of the commands in this context cannot be written.
+
+    :param what: such as ``the message``
+    :raises UnwrittenResultError: if the output cannot be written
+    :raises BrokenPipeError: if the program that reads the output has ended
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        note(f"{what} was sent: reference id {reference_id}")
+        raise
+    except OSError as error:
+        raise UnwrittenResultError(
+            f"{what} was sent (reference id {reference_id}), but the output cannot be written: {error.strerror or error}; do not send "
+            "it again"
+        ) from error
