@@ -42,9 +42,10 @@ def require_offered(rule: Rule, options: Sequence[str]) -> None:
     """
     for option in rule.options():
         if not is_offered(option, options):
-            raise KaizalaInputError(
-                f"until: option {option!r} is not offered; the options are {', '.join(map(repr, options))}"
+            offered = (
+                f"the options are {', '.join(map(repr, options))}" if options else "no question has options"
             )
+            raise KaizalaInputError(f"until: option {option!r} is not offered; {offered}")
 
 
 class Decision(Value):

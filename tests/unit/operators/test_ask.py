@@ -197,6 +197,10 @@ def test_a_quorum_in_one_question_of_a_survey(quorum, says):
     with pytest.raises(KaizalaInputError, match=says):
         ops.KaizalaAskSurveyOperator(until=quorum, **given)
     ops.KaizalaAskSurveyOperator(until=Quorum("Z", 1, question="Second?"), **given)
+    with pytest.raises(KaizalaInputError, match="option 'x' is not offered; no question has options"):
+        ops.KaizalaAskSurveyOperator(
+            task_id="t", title="t", questions=[{"title": "Why?", "type": "Text"}], until=Quorum("x", 1)
+        )
 
 
 @pytest.mark.parametrize("until", [[MEERA], 3])
