@@ -31,16 +31,19 @@ _COLUMNS = {
 
 def status(args: argparse.Namespace) -> int:
     """Show which tokens there are. Kaizala is not asked."""
-    grants = _grants(Account.of(args).connection.settings)
+    settings = Account.of(args).connection.settings
     store = VariableTokenStore()
-    rows = [_row(store, grant) for grant in grants]
+    rows = [_row(store, grant, settings) for grant in _grants(settings)]
     show(rows, args.output, _COLUMNS, "")
     return DONE
 
 
-def _row(store: VariableTokenStore, grant: Grant) -> Row:
+def _row(store: VariableTokenStore, grant: Grant, settings: Settings) -> Row:
     tokens = store.load(grant)
-    expires = tokens and datetime.fromtimestamp(tokens.expires_ms / 1000, tz=UTC)
+    is_ours = (
+        tokens is not None and tokens.api_root == settings.api_root
+    )  # not of an address that the connection had before
+    expires = datetime.fromtimestamp(tokens.expires_ms / 1000, tz=UTC) if tokens and is_ours else None
     return {
         "grant": grant.name,
         "access_token": "none" if not expires else "valid" if expires > datetime.now(tz=UTC) else "expired",
@@ -83,7 +86,7 @@ def rotate(args: argparse.Namespace) -> int:
             tokens = kept.load(grant)
             if tokens and tokens.refresh_token:
                 rotated[grant.name] = tokens.refresh_token
-            rows.append(_row(kept, grant))
+            rows.append(_row(kept, grant, settings))
     if unstored:
         complain(
             f"the access token of {', '.join(unstored)} was renewed, but cannot be stored in Airflow's Variables, where tasks would find "

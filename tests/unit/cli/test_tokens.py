@@ -35,6 +35,14 @@ def test_status_shows_what_is_stored(command, kaizala, group, variables):
     assert "rotated-one" not in out
 
 
+def test_status_does_not_call_the_token_of_another_server_valid(command, kaizala, group, variables):
+    command("members")
+    (name,) = (name for name in variables if group in name)
+    variables[name] = json.dumps({**json.loads(variables[name]), "api_root": "http://127.0.0.1:9"})
+    _, out, _ = command("tokens", "status", "--output", "json")
+    assert json.loads(out)[1]["access_token"] == "none"
+
+
 def test_rotate_renews_valid_tokens(command, kaizala, group):
     for count in (2, 4):
         code, out, err = command("tokens", "rotate")
