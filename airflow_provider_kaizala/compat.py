@@ -309,7 +309,8 @@ def required_action(context: Any) -> str:
     task, ti = context.get("task"), context.get("ti")
     base = conf.get("api", "base_url", fallback=None)
     runs = getattr(ti, "state", None) in (None, "running")  # a task does not know its state until it ends
-    if not base or not runs or not hasattr(task, "generate_link_to_ui"):
+    of_dag = bool(context.get("reason"))  # a callback of the DAG, which brings some task of the run
+    if not base or not runs or of_dag or not hasattr(task, "generate_link_to_ui"):
         return ""
     link = urlsplit(str(task.generate_link_to_ui(task_instance=ti, base_url=base)))
     below = urlsplit(base).path.rstrip("/")  # Airflow may be served below a path, which it leaves out here

@@ -431,6 +431,13 @@ def test_a_question_that_has_failed_is_a_failed_task(kaizala, tell, monkeypatch)
     assert texts(kaizala) == ["Task opening.ask is failed (run manual__1)"]
 
 
+def test_a_dag_that_has_ended_asks_nothing_though_its_last_task_was_a_question(kaizala, tell, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example")
+    run = SimpleNamespace(dag_id="opening", run_id="r1", state="success")
+    tell(KaizalaNotifier(), {**asking(), "dag_run": run, "reason": "success"})
+    assert texts(kaizala) == ["DAG opening (run r1) is success"]
+
+
 def test_other_tasks_have_no_required_action(kaizala, tell, monkeypatch):
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example")
     tell(
