@@ -41,8 +41,8 @@ def shown(value: float | str) -> str:
     """Return a figure as people read it."""
     if isinstance(value, str):
         return value
-    value = round(value, 1) + 0.0  # not -0.0
-    return f"{value:,.0f}" if abs(value) >= 10 or value == int(value) else f"{value:.1f}"
+    value = round(value, 1 if abs(value) >= 1 else 2) + 0.0  # not -0.0
+    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:g}"
 
 
 def where(results: Mapping[str, float | int | str], bench: str) -> str:
