@@ -33,6 +33,7 @@ MEANINGS = {
 
 def exit_code(error: KaizalaError) -> int:
     """Return the exit code for an error."""
+    from airflow_provider_kaizala.cli.posted import UnwrittenResultError
     from airflow_provider_kaizala.client.errors import (  # the help needs no client
         KaizalaGrantError,
         KaizalaInputError,
@@ -41,6 +42,6 @@ def exit_code(error: KaizalaError) -> int:
 
     if isinstance(error, (KaizalaInputError, KaizalaGrantError)):
         return WRONG
-    if isinstance(error, KaizalaUnknownOutcomeError):
+    if isinstance(error, (KaizalaUnknownOutcomeError, UnwrittenResultError)):
         return UNKNOWN
     return UNREACHABLE if error.is_transient else FAILED

@@ -242,9 +242,8 @@ def pause(seconds: float) -> None:
 @contextmanager
 def tame_streams(verbose: bool) -> Iterator[None]:
     """Keep Airflow's log out of the output, which may be JSON, and if not *verbose*, all of it but errors of ours out of sight."""
-    with redirect_stdout(
-        sys.stderr
-    ):  # it logs to what is stdout now, such as that it cannot create its log folder
+    # it logs to what is stdout now, such as that it cannot create its log folder
+    with redirect_stdout(sys.stderr):
         import airflow  # noqa: F401 - it sets up logging
 
     for stream in (sys.stdout, sys.stderr):

@@ -17,11 +17,9 @@ from airflow_provider_kaizala.cli.exit_codes import (
     FAILED,
     INTERRUPTED,
     TERMINATED,
-    UNKNOWN,
     WRONG,
     exit_code,
 )
-from airflow_provider_kaizala.cli.posted import UnwrittenResultError
 from airflow_provider_kaizala.client.errors import KaizalaError
 
 if TYPE_CHECKING:
@@ -68,8 +66,6 @@ def _code(error: BaseException) -> int:
             return TERMINATED
         case KeyboardInterrupt():
             return INTERRUPTED
-        case UnwrittenResultError():
-            return UNKNOWN
         case KaizalaError():
             return exit_code(error)
         case EOFError():

@@ -91,9 +91,8 @@ def kaizala_approval_task(python_callable: Callable[..., str] | None = None, **k
 def _decorator(
     function: Callable[..., str] | None, operator: type[QuestionFromFunction], given: dict[str, Any]
 ) -> TaskDecorator:
-    given.setdefault(
-        "multiple_outputs", True
-    )  # so that ask()["winner"] works; Airflow would look at the function's return type
+    # so that ask()["winner"] works; Airflow would look at the function's return type
+    given.setdefault("multiple_outputs", True)
     trial = {"task_id": "trial", **given, "python_callable": lambda: "", "_airflow_from_mapped": True}
     try_to_build(lambda: operator(**trial))
 

@@ -54,14 +54,13 @@ def _body(name: str, value: Any) -> Any:
     return value if blank else checks.title(name, value)
 
 
-def _notifiers(name: str, value: Any) -> Sequence[BaseNotifier]:
+def _check_notifiers(value: Any) -> None:
     """Check the notifiers, which Airflow has put into a list if there was one."""
     for each in value if isinstance(value, (list, tuple)) else [value]:
         if not isinstance(each, BaseNotifier):
             raise KaizalaInputError(
-                f"{name} must be a notifier, such as KaizalaNotifier(), or a list of them, not {checks.shown(each)}"
+                f"notifiers must be a notifier, such as KaizalaNotifier(), or a list of them, not {checks.shown(each)}"
             )
-    return list(value)
 
 
 def _users(name: str, value: Any) -> Sequence[Mapping[str, str]]:
@@ -186,7 +185,7 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
         if self.response_timeout and self.remind_every:
             check_times(0, self.response_timeout.total_seconds(), self.remind_every)
         self._check_params()
-        _notifiers("notifiers", self.notifiers)
+        _check_notifiers(self.notifiers)
 
     # --- arguments -------------------------------------------------------------------------------------------------------
 
@@ -278,9 +277,8 @@ class KaizalaHITLOperator(KaizalaQuestionOperator, HITLOperator):
             self.count_begin(wait)
         wait = self.read(wait)  # fails if the rule does not fit this group
         self.say_open_again(wait, context)
-        wait = replace(
-            wait, closes_at=None
-        )  # a question that has ended in the group can still be answered in Airflow
+        # a question that has ended in the group can still be answered in Airflow
+        wait = replace(wait, closes_at=None)
         with suppress(*compat.hitl_waits()):  # Airflow's operator asks too, and would then begin to wait
             HITLOperator.execute(self, context)
         if wait.deadline is not None:

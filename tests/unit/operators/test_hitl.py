@@ -230,24 +230,21 @@ def test_what_is_refused_when_the_dag_is_parsed(name, change, says):
         getattr(ops, name)(**{**right, **change})
 
 
-def test_a_body_that_renders_to_no_text_is_refused_before_the_group_is_asked(
-    kaizala, group_of, required, dag
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("{{ params.sum }}", "ask: body must be a string, not 5"),
+        ("{{ 'x' * 4000 }}", "ask: subject with body has 4005 characters"),
+    ],
+)
+def test_a_body_that_renders_wrong_is_refused_before_the_group_is_asked(
+    kaizala, group_of, required, dag, body, says
 ):
     dag.render_template_as_native_obj = True
-    task = ops.KaizalaHITLOperator(**GO, body="{{ params.sum }}", dag=dag)
+    task = ops.KaizalaHITLOperator(**GO, body=body, dag=dag)
     given = context(task)
     task.render_template_fields(given)
-    with pytest.raises(AirflowFailException, match="ask: body must be a string, not 5"):
-        task.execute(given)
-    assert not group_of
-    assert not required
-
-
-def test_a_body_that_renders_too_long_is_refused_before_the_group_is_asked(kaizala, group_of, required):
-    task = ops.KaizalaHITLOperator(**GO, body="{{ 'x' * 4000 }}")
-    given = context(task)
-    task.render_template_fields(given)
-    with pytest.raises(AirflowFailException, match="ask: subject with body has 4005 characters"):
+    with pytest.raises(AirflowFailException, match=says):
         task.execute(given)
     assert not group_of
     assert not required
