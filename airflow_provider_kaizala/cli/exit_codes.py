@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from airflow_provider_kaizala.client.errors import KaizalaError
-
 DONE = 0
 FAILED = 1
 WRONG = 2
@@ -29,19 +24,3 @@ MEANINGS = {
     CLOSED_PIPE: "the program that reads the output has ended",
     TERMINATED: "terminated by SIGTERM or SIGHUP",
 }
-
-
-def exit_code(error: KaizalaError) -> int:
-    """Return the exit code for an error."""
-    from airflow_provider_kaizala.cli.posted import UnwrittenResultError
-    from airflow_provider_kaizala.client.errors import (  # the help needs no client
-        KaizalaGrantError,
-        KaizalaInputError,
-        KaizalaUnknownOutcomeError,
-    )
-
-    if isinstance(error, (KaizalaInputError, KaizalaGrantError)):
-        return WRONG
-    if isinstance(error, (KaizalaUnknownOutcomeError, UnwrittenResultError)):
-        return UNKNOWN
-    return UNREACHABLE if error.is_transient else FAILED

@@ -5,15 +5,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from airflow_provider_kaizala.cli.errors import UnwrittenResultError
 from airflow_provider_kaizala.cli.output import note
-from airflow_provider_kaizala.client.errors import KaizalaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-class UnwrittenResultError(KaizalaError):
-    """Something was posted, but the command's output cannot be written, such as to a full disk."""
 
 
 @contextmanager

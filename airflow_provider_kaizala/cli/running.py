@@ -12,14 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kaizala.cli import output
-from airflow_provider_kaizala.cli.exit_codes import (
-    CLOSED_PIPE,
-    FAILED,
-    INTERRUPTED,
-    TERMINATED,
-    WRONG,
-    exit_code,
-)
+from airflow_provider_kaizala.cli.errors import exit_code
+from airflow_provider_kaizala.cli.exit_codes import CLOSED_PIPE, FAILED, INTERRUPTED, TERMINATED, WRONG
 from airflow_provider_kaizala.client.errors import KaizalaError
 
 if TYPE_CHECKING:

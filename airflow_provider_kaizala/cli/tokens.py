@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_kaizala.cli.account import Account
 from airflow_provider_kaizala.cli.connections import DATABASE, connection_home, update_extra
-from airflow_provider_kaizala.cli.exit_codes import DONE, FAILED, exit_code
+from airflow_provider_kaizala.cli.errors import exit_code
+from airflow_provider_kaizala.cli.exit_codes import DONE, FAILED
 from airflow_provider_kaizala.cli.output import Row, complain, counted, note, show, working
 from airflow_provider_kaizala.client.calls.auth import get_me
 from airflow_provider_kaizala.client.client import KaizalaClient

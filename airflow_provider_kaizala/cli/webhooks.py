@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_kaizala import push
 from airflow_provider_kaizala.cli.account import Account
-from airflow_provider_kaizala.cli.exit_codes import DONE, FAILED, exit_code
+from airflow_provider_kaizala.cli.errors import exit_code
+from airflow_provider_kaizala.cli.exit_codes import DONE, FAILED
 from airflow_provider_kaizala.cli.output import Row, complain, is_terminal, note, say, show
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError
