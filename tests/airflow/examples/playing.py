@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from demo.stack import GROUP
-from tests.airflow.dag_bag import PACE
 
 if TYPE_CHECKING:
     from airflow_provider_kaizala.testing.server import KaizalaServer
@@ -23,7 +22,7 @@ EXAMPLES = sorted(path.stem for path in FOLDER.glob("*.py"))
 WEBHOOK_SECRET = "demo-webhook-secret"
 SECRETS = ("demo-secret", "demo-refresh-token", "demo-group-token", WEBHOOK_SECRET)
 #: seconds to wait for people who answer, and for people who do not
-SOMEBODY, NOBODY = 30.0, 6.0 * PACE  # on a busy machine too there is time for a reminder
+SOMEBODY, NOBODY = 30.0, 6.0  # on a busy machine too there is time for a reminder
 _numbers = itertools.count()
 
 
