@@ -158,6 +158,8 @@ def first_look(context: Any) -> datetime | None:
 
         first_try = (ti.max_tries or 0) - (ti.task.retries or 0) + 1
         began = _orig_start_date(ti.dag_id, ti.task_id, ti.run_id, ti.map_index, first_try)
+    if isinstance(began, str):  # so dag.test() of Airflow 3.0 has it
+        began = datetime.fromisoformat(began)
     return began if isinstance(began, datetime) else None
 
 

@@ -79,9 +79,13 @@ def test_the_deadline_stays_over_tries_but_not_over_clearing():
     assert deadline(cleared, 600, TaskState(cleared)) > first
 
 
-def test_where_no_state_is_kept_a_rescheduled_task_keeps_the_deadline():
-    began = datetime(2026, 3, 1, 8, tzinfo=UTC)
-    later = context(first_reschedule=began)
-    assert deadline(later, 60, TaskState(later)) == began + timedelta(seconds=60)
+@pytest.mark.parametrize(
+    "given",
+    [datetime(2026, 3, 1, 8, tzinfo=UTC), "2026-03-01T08:00:00Z"],
+    ids=["", "dag.test() of Airflow 3.0"],
+)
+def test_where_no_state_is_kept_a_rescheduled_task_keeps_the_deadline(given):
+    later = context(first_reschedule=given)
+    assert deadline(later, 60, TaskState(later)) == datetime(2026, 3, 1, 8, 1, tzinfo=UTC)
     assert deadline(context(), 60, TaskState(context())) > datetime.now(tz=UTC)
     assert deadline(None, 60, TaskState(None)) > datetime.now(tz=UTC)
