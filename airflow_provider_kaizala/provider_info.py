@@ -21,6 +21,7 @@ def get_provider_info() -> dict[str, Any]:
             "ask",
             "decision",
             "hitl",
+            "hitl_approval",
             "reminder",
             "reaction",
             "response",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.operators.decision import *
     from airflow_provider_kaizala.operators.group import *
     from airflow_provider_kaizala.operators.hitl import *
+    from airflow_provider_kaizala.operators.hitl_approval import *
     from airflow_provider_kaizala.operators.media import *
     from airflow_provider_kaizala.operators.member import *
     from airflow_provider_kaizala.operators.message import *
@@ -36,7 +37,8 @@ else:
             "card": "KaizalaUpdateActionOperator",
             "decision": "KaizalaApprovalOperator KaizalaBranchOperator",
             "group": "KaizalaAttachSubGroupsOperator KaizalaCreateGroupOperator KaizalaDetachSubGroupsOperator",
-            "hitl": "KaizalaHITLApprovalOperator KaizalaHITLOperator",
+            "hitl": "KaizalaHITLOperator",
+            "hitl_approval": "KaizalaHITLApprovalOperator",
             "media": "KaizalaSendAnnouncementOperator KaizalaSendMediaOperator",
             "member": "KaizalaAddMembersOperator KaizalaAddSubscribersOperator KaizalaRemoveMembersOperator "
             "KaizalaRemoveSubscribersOperator KaizalaSyncMembersOperator "

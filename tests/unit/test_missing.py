@@ -82,7 +82,7 @@ def test_connections_whose_webhooks_nothing_receives_are_warned_about(
 
 
 @before("3.1", AIRFLOW_V_3_1_PLUS)
-@pytest.mark.parametrize("module", ["operators.hitl", "triggers.hitl"])
+@pytest.mark.parametrize("module", ["operators.hitl", "operators.hitl_approval", "triggers.hitl"])
 def test_human_in_the_loop_needs_3_1(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name = f"airflow_provider_kaizala.{module}"
     monkeypatch.delitem(sys.modules, name, raising=False)

@@ -72,7 +72,7 @@ def test_every_module_is_listed(room):
     }
     assert set(listed["python-modules"]) == there
     for name in there:
-        if name.endswith(".hitl") and not compat.has_hitl():
+        if "hitl" in name and not compat.has_hitl():
             continue
         importlib.import_module(name)
 
