@@ -162,8 +162,18 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    if _acting is not None:
+    if _acting is None or not _acting.failures:
+        return
+    import asyncio
+
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        loop = None
+    if loop is None or isinstance(loop, asyncio.BaseEventLoop):
         _fail(_acting)
+    else:  # uvloop would log the failure, and run on
+        loop.stop()
 
 
 def _fail(people: People) -> None:

@@ -65,7 +65,7 @@ def receiver(airflow_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]
     from airflow_provider_kaizala.push.subscriptions import PATH
 
     app = Starlette(routes=[Mount(PATH, build_app(PushSettings(frozenset({"kaizala_default"}))))])
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off", loop="asyncio"))
     thread = Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from airflow_provider_kaizala.sensors import KaizalaResponseSensor
 from airflow_provider_kaizala.testing.token_variables import set_aside
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_provider_kaizala.testing.people import People
     from airflow_provider_kaizala.testing.server import KaizalaServer
 
@@ -54,14 +57,25 @@ def test_after_two_polls_means_that_the_task_has_looked_twice(
     ]
 
 
-@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.fixture
+def policy(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The event loops that are made: asyncio's own, or uvloop's, which uvicorn may choose for the process."""
+    if request.param == "uvloop":
+        asyncio.set_event_loop_policy(pytest.importorskip("uvloop").EventLoopPolicy())
+    yield request.param
+    asyncio.set_event_loop_policy(None)
+
+
+@pytest.mark.parametrize(
+    ("deferrable", "policy"), [(False, "asyncio"), (True, "asyncio"), (True, "uvloop")], indirect=["policy"]
+)
 @pytest.mark.parametrize("retries", [0, 1])
 def test_a_script_that_fails_ends_the_wait(
-    kaizala_conn: Any, kaizala_people: People, run_dag: Any, deferrable: bool, retries: int
+    kaizala_conn: Any, kaizala_people: People, run_dag: Any, deferrable: bool, policy: str, retries: int
 ) -> None:
     """A task with an hour to wait, whose only answer never comes, ends as soon as that is known."""
     with DAG(
-        f"wrong_{deferrable}_{retries}", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)
+        f"wrong_{policy}_{deferrable}_{retries}", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)
     ) as dag:
         KaizalaAskPollOperator(
             task_id="ask",
