@@ -23,7 +23,7 @@ collect_ignore = (
     []
     if compat.has_push()
     else [
-        "push", "sensors/test_message.py", "test_benchmarks_push.py", "test_messages_in_every_mode.py", "triggers/test_doorbells.py",
+        "push", "sensors/test_message.py", "test_benchmarks_push.py", "test_messages_in_every_mode.py", "triggers/doorbells",
         "triggers/test_events.py", "triggers/test_messages.py",
     ]
 )  # fmt: skip
