@@ -15,7 +15,6 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Airfl
 pytest.importorskip("airflow.api_fastapi.app", reason="Airflow 2 receives no webhooks")
 
 from airflow.models.taskinstance import TaskInstance, clear_task_instances
-from airflow.models.taskinstancehistory import TaskInstanceHistory
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
@@ -166,8 +165,10 @@ def test_airflow_keeps_the_state_of_each_try_under_an_id_of_its_own(
     group.post("e1")
     run = run_dag(dag)
     with create_session() as session:
-        mine = (TaskInstanceHistory.dag_id == dag.dag_id, TaskInstanceHistory.run_id == run.run_id)
-        (first,) = session.scalars(select(TaskInstanceHistory.task_instance_id).where(*mine))
+        earlier, _ = batches._TRIES[-1]
+        record = earlier.class_
+        mine = (record.dag_id == dag.dag_id, record.run_id == run.run_id, record.try_number == 1)
+        (first,) = session.scalars(select(earlier).where(*mine).execution_options(include_all_attempts=True))
         ti = session.scalars(select(TaskInstance).where(TaskInstance.run_id == run.run_id)).one()
         second = ti.id
         assert batches._state(session, str(first)) == "failed"

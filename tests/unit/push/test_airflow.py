@@ -15,7 +15,6 @@ from airflow.assets.manager import AssetManager
 from airflow.models.asset import AssetActive, AssetModel, DagScheduleAssetReference
 from airflow.models.base import metadata as airflow_metadata
 from airflow.models.taskinstance import TaskInstance
-from airflow.models.taskinstancehistory import TaskInstanceHistory
 from airflow.utils.db_manager import BaseDBManager, RunDBManager
 from airflow.utils.session import create_session
 from airflow.utils.state import State, TaskInstanceState
@@ -131,7 +130,6 @@ def test_what_airflow_records_of_tries_and_schedules() -> None:
     """By that the receiver knows which events are processed. That each try has an id is tested in tests/airflow/push."""
     for model, names in (
         (TaskInstance, {"id", "state"}),
-        (TaskInstanceHistory, {"task_instance_id", "state"}),
         (DagScheduleAssetReference, {"dag_id", "asset_id", "created_at"}),
         (AssetModel, {"id", "uri"}),
     ):
