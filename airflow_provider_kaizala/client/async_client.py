@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from airflow_provider_kaizala.client.drive import drive
 from airflow_provider_kaizala.client.effects import Effect, Load, Reserve, Save, Send, Sleep, TransportFailure
@@ -32,6 +32,7 @@ class AsyncKaizalaClient:
     :param store: keeps tokens between processes; it is called in a thread. By default they are forgotten with this client
     :param policy: the rules, to inject a clock or share a budget
     :param sleep: waits a number of seconds
+    :param in_thread: calls a function of the store in a thread
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class AsyncKaizalaClient:
         *,
         policy: Policy | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        in_thread: Callable[..., Awaitable[Any]] = asyncio.to_thread,
     ) -> None:
         self.settings = settings
         self.policy = policy or Policy(settings)
         self._store = store or MemoryTokenStore()
         self._sleep = sleep
+        self._in_thread = in_thread
         self._transport = HttpxTransport(settings)
 
     async def run(self, call: Call[T], *, within: float = math.inf) -> T:
@@ -68,9 +71,9 @@ class AsyncKaizalaClient:
             case Reserve(patience):
                 return await asyncio.to_thread(self.policy.reserve, patience)
             case Load(grant):
-                return await asyncio.to_thread(self._store.load, grant)
+                return await self._in_thread(self._store.load, grant)
             case Save(grant, tokens):
-                await asyncio.to_thread(self._store.save, grant, tokens)
+                await self._in_thread(self._store.save, grant, tokens)
             case Sleep(seconds):
                 await self._sleep(seconds)
         return None

@@ -20,7 +20,7 @@ from airflow_provider_kaizala.hooks.budget import shared_budget
 from airflow_provider_kaizala.hooks.fields import FIELDS, HIDDEN_FIELDS, PLACEHOLDERS, RELABELING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -143,7 +143,9 @@ class KaizalaHook(BaseHook):
 
     def async_client(self, settings: Settings) -> AsyncKaizalaClient:
         """Return a new async client for settings of this connection; the caller closes it."""
-        return client.AsyncKaizalaClient(settings, hooks.VariableTokenStore(), policy=self._policy(settings))
+        return client.AsyncKaizalaClient(
+            settings, hooks.VariableTokenStore(), policy=self._policy(settings), in_thread=_in_thread
+        )
 
     @staticmethod
     def _policy(settings: Settings) -> Policy:
@@ -316,3 +318,13 @@ class KaizalaHook(BaseHook):
             "relabeling": dict(RELABELING),
             "placeholders": dict(PLACEHOLDERS),
         }
+
+
+async def _in_thread(function: Callable[..., Any], *args: Any) -> Any:
+    """Call a function in a thread, which may ask Airflow's supervisor.
+
+    On Airflow 3.0 a thread of another kind would read the supervisor's answers on a loop of its own, which breaks the triggerer.
+    """
+    from asgiref.sync import sync_to_async
+
+    return await sync_to_async(function, thread_sensitive=False)(*args)

@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+from asgiref.sync import async_to_sync
 
 from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client import calls
@@ -69,6 +70,26 @@ def test_the_async_client_makes_the_same_calls(kaizala, group):
     assert post.path == f"/groups/{group}/messages"
     assert post.json == {"message": "Hello"}
     assert post.headers["accesstoken"] == "access-token-for-refresh-token-of-the-group"
+
+
+def test_what_the_token_store_asks_of_a_triggerer_is_asked_on_its_event_loop(kaizala, group, monkeypatch):
+    """As Airflow 3.0 does it: a thread that has no way back to the loop reads on another one, and breaks the triggerer."""
+    asked = []
+
+    async def ask():
+        asked.append(asyncio.get_running_loop())
+
+    monkeypatch.setattr(compat, "get_variable", lambda key: async_to_sync(ask)())
+    monkeypatch.setattr(compat, "set_variable", lambda *given: async_to_sync(ask)())
+
+    async def scene():
+        async with await KaizalaHook().get_async_conn() as client:
+            await client.run(hello(group))
+        return asyncio.get_running_loop()
+
+    loop = asyncio.run(scene())
+    assert asked
+    assert all(each is loop for each in asked)
 
 
 def test_the_async_client_reads_the_connection_once(kaizala, monkeypatch):
