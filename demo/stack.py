@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -179,9 +180,18 @@ class Stack(Running):
 
     # --- Airflow's REST API ------------------------------------------------------------------------------------------------
 
+    @cached_property
+    def _authorization(self) -> dict[str, str]:
+        """A token; all are admins, but Airflow 3.1 wants one nevertheless."""
+        reply = requests.get(f"{self.airflow}/auth/token", timeout=60)
+        reply.raise_for_status()
+        return {"Authorization": f"Bearer {reply.json()['access_token']}"}
+
     def api(self, method: str, path: str, body: Any = None) -> Any:
         """Call Airflow's REST API; return the JSON of the reply, or None for 404."""
-        reply = requests.request(method, f"{self.airflow}{self.api_root}{path}", json=body, timeout=60)
+        url = f"{self.airflow}{self.api_root}{path}"
+        headers = {"Accept": "application/json", **self._authorization}
+        reply = requests.request(method, url, json=body, headers=headers, timeout=60)
         if reply.status_code == 404:
             return None
         reply.raise_for_status()

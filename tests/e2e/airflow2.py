@@ -23,6 +23,7 @@ class Airflow2Stack(Stack):
     api_root = "/api/v1"
     health_path = "/health"
     monitored: ClassVar[Sequence[str]] = ("metadatabase", "scheduler", "triggerer")
+    _authorization: ClassVar[dict[str, str]] = {}  # type: ignore[assignment]  # the public is an admin
 
     def __init__(self, folder: Path, dags: Path, **given: Any) -> None:
         super().__init__(folder, dags, **given)
