@@ -71,9 +71,10 @@ class AsyncKaizalaClient:
             case Reserve(patience):
                 return await asyncio.to_thread(self.policy.reserve, patience)
             case Load(grant):
-                return await self._in_thread(self._store.load, grant)
-            case Save(grant, tokens):
-                await self._in_thread(self._store.save, grant, tokens)
+                tokens: Tokens | None = await self._in_thread(self._store.load, grant)
+                return tokens
+            case Save(grant, renewed):
+                await self._in_thread(self._store.save, grant, renewed)
             case Sleep(seconds):
                 await self._sleep(seconds)
         return None
