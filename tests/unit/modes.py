@@ -345,6 +345,7 @@ class World:
         monkeypatch.setattr(KaizalaHook, "get_connection", staticmethod(connection))
         monkeypatch.setattr(KaizalaHook, "async_connection", async_connection)
         monkeypatch.setattr(asyncio, "to_thread", inline)
+        monkeypatch.setattr("airflow_provider_kaizala.hooks.kaizala._in_thread", inline)
         monkeypatch.setattr(pacing, "_pacers", {})
         monkeypatch.setattr(compat, "state_of_task", lambda ti: self.state_of_task)
         if compat.has_hitl():

@@ -234,6 +234,7 @@ def stage(kaizala, monkeypatch):
 
     clock = SimpleNamespace(monotonic=virtual_now)
     monkeypatch.setattr(asyncio, "to_thread", inline)
+    monkeypatch.setattr("airflow_provider_kaizala.hooks.kaizala._in_thread", inline)
     monkeypatch.setattr("airflow_provider_kaizala.hooks.kaizala.shared_budget", lambda settings: Budget(0))
     monkeypatch.setattr(KaizalaHook, "async_connection", async_connection)
     monkeypatch.setattr(AsyncKaizalaClient, "run", slow_run)
