@@ -163,6 +163,22 @@ def first_look(context: Any) -> datetime | None:
     return began if isinstance(began, datetime) else None
 
 
+#: execution options of a query: since Airflow 3.4 it finds only the last try of a task otherwise
+EARLIER_TRIES_TOO = {"include_all_attempts": True}
+
+
+def recorded_tries() -> tuple[tuple[Any, Any], ...]:
+    """Return the columns in which Airflow 3 keeps the id and the state of each try."""
+    from airflow.models.taskinstance import TaskInstance
+
+    last = (TaskInstance.id, TaskInstance.state)
+    try:
+        from airflow.models.taskinstancehistory import TaskInstanceHistory
+    except ImportError:  # since Airflow 3.4 earlier tries are among the task instances
+        return (last,)
+    return last, (TaskInstanceHistory.task_instance_id, TaskInstanceHistory.state)
+
+
 def push_result(operator: Any, context: Any, result: Mapping[str, Any]) -> None:
     """Push what a task returns, before it skips others: on Airflow 3 it does that by an exception, and so returns nothing."""
     if not operator.do_xcom_push:

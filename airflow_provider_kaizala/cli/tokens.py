@@ -41,9 +41,8 @@ def status(args: argparse.Namespace) -> int:
 
 def _row(store: VariableTokenStore, grant: Grant, settings: Settings) -> Row:
     tokens = store.load(grant)
-    is_ours = (
-        tokens is not None and tokens.api_root == settings.api_root
-    )  # not of an address that the connection had before
+    # not of an address that the connection had before
+    is_ours = tokens is not None and tokens.api_root == settings.api_root
     expires = datetime.fromtimestamp(tokens.expires_ms / 1000, tz=UTC) if tokens and is_ours else None
     return {
         "grant": grant.name,

@@ -129,12 +129,11 @@ class KaizalaHook(BaseHook):
                 get_async_connection,
                 get_async_extra_dejson,
             )
-            from asgiref.sync import sync_to_async
 
             conn = await get_async_connection(self.kaizala_conn_id, hook=self)
             extra = await get_async_extra_dejson(conn)
-            # in a thread, since masking a secret waits for the supervisor; on Airflow 3.0 it cannot do so on the event loop
-            self.connection = await sync_to_async(self._read)(conn, extra)
+            # masking a secret waits for the supervisor; on Airflow 3.0 it cannot do so on the event loop
+            self.connection = await _in_thread(self._read, conn, extra)
         return self.connection
 
     async def get_async_conn(self) -> AsyncKaizalaClient:

@@ -12,26 +12,16 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from airflow.models.asset import AssetModel, DagScheduleAssetReference
-from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from sqlalchemy import and_, delete, false, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
+from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.push import announce, inbox
 from airflow_provider_kaizala.push.assets import asset_uri
 from airflow_provider_kaizala.push.pages import MOST_EVENTS
 from airflow_provider_kaizala.push.tables import batch, reader
-
-try:
-    from airflow.models.taskinstancehistory import TaskInstanceHistory
-except ImportError:  # since Airflow 3.4 earlier tries are kept among the task instances
-    _TRIES: tuple[tuple[Any, Any], ...] = ((TaskInstance.id, TaskInstance.state),)
-else:
-    _TRIES = (
-        (TaskInstance.id, TaskInstance.state),
-        (TaskInstanceHistory.task_instance_id, TaskInstanceHistory.state),
-    )
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
@@ -196,11 +186,10 @@ def _settle(session: Session, row: Row[Any], now: datetime) -> Row[Any]:
 
 def _state(session: Session, try_id: str) -> str | None:
     """Return the state of a try, None if there is no such try. Airflow gives each try an id of its own, and keeps earlier ones."""
-    for column, state in _TRIES:
-        given = (
-            UUID(try_id) if getattr(column.type, "as_uuid", False) else try_id
-        )  # a text before Airflow 3.2
-        query = select(state).where(column == given).execution_options(include_all_attempts=True)  # for 3.4
+    for column, state in compat.recorded_tries():
+        # a text before Airflow 3.2
+        given = UUID(try_id) if getattr(column.type, "as_uuid", False) else try_id
+        query = select(state).where(column == given).execution_options(**compat.EARLIER_TRIES_TOO)
         found = session.execute(query).one_or_none()
         if found is not None:
             return None if found[0] is None else str(found[0])

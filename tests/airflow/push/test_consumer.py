@@ -18,6 +18,7 @@ from airflow.models.taskinstance import TaskInstance, clear_task_instances
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
+from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.push import batches, kaizala_events
 from airflow_provider_kaizala.push.assets import asset_uri
 from airflow_provider_kaizala.push.subscriptions import Subscription
@@ -165,10 +166,10 @@ def test_airflow_keeps_the_state_of_each_try_under_an_id_of_its_own(
     group.post("e1")
     run = run_dag(dag)
     with create_session() as session:
-        earlier, _ = batches._TRIES[-1]
+        earlier, _ = compat.recorded_tries()[-1]
         record = earlier.class_
         mine = (record.dag_id == dag.dag_id, record.run_id == run.run_id, record.try_number == 1)
-        (first,) = session.scalars(select(earlier).where(*mine).execution_options(include_all_attempts=True))
+        (first,) = session.scalars(select(earlier).where(*mine).execution_options(**compat.EARLIER_TRIES_TOO))
         ti = session.scalars(select(TaskInstance).where(TaskInstance.run_id == run.run_id)).one()
         second = ti.id
         assert batches._state(session, str(first)) == "failed"
