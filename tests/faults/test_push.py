@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -48,9 +49,12 @@ ARGUMENTS = {
     "dag-processor": [],
 }
 DAGS = f"""
+import json
+import os
 from datetime import datetime, timedelta
+from pathlib import Path
 
-from airflow.sdk import DAG, Asset, task
+from airflow.sdk import DAG, Asset, get_current_context, task
 
 from airflow_provider_kaizala.client import calls
 from airflow_provider_kaizala.client.models import Poll
@@ -59,6 +63,7 @@ from airflow_provider_kaizala.push import kaizala_events
 from airflow_provider_kaizala.sensors import KaizalaResponseSensor
 
 GROUP = "{GROUP}"
+TRIES = Path(os.environ["TRIES"])
 messages = Asset(f"kaizala://kaizala_default/groups/{{GROUP}}/TextMessageCreated")
 often = {{"retries": 5, "retry_delay": timedelta(seconds=1)}}
 # it polls too seldom to help
@@ -68,7 +73,9 @@ with DAG("reads", schedule=messages, start_date=datetime(2026, 1, 1), default_ar
 
     @task
     def read():
-        return [event.event_id for event in kaizala_events()]
+        found = [event.event_id for event in kaizala_events()]
+        # not as an XCom, which a try that Airflow has given up may still write over
+        (TRIES / str(get_current_context()["ti"].id)).write_text(json.dumps(found))
 
     read()
 
@@ -92,6 +99,8 @@ class Scene:
 
     def __init__(self, stack: Stack, postgres: Postgres, database: str) -> None:
         self.stack, self.postgres = stack, postgres
+        #: a file for each try of ``read``, with the ids of the events that it was given
+        self.tries = Path(stack.env["TRIES"])
         self.kaizala = KaizalaServer(stack.kaizala)
         self.ravi, self.meera = (Person(stack.kaizala, number) for number in (RAVI, MEERA))
         self._engine = create_engine(database, poolclass=NullPool)
@@ -141,8 +150,26 @@ class Scene:
             "SELECT map_index, ti.state, try_number, max_tries, trigger_id, triggerer_id, next_method, trigger_timeout "
             "FROM task_instance AS ti LEFT JOIN trigger ON trigger_id = trigger.id WHERE dag_id = 'waits' ORDER BY map_index"
         )
-        jobs = "SELECT id, job_type, state, start_date, latest_heartbeat FROM job ORDER BY id"
-        found = [f"answered {self.answered}", *map(str, self.sql(waits)), *map(str, self.sql(jobs))]
+        tries = "id, run_id, state, try_number, start_date, end_date FROM task_instance"
+        queries = {
+            "waits": waits,
+            "jobs": "SELECT id, job_type, state, start_date, latest_heartbeat FROM job ORDER BY id",
+            "runs": "SELECT run_id, state, start_date, end_date FROM dag_run WHERE dag_id = 'reads' ORDER BY id",
+            "tries": f"SELECT {tries} WHERE dag_id = 'reads' ORDER BY run_id",
+            "earlier tries": f"SELECT task_instance_{tries}_history WHERE dag_id = 'reads' ORDER BY run_id",
+            "readers": "SELECT * FROM kaizala_reader",
+            "batches": "SELECT * FROM kaizala_batch ORDER BY upto",
+            "bells": "SELECT * FROM kaizala_bell",
+            "assets that are to start runs": "SELECT * FROM asset_dag_run_queue",
+            "events": "SELECT id, event_type, event_id, received_at FROM kaizala_event ORDER BY id",
+        }
+        found = [f"answered {self.answered}", f"not processed {set(self.stored()) - set(self.processed())}"]
+        for name, query in queries.items():
+            found += [f"--- {name}", *map(str, self.sql(query))]
+        found += [
+            "--- what tries were given",
+            *(f"{each.name} {each.read_text()}" for each in self.tries.iterdir()),
+        ]
         for name in self.stack.processes.running:
             found += [f"--- {name}", *self.stack.processes.log(name).splitlines()[-60:]]
         return "\n".join(found)
@@ -176,13 +203,9 @@ class Scene:
         return [tuple(row) for row in self.sql("SELECT run_id, state FROM dag_run WHERE dag_id = 'reads'")]
 
     def processed(self) -> list[str]:
-        """The ids of events that tasks were given which have succeeded."""
-        query = (
-            "SELECT xcom.value FROM xcom JOIN task_instance AS ti USING (dag_id, run_id, task_id, map_index) "
-            "WHERE xcom.dag_id = 'reads' AND xcom.key = 'return_value' AND ti.state = 'success'"
-        )
-        values = [row[0] for row in self.sql(query)]
-        return [each for value in values for each in (json.loads(value) if isinstance(value, str) else value)]
+        """The ids of events that tries were given which have succeeded."""
+        tries = self.sql("SELECT id FROM task_instance WHERE dag_id = 'reads' AND state = 'success'")
+        return [each for row in tries for each in json.loads((self.tries / str(row[0])).read_text())]
 
     def ended(self) -> set[int]:
         query = "SELECT map_index FROM task_instance WHERE dag_id = 'waits' AND task_id = 'wait' AND state = 'success'"
@@ -206,8 +229,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         pytest.skip("PostgreSQL is not on this machine (Debian: apt-get install postgresql)")
     folder = tmp_path_factory.mktemp("push")
     (folder / "dags").mkdir()
+    (folder / "tries").mkdir()
     (folder / "dags" / "push.py").write_text(DAGS)
     environment = {
+        "TRIES": str(folder / "tries"),
         "AIRFLOW__KAIZALA__WEBHOOK_CONNECTIONS": "kaizala_default",
         "AIRFLOW__API__WORKERS": "2",
         "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "True",
