@@ -37,7 +37,7 @@ def ca_bundle(verify: bool | str, environ: Mapping[str, str] = os.environ) -> bo
     """
     if isinstance(verify, str) and not os.path.exists(verify):
         raise KaizalaInputError(
-            f"extra verify: there is no file or folder {verify!r} on this machine; give the path of CA certificates, or true or false"
+            f"extra verify: the file or folder {verify!r} does not exist here; give the path of CA certificates, or true or false"
         )
     source = next((name for name in CA_VARIABLES if environ.get(name)), None)
     if verify is not True or source is None:

@@ -117,7 +117,7 @@ def test_an_extra_verify_that_names_no_file(check, kaizala, connect):
     code, steps = check()
     assert code == 2
     assert steps["host"][0] == "failed"
-    assert steps["host"][1].startswith("extra verify: there is no file or folder '/nowhere/ca.pem'")
+    assert steps["host"][1].startswith("extra verify: the file or folder '/nowhere/ca.pem' does not exist")
     assert kaizala.requests == []
 
 

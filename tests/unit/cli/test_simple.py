@@ -128,6 +128,6 @@ def test_a_message_is_not_sent_if_the_extra_verify_names_no_file(command, kaizal
     code, out, err = command("send", "Hello")
     assert (code, out, kaizala.requests) == (2, "", [])
     assert err == (
-        "error: extra verify: there is no file or folder '/nowhere/ca.pem' on this machine; "
+        "error: extra verify: the file or folder '/nowhere/ca.pem' does not exist here; "
         "give the path of CA certificates, or true or false\n"
     )

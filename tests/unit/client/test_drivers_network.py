@@ -165,7 +165,8 @@ class TestTls:
         for there in (serve_tls(), server):
             driver = drive(there, verify=file)
             with pytest.raises(
-                KaizalaInputError, match=re.escape(f"extra verify: there is no file or folder {file!r}")
+                KaizalaInputError,
+                match=re.escape(f"extra verify: the file or folder {file!r} does not exist"),
             ):
                 driver.run(post)
             assert (driver.sleeps, there.received) == ([], [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import logging
 import subprocess
@@ -134,6 +135,11 @@ def test_what_airflow_records_of_tries_and_schedules() -> None:
         (AssetModel, {"id", "uri"}),
     ):
         assert names <= set(model.__table__.columns.keys())
+    # since Airflow 3.4 all tries are among the task instances
+    (last_id, last_state), *earlier = compat.recorded_tries()
+    assert (last_id.key, last_state.key) == ("id", "state")
+    assert [(id_.key, state.key) for id_, state in earlier] in ([], [("task_instance_id", "state")])
+    assert bool(earlier) == (importlib.util.find_spec("airflow.models.taskinstancehistory") is not None)
     known = {*TaskInstanceState} | {None}
     assert {*batches.PROCESSED, *batches.GIVEN_UP} <= known
     assert known - {*batches.PROCESSED, *batches.GIVEN_UP} == {

@@ -211,5 +211,7 @@ def test_plain_http_over_the_network_is_a_warning_and_the_proxy_of_the_connectio
 
 def test_a_certificate_authority_that_is_not_there(tmp_path: Any) -> None:
     missing = settings(verify=str(tmp_path / "ca.pem"))
-    with pytest.raises(KaizalaInputError, match=r"extra verify: there is no file or folder '.*ca.pem'"):
+    with pytest.raises(
+        KaizalaInputError, match=r"extra verify: the file or folder '.*ca.pem' does not exist"
+    ):
         check_echo(missing, "https://127.0.0.1:1", "kaizala_default", WEBHOOK_SECRET)
