@@ -392,6 +392,15 @@ def task_state_model() -> Any:
     return TaskStateStoreModel
 
 
+def columns_of_task(record: Any) -> dict[str, str]:
+    """Return by which columns a record in Airflow's database belongs to a task instance, each with the task instance's column."""
+    names = set(record.__table__.columns.keys())
+    if "task_instance_id" in names:  # arguments of tasks, since Airflow 3.4
+        return {"task_instance_id": "id"}
+    instance = ("region_id", "region_index") if "region_id" in names else ("map_index",)
+    return {name: name for name in ("dag_id", "run_id", "task_id", *instance)}
+
+
 def warn_without_push() -> None:
     """Log a warning if ``[kaizala] webhook_connections`` is set, but this Airflow cannot receive webhooks."""
     if not AIRFLOW_V_3_0_PLUS and conf.get("kaizala", "webhook_connections", fallback=""):

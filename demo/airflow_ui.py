@@ -40,6 +40,8 @@ WEBHOOK_SECRET = "demo-webhook-secret"
 USERS = {"olga": "admin", "victor": "viewer"}
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _AIRFLOW = Path(sys.executable).parent / "airflow"
+#: the table with the arguments of tasks, in Airflow 3.4
+RENDERED_SINCE_3_4 = "rtif_v2"
 _TRIGGER = "airflow_provider_kaizala.triggers.wait.KaizalaWaitTrigger"
 
 
@@ -113,15 +115,26 @@ class Rows:
         if state == "deferred":
             given = {"wait": dict(wire), "kaizala_conn_id": conn_id, "wake_at": None, "carry": {}}
             trigger = self.add("trigger", classpath=_TRIGGER, kwargs=json.dumps(given), created_date=now)
-        key = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
+        # since Airflow 3.4 its name is region_index
+        key = {
+            "dag_id": dag_id,
+            "run_id": run_id,
+            "task_id": task_id,
+            "map_index": map_index,
+            "region_index": map_index,
+        }
         self.add(
             "task_instance", id=ti_id, state=state, start_date=now - since, try_number=1, max_tries=0,
             pool="default_pool", pool_slots=1, trigger_id=trigger, **key,
         )  # fmt: skip
         rendered = {"kaizala_conn_id": conn_id, **(arguments or {})}
-        is_json = isinstance(self._tables["rendered_task_instance_fields"].c.rendered_fields.type, JSON)
+        table = next(
+            each for each in (RENDERED_SINCE_3_4, "rendered_task_instance_fields") if each in self._tables
+        )
+        is_json = isinstance(self._tables[table].c.rendered_fields.type, JSON)
         self.add(
-            "rendered_task_instance_fields", rendered_fields=rendered if is_json else json.dumps(rendered), **key
+            table, id=uuid.uuid4().hex, task_instance_id=ti_id,
+            rendered_fields=rendered if is_json else json.dumps(rendered), **key,
         )  # fmt: skip
         if state != "deferred":
             kept = json.dumps({"life": "0", "value": dict(wire)})

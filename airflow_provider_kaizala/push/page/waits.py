@@ -95,10 +95,10 @@ def read_waits(session: Session, dag_ids: Collection[str], page: int) -> Waits:
         )
         .select_from(ti)
         .outerjoin(Trigger, ti.trigger_id == Trigger.id)
-        .outerjoin(rendered, _same(rendered))
+        .outerjoin(rendered, _is_of_task(rendered))
     )
     if store is not None:
-        query = query.outerjoin(store, and_(_same(store), store.key == STATE_KEY))
+        query = query.outerjoin(store, and_(_is_of_task(store), store.key == STATE_KEY))
     query = (
         query.where(ti.dag_id.in_(dag_ids), waiting)
         .order_by(ti.start_date, ti.id)
@@ -111,11 +111,9 @@ def read_waits(session: Session, dag_ids: Collection[str], page: int) -> Waits:
     return Waits(tuple(each for each in found if each is not None), rows[0].total if rows else 0)
 
 
-def _same(other: Any) -> Any:
-    ti = TaskInstance
-    return and_(
-        *(getattr(other, name) == getattr(ti, name) for name in ("dag_id", "run_id", "task_id", "map_index"))
-    )
+def _is_of_task(record: Any) -> Any:
+    columns = compat.columns_of_task(record).items()
+    return and_(*(getattr(record, its) == getattr(TaskInstance, of_task) for its, of_task in columns))
 
 
 def _read(row: Any) -> OpenWait | None:

@@ -170,14 +170,17 @@ def test_airflow_keeps_the_state_of_each_try_under_an_id_of_its_own(
         record = earlier.class_
         mine = (record.dag_id == dag.dag_id, record.run_id == run.run_id, record.try_number == 1)
         (first,) = session.scalars(select(earlier).where(*mine).execution_options(**compat.EARLIER_TRIES_TOO))
-        ti = session.scalars(select(TaskInstance).where(TaskInstance.run_id == run.run_id)).one()
+        of_run = select(TaskInstance).where(TaskInstance.run_id == run.run_id)
+        ti = session.scalars(of_run).one()
         second = ti.id
-        assert batches._state(session, str(first)) == "failed"
+        # since Airflow 3.4 a try that is followed by another one keeps the state that says so
+        assert batches._state(session, str(first)) in ("failed", "up_for_retry")
         assert batches._state(session, str(second)) == "success"
         clear_task_instances([ti], session)
         session.flush()
-        assert ti.id != second
-        assert batches._state(session, str(ti.id)) is None
+        third = session.scalars(of_run).one().id
+        assert third != second
+        assert batches._state(session, str(third)) is None
         assert batches._state(session, str(second)) == "success", "that of a try that was cleared"
         assert batches._state(session, str(uuid4())) is None
 

@@ -14,7 +14,7 @@ from airflow.utils.session import create_session
 from sqlalchemy import MetaData
 
 from airflow_provider_kaizala.push.page import access, app
-from demo.airflow_ui import Rows
+from demo.airflow_ui import RENDERED_SINCE_3_4, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +25,7 @@ TABLES = (
     "asset_active",
     "asset",
     "task_state_store",
+    RENDERED_SINCE_3_4,
     "rendered_task_instance_fields",
     "task_instance",
     "trigger",

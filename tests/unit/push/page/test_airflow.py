@@ -87,7 +87,13 @@ def test_the_models_have_what_is_read() -> None:
     ):
         assert hasattr(TaskInstance, name)
     for model in filter(None, (RenderedTaskInstanceFields, compat.task_state_model())):
-        assert {"dag_id", "run_id", "task_id", "map_index"} <= set(model.__table__.columns.keys())
+        columns = compat.columns_of_task(model)
+        assert set(columns) <= set(model.__table__.columns.keys())
+        assert all(hasattr(TaskInstance, name) for name in columns.values())
+        # the latter two since Airflow 3.4
+        assert set(columns) - {"dag_id", "run_id", "task_id"} in (
+            {"map_index"}, {"region_id", "region_index"}, {"task_instance_id"},
+        )  # fmt: skip
     if compat.AIRFLOW_V_3_3_PLUS:
         assert {"key", "value"} <= set(compat.task_state_model().__table__.columns.keys())
     assert isinstance(Trigger.kwargs, property)
