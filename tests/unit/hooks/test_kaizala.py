@@ -72,7 +72,7 @@ def test_the_async_client_makes_the_same_calls(kaizala, group):
     assert post.headers["accesstoken"] == "access-token-for-refresh-token-of-the-group"
 
 
-def test_what_the_token_store_asks_of_a_triggerer_is_asked_on_its_event_loop(kaizala, group, monkeypatch):
+def test_what_the_hook_asks_of_a_triggerer_is_asked_on_its_event_loop(kaizala, group, monkeypatch):
     """As Airflow 3.0 does it: a thread that has no way back to the loop reads on another one, and breaks the triggerer."""
     asked = []
 
@@ -81,6 +81,7 @@ def test_what_the_token_store_asks_of_a_triggerer_is_asked_on_its_event_loop(kai
 
     monkeypatch.setattr(compat, "get_variable", lambda key: async_to_sync(ask)())
     monkeypatch.setattr(compat, "set_variable", lambda *given: async_to_sync(ask)())
+    monkeypatch.setattr(module, "mask_secret", lambda secret: async_to_sync(ask)())
 
     async def scene():
         async with await KaizalaHook().get_async_conn() as client:
