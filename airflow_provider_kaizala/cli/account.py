@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow.secrets.environment_variables import EnvironmentVariablesBackend
 
 from airflow_provider_kaizala import compat
-from airflow_provider_kaizala.cli.connections import DATABASE, connection_home
+from airflow_provider_kaizala.cli.connections import DATABASE, connection_home, need_database
 from airflow_provider_kaizala.cli.output import note
 from airflow_provider_kaizala.client.calls.groups import get_group, list_groups
 from airflow_provider_kaizala.client.errors import (
@@ -58,9 +58,13 @@ class CommandHook(KaizalaHook):
         try:
             return compat.stored_connection(conn_id)
         except AirflowException:
+            advice = f"create it with `airflow-kaizala login --conn-id {conn_id}`, or see `airflow connections list`"
+            try:
+                need_database()
+            except AirflowException as error:  # so it may be there
+                advice = str(error)
             raise KaizalaInputError(
-                f"--conn-id: there is no connection {conn_id!r} that this command can read; create it with "
-                f"`airflow-kaizala login --conn-id {conn_id}`, or see `airflow connections list`"
+                f"--conn-id: there is no connection {conn_id!r} that this command can read; {advice}"
             ) from None
 
     def _read(self, conn: Any, extra: Any) -> KaizalaConnection:

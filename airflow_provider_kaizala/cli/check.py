@@ -156,11 +156,11 @@ def _compare_clocks(reply: Reply) -> Iterator[Step]:
 
 def _is_refused(trial: Trial) -> bool:
     """Tell whether connector and refresh token were refused together."""
-    return isinstance(trial.error, KaizalaAuthError) and trial.error.operation == "getAccessToken"
+    return isinstance(trial.no_token, KaizalaAuthError)
 
 
 def _connector(trials: list[Trial]) -> Step:
-    if any(not _is_refused(trial) and not (trial.error and trial.error.is_transient) for trial in trials):
+    if any(trial.got_token for trial in trials):
         return Step("connector", OK, "id and secret are accepted")
     if any(map(_is_refused, trials)):
         return Step(
@@ -186,6 +186,8 @@ def _tried(trial: Trial, login: str, *, with_connector: bool) -> Step:
         )
     else:
         name, advice = "user token", login
+    if trial.no_token is not None and not _is_refused(trial):
+        advice = "Check the connection's host and the path in it: what replies there is not Kaizala, or lets nobody in"
     if with_connector and _is_refused(trial):
         return Step(name, BAD, f"{trial.what}: refused together with id and secret")
     if trial.error is not None:

@@ -106,8 +106,8 @@ def _session() -> Iterator[Any]:
             yield session
     except Exception as error:
         raise AirflowException(
-            f"connections in Airflow's database cannot be changed ({type(error).__name__}); is [database] sql_alchemy_conn right, and "
-            "has `airflow db migrate` run?"
+            f"connections in Airflow's database cannot be read or changed ({type(error).__name__}); is [database] sql_alchemy_conn "
+            "right, and has `airflow db migrate` run?"
         ) from error
 
 

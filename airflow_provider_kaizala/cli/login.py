@@ -106,6 +106,7 @@ def _fields(args: argparse.Namespace, existing: Any) -> dict[str, Any]:
         host, port, schema = existing.host, existing.port, existing.schema
     else:
         host = _ask("--host", "Address of the API", DEFAULT_API_ROOT)
+    api_root(host, port, schema)  # an invalid one is refused before anything else is asked
     connector_id = (
         args.connector_id or (existing and existing.login) or _ask("--connector-id", "Connector id")
     )

@@ -14,7 +14,7 @@ from airflow_provider_kaizala.client.calls.auth import get_me
 from airflow_provider_kaizala.client.client import KaizalaClient
 from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaForbiddenError
 from airflow_provider_kaizala.client.settings import USER_GRANT
-from airflow_provider_kaizala.hooks.connection_test import RenewingStore
+from airflow_provider_kaizala.hooks.connection_test import ISSUING, RenewingStore
 from airflow_provider_kaizala.hooks.token_store import VariableTokenStore
 
 if TYPE_CHECKING:
@@ -72,12 +72,12 @@ def rotate(args: argparse.Namespace) -> int:
             try:
                 with working(f"renewing the access token of {grant.description}"):
                     client.run(get_me(group_id))
-            except KaizalaForbiddenError:
-                pass  # the connector may not read people; the token has been renewed before
             except KaizalaError as error:
-                codes.append(exit_code(error))
-                complain(str(error))
-                continue
+                # if the connector may not read people, the token has been renewed before
+                if not isinstance(error, KaizalaForbiddenError) or error.operation == ISSUING:
+                    codes.append(exit_code(error))
+                    complain(str(error))
+                    continue
             key = kept.key(grant)
             if key in store.unwritten:
                 if key not in store.lost:  # which the store has reported

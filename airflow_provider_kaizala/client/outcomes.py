@@ -90,6 +90,8 @@ class Outcomes:
         if reply.status == 429 or (reply.status == 503 and retry_after is not None):
             throttle = throttled(call, reply.status, error_code, message, retry_after)
             return Failed(throttle, retry_after or "backoff")  # 0 does not allow a repeat at once
+        if 300 <= reply.status < 400:
+            message = message or self._redact(_leads_to(reply))
         failure = error_for(call.operation, reply.status, error_code, message, call.group_id)
         if not isinstance(failure, KaizalaServerError):
             return Failed(failure, None)
@@ -120,6 +122,16 @@ class Outcomes:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         return max(0.0, moment.timestamp() - self._wall())
+
+
+def _leads_to(reply: Reply) -> str:
+    """Return where a redirect leads that is not followed, without what may be a secret in its address."""
+    try:
+        parts = urlsplit(reply.headers.get("location", ""))
+        host = parts.hostname and f"{parts.scheme or 'https'}://{parts.hostname}"
+    except ValueError:
+        host = None
+    return f"it leads to {host or 'another page'}, and redirects of this kind are not followed"
 
 
 def _unreadable(call: Call[T], known: str, status: int | None = None) -> Failed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Any
@@ -57,6 +58,10 @@ def read_connection(conn: Any, extra: Mapping[str, Any]) -> KaizalaConnection:
         raise KaizalaInputError(f"connection {conn.conn_id!r}: {error}") from None
 
 
+#: also one outside of ASCII, or an IPv6 address, perhaps with a zone
+_HOST_NAME = re.compile(r"[\w.-]+|[0-9a-f:.]+(%[\w.-]+)?", re.IGNORECASE)
+
+
 def api_root(host: str | None, port: int | None, schema: str | None) -> str:
     """Return the API root from a host with or without scheme and port, a port, and an optional scheme in ``schema``.
 
@@ -74,6 +79,8 @@ def api_root(host: str | None, port: int | None, schema: str | None) -> str:
     try:
         parts = urlsplit(f"//{authority}/{path}")
         name, known_port = parts.hostname or "", parts.port
+        if name and not _HOST_NAME.fullmatch(name):
+            raise ValueError
     except ValueError:
         shown = "***@" + text.rpartition("@")[2] if "@" in text else text
         raise KaizalaInputError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_kaizala.client.calls.groups import get_group, list_groups
 from airflow_provider_kaizala.client.client import KaizalaClient
-from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaForbiddenError
+from airflow_provider_kaizala.client.errors import KaizalaApiError, KaizalaError, KaizalaForbiddenError
 from airflow_provider_kaizala.client.settings import Timeouts
 from airflow_provider_kaizala.client.value import Value
 from airflow_provider_kaizala.hooks.token_store import VariableTokenStore
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.client.settings import Grant
     from airflow_provider_kaizala.client.tokens import Tokens
     from airflow_provider_kaizala.hooks.connection import KaizalaConnection
+
+
+ISSUING = "getAccessToken"
 
 
 class RenewingStore(VariableTokenStore):
@@ -47,6 +50,17 @@ class Trial(Value):
     error: KaizalaError | None = None
     may_not_read: bool = False
 
+    @property
+    def no_token(self) -> KaizalaApiError | None:
+        """The reply that refused to issue an access token, None if there is none."""
+        error = self.error
+        return error if isinstance(error, KaizalaApiError) and error.operation == ISSUING else None
+
+    @property
+    def got_token(self) -> bool:
+        """Whether an access token was issued, so connector and refresh token are right."""
+        return self.error is None or (isinstance(self.error, KaizalaApiError) and not self.no_token)
+
     def __str__(self) -> str:
         if self.error is not None:
             return f"{self.what}: {self.error}"
@@ -71,7 +85,8 @@ def try_out(connection: KaizalaConnection, store: VariableTokenStore) -> Iterato
             try:
                 found = client.run(call)
             except KaizalaForbiddenError as error:
-                if call.group_id is not None and "permission" not in str(error.message).lower():
+                is_of_group = call.group_id is not None and "permission" not in str(error.message).lower()
+                if error.operation == ISSUING or is_of_group:
                     yield Trial(what, group_id, error=error)
                 else:
                     yield Trial(what, group_id, may_not_read=True)

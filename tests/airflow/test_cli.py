@@ -156,7 +156,7 @@ def test_without_a_database_nobody_signs_in(
     code, out, err = command(*login(kaizala_server, *where(kaizala_server)), lines=("demo-secret", "1234"))
     assert (code, out) == (1, "")
     assert (
-        "connections in Airflow's database cannot be changed (RuntimeError); is [database] sql_alchemy_conn right"
+        "connections in Airflow's database cannot be read or changed (RuntimeError); is [database] sql_alchemy_conn right"
         in err
     )
     assert not kaizala_server.journal(operation="generatePin")

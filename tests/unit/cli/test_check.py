@@ -8,7 +8,10 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowException
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+from airflow_provider_kaizala.cli import account
 
 REFUSED = "Dont have correct applicationId and secret in header!"
 
@@ -75,13 +78,24 @@ def test_a_table_says_what_to_do(command, kaizala, connect):
     assert re.search(r"^skipped +connector ", out, re.MULTILINE)
 
 
-def test_a_missing_connection(command):
+def test_a_missing_connection(command, monkeypatch):
+    monkeypatch.setattr(account, "need_database", lambda: None)
     code, out, _ = command("check", "--conn-id", "nowhere")
     assert code == 2
     assert (
         "there is no connection 'nowhere' that this command can read; create it with `airflow-kaizala login --conn-id nowhere`"
         in out
     )
+
+
+def test_a_connection_that_may_be_in_a_database_which_cannot_be_read(command, monkeypatch):
+    def fail():
+        raise AirflowException("the database is away")
+
+    monkeypatch.setattr(account, "need_database", fail)
+    code, out, _ = command("check", "--conn-id", "nowhere")
+    assert code == 2
+    assert "there is no connection 'nowhere' that this command can read; the database is away" in out
 
 
 @pytest.mark.parametrize(
@@ -200,13 +214,42 @@ def test_a_connector_that_may_not_read_groups(check, kaizala, connect):
     assert "Group Information" in steps["user token"][2]
 
 
-def test_what_may_pass_is_no_mistake_of_the_connection(check, kaizala, connect):
+@pytest.mark.parametrize(("failing", "connector"), [("tokens", "skipped"), ("script", "ok")])
+def test_what_may_pass_is_no_mistake_of_the_connection(check, kaizala, connect, failing, connector):
     connect(extra={"group_refresh_tokens": None, "default_group": None})
-    kaizala.script = [(503, {})] * 2
+    setattr(kaizala, failing, [(503, {})] * 2)
     code, steps = check()
     assert code == 3
-    assert results(steps)["connector"] == "skipped"
+    assert results(steps)["connector"] == connector
     assert steps["user token"][::2] == ("failed", "Try again later")
+
+
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        ((403, "<html>"), "getAccessToken failed (403)"),
+        ((404, "<html>"), "getAccessToken failed (404)"),
+        (
+            (302, "", {"Location": "https://me:pw@sso.example/login?token=s3cret"}),
+            "getAccessToken failed (302): it leads to https://sso.example, and redirects of this kind are not followed",
+        ),
+    ],
+)
+def test_whatever_replies_instead_of_kaizala_accepts_nothing(check, kaizala, connect, reply, says):
+    connect(extra={"group_refresh_tokens": None, "default_group": None})
+    kaizala.tokens = [reply] * 2
+    code, steps = check()
+    assert code == 1
+    assert results(steps)["connector"] == "skipped"
+    assert list(steps)[-1] == "user token"
+    result, detail, advice = steps["user token"]
+    assert (result, detail[: len("the user's refresh token: ") + len(says)]) == (
+        "failed",
+        f"the user's refresh token: {says}",
+    )
+    assert advice.startswith("Check the connection's host and the path in it")
+    assert "s3cret" not in str(steps)
+    assert "pw@" not in str(steps)
 
 
 def test_tokens_that_cannot_be_stored(check, kaizala, monkeypatch, command):

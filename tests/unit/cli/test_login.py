@@ -323,6 +323,13 @@ def test_what_is_missing_or_wrong_is_said(sign_in, kaizala, typed, stored, words
     assert "/loginWithPinAndApplicationId" not in calls(kaizala)
 
 
+def test_a_host_that_cannot_be_one_is_refused_before_anything_is_asked(sign_in, kaizala, stored):
+    code, _, err = sign_in(*WORDS, "--host", "my kaizala/", "--connector-id", "my-connector")
+    assert code == 2
+    assert err.startswith("error: host 'my kaizala/' is not a valid address; give a host name")
+    assert (kaizala.requests, stored) == ([], [])
+
+
 def test_a_person_who_ends_the_input_is_told_so(sign_in, typed, stored):
     typed(terminal=True)
     code, _, err = sign_in("login", "--conn-id", "new", *WHERE[:2])

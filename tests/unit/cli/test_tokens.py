@@ -64,11 +64,12 @@ def test_a_rotated_token_stays_in_its_variable_if_the_connection_cannot_be_chang
     assert "rotated-one" not in out + err
 
 
-def test_a_token_that_is_refused_does_not_keep_the_others(command, kaizala, group):
-    kaizala.tokens = [kaizala.error(401)]
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_token_that_is_refused_does_not_keep_the_others(command, kaizala, group, status):
+    kaizala.tokens = [kaizala.error(status)]
     code, out, err = command("tokens", "rotate")
     assert code == 1
-    assert err.startswith("error: getAccessToken failed (401")
+    assert err.startswith(f"error: getAccessToken failed ({status}")
     assert [line.split()[0] for line in out.splitlines()[1:]] == [group]
 
 

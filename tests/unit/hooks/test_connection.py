@@ -73,6 +73,8 @@ def read(extra=None, **changes):
         ("http://[::1]", 8787, None, "http://[::1]:8787"),
         ("2001:db8::7", 8443, None, "https://[2001:db8::7]:8443"),
         ("[2001:db8::7]:8443/v1/", None, None, "https://[2001:db8::7]:8443"),
+        ("[fe80::1%eth0]:8443", None, None, "https://[fe80::1%eth0]:8443"),
+        ("kaizala_test.münchen.example", None, None, "https://kaizala_test.münchen.example"),
     ],
 )
 def test_every_form_of_a_host_is_read(host, port, schema, root):
@@ -80,7 +82,16 @@ def test_every_form_of_a_host_is_read(host, port, schema, root):
 
 
 @pytest.mark.parametrize(
-    "host", ["https://api1.kaiza.la:none", "https://[::1", "https://me:p4ss-word@x:none"]
+    "host",
+    [
+        "https://api1.kaiza.la:none",
+        "https://[::1",
+        "https://me:p4ss-word@x:none",
+        "https://kaizala example.com",
+        "kaizala example.com/",
+        "https://me:p4ss-word@a{b}",
+        "api1.kaiza.la,api2.kaiza.la",
+    ],
 )
 def test_an_invalid_host_is_refused(host):
     with pytest.raises(

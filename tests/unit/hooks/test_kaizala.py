@@ -382,6 +382,10 @@ def test_a_connection_with_a_groups_token_only_passes(kaizala, connect, group):
             "wrong secret — refused for the user's refresh token",
         ),
         ((401, "InvalidRefreshToken", "revoked"), "revoked — refused for the user's refresh token"),
+        (
+            (403, "Forbidden", "no permission to enter"),
+            "getAccessToken failed (403, Forbidden): no permission to enter",
+        ),
     ],
 )
 def test_a_connection_that_kaizala_refuses_fails(kaizala, refused, says):
@@ -390,7 +394,7 @@ def test_a_connection_that_kaizala_refuses_fails(kaizala, refused, says):
     assert not ok
     assert text.startswith("the user's refresh token: ")
     assert says in text
-    assert "check connector id, connector secret and refresh token" in text
+    assert ("check connector id, connector secret and refresh token" in text) == (refused[0] == 401)
 
 
 def test_a_revoked_token_is_named(kaizala, group):
