@@ -249,7 +249,7 @@ class KaizalaPostOperator(KaizalaCreateOperator):
         return done.outcome
 
     def _link(self, outcome: Outcome, context: Context) -> None:
-        push_links(context, self.hook, outcome["group_id"], outcome["reference_id"])
+        push_links(self, context, outcome["group_id"], outcome["reference_id"])
 
     def run_task(self, context: Context) -> Any:
         """Post, and return the ids."""

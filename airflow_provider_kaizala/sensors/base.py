@@ -163,7 +163,7 @@ class KaizalaSensor(TimeoutMixin, BaseSensorOperator):
         """Wait, in the mode that was chosen."""
         with self._as_soft_fail():
             wait = self._begin(context)
-            push_links(context, self.hook, wait.subject.group_id)
+            push_links(self, context, wait.subject.group_id)
             return self.wait_for_people(wait, context)
 
     def execute_complete(self, context: Context, event: Any = None) -> Any:

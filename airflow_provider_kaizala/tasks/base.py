@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -42,6 +43,8 @@ class KaizalaTask(CheckedArguments):
     """Mixin of all operators and sensors. A subclass does its work in :meth:`run_task`."""
 
     template_ext: Sequence[str] = TEMPLATE_EXT
+    #: what this process has pushed; None if the task was deferred, and another process may have
+    pushed_links: Mapping[str, str] | None = MappingProxyType({})
     if TYPE_CHECKING:
         kaizala_conn_id: str
         task_id: str
@@ -77,6 +80,7 @@ class KaizalaTask(CheckedArguments):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Continue after a deferral."""
+        self.pushed_links = None
         result = super().resume_execution(next_method, next_kwargs, context)  # type: ignore[misc]
         return compat.returned(self, context, result)
 

@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context, TaskInstanceKey
 
-    from airflow_provider_kaizala.hooks.kaizala import KaizalaHook
+    from airflow_provider_kaizala.tasks.base import KaizalaTask
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,14 @@ class KaizalaLink(BaseOperatorLink):
         return f"_link_{type(self).__name__}"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the link, or an empty text if the task has none (yet)."""
+        """Return the link, or an empty text if the task has none (yet).
+
+        At the end of a task, Airflow 3 asks in the task's process for what it then pushes. That process knows it if it is the one
+        that has posted, and reading an XCom that is not there would log an error.
+        """
+        pushed = getattr(operator, "pushed_links", None)
+        if pushed is not None:
+            return str(pushed.get(self.xcom_key, ""))
         return XCom.get_value(ti_key=ti_key, key=self.xcom_key) or ""
 
 
@@ -52,20 +59,22 @@ class KaizalaGroupLink(KaizalaLink):
     label = "Group in Kaizala"
 
 
-def push_links(context: Context, hook: KaizalaHook, group_id: str, reference_id: str | None = None) -> None:
+def push_links(task: KaizalaTask, context: Context, group_id: str, reference_id: str | None = None) -> None:
     """Push the links of a task, if its server has a page. Nothing that goes wrong here fails the task.
 
     :param reference_id: of the post; None if there is none
     """
     try:
-        page = hook.page(group_id)
+        page = task.hook.page(group_id)
         if page is None:
             return
         group = f"{page}/groups/{quote(group_id, safe='@')}"
-        ti: Any = context["ti"]
-        ti.xcom_push(key=KaizalaGroupLink().xcom_key, value=group)
+        links = {KaizalaGroupLink().xcom_key: group}
         if reference_id:
-            post = f"{group}/posts/{quote(reference_id, safe='@')}"
-            ti.xcom_push(key=KaizalaPostLink().xcom_key, value=post)
+            links[KaizalaPostLink().xcom_key] = f"{group}/posts/{quote(reference_id, safe='@')}"
+        task.pushed_links = links
+        ti: Any = context["ti"]
+        for key, link in links.items():
+            ti.xcom_push(key=key, value=link)
     except Exception as error:  # noqa: BLE001
         log.info("The task has no links to Kaizala: %s", error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_1_PLUS
 
 from airflow_provider_kaizala import operators as ops
@@ -101,8 +101,8 @@ def test_no_link_carries_a_secret(own_server, run_task, ti, secrets_of_the_conne
 
 
 def test_ids_cannot_lead_elsewhere(own_server, ti):
-    hook = ops.KaizalaSendMessageOperator(task_id="tell", text="Hello").hook
-    links.push_links({"ti": ti}, hook, "../x?y#z", "a/b")
+    tell = ops.KaizalaSendMessageOperator(task_id="tell", text="Hello")
+    links.push_links(tell, {"ti": ti}, "../x?y#z", "a/b")
     assert ti.xcoms[POST].endswith("/groups/..%2Fx%3Fy%23z/posts/a%2Fb")
 
 
@@ -127,6 +127,23 @@ def test_airflow_reads_a_link_from_xcom(monkeypatch):
     assert KaizalaPostLink().get_link(None, ti_key="key") == "https://k/x"
     assert KaizalaGroupLink().get_link(None, ti_key="key") == ""
     assert asked == [("key", POST), ("key", GROUP)]
+
+
+def test_at_its_end_a_task_knows_what_it_has_pushed(own_server, run_task, ti, monkeypatch):
+    """Reading an XCom that is not there would log an error, the last line of the log of each task that fails before it posts."""
+    monkeypatch.setattr(links, "XCom", None)
+    tell = ops.KaizalaSendMessageOperator(task_id="tell", text="Hello")
+    assert [link.get_link(tell, ti_key="key") for link in tell.operator_extra_links] == ["", ""]
+    run_task(tell, ti=ti)
+    assert [link.get_link(tell, ti_key="key") for link in tell.operator_extra_links] == [ti.xcoms[POST], PAGE]
+
+
+def test_a_task_that_was_deferred_reads_what_it_pushed_before(run_task, ti, monkeypatch):
+    monkeypatch.setattr(links, "XCom", SimpleNamespace(get_value=lambda **key: "https://k/x"))
+    ask = ops.KaizalaAskPollOperator(task_id="ask", question="Tea?", options=["Yes", "No"])
+    with pytest.raises(AirflowFailException):
+        ask.resume_execution("execute_complete", {"event": None}, {"ti": ti})
+    assert KaizalaPostLink().get_link(ask, ti_key="key") == "https://k/x"
 
 
 def test_every_link_is_registered_so_that_airflow_2_can_load_it():
