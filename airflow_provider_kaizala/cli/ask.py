@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaGrantErr
 from airflow_provider_kaizala.client.models import ActionDetails, Audience, Poll, checks
 from airflow_provider_kaizala.client.tell import tell
 from airflow_provider_kaizala.waiting.decision import require_offered
+from airflow_provider_kaizala.waiting.people import rule_error
 from airflow_provider_kaizala.waiting.rules import People, Quorum, read_rule
 from airflow_provider_kaizala.waiting.subjects import Responses
 from airflow_provider_kaizala.waiting.wait import LAST_LOOK, Wait
@@ -86,7 +86,7 @@ def _until_as_option(args: argparse.Namespace) -> Iterator[None]:
         yield
     except KaizalaInputError as error:
         option = "--quorum" if args.quorum else "--voter" if args.voter and args.until is None else "--until"
-        raise KaizalaInputError(re.sub(r"^until\b", option, str(error))) from None
+        raise KaizalaInputError(rule_error(error, option)) from None
 
 
 def _rule(args: argparse.Namespace) -> Rule:
@@ -112,8 +112,8 @@ def _read_until(text: str) -> Any:
     if text.lstrip().startswith(("{", "[")):
         try:
             return json.loads(text)
-        except ValueError as error:
-            raise KaizalaInputError(f"--until: {text!r} is not JSON: {error}") from None
+        except (ValueError, RecursionError) as error:
+            raise KaizalaInputError(f"--until: {text[:100]!r} is not JSON: {error}") from None
     if text.lstrip().startswith("+"):
         return [each.strip() for each in text.split(",")]
     return text

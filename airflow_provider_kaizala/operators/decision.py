@@ -63,6 +63,11 @@ class ApprovalMixin(compat.SkipBelow, CheckedArguments):
             )
         return approval_rule(self.approve, self.reject, quorum, approvers)
 
+    @property
+    def rule_argument(self) -> str:
+        """The argument that the rule comes from."""
+        return "quorum" if self.approvers is None else "approvers"
+
     def sides(self, chosen_by: Mapping[str, list[str]]) -> dict[str, list[str]]:
         """Return ``approved_by`` and ``rejected_by``: names."""
         return {
@@ -192,7 +197,7 @@ class KaizalaBranchOperator(compat.SkipBelow, KaizalaAskPollOperator, BranchMixI
     ) -> None:
         branches = _branches(options)
         if defaults is not None:
-            if defaults not in branches:
+            if not isinstance(defaults, str) or defaults not in branches:
                 raise KaizalaInputError(
                     f"defaults: {defaults!r} is not offered; the options are {', '.join(map(repr, branches))}"
                 )

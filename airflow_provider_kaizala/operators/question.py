@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout
 
 from airflow_provider_kaizala.client import calls
-from airflow_provider_kaizala.client.errors import KaizalaError
+from airflow_provider_kaizala.client.errors import KaizalaError, KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.client.models.sent import Audience
 from airflow_provider_kaizala.client.tell import tell
@@ -24,7 +24,7 @@ from airflow_provider_kaizala.tasks.arguments import is_literal
 from airflow_provider_kaizala.tasks.state import TaskState
 from airflow_provider_kaizala.tasks.wait_for_people import Until, WaitMixin, literal_rule
 from airflow_provider_kaizala.waiting.decision import require_offered
-from airflow_provider_kaizala.waiting.people import Eligible
+from airflow_provider_kaizala.waiting.people import Eligible, rule_error
 from airflow_provider_kaizala.waiting.rules import People, read_rule
 from airflow_provider_kaizala.waiting.subjects import Responses
 from airflow_provider_kaizala.waiting.wait import Wait
@@ -124,10 +124,18 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
         :raises KaizalaInputError: says why
         """
         offered = self.offered()
-        if offered is not None:
-            require_offered(rule, offered)
-        if self.voters is not None and is_literal(self.voters):
-            rule.within(Eligible(dict.fromkeys(self.checked("voters")), described="voters"))
+        try:
+            if offered is not None:
+                require_offered(rule, offered)
+            if self.voters is not None and is_literal(self.voters):
+                rule.within(Eligible(dict.fromkeys(self.checked("voters")), described="voters"))
+        except KaizalaInputError as error:
+            raise KaizalaInputError(rule_error(error, self.rule_argument)) from None
+
+    @property
+    def rule_argument(self) -> str:
+        """The argument that the rule comes from."""
+        return "voters" if self.until is None and self.voters else "until"
 
     def offered(self) -> Sequence[str] | None:
         """Return the options that people can choose, None if they are not known yet."""

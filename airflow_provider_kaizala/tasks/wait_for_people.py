@@ -22,6 +22,7 @@ from airflow_provider_kaizala.hooks import telemetry
 from airflow_provider_kaizala.tasks.arguments import is_literal
 from airflow_provider_kaizala.tasks.base import KaizalaGroupTask
 from airflow_provider_kaizala.tasks.state import TaskState
+from airflow_provider_kaizala.waiting.people import rule_error
 from airflow_provider_kaizala.waiting.rules import Rule, read_rule
 from airflow_provider_kaizala.waiting.wait import LAST_LOOK, Update, Wait
 
@@ -90,6 +91,11 @@ class WaitMixin(KaizalaGroupTask):
         execution_timeout: timedelta | None
 
     # --- what a subclass may add -----------------------------------------------------------------------------------------
+
+    @property
+    def rule_argument(self) -> str:
+        """The argument that the rule comes from."""
+        return "until"
 
     def kept_wait(self, context: Context) -> Wait | None:
         """Return the wait as it was, None if it was not kept."""
@@ -200,7 +206,7 @@ class WaitMixin(KaizalaGroupTask):
         except KaizalaError as error:
             if not error.is_transient:
                 self.count_end(wait, "error")
-                raise AirflowFailException(str(error)) from error
+                raise AirflowFailException(rule_error(error, self.rule_argument)) from error
             self._warn_unreadable(error)
         else:
             self._has_looked = True
@@ -279,7 +285,7 @@ class WaitMixin(KaizalaGroupTask):
         try:
             if known.get("status") == "error":
                 self.count_end(Wait.from_wire(known["wait"]) if known.get("wait") else None, "error")
-                raise AirflowFailException(str(known.get("message")))
+                raise AirflowFailException(rule_error(known.get("message"), self.rule_argument))
             if "carry" not in known or "wait" not in known:
                 raise AirflowFailException(f"unexpected event {event!r}")
             wait = self.resume(known, context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
@@ -136,3 +137,8 @@ class Eligible(Value):
     def known_names(self, numbers: Collection[str]) -> dict[str, str]:
         """Return the names of these people, as far as they are known."""
         return {number: name for number, name in self.names.items() if name and number in numbers}
+
+
+def rule_error(error: object, argument: str) -> str:
+    """Return the text of an error, in which a rule that ``until`` did not give is called by the argument that it came from."""
+    return re.sub(r"^until\b", argument, str(error))

@@ -80,6 +80,27 @@ def test_the_defaults_are_taken_if_no_option_wins(monkeypatch):
         branch_of(monkeypatch, tied)
 
 
+@pytest.mark.parametrize("defaults", [["Wait"], "Go", 1])
+def test_the_default_of_a_branch_is_one_of_its_options(defaults):
+    with pytest.raises(KaizalaInputError) as refused:
+        KaizalaBranchOperator(
+            task_id="gate", question="Ship?", options={"Ship": "ship", "Wait": "hold"}, defaults=defaults
+        )
+    assert (
+        str(refused.value) == f"gate: defaults: {defaults!r} is not offered; the options are 'Ship', 'Wait'"
+    )
+
+
+def test_the_rule_of_an_approval_is_called_by_its_own_arguments():
+    with pytest.raises(KaizalaInputError) as refused:
+        approval(approvers=[ASHA], voters=[RAVI])
+    assert (
+        str(refused.value)
+        == f"ask: approvers: {ASHA} cannot answer: not among the voters. Add them there, or leave them out"
+    )
+    assert (approval(approvers=[ASHA]).rule_argument, approval().rule_argument) == ("approvers", "quorum")
+
+
 def test_defaults_say_what_happens_when_time_is_up():
     given = {"task_id": "ask", "question": "Now?", "options": {"A": "a", "B": "b"}}
     assert KaizalaBranchOperator(**given, defaults="B").on_timeout == "return"
@@ -98,3 +119,11 @@ def branch_of(monkeypatch, result, **changes):
         **changes,
     )
     return task.finish(result, {})["branch"]
+
+
+def test_an_approver_who_is_not_in_the_group_is_named_as_one(kaizala, run_task):
+    kaizala.poll(action_id="act-2")
+    with pytest.raises(
+        AirflowFailException, match=r"^approvers: \+919999999999 cannot answer: not among the members"
+    ):
+        run_task(approval(approvers=["+919999999999"]))

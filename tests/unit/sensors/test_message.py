@@ -191,7 +191,9 @@ def test_the_result_holds_a_limited_number_of_messages(stored: StoredEvents, run
 
 
 def test_people_who_are_not_in_the_group(stored: StoredEvents, run_task: Any) -> None:
-    with pytest.raises(AirflowFailException, match=r"\+919999999999 cannot answer: not among the members"):
+    with pytest.raises(
+        AirflowFailException, match=r"^until: \+919999999999 cannot answer: not among the members"
+    ):
         run_task(wait(people=["+919999999999"]), dag_run=RUN)
 
 
