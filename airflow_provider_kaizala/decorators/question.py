@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.providers.common.compat.sdk import (
@@ -93,10 +94,10 @@ def _decorator(
 ) -> TaskDecorator:
     # so that ask()["winner"] works; Airflow would look at the function's return type
     given.setdefault("multiple_outputs", True)
-    trial = {"task_id": "trial", **given, "python_callable": lambda: "", "_airflow_from_mapped": True}
-    try_to_build(lambda: operator(**trial))
 
     def decorate(function: Callable[..., str]) -> TaskDecorator:
+        named = {"task_id": getattr(function, "__name__", "ask"), **given}
+        try_to_build(partial(operator, **named, python_callable=lambda: "", _airflow_from_mapped=True))
         if any(kind(function) for kind in _NO_TEXT):
             raise KaizalaInputError(
                 f"{getattr(function, '__name__', function)}() must return the question, a text, and so can be neither async nor a "

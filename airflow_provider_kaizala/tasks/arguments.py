@@ -172,10 +172,12 @@ class _ChecksWhenBuilt(BaseOperatorMeta):
             task = super().__call__(*args, **kwargs)
             task.check_arguments()
         except KaizalaInputError as error:
-            if "_airflow_from_mapped" not in kwargs:
-                raise
-            # a mapped task is built in the worker, before it is executed; a retry would fail in the same way
-            raise AirflowFailException(f"{kwargs['task_id']}: {error}") from error
+            named = f"{kwargs['task_id']}: {error}" if "task_id" in kwargs else str(error)
+            if "_airflow_from_mapped" in kwargs:
+                # a mapped task is built in the worker, before it is executed; a retry would fail in the same way
+                raise AirflowFailException(named) from error
+            # anew, since of a traceback Airflow shows the last two calls: this one, and the line of the DAG file
+            raise KaizalaInputError(named) from None
         return task
 
 

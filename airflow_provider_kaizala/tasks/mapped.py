@@ -34,13 +34,13 @@ class CheckedPartial(OperatorPartial):
 def try_to_build(build: Callable[[], Any]) -> None:
     """Build a task as a worker builds a mapped one, outside of the DAG.
 
-    :raises KaizalaInputError: for a wrong argument
+    :raises KaizalaInputError: for a wrong argument; names the task
     """
     try:
         build()
     except AirflowFailException as error:
         if isinstance(error.__cause__, KaizalaInputError):
-            raise error.__cause__ from None
+            raise KaizalaInputError(str(error)) from None
         raise
 
 
@@ -48,8 +48,12 @@ def _known(mapped: Any) -> Iterator[dict[str, Any]]:
     """Return arguments of which a task can be built for each literal value; outputs of other tasks stay as they are."""
     if isinstance(mapped, Mapping):
         lists = {
-            name: values for name, values in mapped.items() if isinstance(values, (list, tuple)) and values
+            name: [*values.items()] if isinstance(values, Mapping) else values
+            for name, values in mapped.items()
+            if isinstance(values, (list, tuple, Mapping))
         }
+        if not all(lists.values()):  # mapped over nothing, so there is no task
+            return
         first = {name: lists[name][0] if name in lists else values for name, values in mapped.items()}
         yield first
         for name, values in lists.items():

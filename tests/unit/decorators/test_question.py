@@ -131,15 +131,20 @@ def test_a_function_that_cannot_return_a_text_is_refused_when_it_is_decorated(fu
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"options": ["Yes"]}, "options"),
+        ({"options": ["Yes"]}, "^tea: options"),
+        ({"options": ["Yes"], "task_id": "ask"}, "^ask: options"),
         ({"options": ["Yes", "No"], "question": "?"}, "question: .* it is what the function returns"),
         ({"options": ["Yes", "No"], "chioces": 1}, "chioces: KaizalaAskDecoratedOperator does not take it"),
     ],
 )
 def test_wrong_arguments_are_refused_when_the_dag_is_parsed(a_dag, given, says):
     """Also if the task is mapped, since the function is decorated in any case."""
+
+    def tea():
+        return "Tea?"
+
     with pytest.raises(KaizalaInputError, match=says):
-        task.kaizala_ask(**given)
+        task.kaizala_ask(**given)(tea)
     assert a_dag.task_ids == []
 
 

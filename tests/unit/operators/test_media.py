@@ -235,7 +235,7 @@ def test_a_type_that_kaizala_does_not_accept_is_refused_when_the_dag_is_parsed(o
     more = {"text": "Hello"} if operator is KaizalaSendAnnouncementOperator else {}
     with pytest.raises(KaizalaInputError) as refused:
         operator(task_id="t", files=given, **more)
-    assert str(refused.value).startswith(says)
+    assert str(refused.value).startswith(f"t: {says}")
 
 
 @pytest.mark.parametrize(

@@ -247,7 +247,7 @@ def test_a_subscriber_who_could_not_be_added_is_named(run_task, subscribed):
         (
             KaizalaSyncMembersOperator,
             {"members": [ASHA], "dry_run": "perhaps"},
-            "^dry_run must be True or False",
+            "^t: dry_run must be True or False",
         ),
         (
             KaizalaSyncMembersOperator,

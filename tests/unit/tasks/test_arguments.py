@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import traceback
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import ClassVar
@@ -230,7 +231,7 @@ def test_what_other_tasks_return_is_not_checked_when_a_mapped_task_is_parsed(dag
 def test_an_unknown_argument_is_refused_with_what_was_probably_meant(kind, name, meant):
     with pytest.raises(KaizalaInputError) as refused:
         kind(task_id="t", question="Tea?", **{name: 1})
-    assert str(refused.value) == f"{name}: {kind.__name__} does not take it; did you mean {meant!r}?"
+    assert str(refused.value) == f"t: {name}: {kind.__name__} does not take it; did you mean {meant!r}?"
 
 
 @pytest.mark.parametrize(
@@ -241,13 +242,13 @@ def test_where_nothing_is_near_nothing_is_guessed(name):
     """A synonym of an argument that other operators have is none here."""
     with pytest.raises(KaizalaInputError) as refused:
         Asks(task_id="t", question="Tea?", **{name: 1})
-    assert str(refused.value) == f"{name}: Asks does not take it"
+    assert str(refused.value) == f"t: {name}: Asks does not take it"
 
 
 def test_an_argument_that_a_class_sets_itself_is_refused_with_what_to_give_instead():
     with pytest.raises(KaizalaInputError) as refused:
         Approves(task_id="t", question="Tea?", options=["Yes", "No"])
-    assert str(refused.value) == "options: Approves does not take it; give approve and reject instead"
+    assert str(refused.value) == "t: options: Approves does not take it; give approve and reject instead"
     Asks(task_id="t", question="Tea?", options=["Yes", "No"])
 
 
@@ -255,7 +256,7 @@ def test_an_argument_that_a_class_sets_itself_is_refused_with_what_to_give_inste
 def test_an_argument_that_would_be_refused_is_not_what_was_meant(name):
     with pytest.raises(KaizalaInputError) as refused:
         Approves(task_id="t", question="Tea?", **{name: ["Yes", "No"]})
-    assert str(refused.value) == f"{name}: Approves does not take it"
+    assert str(refused.value) == f"t: {name}: Approves does not take it"
 
 
 def test_arguments_of_every_airflow_task_are_known():
@@ -338,3 +339,25 @@ def test_times_in_a_list_get_the_timezone_too_but_text_stays_text(make):
 
 def test_only_arguments_that_are_times_get_a_timezone():
     assert in_india(options=[NINE]).resolved("options") == [NINE]
+
+
+def test_a_wrong_argument_is_shown_with_its_task_and_the_line_of_the_dag_file():
+    """As Airflow shows it among the import errors: it cuts a traceback down to its last calls."""
+    with pytest.raises(KaizalaInputError, match=r"^t: question must be") as refused:
+        Asks(task_id="t", question=1)
+    calls = traceback.extract_tb(refused.tb)
+    assert [call.filename for call in calls][-2] == __file__
+    with pytest.raises(KaizalaInputError, match=r"^t: question must be"):
+        Asks.partial(task_id="t").expand(question=["Tea?", 1])
+
+
+@pytest.mark.parametrize("nothing", [[], (), {}])
+def test_a_task_may_be_mapped_over_nothing(nothing):
+    with DAG("a_dag", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
+        Asks.partial(task_id="t").expand(question=nothing, group_id=["a"])
+    assert dag.task_ids == ["t"]
+
+
+def test_a_task_that_is_mapped_over_a_dict_is_checked_with_its_pairs():
+    with pytest.raises(KaizalaInputError, match=r"^t: question must be a string, not \('Tea', 'now'\)"):
+        Asks.partial(task_id="t").expand(question={"Tea": "now"})
