@@ -21,6 +21,7 @@ from airflow_provider_kaizala.client.errors import (
     error_for,
 )
 from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire
+from airflow_provider_kaizala.client.storable import storable
 from airflow_provider_kaizala.client.value import Value
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Outcomes:
         if reply.status < 200:
             return _unreadable(call, f"only an interim reply, status {reply.status}", reply.status)
         try:
-            body = json.loads(reply.body) if reply.body.strip() else {}
+            body = storable(json.loads(reply.body), reply.body) if reply.body.strip() else {}
         except (ValueError, RecursionError):
             body = None
         error_code, message = self._error_fields(body)

@@ -6,6 +6,8 @@ import json
 import math
 from typing import Any, NoReturn
 
+from airflow_provider_kaizala.client.storable import storable
+
 #: bytes that a body may have
 MAX_BYTES = 1024 * 1024
 #: how deep objects and lists may be nested; the deepest event of Kaizala has 7 levels
@@ -24,7 +26,7 @@ def is_json(content_type: str) -> bool:
 
 
 def read_object(body: bytes | str) -> dict[str, Any]:
-    """Read the JSON object of a body.
+    """Read the JSON object of a body; what no database can store is replaced, see :mod:`airflow_provider_kaizala.client.storable`.
 
     :raises BodyError: if the body is too large or too deep, is not strict JSON, repeats a key, or holds no object
     """
@@ -42,7 +44,8 @@ def read_object(body: bytes | str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise BodyError("the body is not a JSON object")
     _check_depth(found)
-    return found
+    cleaned: dict[str, Any] = storable(found, text.encode(errors="surrogatepass"))
+    return cleaned
 
 
 def _check_depth(found: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 
 from airflow_provider_kaizala.client.models.people import Person
 from airflow_provider_kaizala.client.models.wire import UnreadableReplyError, Wire, iso
+from airflow_provider_kaizala.client.storable import REPLACEMENT
 from airflow_provider_kaizala.client.value import Value
 
 #: characters of an event's id, and of its type
@@ -115,7 +116,7 @@ class KaizalaEvent(Value):
 def _word(wire: Wire, name: str, most: int) -> str:
     """Return a text that any database can hold and any log can show."""
     found = wire.need(name)
-    if len(found) > most or not found.isprintable():
+    if len(found) > most or not found.isprintable() or REPLACEMENT in found:
         raise UnreadableReplyError(f"{wire.what}: {name} must have 1 to {most} printable characters")
     return found
 

@@ -19,6 +19,15 @@ def test_an_object_is_read() -> None:
     assert read_object(json.dumps(body, ensure_ascii=False)) == body
 
 
+def test_what_no_database_and_no_trigger_can_hold_is_replaced() -> None:
+    """A half of an emoji, as JavaScript and .NET cut it, would end the triggerer, and NUL cannot be stored in PostgreSQL."""
+    found = read_object(
+        rb'{"\udc00": ["a\ud83d", {"b": "\u0000", "whole": "\ud83d\ude00", "u": "\\ud83d"}], "n": 1}'
+    )
+    assert found == {"\ufffd": ["a\ufffd", {"b": "\ufffd", "whole": "\U0001f600", "u": "\\ud83d"}], "n": 1}
+    json.dumps(found, ensure_ascii=False).encode()
+
+
 @pytest.mark.parametrize(
     ("body", "says"),
     [
