@@ -170,7 +170,10 @@ class Reactions(Subject):
         )
         people: dict[str, Person] = {}
         if found:
-            members: tuple[Member, ...] = yield calls.list_members(self.group_id)
+            try:
+                members: tuple[Member, ...] = yield calls.list_members(self.group_id)
+            except KaizalaForbiddenError:
+                members = ()  # names are a convenience
             people = {each.id.lower(): as_person(each) for each in members}
         return _details(
             self.reaction_type,

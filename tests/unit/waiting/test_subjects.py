@@ -166,6 +166,12 @@ def test_a_comment_is_an_answer_of_its_text():
     assert (response.responder.name, response.answers) == ("Ravi", {"Comment": "fine"})
 
 
+def test_who_reacted_counts_by_id_where_the_members_may_not_be_read():
+    calls = Calls(getReactions=Page((Reaction("l1", "u1", AT, None),)), listMembers=FORBIDDEN)
+    (response,) = follow(Reactions("g", "r").reading(), calls).responses
+    assert response.responder == Person(None, None, "u1")
+
+
 def test_without_reactions_no_names_are_read():
     calls = Calls(getReactions=Page(()))
     assert follow(Reactions("g", "r", "Like", "above").reading(), calls).responses == ()
