@@ -10,7 +10,7 @@ from airflow_provider_kaizala import compat
 from airflow_provider_kaizala.client.errors import KaizalaInputError
 from airflow_provider_kaizala.client.models import checks
 from airflow_provider_kaizala.operators.ask import AskPollArguments, KaizalaAskPollOperator
-from airflow_provider_kaizala.tasks.arguments import CheckedArguments, is_literal
+from airflow_provider_kaizala.tasks.arguments import CheckedArguments
 from airflow_provider_kaizala.waiting.decision import approval_rule
 from airflow_provider_kaizala.waiting.tally import as_offered
 
@@ -36,6 +36,7 @@ class ApprovalMixin(compat.SkipBelow, CheckedArguments):
         "on_reject": checks.one_of("skip", "fail", "return"),
     }
     required_if_given: ClassVar[Sequence[str]] = ("approvers",)
+    rule_arguments: ClassVar[Sequence[str]] = ("approvers", "quorum", "voters")
     approve = "Approve"
     reject = "Reject"
     if TYPE_CHECKING:
@@ -44,12 +45,6 @@ class ApprovalMixin(compat.SkipBelow, CheckedArguments):
         quorum: int | str
         on_reject: str
         ignore_downstream_trigger_rules: bool
-
-    def check_arguments(self) -> None:
-        """Check the arguments that are known when the DAG is parsed."""
-        super().check_arguments()
-        if is_literal(self.approvers) and is_literal(self.quorum):
-            self.rule()
 
     def rule(self) -> Rule:
         """Return when it is decided.
@@ -157,9 +152,11 @@ class KaizalaApprovalOperator(ApprovalMixin, KaizalaAskPollOperator, SkipMixin):
     def finish(self, result: ResultDict, context: Context) -> Any:
         """Say whether it is approved, and deal with the tasks below."""
         tally = result["tally"]
+        enough = tally.get(as_offered(self.approve, tally), 0) >= self.checked("quorum")
+        rejected = self.approvers is None and tally.get(as_offered(self.reject, tally), 0) > 0
         outcome = {
             **super().finish(result, context),
-            "approved": tally.get(as_offered(self.approve, tally), 0) >= self.checked("quorum"),
+            "approved": enough and not rejected,
             **self.sides(result["chosen_by"]),
         }
         return self.conclude(outcome, result["title"] or str(self.question), context)

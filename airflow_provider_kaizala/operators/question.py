@@ -74,6 +74,8 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
 
     #: when the wait is over if neither ``until`` nor ``voters`` says so
     default_until: ClassVar[Until] = "all"
+    #: the arguments that say when the wait is over
+    rule_arguments: ClassVar[Sequence[str]] = ("until", "voters")
     arguments: ClassVar[Mapping[str, Check]] = {"voters": checks.optional(checks.phones)}
     required_if_given: ClassVar[Sequence[str]] = ("until", "voters")
     template_fields: Sequence[str] = ("until",)
@@ -104,7 +106,7 @@ class KaizalaQuestionOperator(WaitMixin, KaizalaPostOperator):
     def check_arguments(self) -> None:
         """Check the arguments that are known when the DAG is parsed."""
         super().check_arguments()
-        if is_literal(self.until) and is_literal(self.voters):
+        if all(is_literal(getattr(self, name)) for name in self.rule_arguments):
             self.check_rule(self.rule())
 
     def rule(self) -> Rule:

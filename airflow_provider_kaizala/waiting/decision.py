@@ -26,13 +26,13 @@ def approval_rule(approve: str, reject: str, quorum: int, approvers: Sequence[st
     """Return the rule of an approval.
 
     With named approvers it is over once *quorum* of them have approved, or so many have rejected that this can no longer happen;
-    without, once *quorum* people have approved, or one has rejected.
+    without, once *quorum* people have approved, or one has rejected. If both have happened, the rejection comes first.
 
     :raises KaizalaInputError: if there are fewer approvers than the quorum
     """
     if approvers is not None:
         return Quorum(approve, quorum, tuple(approvers))
-    return AnyOf((Quorum(approve, quorum), Quorum(reject, 1)), strict=True)
+    return AnyOf((Quorum(reject, 1), Quorum(approve, quorum)), strict=True)
 
 
 def require_offered(rule: Rule, options: Sequence[str]) -> None:
@@ -84,7 +84,9 @@ def decide(rule: Rule, details: ActionDetails, options: Sequence[str], multiple:
         return None
     if isinstance(rule, AnyOf) and progress.met:
         decisions = (
-            decide(each, details, options, multiple) for each in rule.rules if each.progress(details).met
+            decide(each, details, options, multiple)
+            for each, how_far in rule.possible(details)
+            if how_far.met
         )
         return next((decision for decision in decisions if decision is not None), None)
     votes = _votes(rule, details, options)

@@ -26,7 +26,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, field, fields, replace
 from datetime import datetime
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from airflow_provider_kaizala.client.errors import KaizalaInputError, did_you_mean
 from airflow_provider_kaizala.client.models import checks
@@ -42,6 +42,8 @@ from airflow_provider_kaizala.waiting.people import (
 from airflow_provider_kaizala.waiting.tally import as_offered, chosen, is_offered
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_kaizala.client.models import ActionDetails, Person
     from airflow_provider_kaizala.waiting.people import Eligible
 
@@ -53,6 +55,8 @@ _CHECKS: dict[str, checks.Check] = {
     "people": checks.phones,
     "question": checks.title,
 }
+
+T = TypeVar("T")
 
 
 class Progress(Value):
@@ -358,7 +362,7 @@ class _Combined(Rule):
         object.__setattr__(self, "rules", tuple(flat))
 
     def progress(self, details: ActionDetails) -> Progress:
-        each = [rule.progress(details) for rule in self.rules]
+        each = [how_far for _, how_far in self.possible(details)]
         enough, too_few = (all, any) if self.word == "and" else (any, all)
         return Progress(
             met=enough(one.met for one in each),
@@ -368,6 +372,13 @@ class _Combined(Rule):
             hopeless=too_few(one.hopeless for one in each),
             text=f" {self.word} ".join(f"({one})" for one in each),
         )
+
+    def possible(self, details: ActionDetails) -> list[tuple[Rule, Progress]]:
+        """Return the rules that count, each with how far it has come.
+
+        :raises KaizalaInputError: for a rule that does not fit what is asked
+        """
+        return [(rule, rule.progress(details)) for rule in self.rules]
 
     def asked(self, people: Sequence[str]) -> Rule:
         return replace(self, rules=tuple(rule.asked(people) for rule in self.rules))
@@ -398,20 +409,29 @@ class AnyOf(_Combined):
     kind = "any_of"
     word = "or"
 
+    def possible(self, details: ActionDetails) -> list[tuple[Rule, Progress]]:
+        """Return the rules that fit what is asked, each with how far it has come."""
+        if self.strict:
+            return super().possible(details)
+        return self._those_that_fit(lambda rule: (rule, rule.progress(details)))
+
     def within(self, eligible: Eligible) -> Rule:
         """Return the combination of those rules that these people can meet."""
         if self.strict:
             return super().within(eligible)
-        possible: list[Rule] = []
+        return replace(self, rules=tuple(self._those_that_fit(lambda rule: rule.within(eligible))))
+
+    def _those_that_fit(self, use: Callable[[Rule], T]) -> list[T]:
+        found: list[T] = []
         refusals: list[KaizalaInputError] = []
         for rule in self.rules:
             try:
-                possible.append(rule.within(eligible))
+                found.append(use(rule))
             except KaizalaInputError as error:
                 refusals.append(error)
-        if not possible:
+        if not found:
             raise refusals[0]
-        return replace(self, rules=tuple(possible))
+        return found
 
 
 # --- reading rules -------------------------------------------------------------------------------------------------------

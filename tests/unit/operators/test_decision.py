@@ -33,6 +33,27 @@ def test_an_outcome_short_of_the_quorum_is_a_rejection():
     assert found["approved"] is False
 
 
+def test_one_rejection_rejects_however_many_approve_before_the_next_look():
+    votes = {"Approve": ["Asha", "Meera"], "reject": ["Ravi"]}
+    found = outcome(approval(quorum=2, on_reject="return"), votes)
+    assert (found["approved"], found["rejected_by"]) == (False, ["Ravi"])
+    assert outcome(approval(quorum=2, approvers=[ASHA, RAVI, MEERA]), votes)["approved"] is True
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"quorum": "{{ params.n }}"},
+        {"quorum": "{{ params.n }}", "approvers": [ASHA, RAVI]},
+        {"approvers": "{{ params.who }}"},
+        {"approvers": "{{ params.who }}", "quorum": 3},
+    ],
+)
+def test_who_decides_may_be_known_only_when_the_task_runs(given):
+    assert approval(**given).quorum == given.get("quorum", 1)
+    assert KaizalaApprovalOperator.partial(task_id="t", **given).expand(question=["Pay?"])
+
+
 def test_anonymous_approvals_count_though_no_one_is_named():
     result = {
         "title": "Pay?",

@@ -250,6 +250,13 @@ def test_a_body_that_renders_wrong_is_refused_before_the_group_is_asked(
     assert not required
 
 
+@pytest.mark.parametrize(
+    "given", [{"quorum": "{{ params.n }}"}, {"approvers": "{{ params.who }}", "quorum": 2}]
+)
+def test_who_decides_may_be_known_only_when_the_task_runs(given):
+    assert ops.KaizalaHITLApprovalOperator(**{**PAY, **given}).quorum == given["quorum"]
+
+
 @pytest.mark.parametrize("body", [None, "", "{{ params.sum }}"])
 def test_a_body_may_be_left_out_or_a_template(body):
     assert ops.KaizalaHITLOperator(**GO, body=body, assigned_users=[]).body == body

@@ -35,6 +35,10 @@ def test_without_named_approvers_one_rejection_is_enough():
     assert over(rule, (ASHA, "Approve")) == (False, False)
     assert over(rule, (ASHA, "Approve"), (RAVI, "Reject")) == (True, True)
     assert over(rule, (ASHA, "Approve"), (RAVI, "Approve")) == (True, True)
+    at_once = poll((ASHA, "Approve"), (RAVI, "Reject"), (MEERA, "Approve"), options=("Approve", "Reject"))
+    decision = decide(rule, at_once, ("Approve", "Reject"), False)
+    assert decision is not None
+    assert (decision.chosen, decision.by.mobile_number) == (("Reject",), RAVI)
 
 
 def test_more_approvals_than_approvers_are_refused():

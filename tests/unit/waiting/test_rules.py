@@ -20,7 +20,7 @@ from airflow_provider_kaizala.waiting.rules import (
     Rule,
     read_rule,
 )
-from tests.unit.waiting.actions import ASHA, JOHN, MEERA, RAVI, job, numbers, survey
+from tests.unit.waiting.actions import ASHA, JOHN, MEERA, RAVI, job, numbers, poll, survey
 
 # --- the forms of a rule -------------------------------------------------------------------------------------------------
 
@@ -398,3 +398,14 @@ def test_of_a_question_that_only_some_were_asked_they_are_everyone():
 def test_what_must_be_known_for_a_rule(rule, eligible, by_name, voters, options):
     assert (rule.needs_eligible, rule.needs_names) == (eligible, by_name)
     assert (rule.voters, rule.options(), rule.parts) == (voters, options, (rule,))
+
+
+def test_of_alternatives_one_that_does_not_fit_is_dropped():
+    seen = poll((ASHA, "Yes"), options=("Yes", "No"))
+    for rule in (AtLeast(1) | Quorum("Maybe", 1), Quorum("Maybe", 1) | AtLeast(1), AtLeast(1) | "all"):
+        assert rule.progress(seen).met
+    assert not (AtLeast(2) | Quorum("Maybe", 1)).progress(seen).over
+    with pytest.raises(KaizalaInputError, match="has no option 'Maybe'"):
+        (Quorum("Maybe", 1) | Quorum("Perhaps", 1)).progress(seen)
+    with pytest.raises(KaizalaInputError, match="has no option 'Maybe'"):
+        (AtLeast(1) & Quorum("Maybe", 1)).progress(seen)
