@@ -56,7 +56,7 @@ _CHECKS: dict[str, checks.Check] = {
     "question": checks.title,
 }
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class Progress(Value):
@@ -421,8 +421,8 @@ class AnyOf(_Combined):
             return super().within(eligible)
         return replace(self, rules=tuple(self._those_that_fit(lambda rule: rule.within(eligible))))
 
-    def _those_that_fit(self, use: Callable[[Rule], T]) -> list[T]:
-        found: list[T] = []
+    def _those_that_fit(self, use: Callable[[Rule], _T]) -> list[_T]:
+        found: list[_T] = []
         refusals: list[KaizalaInputError] = []
         for rule in self.rules:
             try:
