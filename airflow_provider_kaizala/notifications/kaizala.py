@@ -93,7 +93,9 @@ class KaizalaNotifier(KeepLiterals, BaseNotifier):
 
     def get_template_env(self, dag: Any = None) -> Environment:
         """Return an environment in which missing values, and their attributes, render empty."""
-        return super().get_template_env(dag=dag).overlay(undefined=ChainableUndefined)
+        # the serialized DAG, which dag.test() gives to callbacks of a DAG, has none
+        known = dag if hasattr(dag, "get_template_env") else None
+        return super().get_template_env(dag=known).overlay(undefined=ChainableUndefined)
 
     def _update_context(self, context: Context) -> Context:
         """Accept a context without a DAG, since Airflow 2 requires the key; add where a question can be answered."""

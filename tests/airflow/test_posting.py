@@ -182,6 +182,24 @@ def test_failed_task_is_told_to_the_group(
     ]
 
 
+@pytest.mark.skipif(not compat.AIRFLOW_V_3_0_PLUS, reason="Airflow 2 gives such callbacks another context")
+def test_notifier_of_a_dag_works_in_dag_test(
+    kaizala_conn: Any, kaizala_server: KaizalaServer, outcome: Any
+) -> None:
+    """There Airflow gives it the serialized DAG, which cannot render."""
+    with a_dag(on_failure_callback=KaizalaNotifier("{{ dag.dag_id }}: {{ reason }}")) as dag:
+
+        @task
+        def breaks() -> None:
+            raise ValueError("boom")
+
+        breaks()
+    outcome(dag)
+    assert [item["text"] for item in kaizala_server.feed() if item["kind"] == "text"] == [
+        f"{dag.dag_id}: task_failure"
+    ]
+
+
 def test_notifier_never_fails_a_task(
     kaizala_conn: dict[str, Any], outcome: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
