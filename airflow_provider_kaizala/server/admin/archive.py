@@ -7,16 +7,19 @@ name them. It holds hashes of secrets, so it is readable by its owner only.
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from sqlalchemy import Table, func, select, text
 from sqlalchemy.engine import Connection
@@ -25,13 +28,26 @@ from sqlalchemy.exc import SQLAlchemyError
 from airflow_provider_kaizala.server.admin.session import AdminError, administration, engine_of
 from airflow_provider_kaizala.server.seeds.apply import is_empty
 from airflow_provider_kaizala.server.store import media_links
-from airflow_provider_kaizala.server.store.engine import WRITES
+from airflow_provider_kaizala.server.store.engine import WRITES, DatabaseUnusable
 from airflow_provider_kaizala.server.store.media_files import MediaFiles
 from airflow_provider_kaizala.server.store.migrate import migrate, newest
 from airflow_provider_kaizala.server.store.tables import media_file, metadata
 
 ROWS_AT_ONCE = 500
 _ABOUT, _TABLES, _MEDIA = "kaizala.json", "tables/", "media/"
+_CHUNK = 1 << 20
+#: what reading a damaged archive raises, or one that something else has made
+_UNREADABLE = (
+    gzip.BadGzipFile,
+    zlib.error,
+    tarfile.TarError,
+    EOFError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+    RecursionError,
+)
 _FILE_ID = re.compile(r"[\w-]{1,128}", re.ASCII)
 
 
@@ -74,9 +90,9 @@ def restore(source: Path, database: str, media: MediaFiles) -> dict[str, object]
     try:
         migrate(engine)
         with (
-            tarfile.open(source, "r:gz") as archive,
             engine.connect().execution_options(**WRITES) as conn,
             conn.begin(),
+            _opened(source) as archive,  # innermost: it is checked before the transaction commits
         ):
             if not is_empty(conn):
                 raise AdminError("the database is not empty; restore into a new one")
@@ -93,8 +109,12 @@ def restore(source: Path, database: str, media: MediaFiles) -> dict[str, object]
             if not rows:
                 raise AdminError(f"{source} is not a backup of kaizala-server")
             _continue_counting(conn)
-    except (OSError, tarfile.TarError, EOFError, ValueError, KeyError) as error:
-        raise AdminError(f"{source} cannot be read: {error}") from None
+    except DatabaseUnusable as error:
+        raise AdminError(str(error)) from None
+    except _UNREADABLE as error:
+        raise AdminError(f"{source} cannot be read: it is damaged, or not a backup ({error})") from None
+    except OSError as error:
+        raise AdminError(f"{source} cannot be restored: {error}") from None
     except SQLAlchemyError as error:
         raise AdminError(
             f"the backup does not fit: {str(getattr(error, 'orig', error)).splitlines()[0]}"
@@ -128,6 +148,19 @@ def _add_rows(archive: tarfile.TarFile, conn: Connection, table: Table) -> int:
     return count
 
 
+@contextmanager
+def _opened(source: Path) -> Iterator[tarfile.TarFile]:
+    """Open an archive, and read on to the end of the file when it is left.
+
+    tarfile stops at the end mark of the archive; gzip compares the checksum only where the file ends.
+    """
+    with gzip.open(source) as content:
+        with tarfile.open(fileobj=content, mode="r|") as archive:
+            yield archive
+        while content.read(_CHUNK):
+            pass
+
+
 def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
     for entry in archive:
         content = archive.extractfile(entry) if entry.isfile() else None
@@ -136,7 +169,7 @@ def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
         yield entry.name, content
 
 
-def _check_revision(about: dict[str, object]) -> None:
+def _check_revision(about: Any) -> None:
     if about["revision"] != newest():
         raise AdminError(
             f"the backup has the tables of revision {about['revision']}, and this version those of {newest()}; "

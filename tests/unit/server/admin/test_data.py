@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import random
+import sqlite3
 import tarfile
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -110,16 +113,74 @@ def test_only_a_backup_is_restored_and_only_into_a_new_database(
         ("tables/nothing.jsonl", b"{}\n"),
         ("kaizala.json", b'{"revision": "9"}'),
     ):
-        with tarfile.open(text, "w:gz") as made:
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            made.addfile(entry, io.BytesIO(content))
-        empty.refused("restore", str(text))
+        empty.refused("restore", packed(text, name, content))
     whole = archive.read_bytes()
     text.write_bytes(whole[: len(whole) // 2])
     empty.refused("restore", str(text))
     restored = empty.json("restore", str(archive), "--media-dir", str(tmp_path / "m"))
     assert restored["rows"], "what failed has left nothing"
+
+
+def packed(path: Path, name: str, content: bytes) -> str:
+    """Write an archive with one entry; return its path."""
+    with tarfile.open(path, "w:gz") as made:
+        entry = tarfile.TarInfo(name)
+        entry.size = len(content)
+        made.addfile(entry, io.BytesIO(content))
+    return str(path)
+
+
+@pytest.mark.parametrize("damage", ["a flipped bit", "no trailer", "another checksum"])
+def test_a_damaged_backup_is_refused(server, api, shell, shell_on, new_database, tmp_path, damage) -> None:
+    content = b"%PDF-1.4\n" + random.Random(1).randbytes(1 << 20)
+    api.ok("POST", "/media", files={"f": ("a.pdf", content, "application/pdf")})
+    archive = tmp_path / "backup.tar.gz"
+    shell.json("backup", str(archive), *media(server))
+    whole = bytearray(archive.read_bytes())
+    match damage:
+        case "a flipped bit":
+            whole[len(whole) // 2] ^= 1
+        case "no trailer":
+            del whole[-8:]
+        case "another checksum":
+            whole[-8] ^= 1
+    archive.write_bytes(whole)
+    empty = shell_on(new_database(tmp_path, "empty"))
+    assert "it is damaged" in empty.refused("restore", str(archive), "--media-dir", str(tmp_path / "m"))
+    assert empty.json("group", "list") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("kaizala.json", b"[]"),
+        ("kaizala.json", b"[" * 200_000),
+        ("tables/tenant.jsonl", b'{"id": ' + b"[" * 200_000),
+    ],
+)
+def test_what_only_looks_like_a_backup_is_refused(shell_on, new_database, tmp_path, name, content) -> None:
+    empty = shell_on(new_database(tmp_path, "empty"))
+    told = empty.refused("restore", packed(tmp_path / "text.tar.gz", name, content))
+    assert "text.tar.gz cannot be read: it is damaged, or not a backup" in told
+    assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize("database", ["no database", "another program's", "nothing listens"])
+def test_a_backup_is_not_restored_where_no_database_is(server, shell, shell_on, tmp_path, database) -> None:
+    archive, file = tmp_path / "backup.tar.gz", tmp_path / "other.db"
+    shell.json("backup", str(archive), *media(server))
+    url = f"sqlite:///{file}"
+    match database:
+        case "no database":
+            file.write_text("hello, " * 1000)
+        case "another program's":
+            with closing(sqlite3.connect(file)) as other:
+                other.execute("CREATE TABLE person (id INTEGER)")
+        case "nothing listens":
+            url = "postgresql+psycopg://kaizala@127.0.0.1:1/kaizala"
+    told = shell_on(url).refused("restore", str(archive), "--media-dir", str(tmp_path / "m"))
+    assert "the database cannot be opened: " in told
+    assert len(told.splitlines()) == 1
 
 
 def test_purge_deletes_what_is_old_with_all_that_belongs_to_it(server, api, ravi, shell) -> None:
