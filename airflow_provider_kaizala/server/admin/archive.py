@@ -11,11 +11,14 @@ import gzip
 import json
 import os
 import re
+import signal
+import sys
 import tarfile
 import tempfile
+import threading
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -56,10 +59,9 @@ def back_up(database: str, media: MediaFiles, target: Path) -> dict[str, object]
 
     :raises AdminError: if the database or a folder cannot be used
     """
-    partial = target.with_name(target.name + ".partial")
     rows = files = missing = 0
     try:
-        with _owned(partial) as raw, tarfile.open(fileobj=raw, mode="w:gz") as archive:
+        with _exits_on_sigterm(), _new_file(target) as raw, tarfile.open(fileobj=raw, mode="w:gz") as archive:
             with administration(database, at_one_moment=True) as admin:
                 _add(archive, _ABOUT, json.dumps({"revision": newest(), "madeMs": admin.now_ms}).encode())
                 for table in metadata.sorted_tables:
@@ -72,11 +74,8 @@ def back_up(database: str, media: MediaFiles, target: Path) -> dict[str, object]
                     files += 1
                 else:
                     missing += 1
-        partial.rename(target)
     except OSError as error:
         raise AdminError(f"{target} cannot be written: {error.strerror or error}") from None
-    finally:
-        partial.unlink(missing_ok=True)
     return {"archive": str(target), "rows": rows, "files": files, "missingFiles": missing}
 
 
@@ -124,8 +123,31 @@ def restore(source: Path, database: str, media: MediaFiles) -> dict[str, object]
     return {"archive": str(source), "rows": rows, "files": files}
 
 
-def _owned(path: Path) -> IO[bytes]:
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+@contextmanager
+def _new_file(target: Path) -> Iterator[IO[bytes]]:
+    """Open a file that only its owner reads; it takes the place of *target* if the block ends well, and is removed if not."""
+    handle, name = tempfile.mkstemp(prefix=".kaizala-", suffix=".partial", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as raw:
+            yield raw
+        os.replace(name, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+@contextmanager
+def _exits_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the process as Ctrl-C does, so that files are tidied up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may handle signals
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:

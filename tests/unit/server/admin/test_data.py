@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import json
 import random
+import signal
 import sqlite3
+import subprocess
+import sys
 import tarfile
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -14,7 +17,9 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
+from airflow_provider_kaizala.server.admin import archive
 from airflow_provider_kaizala.server.store.media_links import MediaLink
+from airflow_provider_kaizala.server.store.migrate import newest
 from airflow_provider_kaizala.server.store.tables import chat_group, media_file, metadata
 
 if TYPE_CHECKING:
@@ -87,6 +92,53 @@ def test_a_backup_is_whole_or_not_there(server, shell, tmp_path) -> None:
     archive = tmp_path / "backup.tar.gz"
     shell.json("backup", str(archive), "--media-dir", str(tmp_path / "elsewhere"))
     assert [path.name for path in tmp_path.glob("backup*")] == ["backup.tar.gz"]
+
+
+def test_a_file_that_cannot_be_written_is_one_line(server, shell, tmp_path) -> None:
+    (tmp_path / "file").touch()
+    before = set(tmp_path.iterdir())
+    for target in (tmp_path / "file" / "backup.tar.gz", tmp_path / ("n" * 256)):
+        told = shell.refused("backup", str(target), *media(server))
+        assert f"{target} cannot be written: " in told
+        assert len(told.splitlines()) == 1
+    assert set(tmp_path.iterdir()) == before
+    shell.json("backup", str(tmp_path / ("n" * 255)), *media(server))  # as long as a name may be
+
+
+def test_two_backups_to_one_file_at_once(
+    server, shell, shell_on, new_database, tmp_path, monkeypatch
+) -> None:
+    target, started = tmp_path / "backup.tar.gz", []
+
+    def another_meanwhile() -> str:
+        if not started:
+            started.append(True)
+            started.append(archive.back_up(server.config.database, server.state.media, target))
+        return newest()
+
+    monkeypatch.setattr(archive, "newest", another_meanwhile)
+    made = shell.json("backup", str(target), *media(server))
+    assert started == [True, made]
+    restored = shell_on(new_database(tmp_path, "restored")).json("restore", str(target), *media(server))
+    assert restored["rows"] == made["rows"]
+    assert [path.name for path in tmp_path.iterdir() if "backup" in path.name or "partial" in path.name] == [
+        "backup.tar.gz"
+    ]
+
+
+def test_sigterm_during_a_backup_leaves_no_file(server, tmp_path) -> None:
+    script = """
+import os, signal, sys
+from airflow_provider_kaizala.server.admin import archive
+from airflow_provider_kaizala.server.cli import cli
+archive.newest = lambda: os.kill(os.getpid(), signal.SIGTERM)
+cli(sys.argv[1:])
+"""
+    words = ("backup", str(tmp_path / "backup.tar.gz"), "--database", server.config.database, *media(server))
+    before = set(tmp_path.iterdir())
+    done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, "")
+    assert set(tmp_path.iterdir()) == before
 
 
 def test_missing_files_are_told(server, api, ravi, shell, tmp_path) -> None:
