@@ -258,6 +258,17 @@ def test_purge_deletes_what_is_old_with_all_that_belongs_to_it(server, api, ravi
     assert api.details(kept)["responses"]
 
 
+def test_an_age_before_the_year_1_is_refused_before_anything_is_deleted(server, api, ravi, shell) -> None:
+    fill(api, ravi)
+    with server.state.database.engine.begin() as conn:
+        conn.exec_driver_sql("UPDATE post SET sent_ms = -4000000000000000")
+    before = rows(server)
+    told = shell.refused("purge", "--older-than", "99999y", *media(server))
+    assert "the age reaches back to before the year 1" in told
+    assert len(told.splitlines()) == 1
+    assert rows(server)["post"] == before["post"]
+
+
 @pytest.mark.parametrize("age", ["90", "0d", "d", "-1d", "ninety days"])
 def test_an_age_has_a_unit(shell, age) -> None:
     assert "is not an age" in shell.refused("purge", "--older-than", age)
@@ -287,10 +298,13 @@ def test_a_person_is_erased_and_their_vote_still_counts(server, api, ravi, shell
     mine = call_with(user)
     photo = mine.ok("POST", "/media", files={"f": ("b.png", PNG, "image/png")})["mediaResource"]
     mine.post_action("Image", {"mediaResource": photo, "caption": "by Ravi"})
+    announced = {"Title": "from Ravi", "Message": "by Ravi", "MediaResources": [photo]}
+    told = mine.post_action("Announcement", announced)["actionId"]
     shell.json("person", "erase", RAVI, "--yes")
     mine.refused(401, "GET", "/groups")
     ravi.refused(401, "GET", "/groups")
     assert len(api.details(action)["responses"]) == 1
+    assert api.details(told)["title"] == ""
     kept = [(name, row) for name, found in rows(server).items() for row in found]
     for gone in (RAVI, "Ravi", "from Ravi", "by Ravi", "Me too"):
         assert [one for one in kept if gone in str(one)] == [], gone
