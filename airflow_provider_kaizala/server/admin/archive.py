@@ -174,13 +174,21 @@ def _add_rows(archive: tarfile.TarFile, conn: Connection, table: Table) -> int:
 def _opened(source: Path) -> Iterator[tarfile.TarFile]:
     """Open an archive, and read on to the end of the file when it is left.
 
-    tarfile stops at the end mark of the archive; gzip compares the checksum only where the file ends.
+    tarfile stops at the end mark of the archive; gzip compares the checksum only where the file ends. What is no pipe is read to
+    its end beforehand too, so that a damaged archive does not overwrite uploads that are there.
     """
     with gzip.open(source) as content:
+        if source.is_file():
+            _read_on(content)
+            content.seek(0)
         with tarfile.open(fileobj=content, mode="r|") as archive:
             yield archive
-        while content.read(_CHUNK):
-            pass
+        _read_on(content)
+
+
+def _read_on(content: gzip.GzipFile) -> None:
+    while content.read(_CHUNK):
+        pass
 
 
 def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:

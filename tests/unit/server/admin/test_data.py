@@ -198,7 +198,9 @@ def test_a_damaged_backup_is_refused(server, api, shell, shell_on, new_database,
             whole[-8] ^= 1
     archive.write_bytes(whole)
     empty = shell_on(new_database(tmp_path, "empty"))
-    assert "it is damaged" in empty.refused("restore", str(archive), "--media-dir", str(tmp_path / "m"))
+    assert "it is damaged" in empty.refused("restore", str(archive), *media(server))
+    [kept] = server.state.media.folder.iterdir()
+    assert kept.read_bytes() == content, "the uploads that were there are as they were"
     assert empty.json("group", "list") == []
 
 
