@@ -26,7 +26,7 @@ from airflow_provider_kaizala.server.delivery.deliverer import Deliverer
 from airflow_provider_kaizala.server.domain.errors import ApiError, not_found, store_failed
 from airflow_provider_kaizala.server.health import Metrics, alive, metrics, ready
 from airflow_provider_kaizala.server.limits import AddressLimit
-from airflow_provider_kaizala.server.logs import Observed
+from airflow_provider_kaizala.server.logs import Observed, shown_path
 from airflow_provider_kaizala.server.page import oauth
 from airflow_provider_kaizala.server.page import routes as page
 from airflow_provider_kaizala.server.page.render import error_page
@@ -143,7 +143,7 @@ def _methods(request: Request) -> list[str]:
 
 async def _failed(request: Request, _error: Exception) -> Response:
     # Starlette logs the traceback; the caller only learns that it was not their fault.
-    log.error("%s %s failed", request.method, request.scope["path"])
+    log.error("%s %s failed", request.method, shown_path(request.scope["path"]))
     failed = ApiError(500, "InternalError", "The server failed on this call", "ServerException")
     return _refusal(request, failed)
 

@@ -25,8 +25,9 @@ access = logging.getLogger("kaizala.access")
 GATHER_SECONDS, MOST_LINES = 0.2, 500
 _request_id: ContextVar[str] = ContextVar("kaizala_request_id", default="")
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
-# What a path may hold that opens something: the unguessable part of a file's address.
-_SECRET_PART = re.compile(r"(?<=/media/)[^/]+", re.IGNORECASE)
+# What a path may hold that opens something: the unguessable part of a file's address. The path is as the client sent it, and
+# may be tidied only later.
+_SECRET_PART = re.compile(r"(media(?:/|%(?:25)*2F)+)[^/]+", re.IGNORECASE)
 # What uvloop says if it is to write to somebody who has just hung up.
 _GONE = "the handler is closed"
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "request_id"}
@@ -88,6 +89,11 @@ class _Gathered(BufferingHandler):
     def _write_now_and_then(self) -> None:
         while not self._ended.wait(GATHER_SECONDS):
             self.flush()
+
+
+def shown_path(path: str) -> str:
+    """Return a path without what opens something."""
+    return _SECRET_PART.sub(r"\1...", path)
 
 
 def set_up_logging(config: ServerConfig) -> None:
@@ -159,7 +165,7 @@ class Observed:
         if not access.isEnabledFor(logging.INFO):
             return
         client = (scope.get("client") or ("-",))[0]
-        path = _SECRET_PART.sub("...", scope["path"])
+        path = shown_path(scope["path"])
         milliseconds = round(seconds * 1000, 1)
         access.info(
             "%s %s %s %s %s ms",

@@ -42,8 +42,13 @@ def _troubles(page: Page) -> list[Any]:
         for one in found
         if one["impact"] in BAD
     ]
+    return [*told, *_too_wide(page)]
+
+
+def _too_wide(page: Page) -> list[Any]:
+    """Return the page's address and by how much it is wider than the screen, if it is."""
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return [*told, *([(page.url, f"{wide} px too wide")] if wide > 0 else [])]
+    return [(page.url, f"{wide} px too wide")] if wide > 0 else []
 
 
 @pytest.mark.parametrize(("scheme", "size"), SEEN, ids=[" ".join(one) for one in SEEN])
@@ -65,6 +70,18 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
         for path in _pages(references):
             page.goto(path)
             troubles += _troubles(page)
+    assert troubles == []
+
+
+def test_nothing_is_wider_than_a_small_phone_in_french(visits: Visits, store: Store) -> None:
+    visits.trouble_is_wanted = True  # one page is not there
+    references = store.one_of_each()
+    troubles = []
+    for number in (ASHA, RAVI):
+        page = visits.as_person(number, locale="fr-FR", viewport={"width": 320, "height": 640})
+        for path in _pages(references):
+            page.goto(path)
+            troubles += _too_wide(page)
     assert troubles == []
 
 

@@ -7,16 +7,22 @@ name them. It holds hashes of secrets, so it is readable by its owner only.
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
+import signal
+import sys
 import tarfile
 import tempfile
+import threading
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from sqlalchemy import Table, func, select, text
 from sqlalchemy.engine import Connection
@@ -25,13 +31,26 @@ from sqlalchemy.exc import SQLAlchemyError
 from airflow_provider_kaizala.server.admin.session import AdminError, administration, engine_of
 from airflow_provider_kaizala.server.seeds.apply import is_empty
 from airflow_provider_kaizala.server.store import media_links
-from airflow_provider_kaizala.server.store.engine import WRITES
+from airflow_provider_kaizala.server.store.engine import WRITES, DatabaseUnusable
 from airflow_provider_kaizala.server.store.media_files import MediaFiles
 from airflow_provider_kaizala.server.store.migrate import migrate, newest
 from airflow_provider_kaizala.server.store.tables import media_file, metadata
 
 ROWS_AT_ONCE = 500
 _ABOUT, _TABLES, _MEDIA = "kaizala.json", "tables/", "media/"
+_CHUNK = 1 << 20
+#: what reading a damaged archive raises, or one that something else has made
+_UNREADABLE = (
+    gzip.BadGzipFile,
+    zlib.error,
+    tarfile.TarError,
+    EOFError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+    RecursionError,
+)
 _FILE_ID = re.compile(r"[\w-]{1,128}", re.ASCII)
 
 
@@ -40,10 +59,9 @@ def back_up(database: str, media: MediaFiles, target: Path) -> dict[str, object]
 
     :raises AdminError: if the database or a folder cannot be used
     """
-    partial = target.with_name(target.name + ".partial")
     rows = files = missing = 0
     try:
-        with _owned(partial) as raw, tarfile.open(fileobj=raw, mode="w:gz") as archive:
+        with _exits_on_sigterm(), _new_file(target) as raw, tarfile.open(fileobj=raw, mode="w:gz") as archive:
             with administration(database, at_one_moment=True) as admin:
                 _add(archive, _ABOUT, json.dumps({"revision": newest(), "madeMs": admin.now_ms}).encode())
                 for table in metadata.sorted_tables:
@@ -56,11 +74,8 @@ def back_up(database: str, media: MediaFiles, target: Path) -> dict[str, object]
                     files += 1
                 else:
                     missing += 1
-        partial.rename(target)
     except OSError as error:
         raise AdminError(f"{target} cannot be written: {error.strerror or error}") from None
-    finally:
-        partial.unlink(missing_ok=True)
     return {"archive": str(target), "rows": rows, "files": files, "missingFiles": missing}
 
 
@@ -74,9 +89,9 @@ def restore(source: Path, database: str, media: MediaFiles) -> dict[str, object]
     try:
         migrate(engine)
         with (
-            tarfile.open(source, "r:gz") as archive,
             engine.connect().execution_options(**WRITES) as conn,
             conn.begin(),
+            _opened(source) as archive,  # innermost: it is checked before the transaction commits
         ):
             if not is_empty(conn):
                 raise AdminError("the database is not empty; restore into a new one")
@@ -93,8 +108,12 @@ def restore(source: Path, database: str, media: MediaFiles) -> dict[str, object]
             if not rows:
                 raise AdminError(f"{source} is not a backup of kaizala-server")
             _continue_counting(conn)
-    except (OSError, tarfile.TarError, EOFError, ValueError, KeyError) as error:
-        raise AdminError(f"{source} cannot be read: {error}") from None
+    except DatabaseUnusable as error:
+        raise AdminError(str(error)) from None
+    except _UNREADABLE as error:
+        raise AdminError(f"{source} cannot be read: it is damaged, or not a backup ({error})") from None
+    except OSError as error:
+        raise AdminError(f"{source} cannot be restored: {error}") from None
     except SQLAlchemyError as error:
         raise AdminError(
             f"the backup does not fit: {str(getattr(error, 'orig', error)).splitlines()[0]}"
@@ -104,8 +123,31 @@ def restore(source: Path, database: str, media: MediaFiles) -> dict[str, object]
     return {"archive": str(source), "rows": rows, "files": files}
 
 
-def _owned(path: Path) -> IO[bytes]:
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+@contextmanager
+def _new_file(target: Path) -> Iterator[IO[bytes]]:
+    """Open a file that only its owner reads; it takes the place of *target* if the block ends well, and is removed if not."""
+    handle, name = tempfile.mkstemp(prefix=".kaizala-", suffix=".partial", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as raw:
+            yield raw
+        os.replace(name, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+@contextmanager
+def _exits_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the process as Ctrl-C does, so that files are tidied up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may handle signals
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
@@ -128,6 +170,27 @@ def _add_rows(archive: tarfile.TarFile, conn: Connection, table: Table) -> int:
     return count
 
 
+@contextmanager
+def _opened(source: Path) -> Iterator[tarfile.TarFile]:
+    """Open an archive, and read on to the end of the file when it is left.
+
+    tarfile stops at the end mark of the archive; gzip compares the checksum only where the file ends. What is no pipe is read to
+    its end beforehand too, so that a damaged archive does not overwrite uploads that are there.
+    """
+    with gzip.open(source) as content:
+        if source.is_file():
+            _read_on(content)
+            content.seek(0)
+        with tarfile.open(fileobj=content, mode="r|") as archive:
+            yield archive
+        _read_on(content)
+
+
+def _read_on(content: gzip.GzipFile) -> None:
+    while content.read(_CHUNK):
+        pass
+
+
 def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
     for entry in archive:
         content = archive.extractfile(entry) if entry.isfile() else None
@@ -136,7 +199,7 @@ def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
         yield entry.name, content
 
 
-def _check_revision(about: dict[str, object]) -> None:
+def _check_revision(about: Any) -> None:
     if about["revision"] != newest():
         raise AdminError(
             f"the backup has the tables of revision {about['revision']}, and this version those of {newest()}; "

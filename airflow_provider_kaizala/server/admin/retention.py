@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, or_, select, update
 
 from airflow_provider_kaizala.server.admin import people
-from airflow_provider_kaizala.server.admin.session import Admin, administration
+from airflow_provider_kaizala.server.admin.session import Admin, AdminError, administration
 from airflow_provider_kaizala.server.domain.times import iso
 from airflow_provider_kaizala.server.store import tables as t
 from airflow_provider_kaizala.server.store.media_files import MediaFiles
@@ -19,6 +19,8 @@ POSTS_AT_ONCE = 500
 ERASED_NAME = "Former member"
 #: what a group was told about who came and went
 _NAMING = ("memberAdded", "memberRemoved")
+#: posts that are a text, with a title or files or without
+_WRITTEN = ("text", "media", "announcement")
 _MEDIA_ID = re.compile(r"[\w-]{48}", re.ASCII)
 Shown = dict[str, object]
 
@@ -31,8 +33,14 @@ def purge(database: str, media: MediaFiles, before_ms: int) -> Shown:
 
     It works in small transactions, so that the server goes on meanwhile.
 
-    :raises AdminError: if the database cannot be used
+    :raises AdminError: if the time is before the year 1, or the database cannot be used
     """
+    try:
+        before = iso(before_ms)
+    except OverflowError:
+        raise AdminError(
+            "the age reaches back to before the year 1; give a shorter one: 90d, 12w, 6m, 2y"
+        ) from None
     counts = {"posts": 0, "answers": 0, "reactions": 0, "deliveries": 0, "files": 0}
     while True:
         with administration(database) as admin:
@@ -47,7 +55,7 @@ def purge(database: str, media: MediaFiles, before_ms: int) -> Shown:
     for file_id in unused:
         media.discard(file_id)
     counts["files"] = len(unused)
-    return {"before": iso(before_ms), **counts}
+    return {"before": before, **counts}
 
 
 def _purge_posts(admin: Admin, before_ms: int) -> dict[str, int]:
@@ -158,16 +166,16 @@ def _told_of(person_id: str, mobile: str) -> ColumnElement[bool]:
 def erase(admin: Admin, mobile: str) -> Shown:
     """Delete a person as :func:`people.delete` does, and everything that tells who it was.
 
-    Name and number go, also where the group was told who came and went; so do their messages, captions, comments and places. What
-    they voted and answered stays, without a name.
+    Name and number go, also where the group was told who came and went; so do the texts of their messages and announcements,
+    captions, comments and places. What they voted and answered stays, without a name; what they uploaded stays until it is purged.
     """
     conn = admin.conn
     who = str(people.delete(admin, mobile)["personId"])
     p, d = t.post.c, t.webhook_delivery.c
     conn.execute(update(t.person).where(t.person.c.id == who).values(name=ERASED_NAME, profile_pic=""))
-    written = (p.sender_id == who, p.kind.in_(("text", "media")))
-    captioned = t.action.c.reference_id.in_(select(p.reference_id).where(*written))
-    conn.execute(update(t.action).where(captioned).values(title=""))
+    written = (p.sender_id == who, p.kind.in_(_WRITTEN))
+    titled = t.action.c.reference_id.in_(select(p.reference_id).where(*written))
+    conn.execute(update(t.action).where(titled).values(title=""))
     conn.execute(update(t.post).where(*written).values(text=""))
     for reference_id, detail in conn.execute(
         select(p.reference_id, p.detail_json).where(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from fastapi import APIRouter
 from sqlalchemy.engine import Connection
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Message, Receive, Scope, Send
 
 from airflow_provider_kaizala.server.domain.errors import ApiError, not_found
 from airflow_provider_kaizala.server.domain.media import StoredFile, find_file
@@ -25,8 +30,37 @@ _SAFE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
     # Programs show what mediaUrl names in pages of their own, and who knows the URL may see the file.
     "Cross-Origin-Resource-Policy": "cross-origin",
-    "Cache-Control": "private, max-age=31536000, immutable",
 }
+_HEADERS = {**_SAFE_HEADERS, "Cache-Control": "private, max-age=31536000, immutable"}
+_RANGE = re.compile(r"([0-9]{0,18})-([0-9]{0,18})")
+_conditions = StaticFiles()
+
+
+class _StoredFile(FileResponse):
+    """Sends a file, or the part asked for. What Starlette refuses as a malformed range is ignored, as RFC 9110 has it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 416:
+                MutableHeaders(scope=message).update(_SAFE_HEADERS)
+            await send(message)
+
+        headers = [
+            (name, value)
+            for name, value in scope["headers"]
+            if name != b"range" or (scope["method"] == "GET" and _is_range(value.decode("latin-1")))
+        ]
+        await super().__call__({**scope, "headers": headers}, receive, answer)
+
+
+def _is_range(given: str) -> bool:
+    """Tell whether a Range header asks for bytes, and no part ends before it begins."""
+    unit, _, ranges = given.partition("=")
+    parts = [_RANGE.fullmatch(part.strip()) for part in ranges.split(",")]
+    return unit.strip().lower() == "bytes" and all(
+        part and any(part.groups()) and (not all(part.groups()) or int(part[1]) <= int(part[2]))
+        for part in parts
+    )
 
 
 @router.api_route("/media/{file_id}", methods=["GET", "HEAD"])
@@ -55,10 +89,14 @@ async def serve_media(request: Request, file_id: str) -> Response:
     inline = found.mime_type.startswith(_SHOWN_INLINE)
     width = query.get("width", "")
     path = server.media.path(found.id, int(width) if width in _WIDTHS else None)
-    return FileResponse(
+    reply = _StoredFile(
         path,
         media_type=COPY_TYPE if path.suffix else found.mime_type,
         filename=found.name,
         content_disposition_type="inline" if inline else "attachment",
-        headers=_SAFE_HEADERS,
+        headers=_HEADERS,
+        stat_result=path.stat(),
     )
+    if _conditions.is_not_modified(reply.headers, request.headers):
+        return Response(status_code=304, headers={**_HEADERS, "ETag": reply.headers["ETag"]})
+    return reply

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 import sqlite3
 import time
 import weakref
@@ -114,6 +115,38 @@ def test_each_request_is_logged_without_what_opens_something(running, caplog) ->
     (record,) = [record for record in caplog.records if record.name == "kaizala.access"]
     assert record.getMessage().startswith("127.0.0.1 GET /media/.../a.png 404 ")
     assert "s3cret" not in json.dumps(vars(record), default=str)
+
+
+def test_a_file_is_not_logged_whatever_the_slashes(running, caplog) -> None:
+    paths = (
+        "/media//s3cret/a.pdf",
+        "//media/s3cret/a.pdf",
+        "//MEDIA///s3cret",
+        "/media%2Fs3cret/a.pdf",
+        "/media/%2fs3cret/a.pdf",
+        "/media%252Fs3cret%252Fa.pdf",
+        "%2Fmedia/s3cret/a.pdf",
+    )
+    url = httpx.URL(running.url)
+    with caplog.at_level(logging.INFO, "kaizala.access"):
+        for path in paths:
+            with socket.create_connection((url.host, url.port)) as plain:  # httpx would tidy the path
+                request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+                plain.sendall(request.encode())
+                while plain.recv(4096):
+                    pass
+    told = [record for record in caplog.records if record.name == "kaizala.access"]
+    assert len(told) >= len(paths) - 1
+    assert "s3cret" not in json.dumps([vars(record) for record in told], default=str)
+
+
+def test_a_file_is_not_logged_where_the_server_fails(running, caplog, monkeypatch) -> None:
+    async def fail(_read) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(running.state.database, "read", fail)
+    assert httpx.get(running.url + "/media/s3cret/a.pdf").status_code == 500
+    assert "GET /media/.../a.pdf failed" in caplog.messages
 
 
 def test_a_caller_who_has_gone_is_no_error() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import os
+import re
 
 import httpx
 import pytest
@@ -103,6 +104,51 @@ def test_files_are_served_so_that_no_browser_runs_them(reader, api):
         assert reply.headers["x-content-type-options"] == "nosniff"
         if not reply.headers["content-type"].startswith("image/"):
             assert reply.headers["content-disposition"].startswith("attachment")
+
+
+def uploaded(api, ravi, content):
+    """Post a document; return its path on the page."""
+    resource = api.ok("POST", "/media", files={"file": ("p.pdf", content, "application/pdf")})
+    api.post_action("Document", {"mediaResource": resource["mediaResource"], "caption": "p"})
+    return re.findall(r'href="(/media/[^"]+)"', html.unescape(ravi.page(HOME)))[0]
+
+
+@pytest.mark.parametrize(
+    "given", ["lines=1-2", "bytes", "bytes=", "bytes=a-b", "bytes=-", "bytes=5-2", "bytes=1-2,x", "\xb2=1-"]
+)
+def test_a_range_that_cannot_be_read_is_ignored(reader, api, given):
+    ravi, content = reader(RAVI), b"%PDF-1.4 0123456789"
+    url = uploaded(api, ravi, content)
+    reply = ravi.http.get(url, headers={"Range": given.encode("latin-1")})
+    assert (reply.status_code, reply.content) == (200, content)
+
+
+def test_a_part_of_a_file(reader, api):
+    ravi, content = reader(RAVI), b"%PDF-1.4 0123456789"
+    url = uploaded(api, ravi, content)
+    for given, part in (("bytes=1-3", content[1:4]), ("bytes=5-", content[5:]), ("Bytes=-4", content[-4:])):
+        reply = ravi.http.get(url, headers={"Range": given})
+        assert (reply.status_code, reply.content) == (206, part)
+    reply = ravi.http.get(url, headers={"Range": "bytes=99-"})
+    assert (reply.status_code, reply.headers["content-range"]) == (416, f"bytes */{len(content)}")
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in reply.headers["content-security-policy"]
+    whole = ravi.http.head(url, headers={"Range": "bytes=1-3"})
+    assert (whole.status_code, whole.headers["content-length"]) == (200, str(len(content)))
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_who_has_a_file_does_not_get_it_again(reader, api, method):
+    ravi = reader(RAVI)
+    url = uploaded(api, ravi, b"%PDF-1.4")
+    etag = ravi.http.request(method, url).headers["etag"]
+    for known in (etag, f'"other", W/{etag}', "*"):
+        reply = ravi.http.request(method, url, headers={"If-None-Match": known, "Range": "bytes=0-1"})
+        assert (reply.status_code, reply.content, reply.headers["etag"]) == (304, b"", etag)
+        assert reply.headers["x-content-type-options"] == "nosniff"
+        assert "sandbox" in reply.headers["content-security-policy"]
+    assert ravi.http.request(method, url, headers={"If-None-Match": '"other"'}).status_code == 200
+    assert reader().http.request(method, url, headers={"If-None-Match": etag}).status_code == 404
 
 
 # --- Forms ------------------------------------------------------------------------------------------------------------
