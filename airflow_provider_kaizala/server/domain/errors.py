@@ -1,6 +1,6 @@
 """Every refusal of the server, as the body ``{"message", "errorCode", "errorCategoryKey"}``.
 
-==== ================== ===============================================
+==== ================== ======================================================
 400  InvalidParameters  body or parameters are wrong; nothing was stored
 401  InvalidToken       access token missing, wrong or expired
 401  Unauthenticated    wrong connector pair or refresh token, wrong PIN
@@ -12,8 +12,8 @@
 415  UnsupportedMedia   MIME type missing or not taken
 429  TooManyRequests    with Retry-After
 500  OutcomeUnknown     the database was lost while it stored something
-503  Unavailable        the database does not answer; with Retry-After
-==== ================== ===============================================
+503  Unavailable        the database takes nothing, or the disk is full; with Retry-After
+==== ================== ======================================================
 """
 
 from __future__ import annotations

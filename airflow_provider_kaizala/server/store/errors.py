@@ -8,7 +8,7 @@ class StoreError(Exception):
 
 
 class Unavailable(StoreError):
-    """The database does not answer. Nothing was changed, so repeating is safe."""
+    """The database does not answer, or the disk is full. Nothing was changed, so repeating is safe."""
 
 
 class WriterStopped(StoreError):

@@ -91,6 +91,24 @@ def test_a_connection_lost_during_the_commit_is_an_unknown_outcome(database) -> 
     assert database.submit(add("b")).result() == "b"
 
 
+@pytest.mark.parametrize(
+    "told", [{"sqlite_errorcode": sqlite3.SQLITE_FULL}, {"sqlstate": "53100"}], ids=["sqlite", "postgresql"]
+)
+def test_a_commit_that_finds_the_disk_full_has_stored_nothing(database, told) -> None:
+    def full(_connection):
+        error = sqlite3.OperationalError("database or disk is full")
+        vars(error).update(told)
+        raise error
+
+    event.listen(database.engine, "commit", full)
+    try:
+        with pytest.raises(Unavailable):
+            database.submit(add("a")).result()
+    finally:
+        event.remove(database.engine, "commit", full)
+    assert database.submit(add("a")).result() == "a"
+
+
 def test_what_was_refused_in_a_batch_whose_commit_was_lost_was_not_done(database) -> None:
     gate, first = held(database)
     refused, unknown = database.submit(add("a", RuntimeError("mine"))), database.submit(add("b"))
