@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from airflow_provider_kaizala.server.store.errors import OutcomeUnknown, StoreError, WriterStopped
+from airflow_provider_kaizala.server.store.errors import DiskFull, OutcomeUnknown, StoreError, WriterStopped
 
 TOKEN_MISSING = "Token missing. Header should have token as value of ACCESSTOKEN"  # noqa: S105 - a text of the contract
 TOKEN_INVALID = "Invalid token. Failure reason:Token validation failed due to unknown reason!"  # noqa: S105
@@ -123,10 +123,13 @@ def throttled(message: str, seconds: int, reason: str = "") -> ApiError:
 
 
 def store_failed(error: StoreError) -> ApiError:
-    """Say that the database failed; clients repeat a call that is refused with Retry-After, so only where that is safe."""
+    """Say that the database failed, or the disk; clients repeat a call that is refused with Retry-After, so only where that is safe."""
     if isinstance(error, OutcomeUnknown):
         message = "The connection to the database was lost; what was asked for may have been done, or not"
         return ApiError(500, OUTCOME_UNKNOWN, message, "ServerException")
+    if isinstance(error, DiskFull):
+        message = "The server's disk is full; nothing was stored"
+        return ApiError(503, "Unavailable", message, "ServerException", {"Retry-After": "60"})
     if isinstance(error, WriterStopped):
         message = "The server can no longer write to its database and must be restarted; nothing was changed"
         return ApiError(503, "Unavailable", message, "ServerException")
