@@ -189,6 +189,34 @@ def test_packed_bodies_are_bounded_by_what_is_in_them(api) -> None:
     api.refused(415, "POST", send, content=b"x", headers={"Content-Encoding": "br"})
 
 
+def test_a_packed_body_may_have_several_members(api) -> None:
+    headers, whole = {"Content-Encoding": "gzip"}, b'{"message": "in two parts"}'
+    send = f"/groups/{GROUP}/messages"
+    packed = gzip.compress(whole[:13]) + gzip.compress(b"") + gzip.compress(whole[13:])
+    api.ok("POST", send, content=packed, headers=headers)
+    api.ok("POST", send, content=(bytes([byte]) for byte in packed), headers=headers)
+    bomb = gzip.compress(whole) + gzip.compress(b" " * 50_000_000)
+    api.refused(413, "POST", send, content=bomb, headers=headers)
+    api.refused(400, "POST", send, content=packed[:-6], headers=headers)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
+@pytest.mark.parametrize("rest", [b"x", b"{}", b"\0", b"\x1f\x8b", zlib.compress(b" ")])
+def test_a_packed_body_ends_with_its_last_member(api, pack, rest) -> None:
+    headers = {"Content-Encoding": "gzip"}
+    body = pack(b'{"message": "x"}') + rest
+    api.refused(400, "POST", f"/groups/{GROUP}/messages", content=body, headers=headers)
+
+
+def test_members_without_content_count_too(api) -> None:
+    one = gzip.compress(b"")
+    empty = (one * 1000 for _ in range(200))
+    reply = api.http.post(
+        "/loginWithPinAndApplicationId", content=empty, headers={"Content-Encoding": "gzip"}
+    )
+    assert reply.status_code == 413
+
+
 def test_the_header_of_a_part_is_bounded(api) -> None:
     head = b'--x\r\nContent-Disposition: form-data; name="' + b"a" * 100_000 + b'"\r\n\r\nx\r\n--x--\r\n'
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
