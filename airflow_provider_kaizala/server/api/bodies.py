@@ -24,6 +24,7 @@ from airflow_provider_kaizala.server.domain.errors import (
     ApiError,
     bad_request,
     body_too_slow,
+    stopping,
     too_large,
     unsupported_media,
 )
@@ -80,6 +81,9 @@ async def _received(request: Request) -> AsyncGenerator[bytes, None]:
         raise bad_request("The body ended early", "form") from None
     except TimeoutError:
         raise body_too_slow(IDLE_SECONDS) from None
+    except asyncio.CancelledError:
+        # The server stops, and has waited for the rest long enough; uvicorn would log a traceback.
+        raise stopping() from None
 
 
 async def _unpacked(packed: AsyncGenerator[bytes, None], limit: int) -> AsyncGenerator[bytes, None]:

@@ -99,6 +99,13 @@ def body_too_slow(seconds: float) -> ApiError:
     return ApiError(408, "RequestTimeout", message, "BadRequestException", {"Connection": "close"})
 
 
+def stopping() -> ApiError:
+    """The server stops before a whole body has come."""
+    headers = {"Retry-After": "1", "Connection": "close"}
+    message = "The server stopped before the whole body had come; send it again"
+    return ApiError(503, "Unavailable", message, "ServerException", headers)
+
+
 def over_quota(most: int) -> ApiError:
     """More uploads than a person may make in a day."""
     message = f"These files would take the person over {most} bytes in 24 hours. Upload them later, or ask for a higher --media-quota"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from airflow_provider_kaizala.server.api import bodies
 from airflow_provider_kaizala.server.api.lenient_json import MAX_LENIENT, parse_object
@@ -166,6 +167,26 @@ def test_who_stops_in_the_middle_of_a_body_does_not_hold_the_connection(
         connection.sendall(head % path.encode())
         received = b"".join(iter(lambda: connection.recv(65536), b""))  # to the end of the connection
     assert received.startswith(b"HTTP/1.1 408")
+
+
+def test_a_server_that_stops_refuses_a_body_that_has_not_come() -> None:
+    async def stop() -> None:
+        asked = asyncio.Event()
+
+        async def receive() -> dict[str, object]:
+            asked.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        request = Request({"type": "http", "method": "POST", "headers": []}, receive)
+        reading = asyncio.create_task(bodies.read_bounded(request, 100))
+        await asked.wait()
+        reading.cancel()  # as uvicorn does
+        with pytest.raises(ApiError) as refused:
+            await reading
+        assert refused.value.status == 503
+
+    asyncio.run(stop())
 
 
 def test_a_false_cookie_does_not_open_the_door_for_a_gigabyte(server) -> None:
