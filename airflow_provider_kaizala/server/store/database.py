@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_kaizala.server.store.engine import READERS, WRITERS, WRITES
 from airflow_provider_kaizala.server.store.errors import (
+    DiskFull,
     OutcomeUnknown,
     StoreError,
     Unavailable,
@@ -218,7 +219,7 @@ class Database:
             except Exception as error:
                 if _is_full(error):
                     connection.connection.rollback()
-                    raise Unavailable from error
+                    raise DiskFull from error
                 connection.invalidate()
                 raise OutcomeUnknown from error
             return frozenset(connection.info.pop(_CHANGED, ()))
@@ -227,7 +228,7 @@ class Database:
 def prove_writable(conn: Connection) -> None:
     """Write something that leaves no rows. It must be committed: SQLite writes to the disk only then."""
     if conn.dialect.name != "sqlite":
-        conn.exec_driver_sql("SELECT version_num FROM alembic_version FOR UPDATE")
+        conn.exec_driver_sql("SELECT version_num FROM alembic_version FOR UPDATE SKIP LOCKED")
         return
     with conn.begin_nested() as trial:  # a larger write needs new pages too
         conn.exec_driver_sql("INSERT INTO alembic_version VALUES (zeroblob(65536))")

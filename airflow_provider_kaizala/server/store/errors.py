@@ -16,7 +16,7 @@ class Unavailable(StoreError):
 
 
 class DiskFull(Unavailable):
-    """The disk has no room for a file. Nothing was changed."""
+    """The disk has no room for what was asked for. Nothing was changed."""
 
 
 class WriterStopped(StoreError):

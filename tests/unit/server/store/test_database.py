@@ -11,7 +11,7 @@ from sqlalchemy import event, func, select
 from airflow_provider_kaizala.server.domain.errors import store_failed
 from airflow_provider_kaizala.server.store.database import Database, note_change
 from airflow_provider_kaizala.server.store.engine import open_engine
-from airflow_provider_kaizala.server.store.errors import OutcomeUnknown, Unavailable, WriterStopped
+from airflow_provider_kaizala.server.store.errors import DiskFull, OutcomeUnknown, Unavailable, WriterStopped
 from airflow_provider_kaizala.server.store.migrate import migrate
 from airflow_provider_kaizala.server.store.tables import setting
 
@@ -102,10 +102,11 @@ def test_a_commit_that_finds_the_disk_full_has_stored_nothing(database, told) ->
 
     event.listen(database.engine, "commit", full)
     try:
-        with pytest.raises(Unavailable):
+        with pytest.raises(DiskFull) as refused:
             database.submit(add("a")).result()
     finally:
         event.remove(database.engine, "commit", full)
+    assert store_failed(refused.value).status == 503
     assert database.submit(add("a")).result() == "a"
 
 
