@@ -18,6 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from airflow_provider_kaizala.server.api.bodies import json_reply
 from airflow_provider_kaizala.server.domain.errors import denied
 from airflow_provider_kaizala.server.state import state_of
+from airflow_provider_kaizala.server.store.database import prove_writable
 from airflow_provider_kaizala.server.store.errors import StoreError
 from airflow_provider_kaizala.server.store.migrate import newest
 from airflow_provider_kaizala.server.store.tables import webhook_delivery
@@ -101,10 +102,11 @@ async def alive(request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """Say whether the server can work: the writer answers, and the database has this version's tables; else 503 and why."""
+    """Say whether the server can work: the database takes writes and has this version's tables; else 503 and why."""
     database = state_of(request).database
 
     def revision(conn: Connection) -> str:
+        prove_writable(conn)
         return str(conn.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
 
     try:

@@ -24,6 +24,7 @@ from airflow_provider_kaizala.server.domain.errors import (
     ApiError,
     bad_request,
     body_too_slow,
+    stopping,
     too_large,
     unsupported_media,
 )
@@ -34,6 +35,10 @@ MAX_FORM_FIELDS = 1000
 #: how long the next bytes of a body may take to come
 IDLE_SECONDS = 30
 _PIECE = 256 * 1024
+#: what is unpacked at once: each member of gzip copies what follows it
+_BITE = 8 * 1024
+#: how gzip begins, and zlib never does
+_GZIP = b"\x1f"
 _FORM_NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _PACKED = ("gzip", "x-gzip", "deflate")
 
@@ -56,7 +61,7 @@ async def pieces(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
         raise too_large(limit)
     came = _received(request)
     size = 0
-    async for piece in came if packing == "identity" else _unpacked(came):
+    async for piece in came if packing == "identity" else _unpacked(came, limit):
         size += len(piece)
         if size > limit:
             raise too_large(limit)
@@ -76,18 +81,32 @@ async def _received(request: Request) -> AsyncGenerator[bytes, None]:
         raise bad_request("The body ended early", "form") from None
     except TimeoutError:
         raise body_too_slow(IDLE_SECONDS) from None
+    except asyncio.CancelledError:
+        # The server stops, and has waited for the rest long enough; uvicorn would log a traceback.
+        raise stopping() from None
 
 
-async def _unpacked(packed: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """Unpack gzip or zlib; a small piece that grows a thousandfold is handed on bit by bit."""
+async def _unpacked(packed: AsyncGenerator[bytes, None], limit: int) -> AsyncGenerator[bytes, None]:
+    """Unpack gzip, of one or more members, or zlib; a small piece that grows a thousandfold is handed on bit by bit."""
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    is_gzip = False
+    size = 0
     try:
         async for piece in packed:
-            rest = piece
-            while rest and not unpacker.eof:
-                yield unpacker.decompress(rest, _PIECE)
-                rest = unpacker.unconsumed_tail
-                await asyncio.sleep(0)
+            is_gzip = is_gzip or (not size and piece.startswith(_GZIP))
+            size += len(piece)
+            if size > limit:  # of members that hold nothing
+                raise too_large(limit)
+            for at in range(0, len(piece), _BITE):
+                rest = piece[at : at + _BITE]
+                while rest:
+                    if unpacker.eof:
+                        if not is_gzip:
+                            raise bad_request("Something follows the packed body", "form")
+                        unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+                    yield unpacker.decompress(rest, _PIECE)
+                    rest = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
+                    await asyncio.sleep(0)
     except zlib.error:
         raise bad_request("The packed body is damaged", "form") from None
     if not unpacker.eof:

@@ -28,6 +28,7 @@ from airflow_provider_kaizala.server.domain.media_kinds import (
     recognize,
 )
 from airflow_provider_kaizala.server.state import state_of
+from airflow_provider_kaizala.server.store.errors import needing_room
 
 _DATA_URL = re.compile(r"data:([^,;]*)(?:;[^,;]*)*;base64,", re.IGNORECASE)
 
@@ -39,7 +40,7 @@ async def upload_media_from_url(request: Request, caller: Caller, fields: Fields
         url = parse_url(fields.text("mediaUrl", most=10_000))
     except ValueError as error:
         raise bad_request(f"mediaUrl {error}") from None
-    with tempfile.TemporaryFile() as content:
+    with needing_room(), tempfile.TemporaryFile() as content:
         try:
             name, mime_type = await fetch(server.outbound, url, content, server.config.max_media)
         except CallFailed as error:

@@ -15,6 +15,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from airflow_provider_kaizala.server.config import MEBIBYTE
 from airflow_provider_kaizala.server.domain.errors import ApiError, bad_request, too_large
+from airflow_provider_kaizala.server.store.errors import needing_room
 
 #: the name and the headers of one part; browsers send some hundred bytes
 _MAX_HEADERS = 16 * 1024
@@ -101,17 +102,18 @@ class Parts:
         )
 
     async def read(self, body: AsyncIterable[bytes]) -> Self:
-        """Read a body to its end; raises :class:`ApiError`."""
-        try:
-            async for piece in body:
-                self._parser.write(piece)
-            if not self._is_whole:
-                raise _unreadable()
-        except BaseException as error:
-            self.close()
-            if isinstance(error, FormParserError):
-                raise _unreadable() from None
-            raise
+        """Read a body to its end; raises :class:`ApiError`, or :class:`DiskFull`."""
+        with needing_room():
+            try:
+                async for piece in body:
+                    self._parser.write(piece)
+                if not self._is_whole:
+                    raise _unreadable()
+            except BaseException as error:
+                self.close()
+                if isinstance(error, FormParserError):
+                    raise _unreadable() from None
+                raise
         return self
 
     def close(self) -> None:
@@ -194,6 +196,7 @@ class Parts:
     def _end(self) -> None:
         part = self._part
         if part.upload is not None:
+            part.upload.file.flush()
             self.files.setdefault(part.name, []).append(part.upload)
         elif not part.is_file:
             self.values.setdefault(part.name, []).append(plain(part.text))

@@ -1,6 +1,6 @@
 """Every refusal of the server, as the body ``{"message", "errorCode", "errorCategoryKey"}``.
 
-==== ================== ===============================================
+==== ================== ======================================================
 400  InvalidParameters  body or parameters are wrong; nothing was stored
 401  InvalidToken       access token missing, wrong or expired
 401  Unauthenticated    wrong connector pair or refresh token, wrong PIN
@@ -12,15 +12,15 @@
 415  UnsupportedMedia   MIME type missing or not taken
 429  TooManyRequests    with Retry-After
 500  OutcomeUnknown     the database was lost while it stored something
-503  Unavailable        the database does not answer; with Retry-After
-==== ================== ===============================================
+503  Unavailable        the database takes nothing, or the disk is full; with Retry-After
+==== ================== ======================================================
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from airflow_provider_kaizala.server.store.errors import OutcomeUnknown, StoreError, WriterStopped
+from airflow_provider_kaizala.server.store.errors import DiskFull, OutcomeUnknown, StoreError, WriterStopped
 
 TOKEN_MISSING = "Token missing. Header should have token as value of ACCESSTOKEN"  # noqa: S105 - a text of the contract
 TOKEN_INVALID = "Invalid token. Failure reason:Token validation failed due to unknown reason!"  # noqa: S105
@@ -99,6 +99,13 @@ def body_too_slow(seconds: float) -> ApiError:
     return ApiError(408, "RequestTimeout", message, "BadRequestException", {"Connection": "close"})
 
 
+def stopping() -> ApiError:
+    """The server stops before a whole body has come."""
+    headers = {"Retry-After": "1", "Connection": "close"}
+    message = "The server stopped before the whole body had come; send it again"
+    return ApiError(503, "Unavailable", message, "ServerException", headers)
+
+
 def over_quota(most: int) -> ApiError:
     """More uploads than a person may make in a day."""
     message = f"These files would take the person over {most} bytes in 24 hours. Upload them later, or ask for a higher --media-quota"
@@ -123,10 +130,13 @@ def throttled(message: str, seconds: int, reason: str = "") -> ApiError:
 
 
 def store_failed(error: StoreError) -> ApiError:
-    """Say that the database failed; clients repeat a call that is refused with Retry-After, so only where that is safe."""
+    """Say that the database failed, or the disk; clients repeat a call that is refused with Retry-After, so only where that is safe."""
     if isinstance(error, OutcomeUnknown):
         message = "The connection to the database was lost; what was asked for may have been done, or not"
         return ApiError(500, OUTCOME_UNKNOWN, message, "ServerException")
+    if isinstance(error, DiskFull):
+        message = "The server's disk is full; nothing was stored"
+        return ApiError(503, "Unavailable", message, "ServerException", {"Retry-After": "60"})
     if isinstance(error, WriterStopped):
         message = "The server can no longer write to its database and must be restarted; nothing was changed"
         return ApiError(503, "Unavailable", message, "ServerException")

@@ -11,13 +11,14 @@ from airflow_provider_kaizala.server.domain.access import find_group, need_membe
 from airflow_provider_kaizala.server.domain.action_bodies import ActionDraft
 from airflow_provider_kaizala.server.domain.action_posting import post_action
 from airflow_provider_kaizala.server.domain.context import Operation
-from airflow_provider_kaizala.server.domain.errors import ApiError
+from airflow_provider_kaizala.server.domain.errors import ApiError, store_failed
 from airflow_provider_kaizala.server.domain.media import StoredFile, add_resource
 from airflow_provider_kaizala.server.domain.media_kinds import kind_of, named_for, recognize
 from airflow_provider_kaizala.server.domain.messages import MAX_TEXT, write_text
 from airflow_provider_kaizala.server.domain.posts import find_audience
 from airflow_provider_kaizala.server.page.problems import Problem
 from airflow_provider_kaizala.server.state import ServerState
+from airflow_provider_kaizala.server.store.errors import StoreError
 
 
 async def store_files(
@@ -25,14 +26,17 @@ async def store_files(
 ) -> list[StoredFile]:
     """Put files into the media store, of the kind that their content shows, whatever they are called.
 
-    :raises Problem: 415 with the file that is not taken; nothing is stored then
+    :raises ApiError: 415 with the file that is not taken, 503 if the disk is full; nothing is stored then
     """
     stored: list[StoredFile] = []
     try:
         for upload in uploads:
             one = await asyncio.to_thread(_store, server, upload, images_only)
             stored.append(one)
-    except ApiError:
+    except StoreError as error:
+        discard(server, stored)
+        raise store_failed(error) from None
+    except Exception:
         discard(server, stored)
         raise
     return stored

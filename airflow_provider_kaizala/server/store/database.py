@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_kaizala.server.store.engine import READERS, WRITERS, WRITES
 from airflow_provider_kaizala.server.store.errors import (
+    DiskFull,
     OutcomeUnknown,
     StoreError,
     Unavailable,
@@ -35,6 +37,7 @@ BATCH = 64
 #: how often a write is run that PostgreSQL ends because it and another wait for each other
 TRIES = 5
 _ENDED_FOR_OTHERS = ("40001", "40P01")
+_DISK_FULL = "53100"
 _CHANGED = "kaizala.changed"
 
 
@@ -214,9 +217,33 @@ class Database:
                 if whole.is_active:
                     whole.commit()
             except Exception as error:
+                if _is_full(error):
+                    connection.connection.rollback()
+                    raise DiskFull from error
                 connection.invalidate()
                 raise OutcomeUnknown from error
             return frozenset(connection.info.pop(_CHANGED, ()))
+
+
+def prove_writable(conn: Connection) -> None:
+    """Write something that leaves no rows. It must be committed: SQLite writes to the disk only then."""
+    if conn.dialect.name != "sqlite":
+        conn.exec_driver_sql("SELECT version_num FROM alembic_version FOR UPDATE SKIP LOCKED")
+        return
+    with conn.begin_nested() as trial:  # a larger write needs new pages too
+        conn.exec_driver_sql("INSERT INTO alembic_version VALUES (zeroblob(65536))")
+        trial.rollback()
+    number = conn.exec_driver_sql("PRAGMA user_version").scalar_one()
+    conn.exec_driver_sql(f"PRAGMA user_version = {number}")
+
+
+def _is_full(error: Exception) -> bool:
+    """Tell whether a COMMIT failed because the disk is full: then nothing was stored."""
+    cause = getattr(error, "orig", None) or error
+    return (
+        getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+        or getattr(cause, "sqlstate", None) == _DISK_FULL
+    )
 
 
 def _fail(batch: list[_Job], error: Exception) -> None:

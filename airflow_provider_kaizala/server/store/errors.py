@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class StoreError(Exception):
     """The database failed."""
 
 
 class Unavailable(StoreError):
-    """The database does not answer. Nothing was changed, so repeating is safe."""
+    """The database does not answer, or the disk is full. Nothing was changed, so repeating is safe."""
+
+
+class DiskFull(Unavailable):
+    """The disk has no room for what was asked for. Nothing was changed."""
 
 
 class WriterStopped(StoreError):
@@ -17,3 +25,14 @@ class WriterStopped(StoreError):
 
 class OutcomeUnknown(StoreError):
     """The connection was lost during COMMIT: what was asked for is either stored or not."""
+
+
+@contextmanager
+def needing_room() -> Iterator[None]:
+    """Raise :class:`DiskFull` where a file cannot be written because the disk, or the quota on it, is used up."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DiskFull from error

@@ -16,6 +16,7 @@ from typing import IO, NamedTuple
 
 from airflow_provider_kaizala.server.hashing import new_token
 from airflow_provider_kaizala.server.store import pictures
+from airflow_provider_kaizala.server.store.errors import needing_room
 
 _CHUNK = 1 << 20
 _NEW = ".new"
@@ -42,11 +43,15 @@ class MediaFiles:
         self.folder = folder
 
     def save(self, source: IO[bytes], mime_type: str) -> Saved:
-        """Copy a stream into the store, on disk when this returns. To be kept, or else discarded."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        file_id = new_token()
-        self._mark(file_id).touch()
-        return self._store(file_id, source, mime_type)
+        """Copy a stream into the store, on disk when this returns. To be kept, or else discarded.
+
+        :raises DiskFull: and leaves nothing behind
+        """
+        with needing_room():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file_id = new_token()
+            self._mark(file_id).touch()
+            return self._store(file_id, source, mime_type)
 
     def put(self, file_id: str, source: IO[bytes]) -> None:
         """Copy a file of a backup into the store, under its id."""

@@ -10,14 +10,20 @@ import sqlite3
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_kaizala.server import logs
 from airflow_provider_kaizala.server.config import ServerConfig
 from airflow_provider_kaizala.server.run import RunningServer
+from airflow_provider_kaizala.server.store.database import prove_writable
+from airflow_provider_kaizala.server.store.engine import open_engine
 
 
 @pytest.fixture
@@ -40,6 +46,47 @@ def figures(server: RunningServer, **headers: str) -> dict[tuple[str, ...], floa
 def test_a_server_is_ready_while_its_database_takes_writes(running) -> None:
     assert httpx.get(running.url + "/healthz").json() == {"status": "ok"}
     assert httpx.get(running.url + "/readyz").json() == {"status": "ready"}
+
+
+def test_a_server_is_not_ready_while_its_disk_is_full(running) -> None:
+    engine = running.state.database.engine
+
+    def limit(conn) -> None:
+        conn.exec_driver_sql("PRAGMA max_page_count=1")  # no more than there are
+
+    event.listen(engine, "begin", limit)
+    try:
+        reply = httpx.get(running.url + "/readyz")
+    finally:
+        event.remove(engine, "begin", limit)
+    assert reply.status_code == 503
+    assert reply.json()["reason"] == "the database takes no writes"
+    event.listen(engine, "begin", lambda conn: conn.exec_driver_sql("PRAGMA max_page_count=1000000"))
+    assert httpx.get(running.url + "/readyz").status_code == 200
+
+
+def test_readiness_is_found_out_by_a_write_that_leaves_no_rows(running) -> None:
+    file = Path(running.config.database.removeprefix("sqlite:///"))
+    journal = file.with_name(file.name + "-wal")
+    with closing(sqlite3.connect(file)) as conn:
+        pages = conn.execute("PRAGMA page_count").fetchone()
+    size = journal.stat().st_size
+    assert httpx.get(running.url + "/readyz").status_code == 200
+    assert journal.stat().st_size > size
+    with closing(sqlite3.connect(file)) as conn:
+        assert conn.execute("PRAGMA page_count").fetchone() == pages
+        assert conn.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
+
+
+def test_postgresql_is_ready_unless_it_is_read_only(postgres_database) -> None:
+    engine = open_engine(postgres_database)
+    with engine.begin() as conn:
+        prove_writable(conn)
+    with engine.begin() as conn:
+        conn.exec_driver_sql("SET TRANSACTION READ ONLY")
+        with pytest.raises(SQLAlchemyError, match="read-only"):
+            prove_writable(conn)
+    engine.dispose()
 
 
 def test_a_server_is_not_ready_on_a_database_of_another_version(running) -> None:

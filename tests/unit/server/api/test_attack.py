@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from airflow_provider_kaizala.server.api import bodies
 from airflow_provider_kaizala.server.api.lenient_json import MAX_LENIENT, parse_object
@@ -168,6 +169,26 @@ def test_who_stops_in_the_middle_of_a_body_does_not_hold_the_connection(
     assert received.startswith(b"HTTP/1.1 408")
 
 
+def test_a_server_that_stops_refuses_a_body_that_has_not_come() -> None:
+    async def stop() -> None:
+        asked = asyncio.Event()
+
+        async def receive() -> dict[str, object]:
+            asked.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        request = Request({"type": "http", "method": "POST", "headers": []}, receive)
+        reading = asyncio.create_task(bodies.read_bounded(request, 100))
+        await asked.wait()
+        reading.cancel()  # as uvicorn does
+        with pytest.raises(ApiError) as refused:
+            await reading
+        assert refused.value.status == 503
+
+    asyncio.run(stop())
+
+
 def test_a_false_cookie_does_not_open_the_door_for_a_gigabyte(server) -> None:
     head = (
         b"POST /groups/%b/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\nCookie: kaizala_session=x\r\n"
@@ -187,6 +208,34 @@ def test_packed_bodies_are_bounded_by_what_is_in_them(api) -> None:
         api.refused(400, "POST", send, content=pack(b'{"message": "x"}')[:-6], headers=headers)
         api.refused(400, "POST", send, content=b'{"message": "x"}', headers=headers)
     api.refused(415, "POST", send, content=b"x", headers={"Content-Encoding": "br"})
+
+
+def test_a_packed_body_may_have_several_members(api) -> None:
+    headers, whole = {"Content-Encoding": "gzip"}, b'{"message": "in two parts"}'
+    send = f"/groups/{GROUP}/messages"
+    packed = gzip.compress(whole[:13]) + gzip.compress(b"") + gzip.compress(whole[13:])
+    api.ok("POST", send, content=packed, headers=headers)
+    api.ok("POST", send, content=(bytes([byte]) for byte in packed), headers=headers)
+    bomb = gzip.compress(whole) + gzip.compress(b" " * 50_000_000)
+    api.refused(413, "POST", send, content=bomb, headers=headers)
+    api.refused(400, "POST", send, content=packed[:-6], headers=headers)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
+@pytest.mark.parametrize("rest", [b"x", b"{}", b"\0", b"\x1f\x8b", zlib.compress(b" ")])
+def test_a_packed_body_ends_with_its_last_member(api, pack, rest) -> None:
+    headers = {"Content-Encoding": "gzip"}
+    body = pack(b'{"message": "x"}') + rest
+    api.refused(400, "POST", f"/groups/{GROUP}/messages", content=body, headers=headers)
+
+
+def test_members_without_content_count_too(api) -> None:
+    one = gzip.compress(b"")
+    empty = (one * 1000 for _ in range(200))
+    reply = api.http.post(
+        "/loginWithPinAndApplicationId", content=empty, headers={"Content-Encoding": "gzip"}
+    )
+    assert reply.status_code == 413
 
 
 def test_the_header_of_a_part_is_bounded(api) -> None:

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import errno
 import io
 import os
+import shutil
+import tempfile
+from shutil import copyfileobj
 
 import httpx
 import pytest
@@ -26,6 +31,44 @@ def test_upload_post_and_fetch(api, ravi) -> None:
     assert served.headers["content-type"] == "image/png"
     [listed] = api.ok("GET", f"/groups/{GROUP}/actions", params={"actionType": "Image"})["actions"]
     assert listed["actionBody"]["imageUrl"] == item["media"][0]["mediaUrl"]
+
+
+def fill_disk(monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    """Let the store of files fail after some more files, in the middle of one."""
+    left = iter([copyfileobj] * room)
+
+    def copy(source, target, length) -> None:
+        next(left, no_room)(source, target, length)
+
+    def no_room(source, target, _length) -> None:
+        target.write(source.read(100))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shutil, "copyfileobj", copy)
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_a_full_disk_refuses_an_upload_and_keeps_nothing_of_it(server, api, monkeypatch, room) -> None:
+    fill_disk(monkeypatch, room)
+    files = [(f"FileName{n}", (f"{n}.png", PNG, "image/png")) for n in range(2)]
+    assert "disk is full" in api.refused(503, "POST", "/media", files=files)["message"]
+    assert not list(server.state.media.folder.glob("*"))
+
+
+def test_a_full_disk_refuses_a_file_inside_json(server, api, monkeypatch) -> None:
+    fill_disk(monkeypatch, 0)
+    body = {"fileName": "a.png", "fileContent": base64.b64encode(PNG).decode()}
+    api.refused(503, "POST", "/media/attachment", json=body)
+    assert not list(server.state.media.folder.glob("*"))
+
+
+@pytest.mark.parametrize("method", ["write", "flush"])
+def test_a_full_disk_of_temporary_files_refuses_an_upload(api, monkeypatch, method) -> None:
+    def no_room(*_given) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, method, no_room)
+    api.refused(503, "POST", "/media", files={"a": ("a.png", PNG, "image/png")})
 
 
 def test_several_files_are_an_album(api, ravi) -> None:

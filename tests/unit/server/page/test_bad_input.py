@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from airflow_provider_kaizala.server.page.strings import words
+from airflow_provider_kaizala.server.store.errors import DiskFull
+from airflow_provider_kaizala.server.store.media_files import MediaFiles
 from tests.unit.server.conftest import ASHA, GROUP, MEERA, RAVI
 from tests.unit.server.page.conftest import HOME, photo
 
@@ -75,6 +77,23 @@ def test_a_photo_of_30_mb(reader, asha, server):
     told(reply, 413, "error.file_size", name="huge.jpg", megabytes=20)
     assert "A long report</textarea>" in reply.text, "what was typed is not lost"
     assert len(asha.feed()["items"]) == before
+
+
+def test_files_that_the_disk_has_no_room_for(reader, server, monkeypatch):
+    saved = []
+
+    def save(*given):
+        if saved:
+            raise DiskFull
+        saved.append(MediaFiles.save(server.state.media, *given))
+        return saved[0]
+
+    monkeypatch.setattr(server.state.media, "save", save)
+    photos = [("files", (f"{n}.jpg", photo(), "image/jpeg")) for n in range(2)]
+    reply = reader(RAVI).send(HOME, WRITE, {"text": "A long report"}, photos)
+    assert reply.status_code == 503
+    assert "A long report</textarea>" in reply.text, "what was typed is not lost"
+    assert not server.state.media.path(saved[0].id).exists()
 
 
 @pytest.mark.parametrize("name", ["evil.html", "evil.svg", "tool.exe", "no photo.jpg"])

@@ -11,7 +11,7 @@ from sqlalchemy import event, func, select
 from airflow_provider_kaizala.server.domain.errors import store_failed
 from airflow_provider_kaizala.server.store.database import Database, note_change
 from airflow_provider_kaizala.server.store.engine import open_engine
-from airflow_provider_kaizala.server.store.errors import OutcomeUnknown, Unavailable, WriterStopped
+from airflow_provider_kaizala.server.store.errors import DiskFull, OutcomeUnknown, Unavailable, WriterStopped
 from airflow_provider_kaizala.server.store.migrate import migrate
 from airflow_provider_kaizala.server.store.tables import setting
 
@@ -89,6 +89,25 @@ def test_a_connection_lost_during_the_commit_is_an_unknown_outcome(database) -> 
     assert told.status == 500
     assert "Retry-After" not in told.headers
     assert database.submit(add("b")).result() == "b"
+
+
+@pytest.mark.parametrize(
+    "told", [{"sqlite_errorcode": sqlite3.SQLITE_FULL}, {"sqlstate": "53100"}], ids=["sqlite", "postgresql"]
+)
+def test_a_commit_that_finds_the_disk_full_has_stored_nothing(database, told) -> None:
+    def full(_connection):
+        error = sqlite3.OperationalError("database or disk is full")
+        vars(error).update(told)
+        raise error
+
+    event.listen(database.engine, "commit", full)
+    try:
+        with pytest.raises(DiskFull) as refused:
+            database.submit(add("a")).result()
+    finally:
+        event.remove(database.engine, "commit", full)
+    assert store_failed(refused.value).status == 503
+    assert database.submit(add("a")).result() == "a"
 
 
 def test_what_was_refused_in_a_batch_whose_commit_was_lost_was_not_done(database) -> None:
