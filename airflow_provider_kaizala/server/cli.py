@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import json
 import math
+import re
 import signal
 import sys
 import tomllib
@@ -74,17 +76,27 @@ def cli() -> None:
 # --- settings: a flag, a variable of the environment, or a key of the file --------------------------------------------------------
 
 
+_ORIGIN = re.compile(r"https?://([\w.-]+|\[[\da-fA-F:.]+\])(:\d+)?")
+
+
+def _is_origin(text: str) -> bool:
+    """Tell whether a text is a scheme and a host, with or without a port, and nothing else."""
+    try:
+        return bool(_ORIGIN.fullmatch(text)) and urlsplit(text).port != 0
+    except ValueError:
+        return False
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"(?s)^(\w+://)?.*@", r"\1***@", url)
+
+
 def _check_base(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     """Check the server's public address."""
-    try:
-        parts = None if value is None else urlsplit(value)
-        usable = parts is None or (parts.scheme in ("http", "https") and parts.hostname and parts.port != 0)
-    except ValueError:
-        usable = False
-    if not usable or (parts and (parts.path not in ("", "/") or parts.query or parts.fragment)):
+    if value is not None and not _is_origin(value.lower().removesuffix("/")):
         raise click.BadParameter(
-            f"{value!r} is not usable. Give scheme and host, such as https://kaizala.example; "
-            "a path is not supported, since the server's pages and API are at the root of their host"
+            f"{_without_password(value)!r} is not usable. Give scheme and host, such as https://kaizala.example; a user or password is "
+            "not supported, nor is a path, since the server's pages and API are at the root of their host"
         )
     return value
 
@@ -106,11 +118,9 @@ def _check_origins(_ctx: click.Context, _param: click.Parameter, value: tuple[st
     if value == ("none",):
         return ()
     for origin in value:
-        parts = urlsplit(origin)
-        is_origin = parts.scheme in ("http", "https") and origin == f"{parts.scheme}://{parts.netloc}"
-        if origin != "*" and not is_origin:
+        if origin != "*" and not _is_origin(origin):
             raise click.BadParameter(
-                f"{origin!r} is not an origin; give scheme and host only, such as https://app.example, or * or none"
+                f"{_without_password(origin)!r} is not an origin; give scheme and host only, such as https://app.example, or * or none"
             )
     return value
 
@@ -159,6 +169,25 @@ def _option(setting: Field[Any]) -> click.Option:
     return click.Option([flag, setting.name], **given)
 
 
+def _check_type(path: str, setting: Field[Any], value: object) -> None:
+    """Refuse a value of a type that the setting does not have; click would convert it, or fail."""
+    match setting.default:
+        case bool():
+            is_right, allowed = isinstance(value, bool), "true or false"
+        case int():
+            is_right, allowed = type(value) is int, "a whole number"
+        case float():
+            is_right, allowed = type(value) in (int, float), "a number"
+        case tuple():
+            is_right = isinstance(value, list) and all(isinstance(one, str) for one in value)
+            allowed = "a list of texts"
+        case _:
+            is_right, allowed = isinstance(value, str), "a text"
+    if not is_right:
+        shown = "" if setting.metadata.get("secret") else f", not {json.dumps(value, default=str):.60}"
+        raise click.BadParameter(f"{path}: {setting.name} must be {allowed}{shown}")
+
+
 def _read_file(ctx: click.Context, _param: click.Parameter, path: str | None) -> str | None:
     """Take the defaults of the other settings from a file."""
     if path is None:
@@ -167,17 +196,14 @@ def _read_file(ctx: click.Context, _param: click.Parameter, path: str | None) ->
         given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise click.BadParameter(f"{path} cannot be read: {error}") from None
-    known = {setting.name: setting.default for setting in SETTINGS}
+    known = {setting.name: setting for setting in SETTINGS}
     for name, value in given.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             raise click.BadParameter(
                 f"{path} has the unknown setting {name!r}{f'; did you mean {near[0]!r}?' if near else ''}"
             )
-        several = isinstance(known[name], tuple)
-        if isinstance(value, dict) or isinstance(value, list) != several:
-            what = "a list of texts" if several else "a text, a number, true or false"
-            raise click.BadParameter(f"{path}: {name} must be {what}")
+        _check_type(path, known[name], value)
     ctx.default_map = {**(ctx.default_map or {}), **given}
     return path
 
