@@ -11,6 +11,7 @@ import signal
 import sys
 import tomllib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import Field, fields
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 import click
 
 from airflow_provider_kaizala.server.config import PREFIX, ServerConfig
+from airflow_provider_kaizala.server.streams import discard_output, open_closed_streams
 
 _COMMANDS = "airflow_provider_kaizala.server.admin.commands"
 #: name: where it is, and the help that the list of commands shows
@@ -51,6 +53,18 @@ LAZY = {
 
 class _Commands(click.Group):
     """A group whose commands are loaded when they are called."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run a command; output that cannot be written is one line on standard error, and exit status 1."""
+        open_closed_streams()
+        try:
+            return super().main(*args, **options)
+        except OSError as error:
+            discard_output()
+            what = error.filename or "the output cannot be written"
+            with suppress(OSError):
+                click.echo(f"kaizala-server: {what}: {error.strerror or error}", err=True)
+            sys.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), *LAZY])
@@ -225,6 +239,17 @@ def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def _announce(url: str) -> None:
+    """Print that the server answers; it serves all the same if that cannot be written."""
+    try:
+        click.echo(f"ready {url}")
+    except OSError as error:
+        discard_output()
+        with suppress(OSError):
+            reason = error.strerror or error
+            click.echo(f"kaizala-server: serving {url}; the output cannot be written: {reason}", err=True)
+
+
 @cli.command("serve")
 @_with_settings
 def serve_command(**settings: Any) -> None:
@@ -241,7 +266,7 @@ def serve_command(**settings: Any) -> None:
     # Uvicorn raises the signal again after its shutdown; to be stopped is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        serve(config, lambda url: click.echo(f"ready {url}"))
+        serve(config, _announce)
     except StartError as error:
         click.echo(f"kaizala-server: {error}", err=True)
         sys.exit(2)
