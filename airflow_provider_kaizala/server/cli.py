@@ -115,6 +115,19 @@ def _check_base(_ctx: click.Context, _param: click.Parameter, value: str | None)
     return value
 
 
+def _check_host(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    """Check the address to listen on; an empty one would be every address of the machine."""
+    try:
+        usable = bool(re.fullmatch(r"[\w.:%-]+", value)) and bool(value.encode("idna"))
+    except UnicodeError:
+        usable = False
+    if not usable:
+        raise click.BadParameter(
+            f"{value!r} is not an address or a host name, such as 127.0.0.1 or localhost; 0.0.0.0 is all addresses"
+        )
+    return value
+
+
 def _check_networks(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     """Check addresses and networks."""
     for one in value:
@@ -174,6 +187,8 @@ def _option(setting: Field[Any]) -> click.Option:
             given |= {"show_default": True}
             if "choices" in about:
                 given |= {"type": click.Choice(about["choices"])}
+    if about.get("host"):
+        given |= {"callback": _check_host}
     if about.get("networks"):
         given |= {"callback": _check_networks}
     if about.get("origins"):

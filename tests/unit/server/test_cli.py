@@ -344,6 +344,39 @@ def test_a_wrong_file_is_refused(refusal, tmp_path, text, said) -> None:
     assert said in " ".join(refusal("--config", str(file)).split())
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("sqlite:///{}/k.db?mode=ro", "has the option 'mode', which is not supported; use sqlite:///FILE"),
+        ("sqlite://there/{}/k.db", "has a host or a user, which is not supported"),
+        ("sqlite://me:pw@/{}/k.db", "has a host or a user, which is not supported"),
+        ("sqlite+aiosqlite://", "driver 'sqlite+aiosqlite' is asynchronous, which is not supported"),
+        ("sqlite+aiosqlite:///{}/k.db", "driver 'sqlite+aiosqlite' is asynchronous"),
+        ("postgresql+asyncpg://me:pw@h/k", "use sqlite:///FILE or postgresql+psycopg://"),
+        ("postgresql+nothing://me:pw@h/k", "the database driver cannot be loaded"),
+    ],
+)
+def test_a_database_url_with_what_is_not_supported_is_refused(tmp_path, refusal, url, said) -> None:
+    (line,) = refusal("--port", "0", "--database", url.format(tmp_path)).splitlines()
+    assert said in line
+    assert "pw" not in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("host", ["", " ", "a b", "a..b", "x" * 64])
+def test_a_host_that_is_no_address_is_refused(refusal, host) -> None:
+    said = " ".join(refusal("--host", host, "--port", "0").split())
+    assert "--host" in said
+    assert f"{host!r} is not an address or a host name" in said
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "::1", "0.0.0.0", "fe80::1%eth0", "kaizala.example", "my_host"]
+)
+def test_addresses_and_names_are_hosts(settings, host) -> None:
+    assert settings("--host", host).host == host
+
+
 def test_a_secret_of_a_wrong_type_is_not_shown(refusal, tmp_path) -> None:
     file = tmp_path / "server.toml"
     file.write_text("metrics_token = 918273")
