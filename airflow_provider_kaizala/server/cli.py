@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import click
 
 from airflow_provider_kaizala.server.config import PREFIX, ServerConfig
-from airflow_provider_kaizala.server.streams import discard_output, open_closed_streams
+from airflow_provider_kaizala.server.streams import discard, note, open_closed_streams
 
 _COMMANDS = "airflow_provider_kaizala.server.admin.commands"
 #: name: where it is, and the help that the list of commands shows
@@ -60,10 +60,9 @@ class _Commands(click.Group):
         try:
             return super().main(*args, **options)
         except OSError as error:
-            discard_output()
+            discard(sys.stdout)
             what = error.filename or "the output cannot be written"
-            with suppress(OSError):
-                click.echo(f"kaizala-server: {what}: {error.strerror or error}", err=True)
+            note(f"kaizala-server: {what}: {error.strerror or error}")
             sys.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -259,8 +258,8 @@ def _announce(url: str) -> None:
     try:
         click.echo(f"ready {url}")
     except OSError as error:
-        discard_output()
-        with suppress(OSError):
+        discard(sys.stdout)
+        with suppress(OSError):  # the log goes there too, and may be written later
             reason = error.strerror or error
             click.echo(f"kaizala-server: serving {url}; the output cannot be written: {reason}", err=True)
 
@@ -283,7 +282,7 @@ def serve_command(**settings: Any) -> None:
     try:
         serve(config, _announce)
     except StartError as error:
-        click.echo(f"kaizala-server: {error}", err=True)
+        note(f"kaizala-server: {error}")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(0)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from typing import TextIO
+
+import click
 
 
 def open_closed_streams() -> None:
@@ -19,12 +22,20 @@ def stdout_was_closed() -> bool:
     return sys.__stdout__ is None
 
 
-def discard_output() -> None:
-    """Drop what could not be written to standard output; Python would try again, and complain, at its end."""
+def discard(stream: TextIO) -> None:
+    """Drop what could not be written to a standard stream; Python would try again, and complain, at its end."""
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
+        os.dup2(null, stream.fileno())
         os.close(null)
+
+
+def note(text: str) -> None:
+    """Write a line to standard error, if it can be written; the exit status is the same if not."""
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        discard(sys.stderr)
 
 
 def read_line() -> str:

@@ -23,7 +23,7 @@ from airflow_provider_kaizala.server.admin.session import Admin, AdminError, adm
 from airflow_provider_kaizala.server.config import DEFAULT_DATABASE
 from airflow_provider_kaizala.server.domain import audit
 from airflow_provider_kaizala.server.domain.persons import PHONE
-from airflow_provider_kaizala.server.streams import discard_output, stdout_was_closed
+from airflow_provider_kaizala.server.streams import discard, note, stdout_was_closed
 
 #: options that never reach the audit log
 SECRETS = ("pin_hash",)
@@ -62,7 +62,7 @@ class Failed(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Write the sentence."""
-        click.echo(f"kaizala-server: {self.message}", err=True)
+        note(f"kaizala-server: {self.message}")
 
 
 class Unwritten(Failed):
@@ -78,7 +78,7 @@ class Unwritten(Failed):
 
     def show(self, file: Any = None) -> None:
         """Write the sentence."""
-        discard_output()
+        discard(sys.stdout)
         super().show(file)
 
 
@@ -165,9 +165,9 @@ def _show(result: Listing | Record, as_json: bool) -> None:
         for name, value in result.values.items():
             click.echo(f"{_title(name):<{width}}  {_plain(value)}")
         if result.note:
-            click.echo(result.note, err=True)
+            note(result.note)
     elif not result.rows:
-        click.echo(result.nothing, err=True)
+        note(result.nothing)
     else:
         table = Table(box=None, pad_edge=False)
         for name in result.rows[0]:

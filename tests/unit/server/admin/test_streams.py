@@ -116,6 +116,19 @@ def test_a_server_serves_even_if_it_cannot_say_that_it_is_ready(server: RunningS
     assert running.returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("connector", "create", "--name", "C"), 0),
+        (("webhook", "list"), 0),
+        (("person", "rename", NEW, "--name", "A"), 2),
+    ],
+    ids=["a note", "an empty list", "a refusal"],
+)
+def test_a_full_stderr_does_not_change_the_exit_status(run, words: tuple[str, ...], code: int) -> None:
+    assert run("2>/dev/full", *words).returncode == code
+
+
 def test_a_pin_is_missing_if_stdin_is_closed(run, shell) -> None:
     done = run("<&-", "person", "create", NEW, "--name", "A")
     assert done.returncode == 2
