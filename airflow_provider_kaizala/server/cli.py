@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import json
 import math
+import re
 import signal
 import sys
 import tomllib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import Field, fields
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +21,7 @@ from urllib.parse import urlsplit
 import click
 
 from airflow_provider_kaizala.server.config import PREFIX, ServerConfig
+from airflow_provider_kaizala.server.streams import discard, note, open_closed_streams
 
 _COMMANDS = "airflow_provider_kaizala.server.admin.commands"
 #: name: where it is, and the help that the list of commands shows
@@ -50,6 +54,17 @@ LAZY = {
 class _Commands(click.Group):
     """A group whose commands are loaded when they are called."""
 
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run a command; output that cannot be written is one line on standard error, and exit status 1."""
+        open_closed_streams()
+        try:
+            return super().main(*args, **options)
+        except OSError as error:
+            discard(sys.stdout)
+            what = error.filename or "the output cannot be written"
+            note(f"kaizala-server: {what}: {error.strerror or error}")
+            sys.exit(1)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), *LAZY])
 
@@ -74,17 +89,40 @@ def cli() -> None:
 # --- settings: a flag, a variable of the environment, or a key of the file --------------------------------------------------------
 
 
+_ORIGIN = re.compile(r"https?://([\w.-]+|\[[\da-fA-F:.]+\])(:\d+)?")
+
+
+def _is_origin(text: str) -> bool:
+    """Tell whether a text is a scheme and a host, with or without a port, and nothing else."""
+    try:
+        return bool(_ORIGIN.fullmatch(text)) and urlsplit(text).port != 0
+    except ValueError:
+        return False
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"(?s)^(\w+://)?.*@", r"\1***@", url)
+
+
 def _check_base(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     """Check the server's public address."""
-    try:
-        parts = None if value is None else urlsplit(value)
-        usable = parts is None or (parts.scheme in ("http", "https") and parts.hostname and parts.port != 0)
-    except ValueError:
-        usable = False
-    if not usable or (parts and (parts.path not in ("", "/") or parts.query or parts.fragment)):
+    if value is not None and not _is_origin(value.lower().removesuffix("/")):
         raise click.BadParameter(
-            f"{value!r} is not usable. Give scheme and host, such as https://kaizala.example; "
-            "a path is not supported, since the server's pages and API are at the root of their host"
+            f"{_without_password(value)!r} is not usable. Give scheme and host, such as https://kaizala.example; a user or password is "
+            "not supported, nor is a path, since the server's pages and API are at the root of their host"
+        )
+    return value
+
+
+def _check_host(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    """Check the address to listen on; an empty one would be every address of the machine."""
+    try:
+        usable = bool(re.fullmatch(r"[\w.:%-]+", value)) and bool(value.encode("idna"))
+    except UnicodeError:
+        usable = False
+    if not usable:
+        raise click.BadParameter(
+            f"{value!r} is not an address or a host name, such as 127.0.0.1 or localhost; 0.0.0.0 is all addresses"
         )
     return value
 
@@ -106,11 +144,9 @@ def _check_origins(_ctx: click.Context, _param: click.Parameter, value: tuple[st
     if value == ("none",):
         return ()
     for origin in value:
-        parts = urlsplit(origin)
-        is_origin = parts.scheme in ("http", "https") and origin == f"{parts.scheme}://{parts.netloc}"
-        if origin != "*" and not is_origin:
+        if origin != "*" and not _is_origin(origin):
             raise click.BadParameter(
-                f"{origin!r} is not an origin; give scheme and host only, such as https://app.example, or * or none"
+                f"{_without_password(origin)!r} is not an origin; give scheme and host only, such as https://app.example, or * or none"
             )
     return value
 
@@ -150,6 +186,8 @@ def _option(setting: Field[Any]) -> click.Option:
             given |= {"show_default": True}
             if "choices" in about:
                 given |= {"type": click.Choice(about["choices"])}
+    if about.get("host"):
+        given |= {"callback": _check_host}
     if about.get("networks"):
         given |= {"callback": _check_networks}
     if about.get("origins"):
@@ -157,6 +195,25 @@ def _option(setting: Field[Any]) -> click.Option:
     if about.get("base_url"):
         given |= {"callback": _check_base}
     return click.Option([flag, setting.name], **given)
+
+
+def _check_type(path: str, setting: Field[Any], value: object) -> None:
+    """Refuse a value of a type that the setting does not have; click would convert it, or fail."""
+    match setting.default:
+        case bool():
+            is_right, allowed = isinstance(value, bool), "true or false"
+        case int():
+            is_right, allowed = type(value) is int, "a whole number"
+        case float():
+            is_right, allowed = type(value) in (int, float), "a number"
+        case tuple():
+            is_right = isinstance(value, list) and all(isinstance(one, str) for one in value)
+            allowed = "a list of texts"
+        case _:
+            is_right, allowed = isinstance(value, str), "a text"
+    if not is_right:
+        shown = "" if setting.metadata.get("secret") else f", not {json.dumps(value, default=str):.60}"
+        raise click.BadParameter(f"{path}: {setting.name} must be {allowed}{shown}")
 
 
 def _read_file(ctx: click.Context, _param: click.Parameter, path: str | None) -> str | None:
@@ -167,17 +224,14 @@ def _read_file(ctx: click.Context, _param: click.Parameter, path: str | None) ->
         given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise click.BadParameter(f"{path} cannot be read: {error}") from None
-    known = {setting.name: setting.default for setting in SETTINGS}
+    known = {setting.name: setting for setting in SETTINGS}
     for name, value in given.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             raise click.BadParameter(
                 f"{path} has the unknown setting {name!r}{f'; did you mean {near[0]!r}?' if near else ''}"
             )
-        several = isinstance(known[name], tuple)
-        if isinstance(value, dict) or isinstance(value, list) != several:
-            what = "a list of texts" if several else "a text, a number, true or false"
-            raise click.BadParameter(f"{path}: {name} must be {what}")
+        _check_type(path, known[name], value)
     ctx.default_map = {**(ctx.default_map or {}), **given}
     return path
 
@@ -199,6 +253,17 @@ def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def _announce(url: str) -> None:
+    """Print that the server answers; it serves all the same if that cannot be written."""
+    try:
+        click.echo(f"ready {url}")
+    except OSError as error:
+        discard(sys.stdout)
+        with suppress(OSError):  # the log goes there too, and may be written later
+            reason = error.strerror or error
+            click.echo(f"kaizala-server: serving {url}; the output cannot be written: {reason}", err=True)
+
+
 @cli.command("serve")
 @_with_settings
 def serve_command(**settings: Any) -> None:
@@ -215,9 +280,9 @@ def serve_command(**settings: Any) -> None:
     # Uvicorn raises the signal again after its shutdown; to be stopped is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        serve(config, lambda url: click.echo(f"ready {url}"))
+        serve(config, _announce)
     except StartError as error:
-        click.echo(f"kaizala-server: {error}", err=True)
+        note(f"kaizala-server: {error}")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(0)

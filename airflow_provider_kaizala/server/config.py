@@ -15,8 +15,9 @@ def _setting(default: Any, text: str, **more: Any) -> Any:
     """Define a setting.
 
     :param text: its help
-    :param more: ``least``, ``most`` of a number; ``choices`` of a text; ``base_url`` if it is the base of addresses; ``networks`` or
-        ``origins`` if it is a list of them; ``flag`` if it is not named as the setting, which for a list is given once for each
+    :param more: ``least``, ``most`` of a number; ``choices`` of a text; ``host`` if it is the address to listen on; ``base_url`` if it is
+        the base of addresses; ``networks`` or ``origins`` if it is a list of them; ``secret`` if messages must not show it; ``flag`` if
+        it is not named as the setting, which for a list is given once for each
     """
     return field(default=default, metadata={"help": text, **more})
 
@@ -25,7 +26,7 @@ def _setting(default: Any, text: str, **more: Any) -> Any:
 class ServerConfig:
     """Settings of one server process; those with a help are flags, environment variables and keys of the file too."""
 
-    host: str = _setting("127.0.0.1", "Address to listen on.")
+    host: str = _setting("127.0.0.1", "Address to listen on.", host=True)
     port: int = _setting(8787, "Port to listen on; 0 takes a free one.", least=0, most=65535)
     database: str = _setting(DEFAULT_DATABASE, "sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.")
     seed: str | None = _setting(None, "Built-in seed (demo) or seed file; applied only to an empty database.")

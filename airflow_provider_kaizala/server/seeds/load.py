@@ -47,6 +47,10 @@ def parse_seed(text: str, source: str) -> Seed:
         raise SeedError(f"the seed {source!r} is not valid YAML{where}: {reason}") from None
     except RecursionError:
         raise SeedError(f"the seed {source!r} is nested too deeply") from None
+    except ValueError as error:  # what looks like a date or a number, and is none
+        raise SeedError(
+            f"the seed {source!r} has a value that YAML cannot read ({error}); quote it if it is a text"
+        ) from None
     return read_seed({} if raw is None else raw, source)
 
 

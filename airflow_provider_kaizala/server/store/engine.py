@@ -35,12 +35,29 @@ def parse_url(database: str) -> URL:
         ) from None
     if backend not in ("sqlite", "postgresql"):
         raise DatabaseUnusable(f"the database {backend!r} is not supported; use sqlite or postgresql")
+    if _is_async(url):
+        raise DatabaseUnusable(
+            f"the database driver {url.drivername!r} is asynchronous, which is not supported; use sqlite:///FILE or "
+            "postgresql+psycopg://..."
+        )
     if backend == "sqlite":
         if not url.database or url.database == ":memory:":
             raise DatabaseUnusable("an in-memory database keeps nothing; name a file: sqlite:///FILE")
+        if url.query or url.host or url.username or url.password or url.port:
+            what = f"the option {min(url.query)!r}" if url.query else "a host or a user"
+            raise DatabaseUnusable(
+                f"the URL of a SQLite database has {what}, which is not supported; use sqlite:///FILE alone"
+            )
         if not Path(url.database).absolute().parent.is_dir():
             raise DatabaseUnusable(f"the folder of the database {url.database} does not exist")
     return url
+
+
+def _is_async(url: URL) -> bool:
+    try:
+        return url.get_dialect().is_async
+    except (SQLAlchemyError, ImportError) as error:
+        raise DatabaseUnusable(f"the database driver cannot be loaded: {error}") from None
 
 
 def open_engine(database: str) -> Engine:

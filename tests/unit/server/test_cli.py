@@ -152,8 +152,18 @@ def test_one_sentence_when_it_cannot_start(tmp_path, server, refusal) -> None:
     assert "'nothing'" in refusal("--port", "0", "--database", good, "--seed", "nothing")
     (tmp_path / "text.db").write_text("this is not a database, but long enough to look at" * 50)
     assert "cannot be opened" in refusal("--port", "0", "--database", f"sqlite:///{tmp_path}/text.db")
-    for address in ("nope", "ftp://x", "https://x/?y=1", "https://x/chat", "https://[", "https://"):
+    for address in (
+        "nope",
+        "ftp://x",
+        "https://x/?y=1",
+        "https://x/chat",
+        "https://[",
+        "https://",
+        "https://h h",
+    ):
         assert "--public-url" in refusal("--port", "0", "--database", good, "--public-url", address)
+    said = refusal("--port", "0", "--database", good, "--public-url", "https://user:pw@kaizala.example")
+    assert "'https://***@kaizala.example' is not usable" in said
     retry = "--webhook-first-retry-seconds"
     assert retry in refusal("--port", "0", "--database", good, retry, "nan")
     (tmp_path / "file").write_text("")
@@ -170,6 +180,10 @@ def test_one_sentence_when_it_cannot_start(tmp_path, server, refusal) -> None:
         ("people:\n  - {mobileNumber: '+910000000001', name: A, pim: '1'}\n", ("people.0", "'pim'")),
         ("groups:\n  - {id: g, name: G, admins: ['+910000000009']}\n", ("groups.0.admins", "+910000000009")),
         ("connectors:\n  - {id: a, secret: hush-hush, permissions: [All]}\n", ("connectors.0.permissions",)),
+        (
+            "people:\n  - {mobileNumber: 2024-13-99, name: A}\n",
+            ("YAML cannot read", "month must be in 1..12"),
+        ),
     ],
 )
 def test_a_mistake_in_the_seed_file_is_one_sentence(tmp_path, refusal, seed, said) -> None:
@@ -308,7 +322,14 @@ def test_every_setting_has_a_flag_a_variable_and_a_key(settings, tmp_path, monke
     [
         ("prot = 1", "unknown setting 'prot'; did you mean 'port'?"),
         ("port = 70000", "70000 is not in the range"),
-        ("port = [1]", "port must be a text, a number"),
+        ("port = [1]", "port must be a whole number, not [1]"),
+        ("port = 2024-01-01", 'port must be a whole number, not "2024-01-01"'),
+        ("port = 1.5", "port must be a whole number, not 1.5"),
+        ("port = true", "port must be a whole number, not true"),
+        ("webhook_first_retry_seconds = 2024-01-01", "webhook_first_retry_seconds must be a number, not"),
+        ("host = true", "host must be a text, not true"),
+        ("test_mode = 1", "test_mode must be true or false, not 1"),
+        ("cors_origins = [1]", "cors_origins must be a list of texts, not [1]"),
         ("port", "cannot be read"),
         ('trusted_proxies = "10.0.0.1"', "trusted_proxies must be a list of texts"),
         ('trusted_proxies = ["proxy"]', "'proxy' is not an address or a network"),
@@ -321,6 +342,57 @@ def test_a_wrong_file_is_refused(refusal, tmp_path, text, said) -> None:
     file = tmp_path / "server.toml"
     file.write_text(text)
     assert said in " ".join(refusal("--config", str(file)).split())
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("sqlite:///{}/k.db?mode=ro", "has the option 'mode', which is not supported; use sqlite:///FILE"),
+        ("sqlite://there/{}/k.db", "has a host or a user, which is not supported"),
+        ("sqlite://me:pw@/{}/k.db", "has a host or a user, which is not supported"),
+        ("sqlite+aiosqlite://", "driver 'sqlite+aiosqlite' is asynchronous, which is not supported"),
+        ("sqlite+aiosqlite:///{}/k.db", "driver 'sqlite+aiosqlite' is asynchronous"),
+        ("postgresql+asyncpg://me:pw@h/k", "use sqlite:///FILE or postgresql+psycopg://"),
+        ("postgresql+nothing://me:pw@h/k", "the database driver cannot be loaded"),
+    ],
+)
+def test_a_database_url_with_what_is_not_supported_is_refused(tmp_path, refusal, url, said) -> None:
+    (line,) = refusal("--port", "0", "--database", url.format(tmp_path)).splitlines()
+    assert said in line
+    assert "pw" not in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("host", ["", " ", "a b", "a..b", "x" * 64])
+def test_a_host_that_is_no_address_is_refused(refusal, host) -> None:
+    said = " ".join(refusal("--host", host, "--port", "0").split())
+    assert "--host" in said
+    assert f"{host!r} is not an address or a host name" in said
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "::1", "0.0.0.0", "fe80::1%eth0", "kaizala.example", "my_host"]
+)
+def test_addresses_and_names_are_hosts(settings, host) -> None:
+    assert settings("--host", host).host == host
+
+
+def test_a_secret_of_a_wrong_type_is_not_shown(refusal, tmp_path) -> None:
+    file = tmp_path / "server.toml"
+    file.write_text("metrics_token = 918273")
+    said = refusal("--config", str(file))
+    assert "metrics_token must be a text" in said
+    assert "918273" not in said
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://[", "https://h h", "https://h:0", "https://h:70000", "https://user:pw@h"]
+)
+def test_a_wrong_origin_is_refused_without_its_password(refusal, origin) -> None:
+    said = refusal("--cors-origin", origin)
+    assert "--cors-origin" in said
+    assert "is not an origin" in said
+    assert "pw" not in said
 
 
 def test_help_loads_next_to_nothing() -> None:

@@ -12,6 +12,14 @@ from airflow_provider_kaizala.server.domain.context import PERMISSIONS
 ONCE = "The secret is shown only now; it is stored as a hash."
 
 
+def _with_secret(made: dict[str, object]) -> Record:
+    return Record(
+        made,
+        ONCE,
+        if_unwritten=f"kaizala-server connector rotate-secret {made['connectorId']} makes a new secret and shows it",
+    )
+
+
 @click.group()
 def connector() -> None:
     """Connectors: what programs call the API as."""
@@ -33,7 +41,7 @@ def connector() -> None:
 def create(admin: Admin, name: str, connector_id: str | None, **more: object) -> Record:
     """Make a connector; prints its secret, once."""
     made = connectors.create(admin, name, connector_id=connector_id, **more)  # type: ignore[arg-type]
-    return Record(made, ONCE)
+    return _with_secret(made)
 
 
 @connector.command("list")
@@ -64,7 +72,7 @@ def enable(admin: Admin, connector_id: str) -> Record:
 @administers
 def rotate_secret(admin: Admin, connector_id: str) -> Record:
     """Give CONNECTOR a new secret; prints it, once. The one before it ends; access tokens live on, for a day at most."""
-    return Record(connectors.rotate_secret(admin, connector_id), ONCE)
+    return _with_secret(connectors.rotate_secret(admin, connector_id))
 
 
 @connector.command("delete")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 
 from airflow_provider_kaizala.server.admin import archive, retention
 from airflow_provider_kaizala.server.admin.commands.shown import (
+    Failed,
     Record,
     a_phone,
     administers,
@@ -22,6 +24,7 @@ from airflow_provider_kaizala.server.clock import Clock
 from airflow_provider_kaizala.server.config import PREFIX, ServerConfig
 from airflow_provider_kaizala.server.state import media_folder
 from airflow_provider_kaizala.server.store.media_files import MediaFiles
+from airflow_provider_kaizala.server.streams import read_line
 
 DAY_MS = 86_400_000
 _AGE = re.compile(r"(\d{1,5})\s*(d|w|m|y)", re.IGNORECASE)
@@ -89,12 +92,24 @@ def purge(days: int, database: str, media_dir: str | None) -> Record:
 @administers
 def export(admin: Admin, mobile: str) -> Any:
     """Print all that is kept about MOBILE, as JSON."""
-    return Record(retention.export(admin, mobile), as_json=True)
+    return Record(retention.export(admin, mobile), if_unwritten="run it again", as_json=True)
+
+
+def _confirm(_ctx: click.Context, _param: click.Parameter, is_confirmed: bool) -> None:
+    """Ask on a terminal whether to erase a person, or read the answer from standard input."""
+    if is_confirmed:
+        return
+    if sys.stdin.isatty():
+        click.confirm("This cannot be undone. Erase this person?", abort=True)
+    elif read_line().strip().lower() not in ("y", "yes"):
+        raise Failed("nobody was erased, since this was not confirmed; answer y, or give --yes")
 
 
 @click.command("erase")
 @click.argument("mobile", callback=a_phone)
-@click.confirmation_option(prompt="This cannot be undone. Erase this person?")
+@click.option(
+    "--yes", is_flag=True, expose_value=False, callback=_confirm, help="Confirm without being asked."
+)
 @administers
 def erase(admin: Admin, mobile: str) -> Record:
     """Delete MOBILE for good, with name, messages and comments; their votes and answers stay, without a name."""

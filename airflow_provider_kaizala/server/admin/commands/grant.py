@@ -16,6 +16,7 @@ from airflow_provider_kaizala.server.admin.session import Admin, AdminError
 from airflow_provider_kaizala.server.domain.context import TENANT, USER
 
 ONCE = "The token is shown only now; it is stored as a hash. One issued before it has ended."
+AGAIN = "run it again: it issues a new token in place of this one"
 _of_connector = named("--connector", "connector_id", help="Only those of this connector.")
 
 
@@ -33,7 +34,7 @@ def grant() -> None:
 @administers
 def create(admin: Admin, connector_id: str, group_id: str, mobile: str | None) -> Record:
     """Grant CONNECTOR a GROUP; prints the group refresh token, once. Doing it again renews the token."""
-    return Record(grants.grant_group(admin, connector_id, group_id, mobile), ONCE)
+    return Record(grants.grant_group(admin, connector_id, group_id, mobile), ONCE, AGAIN)
 
 
 @grant.command("list")
@@ -71,7 +72,9 @@ _tenant_level = click.option("--tenant-level", is_flag=True, help="Reaches all g
 @administers
 def issue(admin: Admin, connector_id: str, mobile: str, tenant_level: bool) -> Record:
     """Issue a refresh token with which CONNECTOR acts as MOBILE; prints it, once."""
-    return Record(grants.issue_user_token(admin, connector_id, mobile, tenant_level=tenant_level), ONCE)
+    return Record(
+        grants.issue_user_token(admin, connector_id, mobile, tenant_level=tenant_level), ONCE, AGAIN
+    )
 
 
 @token.command("list")

@@ -18,6 +18,7 @@ from airflow_provider_kaizala.server.admin.commands.shown import (
 from airflow_provider_kaizala.server.admin.session import Admin
 from airflow_provider_kaizala.server.domain.pins import MAX_PIN, MIN_PIN
 from airflow_provider_kaizala.server.hashing import hash_pin
+from airflow_provider_kaizala.server.streams import read_line
 
 _GRANT_AGAIN = "Groups they granted to connectors need another admin's grant: kaizala-server grant create."
 
@@ -28,11 +29,10 @@ def _pin(ctx: click.Context, _param: click.Parameter, value: str | None) -> str 
         if value is not None:
             raise click.UsageError("--pin and --no-pin exclude each other.")
         return None
-    if value is None:
-        if sys.stdin.isatty():
-            value = click.prompt("PIN", hide_input=True, confirmation_prompt=True, err=True)
-        else:
-            value = sys.stdin.readline().rstrip("\n")
+    if value is None and sys.stdin.isatty():
+        value = click.prompt("PIN", hide_input=True, confirmation_prompt=True, err=True)
+    elif value is None:
+        value = read_line()
     if not MIN_PIN <= len(value.strip()) <= len(value) <= MAX_PIN:
         raise click.BadParameter(
             f"a PIN has {MIN_PIN} to {MAX_PIN} digits or letters; give it with --pin, on stdin or when asked"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import getpass
 import json
@@ -22,6 +23,7 @@ from airflow_provider_kaizala.server.admin.session import Admin, AdminError, adm
 from airflow_provider_kaizala.server.config import DEFAULT_DATABASE
 from airflow_provider_kaizala.server.domain import audit
 from airflow_provider_kaizala.server.domain.persons import PHONE
+from airflow_provider_kaizala.server.streams import discard, note, stdout_was_closed
 
 #: options that never reach the audit log
 SECRETS = ("pin_hash",)
@@ -42,11 +44,13 @@ class Record:
     """One thing, field by field, and a sentence about it.
 
     :param is_about_nobody: whether the audit log is not told whom it was about, as they are to be forgotten
+    :param if_unwritten: what to do if this, which is shown only once, cannot be written
     :param as_json: whether it is JSON even for people, as what is nested has no other form
     """
 
     values: Mapping[str, object]
     note: str = ""
+    if_unwritten: str = ""
     as_json: bool = False
     is_about_nobody: bool = False
 
@@ -58,7 +62,24 @@ class Failed(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Write the sentence."""
-        click.echo(f"kaizala-server: {self.message}", err=True)
+        note(f"kaizala-server: {self.message}")
+
+
+class Unwritten(Failed):
+    """The command was carried out, but what it has to show cannot be written; exit status 1."""
+
+    exit_code = 1
+
+    def __init__(self, record: Record, error: OSError) -> None:
+        advice = record.if_unwritten or "check what it did before you run it again"
+        super().__init__(
+            f"the command was carried out, but its output cannot be written: {error.strerror or error}; {advice}"
+        )
+
+    def show(self, file: Any = None) -> None:
+        """Write the sentence."""
+        discard(sys.stdout)
+        super().show(file)
 
 
 database_option = click.option(
@@ -80,7 +101,14 @@ def shown(carry_out: Callable[..., Listing | Record]) -> Callable[..., None]:
             result = carry_out(**options)
         except AdminError as error:
             raise Failed(str(error)) from None
-        _show(result, as_json)
+        try:
+            if isinstance(result, Record) and result.if_unwritten and stdout_was_closed():
+                raise OSError(errno.EBADF, "standard output is closed")
+            _show(result, as_json)
+        except OSError as error:
+            if isinstance(result, Listing):
+                raise
+            raise Unwritten(result, error) from None
 
     return run
 
@@ -137,9 +165,9 @@ def _show(result: Listing | Record, as_json: bool) -> None:
         for name, value in result.values.items():
             click.echo(f"{_title(name):<{width}}  {_plain(value)}")
         if result.note:
-            click.echo(result.note, err=True)
+            note(result.note)
     elif not result.rows:
-        click.echo(result.nothing, err=True)
+        note(result.nothing)
     else:
         table = Table(box=None, pad_edge=False)
         for name in result.rows[0]:
