@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_kaizala.hooks.connection import KaizalaConnection
 
 
+#: the operation that issues access tokens
 ISSUING = "getAccessToken"
 
 

@@ -170,10 +170,7 @@ class Reactions(Subject):
         )
         people: dict[str, Person] = {}
         if found:
-            try:
-                members: tuple[Member, ...] = yield calls.list_members(self.group_id)
-            except KaizalaForbiddenError:
-                members = ()  # names are a convenience
+            members = yield from _members_for_names(self.group_id)
             people = {each.id.lower(): as_person(each) for each in members}
         return _details(
             self.reaction_type,
@@ -234,10 +231,7 @@ class NewActions(Listed):
         found = yield calls.list_actions(self.group_id, self.action_type, since)
         names: dict[str | None, Person] = {}
         if any(each.sender for each in found):
-            try:
-                members: tuple[Member, ...] = yield calls.list_members(self.group_id)
-            except KaizalaForbiddenError:
-                members = ()  # names are a convenience
+            members = yield from _members_for_names(self.group_id)
             names = {each.mobile_number: as_person(each) for each in members}
         return found, names
 
@@ -389,6 +383,15 @@ class NewMembers(Listed):
         numbers = (response.responder.mobile_number for response in details.responses)
         before = tuple(number for number in numbers if number)
         return replace(self, before=before), replace(details, responses=())
+
+
+def _members_for_names(group_id: str) -> Reading[tuple[Member, ...]]:
+    """Return the members of a group, none where they may not be read: names are a convenience."""
+    try:
+        members: tuple[Member, ...] = yield calls.list_members(group_id)
+    except KaizalaForbiddenError:
+        return ()
+    return members
 
 
 def _own_number(subject: NewActions | Messages) -> Reading[str]:
